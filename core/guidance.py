@@ -1,0 +1,97 @@
+"""Guidance and thresholding: functions from Denoiser to Denoiser, so every sampler works with every one of them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core.denoiser import Denoiser, Prediction, Technique
+
+
+def guide(denoiser: Denoiser, scale: float | Tensor, negative: object = None) -> Denoiser:
+    """Classifier-free guidance, eps = eps_u + w (eps_c - eps_u) (Ho & Salimans 2022, eq. 6, with w = their w + 1).
+
+    Args:
+        scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
+        negative: the prompt that takes the place of "no condition".
+
+    Both halves are one network call; w = 0 and w = 1 need only one of them. The learned variance is the
+    conditional half's.
+    """
+    if not isinstance(scale, Tensor) and scale == 1:
+        return denoiser
+    return _Guided(denoiser, scale, negative)
+
+
+class _Guided(Technique):
+    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object):
+        super().__init__(inner)
+        self.scale = scale if isinstance(scale, Tensor) else float(scale)
+        self.null = inner.encode([negative])  # (1, ...)
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        null = self.null.expand(len(x_t), *self.null.shape[1:])
+        if isinstance(self.scale, float) and self.scale == 0:
+            return self.inner.predict(x_t, t, null)
+        p = self.inner.predict(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null, cond]))
+        w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        (x_0_u, x_0_c), (eps_u, eps_c) = p.x_0.chunk(2), p.eps.chunk(2)
+        v = p.v.chunk(2)[1] if p.v is not None else None
+        return Prediction(torch.lerp(x_0_u, x_0_c, w), torch.lerp(eps_u, eps_c, w), v)
+
+
+def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
+    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2); needs a_t > 0.
+
+    Args:
+        log_prob: (x_t, t) -> (B,) log p(y | x_t), differentiable in x_t.
+        scale: w.
+    """
+    return _ClassifierGuided(denoiser, log_prob, scale)
+
+
+class _ClassifierGuided(Technique):
+    def __init__(self, inner: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float):
+        super().__init__(inner)
+        self.log_prob, self.scale = log_prob, scale
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        with torch.enable_grad():
+            x = x_t.detach().requires_grad_()
+            grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
+        _, s = self.schedule.at(t, x_t)
+        eps = p.eps - self.scale * s * grad
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v)
+
+
+def clip(denoiser: Denoiser, low: float, high: float) -> Denoiser:
+    """Keep the clean estimate in [low, high]; the noise estimate follows, so that x_t = a x_0 + s eps still holds."""
+    return _Bounded(denoiser, lambda x_0: x_0.clamp(low, high))
+
+
+def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
+    """Clamp the clean estimate to its own quantile and rescale to [-1, 1] (Saharia et al. 2022, section 2.3).
+
+    Args:
+        ratio: the quantile of |x_0| over each image.
+        max_value: the largest threshold; the smallest is 1.
+    """
+
+    def bound(x_0: Tensor) -> Tensor:
+        q = torch.quantile(x_0.flatten(1).abs().float(), ratio, dim=1).clamp(1, max_value)
+        q = q.to(x_0.dtype).view(-1, 1, 1, 1)
+        return x_0.clamp(-q, q) / q
+
+    return _Bounded(denoiser, bound)
+
+
+class _Bounded(Technique):
+    def __init__(self, inner: Denoiser, bound: Callable[[Tensor], Tensor]):
+        super().__init__(inner)
+        self.bound = bound
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        x_0 = self.bound(p.x_0)
+        return Prediction(x_0, self.schedule.eps(x_t, t, x_0), p.v)

@@ -1,0 +1,131 @@
+"""Pictures: the only file that knows uint8, PIL and height-width-channel order.
+
+Inside `core` an image is a float32 tensor (B, C, H, W); this file brings pictures in and takes them out.
+"""
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, PngImagePlugin
+from torch import Tensor
+
+SETTINGS_KEY = "fun-with-diffusion-models"
+MAX_PIXELS = 50_000_000
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Any PIL picture as upright 8-bit RGB: first frame, EXIF rotation, 16-bit scaled, transparency on white.
+
+    Raises:
+        ValueError: the picture has more than MAX_PIXELS pixels.
+    """
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first.")
+    picture.seek(0)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, dtype=np.float64)
+        top = 65535 if values.max() > 255 else 255
+        picture = Image.fromarray((values.clip(0, top) * 255 / top).round().astype(np.uint8))
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def square(picture: Image.Image, size: int) -> Image.Image:
+    """The centred square crop of a picture, resized to size x size."""
+    return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+
+
+def to_tensor(picture: Image.Image, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """An 8-bit picture as (1, C, H, W) float32 in [low, high]; mode L has C = 1, mode RGB has C = 3."""
+    values = np.asarray(picture, dtype=np.float32) / 255 * (high - low) + low
+    return torch.from_numpy(values.reshape(*values.shape[:2], -1).transpose(2, 0, 1).copy())[None]
+
+
+def to_uint8(x: Tensor, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """(B, C, H, W) in [low, high], clamped, as uint8 (B, H, W, C)."""
+    unit = ((x.detach().float() - low) / (high - low)).clamp(0, 1)
+    return (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def to_pil(pixels: np.ndarray) -> Image.Image:
+    """uint8 (H, W, C) as a PIL picture: mode L for C = 1, RGB for C = 3."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def grid(pixels: np.ndarray, columns: int, gap: int = 1, shade: int = 255) -> np.ndarray:
+    """uint8 (N, H, W, C) laid out row by row, `gap` pixels of `shade` between: (rows H + ..., columns W + ..., C)."""
+    n, h, w, c = pixels.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, c), shade, np.uint8)
+    for k, tile in enumerate(pixels):
+        y, x = k // columns * (h + gap), k % columns * (w + gap)
+        sheet[y : y + h, x : x + w] = tile
+    return sheet
+
+
+def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Crisp enlargement of uint8 (H, W, C): every pixel becomes a factor x factor square."""
+    return pixels.repeat(factor, 0).repeat(factor, 1)
+
+
+def png(pixels: np.ndarray, settings: dict | None = None) -> bytes:
+    """uint8 (H, W, C) as PNG bytes, with the settings that made it as JSON in the metadata."""
+    info = PngImagePlugin.PngInfo()
+    if settings is not None:
+        info.add_text(SETTINGS_KEY, json.dumps(settings))
+    out = io.BytesIO()
+    to_pil(pixels).save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def settings_of(path: str | Path) -> dict | None:
+    """The settings inside a PNG that this app saved; None if it holds none.
+
+    Raises:
+        ValueError: the file is not a picture, or its settings are damaged.
+    """
+    try:
+        with Image.open(path) as picture:
+            text = getattr(picture, "text", {}).get(SETTINGS_KEY)
+        settings = json.loads(text) if text else None
+    except (OSError, ValueError, SyntaxError):
+        raise ValueError("This file is not a picture with settings that can be read.") from None
+    return settings if isinstance(settings, dict) else None
+
+
+def gif(frames: Sequence[np.ndarray], seconds: float = 3.0, hold: float = 1.5) -> bytes:
+    """uint8 (H, W, C) frames as a looping GIF that plays for `seconds` and holds its last frame for `hold` more."""
+    pictures = [to_pil(f) for f in frames]
+    each = max(20, round(1000 * seconds / len(pictures) / 10) * 10)  # GIF time comes in hundredths of a second
+    out = io.BytesIO()
+    durations = [each] * (len(pictures) - 1) + [each + round(1000 * hold)]
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    return out.getvalue()
+
+
+def data_uri(data: bytes, kind: str = "png") -> str:
+    """Encoded picture bytes as a data URI that a page shows without another request."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def webp_uri(pixels: np.ndarray) -> str:
+    """uint8 (H, W, C) as a small lossy WebP data URI, for previews in flight."""
+    out = io.BytesIO()
+    to_pil(pixels).convert("RGB").save(out, "WEBP", quality=90, method=0)
+    return data_uri(out.getvalue(), "webp")
+
+
+def zip_of(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """(name, bytes) pairs as one zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return out.getvalue()

@@ -1,0 +1,80 @@
+"""The MNIST family behind the contract: digits (1, 28, 28) in [0, 1], conditioned on a class 0 .. 9 or on nothing."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.denoiser import NETWORK_LOCK, Prediction
+from core.schedule import Schedule
+
+SHAPE = (1, 28, 28)
+CLASSES = 10
+DDPM = Schedule.linear(300)
+FLOW = Schedule.flow(1000)
+
+
+def one_hot(labels: Sequence[int | None], device: torch.device | str = "cpu") -> Tensor:
+    """(B, 10) one-hot rows; None gives a row of zeros, the dropped class of classifier-free guidance."""
+    rows = torch.zeros(len(labels), CLASSES)
+    for row, label in zip(rows, labels, strict=True):
+        if label is not None:
+            row[label] = 1
+    return rows.to(device)
+
+
+def ddpm_time(t: Tensor) -> Tensor:
+    """The DDPM network's time in (0, 1] for timesteps t (B,): (t + 1) / T."""
+    return (t.float() + 1) / DDPM.T
+
+
+def flow_time(t: Tensor) -> Tensor:
+    """The flow network's time tau in [0, 1) for timesteps t (B,): 1 - (t + 1) / T."""
+    return 1 - (t.float() + 1) / FLOW.T
+
+
+class Digits:
+    """A time-conditioned U-Net as a Denoiser; `kind` says whether it predicts noise (ddpm) or velocity (flow)."""
+
+    shape = SHAPE
+
+    def __init__(self, net: nn.Module, kind: str, device: torch.device | str = "cpu"):
+        self.net, self.kind, self.device = net, kind, torch.device(device)
+        self.schedule = {"ddpm": DDPM, "flow": FLOW}[kind]
+
+    def encode(self, prompts: Sequence[int | None]) -> Tensor:
+        """(B, 10) one-hot rows; a network without classes ignores them."""
+        return one_hot(prompts, self.device)
+
+    @torch.inference_mode()
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
+        if self.kind == "flow":
+            with NETWORK_LOCK:
+                u = self.net(x_t, flow_time(t), cond)
+            return Prediction(*self.schedule.from_velocity(x_t, t, u))
+        with NETWORK_LOCK:
+            eps = self.net(x_t, ddpm_time(t), cond)
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps)
+
+
+class Classifier(nn.Sequential):
+    """A small CNN that names clean digits and lends its features to the Frechet distance."""
+
+    def __init__(self, width: int = 32):
+        w = width
+        super().__init__(
+            *(nn.Conv2d(1, w, 3, 1, 1), nn.BatchNorm2d(w), nn.ReLU()),
+            *(nn.Conv2d(w, w, 3, 1, 1), nn.BatchNorm2d(w), nn.ReLU(), nn.MaxPool2d(2)),  # (B, w, 14, 14)
+            *(nn.Conv2d(w, 2 * w, 3, 1, 1), nn.BatchNorm2d(2 * w), nn.ReLU()),
+            *(nn.Conv2d(2 * w, 2 * w, 3, 1, 1), nn.BatchNorm2d(2 * w), nn.ReLU(), nn.MaxPool2d(2)),  # (B, 2w, 7, 7)
+            *(nn.Conv2d(2 * w, 4 * w, 3, 1, 1), nn.BatchNorm2d(4 * w), nn.ReLU()),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # (B, 4w)
+            nn.Linear(4 * w, CLASSES),
+        )
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 1, 28, 28) in [0, 1] -> (B, 4 width) features before the last layer."""
+        return self[:-1](x)
+
+

@@ -1,0 +1,35 @@
+"""Randomness: always from a seed that the app shows, always drawn on the CPU, so every device sees the same noise."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+MAX_SEED = 2**31 - 1  # a browser rounds integers above 2^53
+
+Generators = torch.Generator | Sequence[torch.Generator]
+
+
+def generator(seed: int) -> torch.Generator:
+    """A CPU generator. Raises ValueError unless 0 <= seed <= MAX_SEED."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.")
+    return torch.Generator().manual_seed(seed)
+
+
+def generators(seed: int, n: int) -> list[torch.Generator]:
+    """One generator per sample, seeded seed, seed + 1, ...: sample k of a batch equals seed + k alone."""
+    return [generator((seed + k) % (MAX_SEED + 1) if k else seed) for k in range(n)]
+
+
+def randn(shape: Sequence[int], source: Generators, device: torch.device | str = "cpu") -> Tensor:
+    """Standard normal float32 noise of a (B, ...) shape, drawn on the CPU, then moved.
+
+    Args:
+        source: one generator for the whole batch, or B of them, one per sample.
+    """
+    if isinstance(source, torch.Generator):
+        return torch.randn(*shape, generator=source).to(device)
+    if len(source) != shape[0]:
+        raise ValueError(f"{shape[0]} samples need {shape[0]} generators, not {len(source)}.")
+    return torch.stack([torch.randn(*shape[1:], generator=g) for g in source]).to(device)

@@ -1,0 +1,99 @@
+"""What each MNIST checkpoint is and how it is trained: the published numbers, in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.models.mnist import CLASSES, DDPM, Classifier, ddpm_time
+from core.models.unet import UNet
+
+SIGMA = 0.5  # noise level of the single-step denoiser
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One row of the course's table (CS 180 project 5, part B)."""
+
+    objective: str  # "ddpm", "flow", "denoiser", "denoiser-noise" or "classifier"
+    hidden: int  # D, the U-Net's hidden size; the classifier's width
+    batch: int
+    epochs: int
+    lr: float
+    decay: float  # the learning rate's factor per epoch
+    optimiser: str = "Adam"
+    classes: int = 0
+    p_uncond: float = 0.1  # how often the class is dropped, where there is one
+    ema: float = 0.999
+
+    @property
+    def time(self) -> bool:
+        """Whether the network is conditioned on time."""
+        return self.objective in ("ddpm", "flow")
+
+
+RECIPES = {
+    "classifier": Recipe("classifier", 32, 128, 8, 2e-3, 0.5),
+    "ddpm-class": Recipe("ddpm", 64, 128, 20, 1e-3, 0.1 ** (1 / 20), classes=CLASSES),
+    "flow-class": Recipe("flow", 64, 64, 10, 1e-2, 0.95, classes=CLASSES),
+    "denoiser": Recipe("denoiser", 128, 256, 5, 1e-4, 1.0),
+    "ddpm-time": Recipe("ddpm", 64, 128, 20, 1e-3, 0.1 ** (1 / 20)),
+    "flow-time": Recipe("flow", 64, 64, 10, 1e-2, 0.95),
+    "flow-class-adamw": Recipe("flow", 64, 64, 10, 1e-3, 1.0, optimiser="AdamW", classes=CLASSES),
+    "denoiser-noise": Recipe("denoiser-noise", 128, 256, 5, 1e-4, 1.0),
+}
+
+
+def build(recipe: Recipe) -> nn.Module:
+    """The untrained network of a recipe."""
+    if recipe.objective == "classifier":
+        return Classifier(recipe.hidden)
+    return UNet(recipe.hidden, recipe.time, recipe.classes)
+
+
+Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+
+
+def loss_of(recipe: Recipe) -> Loss:
+    """The recipe's loss(net, x, labels, generator): x (B, 1, 28, 28) in [0, 1], labels (B,), on one device."""
+    return {
+        "classifier": _classifier_loss,
+        "ddpm": lambda *args: _ddpm_loss(recipe.p_uncond, *args),
+        "flow": lambda *args: _flow_loss(recipe.p_uncond, *args),
+        "denoiser": lambda net, x, _, g: F.mse_loss(net(x + SIGMA * _noise(x, g)).float(), x),
+        "denoiser-noise": lambda net, x, _, g: F.mse_loss(net(_noise(x, g)).float(), x),
+    }[recipe.objective]
+
+
+def _noise(x: Tensor, g: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=g, device=x.device)
+
+
+def _one_hot(labels: Tensor, p_uncond: float, g: torch.Generator) -> Tensor:
+    """(B, 10) one-hot rows, each zeroed with probability p_uncond (Ho & Salimans 2022)."""
+    keep = torch.rand(len(labels), generator=g, device=labels.device) >= p_uncond
+    return F.one_hot(labels, CLASSES).float() * keep[:, None]
+
+
+def _ddpm_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
+    """||net(x_t) - eps||^2 (Ho et al. 2020, eq. 14)."""
+    t = torch.randint(DDPM.T, (len(x_0),), generator=g, device=x_0.device)
+    eps = _noise(x_0, g)
+    return F.mse_loss(net(DDPM.forward(x_0, t, eps), ddpm_time(t), _one_hot(labels, p_uncond, g)).float(), eps)
+
+
+def _flow_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
+    """||net(x_tau) - (x_0 - eps)||^2 at x_tau = tau x_0 + (1 - tau) eps (Lipman et al. 2023, eq. 23)."""
+    tau = torch.rand(len(x_0), generator=g, device=x_0.device)
+    eps, a = _noise(x_0, g), tau.view(-1, 1, 1, 1)
+    return F.mse_loss(net(a * x_0 + (1 - a) * eps, tau, _one_hot(labels, p_uncond, g)).float(), x_0 - eps)
+
+
+def _classifier_loss(net: nn.Module, x: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
+    """Cross-entropy on digits shifted by up to two pixels."""
+    if net.training:
+        dy, dx = torch.randint(-2, 3, (2,), generator=g, device=x.device).tolist()
+        x = x.roll((dy, dx), (2, 3))
+    return F.cross_entropy(net(x).float(), labels)

@@ -1,0 +1,67 @@
+"""Resumable training state as safetensors: no pickles, safe to open from anywhere."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+def save_state(path: Path, parts: dict[str, dict[str, Tensor]], facts: dict) -> None:
+    """Write named groups of tensors and JSON-able facts in one file, atomically: a kill leaves the old file whole."""
+    tensors = {f"{part}/{key}": value.detach().cpu().contiguous() for part, d in parts.items() for key, value in d.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    save_file(tensors, fresh, metadata={"facts": json.dumps(facts)})
+    os.replace(fresh, path)
+
+
+def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
+    """The groups and facts that `save_state` wrote."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    with safe_open(path, "pt") as f:
+        facts = json.loads(f.metadata()["facts"])
+        for name in f.keys():  # noqa: SIM118 (a safetensors file is not a dict)
+            part, key = name.split("/", 1)
+            parts.setdefault(part, {})[key] = f.get_tensor(name)
+    return parts, facts
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's per-parameter state, flattened to "parameter.name" keys."""
+    state = optimiser.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(value) for i, d in state.items() for name, value in d.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Undo `optimiser_tensors` on an optimiser over the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        i, name = key.split(".")
+        state.setdefault(int(i), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+class Ema:
+    """Exponential moving average of a network's parameters and buffers, with a warm-up.
+
+    Args:
+        decay: the weight of the past once warmed up; after n updates it is min(decay, (1 + n) / (10 + n)).
+    """
+
+    def __init__(self, net: nn.Module, decay: float):
+        self.decay = decay
+        self.shadow = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, n: int) -> None:
+        """Fold in the network's weights after n updates."""
+        keep = min(self.decay, (1 + n) / (10 + n))
+        for key, value in net.state_dict().items():
+            if value.is_floating_point():
+                self.shadow[key].lerp_(value, 1 - keep)
+            else:
+                self.shadow[key].copy_(value)
