@@ -53,7 +53,7 @@ class Denoiser(Protocol):
 
 
 class Technique:
-    """Base of every function from Denoiser to Denoiser: answers like the denoiser inside until it overrides `predict`."""
+    """Base of every function from Denoiser to Denoiser: answers like the one inside until it overrides `predict`."""
 
     def __init__(self, inner: Denoiser):
         self.inner = inner

@@ -26,7 +26,9 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         ValueError: the picture has more than MAX_PIXELS pixels.
     """
     if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first.")
+        raise ValueError(
+            f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
+        )
     picture.seek(0)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":

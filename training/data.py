@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 

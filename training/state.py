@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 def save_state(path: Path, parts: dict[str, dict[str, Tensor]], facts: dict) -> None:
     """Write named groups of tensors and JSON-able facts in one file, atomically: a kill leaves the old file whole."""
-    tensors = {f"{part}/{key}": value.detach().cpu().contiguous() for part, d in parts.items() for key, value in d.items()}
+    tensors = {
+        f"{part}/{key}": value.detach().cpu().contiguous() for part, d in parts.items() for key, value in d.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     save_file(tensors, fresh, metadata={"facts": json.dumps(facts)})

@@ -1,147 +1,15 @@
-"""Train one checkpoint of the MNIST family:  python -m training.train_mnist NAME
-
-Every batch's noise and every epoch's order follow from the seed and the step alone, so a run that was killed
-and started again ends with the same weights as one that was not.
-"""
+"""Train, measure and write one checkpoint of the MNIST family:  python -m training.train_mnist NAME"""
 
 import argparse
 import dataclasses
-import time
+import json
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from tqdm import tqdm
 
-from training.data import mnist, unit
-from training.mnist_recipes import RECIPES, Recipe, build, loss_of
-from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
-
-SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
-CURVE_EVERY = 50  # steps averaged into one point of the loss curve
-
-
-class Run:
-    """One training run: its network, optimiser, average, curves, and where it has got to."""
-
-    def __init__(self, recipe: Recipe, folder: Path, seed: int, device: str, bf16: bool, data: str | None = None):
-        self.recipe, self.folder, self.seed, self.device, self.bf16 = recipe, folder, seed, torch.device(device), bf16
-        images, labels = mnist(True, data)
-        self.images, self.labels = images.to(device), labels.to(device)
-        images, labels = mnist(False, data)
-        self.held_out = unit(images[:2000]).to(device), labels[:2000].to(device)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.net = build(recipe).to(device, memory_format=torch.channels_last)
-        self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
-        self.ema = Ema(self.net, recipe.ema)
-        self.loss = loss_of(recipe)
-        self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
-        if self.state_file.exists():
-            self._resume()
-
-    @property
-    def state_file(self) -> Path:
-        """Where the resumable state lives, outside the repository's tracked files."""
-        return self.folder / "state.safetensors"
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches in the training set."""
-        return len(self.images) // self.recipe.batch
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        return self.recipe.epochs * self.steps_per_epoch
-
-    def train(self, save_every: float = 120.0, stop_after: int | None = None) -> None:
-        """Run to the end, or for `stop_after` more steps, saving the state every `save_every` seconds."""
-        end = self.total if stop_after is None else min(self.total, self.step + stop_after)
-        saved = time.monotonic()
-        with tqdm(total=self.total, initial=self.step, desc=self.folder.name, unit="step", mininterval=5) as bar:
-            while self.step < end:
-                started = time.monotonic()
-                self._train_step()
-                if self.step % self.steps_per_epoch == 0:
-                    self._end_epoch()
-                self.seconds += time.monotonic() - started
-                bar.update()
-                if self.curve:
-                    bar.set_postfix(loss=f"{self.curve[-1][1]:.4f}", refresh=False)
-                if time.monotonic() - saved > save_every:
-                    self.save()
-                    saved = time.monotonic()
-        self.save()
-
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        """The images and labels of this step, from an order that depends on the seed and the epoch alone."""
-        epoch, i = divmod(self.step, self.steps_per_epoch)
-        if getattr(self, "_order_of", None) != epoch:
-            g = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._order, self._order_of = torch.randperm(len(self.images), generator=g).to(self.device), epoch
-        rows = self._order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
-        return unit(self.images[rows]).contiguous(memory_format=torch.channels_last), self.labels[rows]
-
-    def _generator(self, step: int) -> torch.Generator:
-        """The noise of one step, drawn afresh for every batch."""
-        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + 7919 * step)
-
-    def _train_step(self) -> None:
-        x, labels = self._batch()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * self.recipe.decay ** (self.step // self.steps_per_epoch)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = self.loss(self.net, x, labels, self._generator(self.step))
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        self.step += 1
-        self.ema.update(self.net, self.step)
-        self.pending.append(loss.detach())
-        if self.step % CURVE_EVERY == 0:
-            self.curve.append((self.step, torch.stack(self.pending).mean().item()))
-            self.pending = []
-
-    def _end_epoch(self) -> None:
-        """Measure the held-out loss; keep the averaged weights of the epochs that the app shows."""
-        epoch = self.step // self.steps_per_epoch
-        self.validation.append((epoch, self.held_out_loss(self.net.state_dict()), self.held_out_loss(self.ema.shadow)))
-        if epoch in SHOWN_EPOCHS or epoch == self.recipe.epochs:
-            half = {k: v.half() if v.is_floating_point() else v for k, v in self.ema.shadow.items()}
-            save_state(self.folder / f"epoch-{epoch:02d}.safetensors", {"net": half}, {"epoch": epoch})
-
-    @torch.no_grad()
-    def held_out_loss(self, weights: dict[str, Tensor]) -> float:
-        """The loss on 2,000 test digits with fixed noise, for the given weights."""
-        net = build(self.recipe).to(self.device).eval()
-        net.load_state_dict(weights)
-        x, labels = self.held_out
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            losses = [
-                self.loss(net, a, b, self._generator(-1 - i))
-                for i, (a, b) in enumerate(zip(x.split(500), labels.split(500), strict=True))
-            ]
-        return torch.stack(losses).mean().item()
-
-    def save(self) -> None:
-        """Write everything that `_resume` needs."""
-        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow, "optimiser": optimiser_tensors(self.optimiser)}
-        if self.pending:
-            parts["pending"] = {"losses": torch.stack(self.pending)}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
-        save_state(self.state_file, parts, facts | {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed})
-
-    def _resume(self) -> None:
-        parts, facts = load_state(self.state_file)
-        if facts["recipe"] != dataclasses.asdict(self.recipe) or facts["seed"] != self.seed:
-            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
-        self.net.load_state_dict(parts["net"])
-        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
-        restore_optimiser(self.optimiser, parts.get("optimiser", {}))
-        self.pending = list(parts["pending"]["losses"].to(self.device)) if "pending" in parts else []
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.curve, self.validation = facts["curve"], facts["validation"]
+from training.mnist_recipes import RECIPES, Recipe
+from training.mnist_run import Run
+from training.publish import publish
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -175,6 +43,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     run = Run(recipe_of(args), args.work / args.name, args.seed, args.device, not args.fp32, args.data)
     run.train()
+    card = publish(run)
+    print(json.dumps(card["metrics"], indent=1))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core.denoiser import NETWORK_LOCK, Prediction
+from core.models.unet import UNet
 from core.schedule import Schedule
 
 SHAPE = (1, 28, 28)
@@ -34,28 +35,48 @@ def flow_time(t: Tensor) -> Tensor:
 
 
 class Digits:
-    """A time-conditioned U-Net as a Denoiser; `kind` says whether it predicts noise (ddpm) or velocity (flow)."""
+    """A time-conditioned U-Net as a Denoiser; `kind` says whether it predicts noise ("ddpm") or velocity ("flow")."""
 
     shape = SHAPE
 
-    def __init__(self, net: nn.Module, kind: str, device: torch.device | str = "cpu"):
+    def __init__(self, net: UNet, kind: str, device: torch.device | str = "cpu"):
         self.net, self.kind, self.device = net, kind, torch.device(device)
         self.schedule = {"ddpm": DDPM, "flow": FLOW}[kind]
+
+    def to(self, device: torch.device | str) -> "Digits":
+        """The same network on another device."""
+        return Digits(self.net.to(device, memory_format=torch.channels_last), self.kind, device)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
         """(B, 10) one-hot rows; a network without classes ignores them."""
         return one_hot(prompts, self.device)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
-        if self.kind == "flow":
-            with NETWORK_LOCK:
-                u = self.net(x_t, flow_time(t), cond)
-            return Prediction(*self.schedule.from_velocity(x_t, t, u))
+        time = flow_time(t) if self.kind == "flow" else ddpm_time(t)
         with NETWORK_LOCK:
-            eps = self.net(x_t, ddpm_time(t), cond)
-        return Prediction(self.schedule.x_0(x_t, t, eps), eps)
+            out = self.net(x_t.contiguous(memory_format=torch.channels_last), time, cond).float().contiguous()
+        if self.kind == "flow":
+            return Prediction(*self.schedule.from_velocity(x_t, t, out))
+        return Prediction(self.schedule.x_0(x_t, t, out), out)
+
+
+class SingleStep:
+    """The single-step denoiser: z = x + sigma eps in, an estimate of x out, whatever sigma is."""
+
+    def __init__(self, net: UNet, device: torch.device | str = "cpu"):
+        self.net, self.device = net, torch.device(device)
+
+    def to(self, device: torch.device | str) -> "SingleStep":
+        """The same network on another device."""
+        return SingleStep(self.net.to(device, memory_format=torch.channels_last), device)
+
+    @torch.no_grad()
+    def restore(self, z: Tensor) -> Tensor:
+        """(B, 1, 28, 28) noisy -> (B, 1, 28, 28) estimate of the clean digits, in one network call."""
+        with NETWORK_LOCK:
+            return self.net(z.to(self.device)).float()
 
 
 class Classifier(nn.Sequential):
@@ -75,6 +96,30 @@ class Classifier(nn.Sequential):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, 1, 28, 28) in [0, 1] -> (B, 4 width) features before the last layer."""
-        return self[:-1](x)
+        for layer in list(self)[:-1]:
+            x = layer(x)
+        return x
 
 
+def build_unet(architecture: dict, weights: dict[str, Tensor]) -> UNet:
+    """The U-Net of a card's "architecture" with its weights, for inference."""
+    net = UNet(architecture["hidden"], architecture["time"], architecture["classes"])
+    net.load_state_dict(weights)
+    return net.eval().requires_grad_(False)
+
+
+def build_digits(architecture: dict, weights: dict[str, Tensor]) -> Digits:
+    """A DDPM or flow model from its card and weights."""
+    return Digits(build_unet(architecture, weights), architecture["objective"])
+
+
+def build_single_step(architecture: dict, weights: dict[str, Tensor]) -> SingleStep:
+    """A single-step denoiser from its card and weights."""
+    return SingleStep(build_unet(architecture, weights))
+
+
+def build_classifier(architecture: dict, weights: dict[str, Tensor]) -> Classifier:
+    """The classifier from its card and weights."""
+    net = Classifier(architecture["hidden"])
+    net.load_state_dict(weights)
+    return net.eval().requires_grad_(False)

@@ -30,9 +30,7 @@ class DownBlock(nn.Sequential):
     """Stride-2 convolution, BatchNorm, GELU, then a ConvBlock. (B, c_in, H, W) -> (B, c_out, H/2, W/2)."""
 
     def __init__(self, c_in: int, c_out: int):
-        super().__init__(
-            nn.Conv2d(c_in, c_out, 3, 2, 1), nn.BatchNorm2d(c_out), nn.GELU(), ConvBlock(c_out, c_out)
-        )
+        super().__init__(nn.Conv2d(c_in, c_out, 3, 2, 1), nn.BatchNorm2d(c_out), nn.GELU(), ConvBlock(c_out, c_out))
 
 
 class UpBlock(nn.Sequential):

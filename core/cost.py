@@ -1,0 +1,41 @@
+"""What a run will take, from measured network calls: seconds = calls (base + images per_image)."""
+
+import time
+from functools import lru_cache
+
+import torch
+
+from core.denoiser import Denoiser
+from core.registry import load, pick_device
+
+
+@lru_cache(maxsize=32)
+def _line(name: str, device: str) -> tuple[float, float]:
+    """(base, per_image) seconds of one network call, from calls on 1 and on 20 images, each the best of two."""
+    model = load(name, device)
+    few, many = (min(_timed(model, n) for _ in range(2)) for n in (1, 20))
+    per_image = max(many - few, 0) / 19
+    return max(few - per_image, 0), per_image
+
+
+@torch.no_grad()
+def _timed(model: Denoiser, n: int) -> float:
+    x, t = torch.zeros(n, *model.shape, device=model.device), torch.zeros(n, dtype=torch.long, device=model.device)
+    cond = model.encode([None] * n)
+    model.predict(x, t, cond)
+    started = time.perf_counter()
+    model.predict(x, t, cond).x_0.cpu()  # the copy waits for the device
+    return time.perf_counter() - started
+
+
+def seconds(name: str, device: str, calls: int, images: int) -> float:
+    """Expected seconds of `calls` network calls of the named model on `images` images each."""
+    base, per_image = _line(name, str(pick_device(device)))
+    return calls * (base + images * per_image)
+
+
+def sentence(calls: int, images: int, expected: float) -> str:
+    """The cost line: "20 network calls on 40 images each, about 3 s"."""
+    unit = f"about {expected:.0f} s" if expected >= 1.5 else f"about {max(expected, 0.1):.1f} s"
+    many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
+    return f"{many}{' each' * (calls != 1)}, {unit}"

@@ -1,0 +1,81 @@
+"""From a request to a stream of Steps: the table of samplers, and what a run will cost before it starts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from core import samplers
+from core.denoiser import Denoiser
+from core.guidance import guide
+from core.rng import Generators, generators, randn
+from core.samplers import Step
+
+Run = Callable[[Denoiser, Tensor, int, Tensor, Generators], Iterator[Step]]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """One row of the table of samplers.
+
+    Args:
+        title: what people read.
+        steps: (lowest, default, highest) number of steps; equal where there is no choice.
+        run: (denoiser, x, steps, cond, source) -> Steps.
+        calls: steps -> network calls.
+    """
+
+    title: str
+    steps: tuple[int, int, int]
+    run: Run
+    calls: Callable[[int], int] = lambda steps: steps
+
+
+def _ddim(eta: float) -> Run:
+    return lambda d, x, steps, cond, source: samplers.ddim(d, x, d.schedule.timesteps(steps), cond, eta, source)
+
+
+def _heun(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.heun(d, x, d.schedule.timesteps(steps), cond)
+
+
+DDPM_SAMPLERS = {
+    "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), _ddim(1.0)),
+    "ddim": Sampler("DDIM", (2, 20, 100), _ddim(0.0)),
+    "ddpm-strided": Sampler("DDPM, strided", (2, 50, 100), _ddim(1.0)),
+}
+FLOW_SAMPLERS = {
+    "euler": Sampler("Euler", (1, 20, 50), _ddim(0.0)),
+    "heun": Sampler("Heun", (1, 10, 50), _heun, lambda steps: 2 * steps - 1),
+}
+SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
+
+
+def samplers_for(kind: str) -> dict[str, Sampler]:
+    """The samplers that fit a model of that kind, "ddpm" or "flow"; the first is the default."""
+    return {"ddpm": DDPM_SAMPLERS, "flow": FLOW_SAMPLERS}[kind]
+
+
+def evaluations(sampler: str, steps: int, guidance: float, n: int) -> tuple[int, int]:
+    """(network calls, images in each call) of a run that makes n pictures."""
+    halves = 1 if guidance in (0, 1) else 2
+    return SAMPLERS[sampler].calls(steps), halves * n
+
+
+def generate(
+    denoiser: Denoiser, prompts: Sequence, sampler: str, steps: int, guidance: float, seed: int
+) -> Iterator[Step]:
+    """Sample one picture per prompt; picture k starts from the noise of seed + k.
+
+    Args:
+        prompts: what `denoiser.encode` takes.
+        sampler: a key of SAMPLERS.
+        guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
+
+    Returns:
+        The sampler's Steps, x_t and x_0 (len(prompts), C, H, W).
+    """
+    source = generators(seed, len(prompts))
+    x = randn((len(prompts), *denoiser.shape), source, denoiser.device)
+    guided = guide(denoiser, guidance)
+    return SAMPLERS[sampler].run(guided, x, steps, guided.encode(prompts), source)

@@ -1,0 +1,64 @@
+"""Keep what a run did, in uint8, so that it can be scrubbed, saved and sent on without another network call."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.images import to_uint8
+from core.samplers import Step
+
+MAX_FRAMES = 61
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One kept Step: x_t and x_0 are (B, H, W, C) uint8; t = -1 marks the result."""
+
+    i: int
+    n: int
+    t: int
+    x_t: np.ndarray
+    x_0: np.ndarray
+
+
+@dataclass
+class Recording:
+    """A run's settings and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them."""
+
+    settings: dict
+    low: float = 0.0
+    high: float = 1.0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    frames: list[Frame] = field(default_factory=list)
+    latest: Frame | None = None
+
+    def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """Pass the Steps on, keeping frames on the way."""
+        for step in steps:
+            if self._keeps(step.i, step.n):
+                self.frames.append(self.frame(step))
+            yield step
+
+    def frame(self, step: Step) -> Frame:
+        """A Step as a frame, whether it is kept or not."""
+        if self.latest is None or self.latest.i != step.i:
+            x_t, x_0 = (to_uint8(x, self.low, self.high) for x in (step.x_t, step.x_0))
+            self.latest = Frame(step.i, step.n, int(step.t[0]), x_t, x_0)
+        return self.latest
+
+    @staticmethod
+    def _keeps(i: int, n: int) -> bool:
+        k = min(n, MAX_FRAMES - 1)
+        return round(round(i * k / n) * n / k) == i
+
+    @property
+    def done(self) -> bool:
+        """Whether the run reached its end."""
+        return bool(self.frames) and self.frames[-1].i == self.frames[-1].n
+
+    @property
+    def result(self) -> np.ndarray:
+        """(B, H, W, C) uint8: the result, or the last clean estimate of a run that was stopped."""
+        return self.frames[-1].x_0

@@ -1,0 +1,155 @@
+"""Every model this program knows: what it is, whether it is here, and how to load it. Nothing loads at import."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class ModelError(RuntimeError):
+    """One sentence that tells a person what is wrong with a model or device, and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model.
+
+    Args:
+        name: its folder in checkpoints/.
+        title: what people read.
+        kind: "ddpm", "flow", "denoiser" or "classifier".
+        conditional: whether it takes a class.
+    """
+
+    name: str
+    title: str
+    kind: str
+    conditional: bool = False
+
+
+MODELS = {
+    spec.name: spec
+    for spec in (
+        ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
+        ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
+        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True),
+        ModelSpec("ddpm-time", "DDPM, unconditional", "ddpm"),
+        ModelSpec("flow-time", "Flow matching, unconditional", "flow"),
+        ModelSpec("denoiser", "Single-step denoiser", "denoiser"),
+        ModelSpec("denoiser-noise", "Single-step denoiser of pure noise", "denoiser"),
+        ModelSpec("classifier", "Digit classifier", "classifier"),
+    )
+}
+
+
+def spec(name: str) -> ModelSpec:
+    """The model of that name. Raises ModelError if there is none."""
+    if name not in MODELS:
+        raise ModelError(f"There is no model called {str(name)[:40]!r}; there are {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        ModelError: the name is unknown, or this machine has no such device.
+    """
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name in (None, "auto"):
+        return torch.device(next(d for d in ("cuda", "mps", "cpu") if here[d]))
+    if name not in here:
+        raise ModelError(f"The device must be one of {', '.join(DEVICES)}, not {str(name)[:40]!r}.")
+    if not here[name]:
+        raise ModelError(f"This machine has no usable {name.upper()} device; choose auto or cpu.")
+    return torch.device(name)
+
+
+def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """The JSON card of a checkpoint. Raises ModelError if it is missing or damaged."""
+    path = folder / spec(name).name / "card.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ModelError(
+            f"The model {name} is not in {folder.name}/; get the files from the repository again, "
+            f"or train it with: python -m training.train_mnist {name}"
+        ) from None
+    except ValueError:
+        raise ModelError(
+            f"The card of {name} is damaged; get {folder.name}/{name} from the repository again."
+        ) from None
+
+
+def weights(name: str, folder: Path = CHECKPOINTS) -> dict[str, Tensor]:
+    """The checkpoint's tensors in float32, after its checksum was compared with the card's.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    tensors: dict[str, Tensor] = {}
+    for file, checksum in card(name, folder)["sha256"].items():
+        path = folder / name / file
+        if not path.exists():
+            raise ModelError(f"The file {folder.name}/{name}/{file} is missing; get it from the repository again.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+            raise ModelError(
+                f"The file {folder.name}/{name}/{file} is damaged (its checksum is wrong); "
+                "get it from the repository again."
+            )
+        tensors |= load_file(path)
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def availability(name: str, folder: Path = CHECKPOINTS) -> tuple[bool, str]:
+    """(ready, one sentence), told without loading the model."""
+    try:
+        files = card(name, folder)["sha256"]
+    except ModelError as e:
+        return False, str(e)
+    missing = [f for f in files if not (folder / name / f).exists()]
+    return (False, f"Missing: {', '.join(missing)}.") if missing else (True, "Ready.")
+
+
+_loading = threading.Lock()
+
+
+def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
+    """The model, ready to use on a device, kept in memory from the first call on.
+
+    Returns:
+        A Denoiser for "ddpm" and "flow", a SingleStep for "denoiser", a Classifier for "classifier".
+
+    Raises:
+        ModelError: unknown, missing, damaged, or no such device.
+    """
+    with _loading:
+        return _load(spec(name).name, pick_device(device), folder)
+
+
+@lru_cache(maxsize=16)
+def _load(name: str, device: torch.device, folder: Path) -> Any:
+    net = _builder(MODELS[name].kind)(card(name, folder)["architecture"], weights(name, folder))
+    return net.to(device)
+
+
+def _builder(kind: str) -> Callable[[dict, dict[str, Tensor]], Any]:
+    from core.models import mnist
+
+    return {
+        "ddpm": mnist.build_digits,
+        "flow": mnist.build_digits,
+        "denoiser": mnist.build_single_step,
+        "classifier": mnist.build_classifier,
+    }[kind]

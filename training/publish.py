@@ -1,0 +1,159 @@
+"""Turn a finished run into a checkpoint: fp16 weights, a card, and the samples that it made along the way."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core import images
+from core.generate import generate
+from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
+from core.registry import CHECKPOINTS, ModelError, load
+from core.scores import Statistics, accuracy, frechet_distance, judge, reference
+from training.data import mnist, unit
+from training.mnist_recipes import RECIPES, SIGMA
+from training.mnist_run import Run
+from training.state import load_state
+
+GUIDANCE = 3.0  # for the samples by epoch
+STEPS = {"ddpm": ("ddim", 50), "flow": ("euler", 20)}
+
+
+def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
+    """Choose the better of raw and averaged weights, write them, measure them, and write the card."""
+    _, raw, averaged = run.validation[-1]
+    choice, chosen = ("ema", run.ema.shadow) if averaged <= raw else ("raw", run.net.state_dict())
+    out = folder / run.folder.name
+    out.mkdir(parents=True, exist_ok=True)
+    half = {k: _half(v) for k, v in chosen.items()}
+    save_file(half, out / "weights.safetensors")
+    kept = {k: v.float() if v.is_floating_point() else v for k, v in half.items()}
+    card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), out / "weights.safetensors")
+    card["metrics"] |= _measure(run, kept, out)
+    card["epochs_shown"] = _samples_by_epoch(run, out)
+    (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    return card
+
+
+def _half(v: Tensor) -> Tensor:
+    return v.detach().cpu().half().contiguous() if v.is_floating_point() else v.detach().cpu()
+
+
+def architecture(run: Run) -> dict:
+    """What `core.registry` needs to build the network again."""
+    r = run.recipe
+    return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
+
+
+def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
+    published, used = (dataclasses.asdict(r) for r in (RECIPES[run.folder.name], run.recipe))
+    _, raw, averaged = run.validation[-1]
+    return {
+        "name": run.folder.name,
+        "architecture": architecture(run) | {"parameters": parameters},
+        "recipe": used,
+        "differs_from_published": {
+            k: {"published": published[k], "used": v} for k, v in used.items() if v != published[k]
+        },
+        "weights": choice,
+        "seed": run.seed,
+        "steps": run.step,
+        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else f"CPU ({platform.machine()})",
+        "precision": "bfloat16 autocast" if run.bf16 else "float32",
+        "training_seconds": round(run.seconds),
+        "date": datetime.date.today().isoformat(),
+        "torch": torch.__version__.split("+")[0],
+        "data": "MNIST, 60,000 training digits (LeCun, Cortes, Burges; CC BY-SA 3.0)",
+        "curve": [[step, round(loss, 5)] for step, loss in run.curve],
+        "validation": [[e, round(a, 5), round(b, 5)] for e, a, b in run.validation],
+        "metrics": {"held_out_loss": round(min(raw, averaged), 5)},
+        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
+    }
+
+
+def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
+    if run.recipe.objective == "classifier":
+        return _measure_classifier(build_classifier(architecture(run), kept), run, out)
+    if run.recipe.time:
+        return _measure_samples(run, kept)
+    model = build_single_step(architecture(run), kept)
+    x = run.held_out[0].cpu()
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(run.seed))
+    z = noise if run.recipe.objective == "denoiser-noise" else x + SIGMA * noise
+    return {"test_mse": round((model.restore(z) - x).square().mean().item(), 5)}
+
+
+def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
+    """Test accuracy; and the feature statistics that every Frechet distance is measured against."""
+    (train, _), (test, labels) = mnist(True, run.data), mnist(False, run.data)
+    named, features = judge(net, unit(test))
+    sets = {"train": judge(net, unit(train))[1], "test": features}
+    noise = torch.rand(2000, 1, 28, 28, generator=torch.Generator().manual_seed(run.seed))
+    stats = {name: Statistics.of(f) for name, f in sets.items()}
+    save_file(
+        {f"{n}.{k}": getattr(s, k).float().contiguous() for n, s in stats.items() for k in ("mean", "covariance")},
+        out / "features.safetensors",
+    )
+    return {
+        "test_accuracy": round(accuracy(named, labels), 4),
+        "frechet_test": frechet_distance(stats["test"], stats["train"]),
+        "frechet_test_2000": frechet_distance(Statistics.of(features[:2000]), stats["train"]),
+        "frechet_noise": frechet_distance(Statistics.of(judge(net, noise)[1]), stats["train"]),
+    }
+
+
+def _digits(run: Run, weights: dict[str, Tensor], n: int) -> list:
+    """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler."""
+    sampler, steps = STEPS[run.recipe.objective]
+    guidance = GUIDANCE if run.recipe.classes else 1.0
+    prompts = [k % CLASSES for k in range(n)]
+    return list(generate(build_digits(architecture(run), weights), prompts, sampler, steps, guidance, run.seed))
+
+
+def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 500) -> dict:
+    """A quick look at n samples; benchmarks.mnist_quality measures in full."""
+    try:
+        classifier = load("classifier", "cpu")
+    except ModelError:
+        return {}
+    x = _digits(run, kept, n)[-1].x_t.clamp(0, 1)
+    named, features = judge(classifier, x)
+    found = {"quick_frechet_500": round(frechet_distance(Statistics.of(features), reference()), 3)}
+    if run.recipe.classes:
+        found["quick_accuracy_500"] = accuracy(named, torch.arange(n) % CLASSES)
+    return found
+
+
+def _samples_by_epoch(run: Run, out: Path) -> list[int]:
+    """A strip (and for samplers a GIF) of ten pictures at each shown epoch, from the same noise."""
+    shown = []
+    if run.recipe.objective == "classifier":
+        return shown
+    for path in sorted(run.folder.glob("epoch-*.safetensors")):
+        parts, facts = load_state(path)
+        weights = {k: v.float() if v.is_floating_point() else v for k, v in parts["net"].items()}
+        strip, frames = _strip(run, weights)
+        (out / f"{path.stem}.png").write_bytes(images.png(strip))
+        if frames:
+            (out / f"{path.stem}.gif").write_bytes(images.gif(frames, 2.5))
+        shown.append(facts["epoch"])
+    return shown
+
+
+def _strip(run: Run, weights: dict[str, Tensor]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Ten pictures side by side: samples with the frames of their trajectory, or digits of our own, denoised."""
+    row = lambda x: images.grid(images.to_uint8(x), CLASSES)  # noqa: E731
+    if run.recipe.time:
+        steps = _digits(run, weights, CLASSES)
+        return row(steps[-1].x_t), [row(s.x_0) for s in steps[:: max(1, len(steps) // 20)]] + [row(steps[-1].x_t)]
+    sigma, keep = (1.0, 0.0) if run.recipe.objective == "denoiser-noise" else (SIGMA, 1.0)
+    *_, made = generate(load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, GUIDANCE, run.seed)
+    noise = torch.randn(made.x_t.shape, generator=torch.Generator().manual_seed(run.seed))
+    return row(build_single_step(architecture(run), weights).restore(keep * made.x_t + sigma * noise)), []
