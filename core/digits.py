@@ -64,6 +64,12 @@ class DigitRequest:
     seed: int = 180
 
     @classmethod
+    def of(cls, model: str) -> "DigitRequest":
+        """The default request for a model: its kind's everyday sampler and steps."""
+        sampler = {"ddpm": "ddim", "flow": "euler"}[spec(model).kind]
+        return cls(model=model, sampler=sampler)
+
+    @classmethod
     def checked(cls, **values: object) -> "DigitRequest":
         """A request from untrusted values.
 

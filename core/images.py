@@ -131,3 +131,13 @@ def zip_of(files: Iterable[tuple[str, bytes]]) -> bytes:
         for name, data in files:
             archive.writestr(name, data)
     return out.getvalue()
+
+
+def digit_of(picture: Image.Image) -> np.ndarray:
+    """Any picture of one digit as MNIST has them: (28, 28, 1) uint8, white on black, the square centre.
+
+    Dark digits on light paper are turned round: the border tells which is which.
+    """
+    grey = np.asarray(square(to_rgb(picture), 28).convert("L"))
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return (255 - grey if np.median(border) > 127 else grey)[..., None]

@@ -76,6 +76,15 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def device_facts(name: str = "auto") -> str:
+    """The device in words, with its memory where it has its own. Raises ModelError as `pick_device`."""
+    device = pick_device(name)
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return f"{torch.cuda.get_device_name(device)}, {(total - free) / 2**30:.1f} of {total / 2**30:.0f} GB in use"
+    return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {torch.get_num_threads()} threads"
+
+
 def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
     """The JSON card of a checkpoint. Raises ModelError if it is missing or damaged."""
     path = folder / spec(name).name / "card.json"

@@ -1,4 +1,4 @@
-"""Single steps against diffusers, whole runs against a Gaussian whose every answer is known, and the iterator itself."""
+"""Single steps against diffusers, whole runs against a Gaussian in closed form, and the iterator itself."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,6 @@ from core.schedule import Schedule
 
 SHAPE = (2, 3, 3)
 LINEAR, COSINE, FLOW = Schedule.linear(1000), Schedule.cosine(1000), Schedule.flow(1000)
-NAMES = {LINEAR: "linear", COSINE: "squaredcos_cap_v2"}
 DDPM_PATH = pytest.mark.parametrize("path", [LINEAR, COSINE], ids=["linear", "cosine"])
 EVERY_PATH = pytest.mark.parametrize("path", [LINEAR, COSINE, FLOW], ids=["linear", "cosine", "flow"])
 
@@ -64,55 +63,58 @@ def last(steps) -> torch.Tensor:
 # ---- Against diffusers ----
 
 
+def oracle(scheduler: type, path: Schedule, steps: int):
+    """A scheduler of diffusers with our table in float64: in its own, float32 eats the digits of 1 - alpha_bar."""
+    result = scheduler(path.T, clip_sample=False, timestep_spacing="leading")
+    result.alphas_cumprod = path.alpha_bar[:-1]  # compared with diffusers' in test_schedule.py
+    result.set_timesteps(steps)
+    return result
+
+
 @pytest.mark.parametrize("steps", [10, 20, 50, 100, 1000])
 @DDPM_PATH
 def test_every_ddpm_step_is_that_of_diffusers(path, steps):
-    """Both sides draw from their own generator with the same seed, so z is the same in every step."""
-    oracle = DDPMScheduler(1000, beta_schedule=NAMES[path], clip_sample=False, timestep_spacing="leading")
-    oracle.set_timesteps(steps)
-    denoiser, (x, cond), theirs = MadeUp(path), start(), generator(7)
-    run = ddim(denoiser, x, path.timesteps(steps, "leading"), cond, eta=1, source=generator(7))
-    for step, after in pairwise(run):
+    """Both sides draw from a generator of their own with the same seed, so z is the same in every step."""
+    denoiser, scheduler, theirs = MadeUp(path), oracle(DDPMScheduler, path, steps), generator(7)
+    x, cond = start()
+    for step, after in pairwise(ddim(denoiser, x, path.timesteps(steps, "leading"), cond, 1, generator(7))):
         eps = denoiser.predict(step.x_t, step.t, cond).eps
-        expected = oracle.step(eps, int(step.t[0]), step.x_t, generator=theirs)
-        torch.testing.assert_close(after.x_t, expected.prev_sample, atol=1e-5, rtol=0)
+        expected = scheduler.step(eps, int(step.t[0]), step.x_t, generator=theirs).prev_sample
+        torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("eta", [0, 1])
 @pytest.mark.parametrize("steps", [10, 20, 50, 100, 1000])
 @DDPM_PATH
 def test_every_ddim_step_is_that_of_diffusers(path, steps, eta):
-    oracle = DDIMScheduler(1000, beta_schedule=NAMES[path], clip_sample=False, timestep_spacing="leading")
-    oracle.set_timesteps(steps)
-    denoiser, (x, cond), theirs = MadeUp(path), start(), generator(7)
-    run = ddim(denoiser, x, path.timesteps(steps, "leading"), cond, eta=eta, source=generator(7))
-    for step, after in pairwise(run):
-        eps = denoiser.predict(step.x_t, step.t, cond).eps
-        z = randn(x.shape, theirs)
-        expected = oracle.step(eps, int(step.t[0]), step.x_t, eta=eta, variance_noise=z)
-        torch.testing.assert_close(after.x_t, expected.prev_sample, atol=1e-5, rtol=0)
-
-
-def test_ddpm_visits_every_timestep():
-    path = Schedule.linear(30)
+    denoiser, scheduler, theirs = MadeUp(path), oracle(DDIMScheduler, path, steps), generator(7)
     x, cond = start()
-    oracle = DDPMScheduler(30, clip_sample=False)
-    expected, theirs = x, generator(7)
-    for t in oracle.timesteps:
-        eps = MadeUp(path).predict(expected, t.expand(2), cond).eps
-        expected = oracle.step(eps, int(t), expected, generator=theirs).prev_sample
-    torch.testing.assert_close(last(ddpm(MadeUp(path), x, cond, generator(7))), expected, atol=1e-4, rtol=0)
+    for step, after in pairwise(ddim(denoiser, x, path.timesteps(steps, "leading"), cond, eta, generator(7))):
+        eps, z = denoiser.predict(step.x_t, step.t, cond).eps, randn(x.shape, theirs)
+        expected = scheduler.step(eps, int(step.t[0]), step.x_t, eta, variance_noise=z).prev_sample
+        torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
+
+
+def test_a_whole_ddpm_run_is_that_of_diffusers():
+    path = Schedule.linear(30)
+    denoiser, scheduler, theirs = MadeUp(path), oracle(DDPMScheduler, path, 30), generator(7)
+    x, cond = start()
+    expected = x
+    for t in scheduler.timesteps:
+        eps = denoiser.predict(expected, t.expand(len(x)), cond).eps
+        expected = scheduler.step(eps, int(t), expected, generator=theirs).prev_sample
+    torch.testing.assert_close(last(ddpm(denoiser, x, cond, generator(7))), expected, atol=1e-5, rtol=0)
 
 
 # ---- Against closed forms ----
 
 
-def gaussian(path: Schedule) -> tuple[Gaussian, torch.Tensor, torch.Tensor]:
-    """A closed-form denoiser of four correlated pixels in float64, the mean as its prompt, and the covariance."""
+def gaussian(path: Schedule) -> tuple[Gaussian, torch.Tensor]:
+    """A closed-form denoiser of four correlated pixels in float64, and the mean that is its prompt."""
     basis = torch.linalg.qr(randn((4, 4), generator(3)).double()).Q
     covariance = basis @ torch.diag(torch.tensor([0.09, 0.25, 0.49, 1.0], dtype=torch.float64)) @ basis.T
     mean = torch.tensor([0.5, -0.5, 1.0, 0.0], dtype=torch.float64).view(1, 2, 2)
-    return Gaussian(path, covariance, (1, 2, 2)), mean, covariance
+    return Gaussian(path, covariance, (1, 2, 2)), mean
 
 
 RUNS = {
@@ -128,7 +130,7 @@ RUNS = {
 def test_a_gaussian_comes_back_with_its_mean_and_deviation(name):
     """Bounds are 5 standard errors: of a mean, std / sqrt(n); of a standard deviation, std / sqrt(2 n)."""
     path, run = RUNS[name]
-    denoiser, mean, covariance = gaussian(path)
+    denoiser, mean = gaussian(path)
     n = 2048
     x = randn((n, 1, 2, 2), generator(4)).double()
     samples = last(run(denoiser, x, denoiser.encode([mean]).expand_as(x))).flatten(1) @ denoiser.basis
@@ -139,7 +141,7 @@ def test_a_gaussian_comes_back_with_its_mean_and_deviation(name):
 
 def flow_error(sampler, steps: int) -> float:
     """Largest distance to the exact solution on a Gaussian, x_0 = mean + covariance^(1/2) x_T."""
-    denoiser, mean, _ = gaussian(FLOW)
+    denoiser, mean = gaussian(FLOW)
     x = randn((16, 1, 2, 2), generator(4)).double()
     root = denoiser.basis @ torch.diag(denoiser.variances.sqrt()) @ denoiser.basis.T
     exact = mean + (x.flatten(1) @ root).view_as(x)
@@ -155,7 +157,7 @@ def test_heun_is_of_order_two_and_euler_of_order_one():
 
 
 def test_ddim_on_the_straight_path_is_euler():
-    denoiser, mean, _ = gaussian(FLOW)
+    denoiser, mean = gaussian(FLOW)
     x = randn((3, 1, 2, 2), generator(4)).double()
     cond = denoiser.encode([mean]).expand_as(x)
     for step, after in pairwise(ddim(denoiser, x, FLOW.timesteps(20), cond)):
@@ -243,7 +245,9 @@ def test_a_run_stopped_early_leaves_nothing_behind(grad):
         run = ddim(MadeUp(LINEAR), x, LINEAR.timesteps(10), cond, 1, source)
         taken = list(islice(run, 3))
         assert torch.is_grad_enabled() == grad
-        run.close()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(run.close).result()  # as Stop does
+            assert other.submit(torch.is_grad_enabled).result()
         assert torch.is_grad_enabled() == grad
     assert [step.i for step in taken] == [0, 1, 2]
     for _ in range(2):  # one draw for each of the two updates, none for the close

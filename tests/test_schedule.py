@@ -41,7 +41,7 @@ def test_ddpm_paths_preserve_variance(path):
 def test_the_flow_path_is_straight_from_pure_noise_to_the_image():
     t, x_0, eps = ends(FLOW)
     x_t = FLOW.forward(x_0, t, eps)
-    tau = (1 - (t + 1) / FLOW.T).double().view(-1, 1, 1, 1)
+    tau = (1 - (t.double() + 1) / FLOW.T).view(-1, 1, 1, 1)
     torch.testing.assert_close(x_t, eps + tau * (x_0 - eps))
     assert torch.equal(x_t[-1], eps[-1])
 

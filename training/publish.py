@@ -38,8 +38,14 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), out / "weights.safetensors")
     card["metrics"] |= _measure(run, kept, out)
     card["epochs_shown"] = _samples_by_epoch(run, out)
-    (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_card(out / "card.json", card)
     return card
+
+
+def write_card(path: Path, card: dict) -> None:
+    """A card as JSON with one line per key, so that a diff shows what changed."""
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in card.items())
+    path.write_text("{\n" + lines + "\n}\n")
 
 
 def _half(v: Tensor) -> Tensor:

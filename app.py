@@ -1,0 +1,54 @@
+"""Fun with Diffusion Models:  python app.py [--host --port --share --model --device]"""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import argparse
+
+import gradio as gr
+
+from core.registry import DEVICES, MODELS, ModelError, pick_device
+from tabs import TABS, _header
+from tabs._common import Shared
+from tabs._look import look
+
+TITLE = "Fun with Diffusion Models"
+
+
+def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
+    """The page: a header and one tab per entry of tabs.TABS."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        picker = _header.build(TITLE, device)
+        with gr.Tabs() as tabs:
+            for tab in TABS:
+                with gr.Tab(tab.TITLE, id=tab.ID):
+                    tab.build(Shared(picker, tabs, model))
+    return demo.queue(max_size=24, api_open=False)
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line; a device that is not there is refused in one sentence."""
+    p = argparse.ArgumentParser(description=TITLE)
+    p.add_argument("--host", help="address to listen on (default: this machine only; 0.0.0.0 for the whole network)")
+    p.add_argument("--port", type=int, help="default: 7860, or the next free one")
+    p.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
+    p.add_argument("--model", choices=[m.name for m in MODELS.values() if m.kind in ("ddpm", "flow")])
+    p.add_argument("--device", choices=DEVICES, default="auto")
+    args = p.parse_args(argv)
+    try:
+        pick_device(args.device)
+    except ModelError as e:
+        p.error(str(e))
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the flags and serve until interrupted."""
+    args = parse(argv)
+    demo = create_app(args.device, args.model)
+    demo.launch(server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb", **look())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""How the app looks: one theme, one style sheet, one script, all from this machine."""
+
+import gradio as gr
+
+from tabs._common import asset
+
+FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """White space, system fonts, one accent colour, light and dark."""
+    return gr.themes.Default(
+        primary_hue="indigo", neutral_hue="zinc", font=FONT, font_mono=MONO, radius_size="sm", spacing_size="sm"
+    ).set(
+        body_background_fill="white",
+        body_background_fill_dark="*neutral_950",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        block_border_width="1px",
+        block_shadow="none",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+        block_label_background_fill="transparent",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_text_color="white",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_dark="*neutral_900",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_hover_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_700",
+        button_border_width="1px",
+    )
+
+
+def look() -> dict:
+    """The keyword arguments of `launch()` that make a page look like this app."""
+    return {
+        "theme": theme(),
+        "css": asset("app.css"),
+        "head": f"<script>{asset('page.js')}</script>",
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+    }

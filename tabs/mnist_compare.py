@@ -1,0 +1,110 @@
+"""The same noise through two models: DDPM bends its way to the digits, flow matching walks straight."""
+
+import gradio as gr
+
+from core import cost
+from core.digits import DigitRequest
+from core.images import grid
+from core.recording import Frame, Recording
+from tabs import formulas
+from tabs._common import (
+    NETWORK,
+    RUNS,
+    SLIM,
+    Shared,
+    cost_line,
+    finished,
+    formula_panel,
+    live,
+    run_row,
+    seed_row,
+    told,
+    viewer,
+)
+from tabs._mnist import caption
+
+LANES = [
+    "DDPM: the state x_t",
+    "Flow matching: the state x_t",
+    "DDPM: its clean estimate",
+    "Flow matching: its clean estimate",
+]
+FACE = {"lanes": LANES, "columns": 2}
+
+
+def pair(digits: object, steps: object, guidance: object, seed: object) -> tuple[DigitRequest, DigitRequest]:
+    """The two requests that differ in the model alone."""
+    same = {"digits": digits, "each": 1, "steps": steps, "guidance": guidance, "seed": seed}
+    return (
+        DigitRequest.checked(model="ddpm-class", sampler="ddim", **same),
+        DigitRequest.checked(model="flow-class", sampler="euler", **same),
+    )
+
+
+def arrange(frames: tuple[Frame, ...]):
+    """Two frames as four grids: states above, clean estimates below."""
+    ddpm, flow = frames
+    columns = -(-len(ddpm.x_t) // 2) if len(ddpm.x_t) > 5 else len(ddpm.x_t)
+    return [grid(p, columns) for p in (ddpm.x_t, flow.x_t, ddpm.x_0, flow.x_0)]
+
+
+@told
+def run(digits: str, steps: float, guidance: float, seed: float, device: str = "auto"):
+    """Generate the same digits with both models from the same noise. Yields the viewer's value."""
+    requests = pair(digits, steps, guidance, seed)
+    recordings = tuple(Recording(r.settings()) for r in requests)
+    both = zip(*(m.follow(r.run(device)) for r, m in zip(requests, recordings, strict=True)), strict=True)
+    for value in live(recordings, both, arrange, FACE):
+        if value["running"]:
+            yield value
+    notes = " ".join(caption(r, m.result, device) for r, m in zip(requests, recordings, strict=True))
+    yield value | {"caption": notes}
+
+
+@told
+def keep(view: dict):
+    """After Stop: the scrubber with the frames that exist."""
+    recordings = RUNS.get(view)
+    value = finished(recordings, arrange, FACE)
+    if recordings[0].done:
+        value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
+    return value
+
+
+@told
+def price(digits, steps, guidance, device):
+    """The cost line of both runs together."""
+    try:
+        requests = pair(digits, steps, guidance, 0)
+        expected = sum(cost.seconds(r.model, device, *r.cost()) for r in requests)
+        calls, n = requests[0].cost()
+        return cost.sentence(2 * calls, n, expected)
+    except (ValueError, RuntimeError) as e:
+        return str(e)
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            digits = gr.Textbox("0123456789", label="Digits", info="Up to 100, one picture each.", max_length=120)
+            steps = gr.Slider(2, 50, 20, step=1, label="Steps", info="2 to 50; DDIM and Euler take the same number.")
+            guidance = gr.Slider(
+                0, 10, 3, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
+            )
+            seed = seed_row()
+            start, stop = run_row("Run both")
+            cost_line(price, [digits, steps, guidance, shared.device])
+        with gr.Column(scale=5, min_width=480):
+            view = viewer("compare-view")
+            formula_panel(formulas.SAME_NOISE)
+    job = start.click(
+        run,
+        [digits, steps, guidance, seed, shared.device],
+        view,
+        api_name="same_noise",
+        show_progress="hidden",
+        **NETWORK,
+    )
+    job.then(keep, view, view, js=SLIM, api_visibility="private", show_progress="hidden")
+    stop.click(None, None, None, cancels=[job], api_visibility="private")

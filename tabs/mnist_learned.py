@@ -1,0 +1,85 @@
+"""How it learned: the loss curve and the samples by epoch of every model, from the cards."""
+
+import gradio as gr
+import pandas as pd
+
+from core.images import data_uri
+from core.registry import CHECKPOINTS, MODELS, availability, card
+from tabs._common import Shared, told
+
+LOSS = {
+    "ddpm": "mean squared error of the noise",
+    "flow": "mean squared error of the velocity",
+    "denoiser": "mean squared error of the digit",
+    "classifier": "cross-entropy",
+}
+
+
+def curve(name: str) -> pd.DataFrame:
+    """The card's losses as a table of epoch, loss and series."""
+    facts = card(name)
+    per_epoch = facts["steps"] / facts["recipe"]["epochs"]
+    rows = [(step / per_epoch, loss, "training, mean of 50 steps") for step, loss in facts["curve"]]
+    rows += [(epoch, raw, "held out") for epoch, raw, _ in facts["validation"]]
+    rows += [(epoch, averaged, "held out, averaged weights") for epoch, _, averaged in facts["validation"]]
+    return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
+
+
+def strips(name: str) -> str:
+    """Samples by epoch, from the same noise; the moving ones beside them."""
+    rows = []
+    for epoch in card(name)["epochs_shown"]:
+        still, moving = (CHECKPOINTS / name / f"epoch-{epoch:02d}.{kind}" for kind in ("png", "gif"))
+        shown = moving if moving.exists() else still
+        if shown.exists():
+            uri = data_uri(shown.read_bytes(), shown.suffix[1:])
+            rows.append(f'<span>epoch {epoch}</span><img alt="Samples after epoch {epoch}" src="{uri}">')
+    if not rows:
+        return "This model draws nothing: it only judges." if MODELS[name].kind == "classifier" else ""
+    return f'<div class="strips">{"".join(rows)}</div>'
+
+
+def facts(name: str) -> str:
+    """The card in one paragraph."""
+    c = card(name)
+    r, minutes = c["recipe"], c["training_seconds"] / 60
+    text = (
+        f"**{MODELS[name].title}** (`{name}`): {c['architecture']['parameters']:,} parameters, hidden size {r['hidden']}; "
+        f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
+        f"seed {c['seed']}; {minutes:.0f} minutes on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
+    )
+    differs = c["differs_from_published"]
+    if differs:
+        changes = ", ".join(f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items())
+        text += f" Differs from the published recipe: {changes}."
+    return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits with fixed noise."
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+@told
+def show(name: str):
+    """The curve, the strips and the facts of one model."""
+    return curve(name), strips(name), facts(name)
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    names = [(m.title, m.name) for m in MODELS.values() if availability(m.name)[0]]
+    if not names:
+        gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
+        return
+    first = names[0][1]
+    model = gr.Dropdown(names, value=first, label="Model")
+    with gr.Row():
+        with gr.Column(scale=5, min_width=420):
+            plot = gr.LinePlot(
+                curve(first), x="epoch", y="loss", color="series", height=300, x_title="epoch", y_title="loss"
+            )
+            about = gr.Markdown(facts(first))
+        with gr.Column(scale=6, min_width=420):
+            gr.Markdown("**Samples by epoch**, every row from the same noise.")
+            samples = gr.HTML(strips(first))
+    model.change(show, model, [plot, samples, about], api_name="how_it_learned", queue=False, show_progress="hidden")

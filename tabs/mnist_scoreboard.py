@@ -1,0 +1,85 @@
+"""The scoreboard: what `python -m benchmarks.mnist_quality` measured, as tables and curves."""
+
+import json
+
+import gradio as gr
+import pandas as pd
+
+from core.generate import SAMPLERS
+from core.registry import CHECKPOINTS, MODELS
+from tabs._common import Shared
+
+FILE = CHECKPOINTS / "mnist_quality.json"
+NOTE = """
+**Accuracy**: how often our classifier (99.3 % right on test digits) reads the digit that was asked for. **Frechet distance**: how far the
+samples' features lie from those of the 60,000 training digits; smaller is better.
+"""
+
+
+def scores() -> dict | None:
+    """The benchmark's JSON, if it was run and can be read."""
+    try:
+        return json.loads(FILE.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def table(found: dict) -> str:
+    """The shipped defaults, with the scale beside them."""
+    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Frechet distance"))
+    rows = [
+        [
+            MODELS[r["model"]].title,
+            f"{SAMPLERS[r['sampler']].title}, {r['steps']} steps",
+            f"{r['guidance']:g}" if r["accuracy"] is not None else "",
+            f"{r['digits']:,}",
+            f"{r['accuracy']:.1%}" if r["accuracy"] is not None else "",
+            f"{r['frechet']:.2f}",
+        ]
+        for r in found["rows"]
+        if r["group"] == "defaults"
+    ]
+    scale = found["scale"]
+    rows += [["scale: test digits", "10,000 real digits", "", "10,000", "", f"{scale['test_full']:.2f}"]]
+    if scale.get("test_same_n") is not None:
+        rows += [
+            [
+                "scale: test digits",
+                "as many as are judged above",
+                "",
+                f"{scale['n']:,}",
+                "",
+                f"{scale['test_same_n']:.2f}",
+            ]
+        ]
+    rows += [["scale: uniform noise", "", "", f"{scale['n']:,}", "", f"{scale['noise']:.0f}"]]
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="board"><tr>{head}</tr>{body}</table>'
+
+
+def sweep(found: dict, group: str, by: str, value: str) -> pd.DataFrame:
+    """One sweep as a table of x, value and series."""
+    rows = [
+        (r[by], 100 * r[value] if value == "accuracy" else r[value], f"{r['model']}, {SAMPLERS[r['sampler']].title}")
+        for r in found["rows"]
+        if r["group"] == group and r[value] is not None
+    ]
+    return pd.DataFrame(rows, columns=[by, value, "series"])
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    found = scores()
+    if not found:
+        gr.Markdown("Not measured yet: run `python -m benchmarks.mnist_quality`.")
+        return
+    gr.Markdown(NOTE)
+    gr.HTML(table(found))
+    titles = {"accuracy": "accuracy, %", "frechet": "Frechet distance"}
+    for by, group in (("steps", "steps"), ("guidance", "guidance")):
+        with gr.Row():
+            for value, title in titles.items():
+                gr.LinePlot(
+                    sweep(found, group, by, value), x=by, y=value, color="series", height=260, y_title=title, x_title=by
+                )
+    gr.Markdown(f"Measured {found['date']} on {found['device']} with `python -m benchmarks.mnist_quality`.")
