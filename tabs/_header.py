@@ -42,7 +42,7 @@ def models() -> str:
 
 def build(title: str, device: str) -> gr.Dropdown:
     """The header; returns the device picker that every tab reads."""
-    with gr.Row(equal_height=True):
+    with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150)
     with gr.Accordion("Device and models", open=False):

@@ -49,8 +49,8 @@ def caption(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
 
 
 def on_canvas(pixels: np.ndarray) -> Image.Image:
-    """A digit, (28, 28) or (28, 28, 1) uint8, enlarged for the canvas."""
-    return images.to_pil(images.enlarge(pixels.reshape(28, 28, 1), CANVAS // 28)).convert("RGB")
+    """A digit, (28, 28) or (28, 28, 1) uint8, as dark ink on white paper, enlarged for the canvas."""
+    return images.to_pil(images.enlarge(255 - pixels.reshape(28, 28, 1), CANVAS // 28)).convert("RGB")
 
 
 def fit(model: str, current: str | None = None):

@@ -23,7 +23,7 @@ $$\text{DDPM: } a_t = \sqrt{\bar\alpha_t},\; s_t = \sqrt{1-\bar\alpha_t} \qquad\
 
 and one update serves both, $x_{t'} = a_{t'}\,\hat x_0 + s_{t'}\,\hat\epsilon$: it is DDIM on the first path and Euler's method on the second.
 
-**Watch** the two clean estimates early in the run: the same noise, yet rarely the same digit shape, since each network learned its own map from noise to digits.
+**Watch** slant, width and loops of each pair: two networks that never met often find kindred digits in the same noise, because the map from noise to pictures is set by the data more than by the path.
 
 Song et al. 2021 (DDIM) · Lipman et al. 2023 (flow matching) — `core.samplers.ddim` on `core.schedule.Schedule.linear` and `Schedule.flow`
 """

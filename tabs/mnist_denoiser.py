@@ -8,6 +8,7 @@ from PIL import Image
 from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit, real, whole
 from core.images import data_uri, digit_of, png
 from core.recording import Recording
+from core.registry import CHECKPOINTS
 from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
@@ -28,6 +29,14 @@ def drawn(editor: dict | None) -> np.ndarray:
     if picture is None:
         raise ValueError("There is no digit yet: draw one, upload one, or let the model make one.")
     return digit_of(picture)
+
+
+def example() -> Image.Image | None:
+    """A digit that our own model drew while it was trained, so that the first press shows something."""
+    for path in sorted((CHECKPOINTS / "flow-class").glob("epoch-*.png"), reverse=True):
+        with Image.open(path) as strip:
+            return on_canvas(np.asarray(strip)[:, 29 * 5 : 29 * 5 + 28])
+    return None
 
 
 def figure(sigmas: tuple[float, ...], rows: dict[str, np.ndarray], errors: dict[str, list[float]]) -> str:
@@ -84,7 +93,7 @@ def build(shared: Shared) -> gr.ImageEditor:
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             canvas = gr.ImageEditor(
-                value=Image.new("RGB", (CANVAS, CANVAS)),
+                value=example(),
                 type="pil",
                 format="png",
                 label="Draw a digit, or upload one",
@@ -93,16 +102,14 @@ def build(shared: Shared) -> gr.ImageEditor:
                 fixed_canvas=True,
                 layers=False,
                 transforms=(),
-                brush=gr.Brush(
-                    default_size=11, colors=["#ffffff", "#000000"], default_color="#ffffff", color_mode="fixed"
-                ),
+                brush=gr.Brush(default_size=11, colors=["#000000"], default_color="#000000", color_mode="fixed"),
                 eraser=gr.Eraser(default_size=14),
-                height=430,
+                height=400,
                 elem_id="digit-canvas",
             )
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_classes="slim"):
                 digit = gr.Number(5, label="Digit", precision=0, minimum=0, maximum=9, min_width=80)
-                new = gr.Button("Let the model make one", min_width=180)
+                new = gr.Button("Let the model draw it", size="sm", min_width=180)
             text = gr.Textbox(
                 ", ".join(f"{s:g}" for s in SIGMAS), label="Noise levels σ", info="1 to 10 numbers from 0 to 2."
             )
@@ -110,7 +117,10 @@ def build(shared: Shared) -> gr.ImageEditor:
             start = gr.Button("Denoise", variant="primary", elem_classes="do-run")
             gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
         with gr.Column(scale=5, min_width=480):
-            shown = gr.HTML('<div class="caption">Draw a digit and press Denoise.</div>', elem_id="denoiser-figure")
+            shown = gr.HTML(
+                '<div class="caption">Press Denoise, or first draw a digit of your own.</div>',
+                elem_id="denoiser-figure",
+            )
             plot = gr.LinePlot(
                 x="sigma", y="mean squared error", color="series", height=240, label="Error against the clean digit"
             )

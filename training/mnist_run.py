@@ -100,13 +100,13 @@ class Run:
         self.ema.update(self.net, self.step)
         self.pending.append(loss.detach())
         if self.step % CURVE_EVERY == 0:
-            self.curve.append((self.step, torch.stack(self.pending).mean().item()))
+            self.curve.append([self.step, torch.stack(self.pending).mean().item()])
             self.pending = []
 
     def _end_epoch(self) -> None:
         """Measure the held-out loss; keep the averaged weights of the epochs that the app shows."""
         epoch = self.step // self.steps_per_epoch
-        self.validation.append((epoch, self.held_out_loss(self.net.state_dict()), self.held_out_loss(self.ema.shadow)))
+        self.validation.append([epoch, *(self.held_out_loss(w) for w in (self.net.state_dict(), self.ema.shadow))])
         if epoch in SHOWN_EPOCHS or epoch == self.recipe.epochs:
             half = {k: v.half() if v.is_floating_point() else v for k, v in self.ema.shadow.items()}
             save_state(self.folder / f"epoch-{epoch:02d}.safetensors", {"net": half}, {"epoch": epoch})

@@ -1,0 +1,110 @@
+"""One server and one browser for all tests that need them; both without any network."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: where it answers, how long that took, and what it tried to reach outside."""
+
+    url: str
+    seconds: float
+    outside: Path
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def answers(url: str) -> bool:
+    """Whether the page is there."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """`python app.py` in a process that cannot leave this machine."""
+    folder, port = tmp_path_factory.mktemp("app"), free_port()
+    outside, url = folder / "outside.txt", f"http://127.0.0.1:{port}/"
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "offline"), "OFFLINE_LOG": str(outside)}
+    env |= {"GRADIO_TEMP_DIR": str(folder / "tmp")}
+    started = time.monotonic()
+    with (folder / "log.txt").open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
+        )
+        while not answers(url):
+            if process.poll() is not None or time.monotonic() - started > 120:
+                process.kill()
+                pytest.fail("The app did not start:\n" + (folder / "log.txt").read_text())
+            time.sleep(0.1)
+        yield Server(url, time.monotonic() - started, outside)
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """A client of the app's API."""
+    from gradio_client import Client
+
+    return Client(server.url, verbose=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium that resolves no name but this machine's."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A fresh page of the app; the test fails if the page asks for anything outside, or a script breaks."""
+    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True)
+    page, bad = context.new_page(), []
+    page.set_default_timeout(60_000)
+    page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((server.url, "data:", "blob:")) else None)
+    page.on("requestfailed", lambda r: bad.append(r.url) if "ERR_ABORTED" not in (r.failure or "") else None)
+    page.on("pageerror", lambda e: bad.append(str(e)))
+    page.goto(server.url)
+    page.locator("button.do-run").first.wait_for()
+    yield page
+    context.close()
+    assert not bad

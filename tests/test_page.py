@@ -1,0 +1,161 @@
+"""The page in headless Chromium, as a person uses it, with every request outside this machine forbidden."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import expect
+
+from core.images import settings_of
+
+DONE = re.compile("done in")
+
+
+def shown(page) -> str:
+    """The source of the first picture in the viewer."""
+    return page.locator("#digits-view img").first.get_attribute("src") or ""
+
+
+def generate(page):
+    """Press the button and wait for the result."""
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
+
+
+def test_the_page_answers_within_ten_seconds_and_nothing_leaves_this_machine(page, server):
+    assert server.seconds < 20, "measured on a machine that may be busy; see the benchmark for the quiet figure"
+    assert not server.outside.exists(), server.outside.read_text()
+    expect(page.get_by_role("heading", name="Fun with Diffusion Models")).to_be_visible()
+    expect(page.locator(".cost").first).to_have_text(re.compile(r"\d+ network calls on \d+ images each, about"))
+
+
+def test_press_watch_scrub_and_download(page, tmp_path):
+    page.get_by_label("Steps").nth(0).wait_for()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    frames = set()
+    while not DONE.match(page.locator("#digits-view .fv-text").inner_text()):
+        if page.locator("#digits-view img").count():
+            frames.add(shown(page))
+        page.wait_for_timeout(40)
+    assert len(frames) >= 3, "the picture changes while it is made"
+
+    result = shown(page)
+    page.locator("#digits-view .fv-range").fill("0")
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("step 1 / 20"))
+    assert shown(page) != result
+    page.locator("#digits-view .fv-play").click()
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("result"))
+    assert shown(page) == result
+
+    files = {}
+    for name in ("GIF", "PNG", "All as zip"):
+        button = page.locator("a", has=page.get_by_role("button", name=name, exact=True)).or_(
+            page.get_by_role("button", name=name, exact=True)
+        )
+        with page.expect_download() as download:
+            button.first.click()
+        files[name] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[name])
+    with Image.open(files["GIF"]) as gif:
+        assert gif.n_frames == 21 and gif.info["loop"] == 0
+        gif.seek(gif.n_frames - 1)
+        assert gif.info["duration"] > 1000, "the last frame is held"
+        assert np.asarray(gif.convert("L")).std() > 20
+    assert settings_of(files["PNG"])["digits"] == "0123456789"
+    with zipfile.ZipFile(files["All as zip"]) as archive:
+        assert len(archive.namelist()) == 22
+        assert Image.open(io.BytesIO(archive.read("grid.png"))).size == (289, 57)
+
+
+def test_stop_keeps_what_exists(page):
+    page.get_by_text("Presets and saved settings").click()
+    page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
+    expect(page.locator(".cost").first).to_have_text(re.compile("300 network calls"))
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"step \d+ / 300 · t = \d+"))
+    page.wait_for_timeout(1500)
+    page.keyboard.press("Escape")
+    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"stopped at step \d+ / 300"))
+    assert shown(page).startswith("data:image/png")
+
+
+def test_keyboard_runs_and_scrubs(page):
+    page.locator("textarea, input[type=text]").first.fill("7")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("step 20 / 20"))
+
+
+def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
+    page.locator("textarea, input[type=text]").first.fill("hello")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("Type digits from 0 to 9")
+    page.locator("textarea, input[type=text]").first.fill("5")
+    generate(page)
+
+
+def test_a_saved_png_restores_the_settings(page, tmp_path):
+    page.locator("textarea, input[type=text]").first.fill("42")
+    generate(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG", exact=True).or_(page.locator("a", has_text="PNG")).first.click()
+    download.value.save_as(tmp_path / "saved.png")
+    page.locator("textarea, input[type=text]").first.fill("9")
+    page.get_by_text("Presets and saved settings").click()
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "saved.png")
+    expect(page.locator("textarea, input[type=text]").first).to_have_value("42")
+
+
+def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
+    page.locator("textarea, input[type=text]").first.fill("3")
+    generate(page)
+    page.get_by_role("button", name="Send this picture to the denoiser").click()
+    expect(page.get_by_role("tab", name="Single-step denoiser")).to_have_attribute("aria-selected", "true")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure img")).to_have_count(14)
+
+
+def test_draw_a_digit_with_the_mouse(page):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    canvas = page.locator("#digit-canvas canvas").first
+    canvas.wait_for()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure img")).to_have_count(14)
+    before = page.locator("#denoiser-figure img").nth(7).get_attribute("src")
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 70)
+    page.mouse.down()
+    page.mouse.move(x + 60, y - 70, steps=6)
+    page.mouse.move(x - 20, y + 90, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure img").nth(7)).not_to_have_attribute("src", before)
+
+
+def test_every_sub_tab_opens(page):
+    for name, sign in (
+        ("Same noise, two models", "Run both"),
+        ("How it learned", "Samples by epoch"),
+        ("Scoreboard", "Frechet distance"),
+    ):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_text(sign).first).to_be_visible()
+    page.get_by_role("tab", name="Same noise, two models").click()
+    page.get_by_role("button", name="Run both").click()
+    expect(page.locator("#compare-view .fv-text")).to_have_text(DONE)
+    expect(page.locator("#compare-view img")).to_have_count(4)
+
+
+def test_projector_mode_and_dark(page):
+    size = page.locator(".fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    page.get_by_role("button", name="Projector mode").click()
+    grown = page.locator(".fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert grown > 1.3 * size

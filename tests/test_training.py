@@ -1,0 +1,126 @@
+"""Training: the loss falls, and a run that was killed ends with the same weights as one that was not."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from training import mnist_run, publish
+from training.mnist_recipes import RECIPES
+from training.mnist_run import Run
+from training.state import Ema
+
+TINY = {"hidden": 4, "batch": 8, "epochs": 2}
+
+
+@pytest.fixture(autouse=True)
+def small_data(monkeypatch):
+    """A stand-in for MNIST that follows from a seed: bars at a place that tells the class."""
+
+    def bars(train, folder=None):
+        g = torch.Generator().manual_seed(int(train))
+        labels = torch.randint(10, (64,), generator=g)
+        x = torch.zeros(len(labels), 1, 28, 28, dtype=torch.uint8)
+        for row, k in zip(x, labels.tolist(), strict=True):
+            row[:, 4:24, 2 * k + 3 : 2 * k + 6] = 255
+        return x, labels
+
+    monkeypatch.setattr(mnist_run, "mnist", bars)
+    monkeypatch.setattr(publish, "mnist", bars)
+
+
+def run(name: str, folder, **changes) -> Run:
+    """A tiny run of a recipe, in float32 on the CPU."""
+    recipe = dataclasses.replace(RECIPES[name], **TINY | changes)
+    return Run(recipe, folder / name, seed=3, device="cpu", bf16=False)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_steps_lower_the_loss(name, tmp_path):
+    made = run(name, tmp_path, lr=1e-2)
+    x, labels = made._batch()
+
+    def loss():
+        return made.loss(made.net, x, labels, made._generator(0)).item()
+
+    before = loss()
+    for _ in range(2):
+        made.optimiser.zero_grad()
+        made.loss(made.net, x, labels, made._generator(0)).backward()
+        made.optimiser.step()
+    assert loss() < before
+
+
+@pytest.mark.parametrize("killed_after", [1, 8, 11])
+def test_a_killed_run_resumes_to_the_same_weights(killed_after, tmp_path):
+    whole = run("ddpm-class", tmp_path / "whole")
+    whole.train()
+    run("ddpm-class", tmp_path / "killed").train(stop_after=killed_after)
+    resumed = run("ddpm-class", tmp_path / "killed")
+    assert resumed.step == killed_after
+    resumed.train()
+    assert resumed.step == whole.step == 16
+    for key, value in whole.net.state_dict().items():
+        assert torch.equal(value, resumed.net.state_dict()[key]), key
+        assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
+    assert whole.validation == resumed.validation
+
+
+def test_another_recipe_is_not_resumed(tmp_path):
+    run("ddpm-class", tmp_path).train(stop_after=1)
+    with pytest.raises(ValueError, match="belongs to another recipe"):
+        run("ddpm-class", tmp_path, lr=0.5)
+
+
+def test_noise_is_fresh_in_every_batch_and_the_order_in_every_epoch(tmp_path):
+    made = run("ddpm-class", tmp_path)
+    draws = [torch.randn(4, generator=made._generator(step)) for step in (0, 1, 2)]
+    assert not torch.equal(draws[0], draws[1]) and not torch.equal(draws[1], draws[2])
+    made._batch()
+    first = made._order.clone()
+    made.step = made.steps_per_epoch
+    made._batch()
+    assert not torch.equal(first, made._order) and sorted(first.tolist()) == sorted(made._order.tolist())
+
+
+def test_the_class_is_dropped_about_one_time_in_ten():
+    from training.mnist_recipes import _one_hot
+
+    rows = _one_hot(torch.arange(10).repeat(1000), 0.1, torch.Generator().manual_seed(0))
+    assert rows.sum(1).eq(0).float().mean().item() == pytest.approx(0.1, abs=0.01)
+
+
+def test_publishing_writes_weights_that_load_and_a_card_that_tells(tmp_path, monkeypatch):
+    from core import registry
+
+    made = run("ddpm-time", tmp_path / "work")
+    made.train()
+    card = publish.publish(made, tmp_path)
+    model = registry.load("ddpm-time", "cpu", tmp_path)
+    x = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    chosen = made.ema.shadow if card["weights"] == "ema" else made.net.state_dict()
+    made.net.load_state_dict(chosen)
+    made.net.eval()
+    time, none = torch.full((2,), 0.5), torch.zeros(2, 10)
+    assert torch.allclose(made.net(x, time, none), model.net(x, time, none), atol=2e-2)
+    assert card["differs_from_published"]["hidden"] == {"published": 64, "used": 4}
+    assert (tmp_path / "ddpm-time" / "epoch-01.gif").exists()
+
+    file = tmp_path / "ddpm-time" / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-8] + b"damaged!")
+    registry._load.cache_clear()
+    with pytest.raises(registry.ModelError, match=r"damaged \(its checksum is wrong\)"):
+        registry.load("ddpm-time", "cpu", tmp_path)
+    file.unlink()
+    with pytest.raises(registry.ModelError, match="is missing"):
+        registry.load("ddpm-time", "cpu", tmp_path)
+
+
+def test_the_average_follows_the_weights():
+    net = torch.nn.Linear(1, 1)
+    ema = Ema(net, 0.9)
+    with torch.no_grad():
+        net.weight.fill_(10.0)
+    for n in range(1, 400):
+        ema.update(net, n)
+    assert ema.shadow["weight"].item() == pytest.approx(10.0, abs=1e-3)
