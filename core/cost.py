@@ -1,4 +1,4 @@
-"""What a run will take, from measured network calls: seconds = calls (base + images per_image)."""
+"""What a run will take, from measured network calls, seconds = calls (base + images per_image), and from past runs."""
 
 import time
 from functools import lru_cache
@@ -28,10 +28,21 @@ def _timed(model: Denoiser, n: int) -> float:
     return time.perf_counter() - started
 
 
+_correction: dict[tuple[str, str], float] = {}
+
+
 def seconds(name: str, device: str, calls: int, images: int) -> float:
     """Expected seconds of `calls` network calls of the named model on `images` images each."""
-    base, per_image = _line(name, str(pick_device(device)))
-    return calls * (base + images * per_image)
+    key = name, str(pick_device(device))
+    base, per_image = _line(*key)
+    return _correction.get(key, 1.0) * calls * (base + images * per_image)
+
+
+def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
+    """Let a finished run that took `took` seconds correct what the next one is expected to take."""
+    key = name, str(pick_device(device))
+    ratio = took / max(seconds(name, device, calls, images), 1e-3)
+    _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
 
 
 def sentence(calls: int, images: int, expected: float) -> str:

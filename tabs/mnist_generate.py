@@ -1,6 +1,7 @@
 """Generate digits: a class picker, guidance, two kinds of model, live, with the trajectory to scrub and keep."""
 
 import functools
+import time
 from dataclasses import dataclass
 
 import gradio as gr
@@ -52,10 +53,11 @@ def run(
     )
     recording = Recording(request.settings())
     look, layout = face(request), arrange(request.columns)
-    value = {}
+    value, started = {}, time.monotonic()
     for value in live((recording,), recording.follow(request.run(device)), layout, look):
         if value["running"]:
             yield value
+    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
     yield value | {"caption": caption(request, recording.result, device)}
 
 

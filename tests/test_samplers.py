@@ -97,13 +97,14 @@ def test_every_ddim_step_is_that_of_diffusers(path, steps, eta):
 
 def test_a_whole_ddpm_run_is_that_of_diffusers():
     path = Schedule.linear(30)
-    denoiser, scheduler, theirs = MadeUp(path), oracle(DDPMScheduler, path, 30), generator(7)
+    denoiser, scheduler, ours, theirs = MadeUp(path), oracle(DDPMScheduler, path, 30), generator(7), generator(7)
     x, cond = start()
     expected = x
     for t in scheduler.timesteps:
         eps = denoiser.predict(expected, t.expand(len(x)), cond).eps
         expected = scheduler.step(eps, int(t), expected, generator=theirs).prev_sample
-    torch.testing.assert_close(last(ddpm(denoiser, x, cond, generator(7))), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(last(ddpm(denoiser, x, cond, ours)), expected, atol=1e-5, rtol=0)
+    assert torch.equal(ours.get_state(), theirs.get_state())  # neither draws noise for the last step
 
 
 # ---- Against closed forms ----

@@ -17,6 +17,7 @@ from core.generate import generate
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
 from core.registry import CHECKPOINTS, ModelError, load
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
+from training import provenance
 from training.data import mnist, unit
 from training.mnist_recipes import RECIPES, SIGMA
 from training.mnist_run import Run
@@ -39,6 +40,7 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     card["metrics"] |= _measure(run, kept, out)
     card["epochs_shown"] = _samples_by_epoch(run, out)
     write_card(out / "card.json", card)
+    provenance.write(folder)
     return card
 
 

@@ -1,0 +1,65 @@
+"""Write checkpoints/README.md, the provenance table, from the cards:  python -m training.provenance"""
+
+import json
+from pathlib import Path
+
+from core.registry import CHECKPOINTS, MODELS
+
+HEAD = """# Checkpoints
+
+Made by the commands in `training/`, from the data named on each card, and by nothing else. Weights are fp16 safetensors;
+`card.json` beside them holds architecture, recipe, seed, loss curve, metrics and the checksum that is compared at loading.
+`epoch-NN.png` and `.gif` are samples after NN epochs, all from the same noise. This file is written by
+`python -m training.provenance`.
+
+"""
+COLUMNS = (
+    "checkpoint",
+    "what",
+    "parameters",
+    "command",
+    "hardware and time",
+    "held-out loss",
+    "differs from the published recipe",
+)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def command(card: dict) -> str:
+    """The command line that made a checkpoint."""
+    flags = {"epochs": "--epochs", "hidden": "--hidden", "lr": "--lr", "decay": "--decay"}
+    changed = {k: v["used"] for k, v in card["differs_from_published"].items() if k in flags}
+    words = [f"{flags[k]} {_short(v)}" for k, v in changed.items()]
+    return " ".join(["python -m training.train_mnist", card["name"], *words, f"--seed {card['seed']}"])
+
+
+def row(card: dict) -> str:
+    """One card as a row of the table."""
+    differs = "; ".join(
+        f"{k} {_short(v['used'])}, not {_short(v['published'])}" for k, v in card["differs_from_published"].items()
+    )
+    cells = (
+        f"`{card['name']}`",
+        MODELS[card["name"]].title,
+        f"{card['architecture']['parameters']:,}",
+        f"`{command(card)}`",
+        f"{card['device']}, {card['training_seconds'] / 60:.0f} min, {card['precision']}",
+        f"{card['metrics']['held_out_loss']:.4f}",
+        differs or "no",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def write(folder: Path = CHECKPOINTS) -> None:
+    """The table of every checkpoint that is there."""
+    cards = [json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()]
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS), *map(row, cards)]
+    data = "\nTrained on MNIST, 60,000 training digits (Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0).\n"
+    (folder / "README.md").write_text(HEAD + "\n".join(lines) + "\n" + data)
+
+
+if __name__ == "__main__":
+    write()
