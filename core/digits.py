@@ -94,6 +94,8 @@ class DigitRequest:
         if r.sampler not in table:
             raise ValueError(f"The sampler for {model.name} must be one of {', '.join(table)}.")
         low, _, high = table[r.sampler].steps
+        if low == high and r.steps != low:
+            raise ValueError(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
             digits,
             each,

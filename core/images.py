@@ -33,7 +33,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
-        top = 65535 if values.max() > 255 else 255
+        top = 65535 if picture.mode.startswith("I;16") or values.max() > 255 else 255 if values.max() > 1 else 1
         picture = Image.fromarray((values.clip(0, top) * 255 / top).round().astype(np.uint8))
     rgba = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -97,7 +97,7 @@ def settings_of(path: str | Path) -> dict | None:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(SETTINGS_KEY)
         settings = json.loads(text) if text else None
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError):
         raise ValueError("This file is not a picture with settings that can be read.") from None
     return settings if isinstance(settings, dict) else None
 

@@ -82,7 +82,7 @@ def device_facts(name: str = "auto") -> str:
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return f"{torch.cuda.get_device_name(device)}, {(total - free) / 2**30:.1f} of {total / 2**30:.0f} GB in use"
-    return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {torch.get_num_threads()} threads"
+    return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {torch.get_num_threads()} thread(s)"
 
 
 def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class Schedule:
 
         Args:
             steps: 1 .. T.
-            spacing: "trailing" starts at T-1, "leading" ends at 0, "linspace" does both
+            spacing: "trailing" starts at T-1, "leading" ends at 0, "linspace" does both (one step: 0)
                 (Lin et al. 2024, table 2, names as in diffusers).
 
         Raises:

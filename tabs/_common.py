@@ -191,8 +191,6 @@ def seed_row(value: int = 180) -> gr.Number:
             value,
             label="Seed",
             precision=0,
-            minimum=0,
-            maximum=MAX_SEED,
             info="Same seed and settings, same picture.",
             scale=4,
         )
@@ -203,7 +201,9 @@ def seed_row(value: int = 180) -> gr.Number:
 
 def cost_line(price: Callable, inputs: list) -> gr.HTML:
     """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
-    return gr.HTML(price, inputs=inputs, elem_classes="cost")
+    line = gr.HTML(elem_classes="cost")
+    gr.on(None, price, inputs, line, trigger_mode="always_last", show_progress="hidden", api_visibility="private")
+    return line
 
 
 def formula_panel(text: str) -> None:

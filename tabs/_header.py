@@ -8,7 +8,7 @@ import gradio as gr
 from core.registry import DEVICES, MODELS, availability, card, device_facts
 from tabs._common import told
 
-PROJECTOR = "() => { document.body.classList.toggle('projector'); }"
+PROJECTOR = "() => { document.querySelector('main.contain').firstElementChild.classList.toggle('projector'); }"
 SUBTITLE = "See, touch and understand how noise becomes a picture."
 
 

@@ -108,7 +108,7 @@ def build(shared: Shared) -> gr.ImageEditor:
                 elem_id="digit-canvas",
             )
             with gr.Row(elem_classes="slim"):
-                digit = gr.Number(5, label="Digit", precision=0, minimum=0, maximum=9, min_width=80)
+                digit = gr.Number(5, label="Digit", precision=0, min_width=80)
                 new = gr.Button("Let the model draw it", size="sm", min_width=180)
             text = gr.Textbox(
                 ", ".join(f"{s:g}" for s in SIGMAS), label="Noise levels σ", info="1 to 10 numbers from 0 to 2."

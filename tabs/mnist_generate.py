@@ -133,8 +133,6 @@ def inputs_column(request: DigitRequest) -> list[gr.components.Component]:
             label="Of each",
             info="Rows, 1 to 20.",
             precision=0,
-            minimum=1,
-            maximum=20,
             min_width=90,
             scale=2,
         )
@@ -163,9 +161,7 @@ def build(shared: Shared) -> Parts:
             view = viewer("digits-view")
             with gr.Row(elem_classes="slim"):
                 buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=80) for t in FILES]
-                index = gr.Number(
-                    1, show_label=False, precision=0, minimum=1, maximum=100, min_width=70, container=False
-                )
+                index = gr.Number(1, show_label=False, precision=0, min_width=70, container=False)
                 send = gr.Button("Send this picture to the denoiser", size="sm", min_width=230)
             with gr.Accordion("Trajectory GIF", open=False):
                 loop = gr.HTML("Appears after a run; it loops and holds its last frame.")
