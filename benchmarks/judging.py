@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.scoreboard import GUIDANCE, Case
+from benchmarks.scoreboard import Case
 from core.denoiser import Denoiser, Prediction, Technique
 from core.generate import generate
 from core.images import data_uri, grid, png, to_uint8
 from core.models.mnist import CLASSES, SHAPE
 from core.recording import Recording
-from core.registry import CHECKPOINTS, load
+from core.registry import CHECKPOINTS, load, spec
 from core.rng import MAX_SEED, generator
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 
@@ -89,11 +89,12 @@ class Judge:
         """Ten digits at default guidance, and what the live preview adds if there are rounds enough to tell."""
         rounds, most = SPEED[name, sampler, steps]
         model, threads = load(name, self.device, self.folder), torch.get_num_threads()
-        timed(model, sampler, 2, self.seed, preview=True)  # warms up
+        guidance = spec(name).guidance
+        timed(model, sampler, 2, guidance, self.seed, preview=True)  # warms up
         bare, live = [], []
         for _ in range(rounds):  # in turns, so that a busy machine slows both
-            bare.append(timed(model, sampler, steps, self.seed))
-            live += [timed(model, sampler, steps, self.seed, preview=True)] if rounds > 1 else []
+            bare.append(timed(model, sampler, steps, guidance, self.seed))
+            live += [timed(model, sampler, steps, guidance, self.seed, preview=True)] if rounds > 1 else []
         what, middle = f"ten digits, {name}, {sampler} {steps}", statistics.median
         rows = [{"what": f"{what}: seconds", "seconds": round(middle(bare), 2), "most": most, "threads": threads}]
         if live:
@@ -114,10 +115,10 @@ def real_digits(n: int, seed: int) -> np.ndarray | None:
     return images[chosen, 0].numpy() if n <= len(images) else None
 
 
-def timed(model: Denoiser, sampler: str, steps: int, seed: int, preview: bool = False) -> float:
+def timed(model: Denoiser, sampler: str, steps: int, guidance: float, seed: int, preview: bool = False) -> float:
     """Seconds from request to result for the ten digits, with or without the app's recording and preview pictures."""
     recording, last, started = Recording({}), 0.0, time.monotonic()
-    run = generate(model, range(CLASSES), sampler, steps, GUIDANCE, seed)
+    run = generate(model, range(CLASSES), sampler, steps, guidance, seed)
     for step in recording.follow(run) if preview else run:
         if preview and step.i < step.n and time.monotonic() - last >= PREVIEW_SECONDS:
             last, frame = time.monotonic(), recording.frame(step)

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.digits import DigitRequest
 from core.generate import evaluations
 from core.models.mnist import CLASSES
 from core.registry import card, spec
 
-GUIDANCE = DigitRequest().guidance
 DEFAULTS = {  # model, sampler, steps: the accuracy to reach
     ("ddpm-class", "ddpm", 300): 0.99,
     ("ddpm-class", "ddim", 20): 0.985,
@@ -29,7 +27,7 @@ STEPS = {
     ("flow-class", "euler"): (5, 10, 20, 50),
     ("flow-class", "heun"): (5, 10, 25),
 }
-SCALES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+SCALES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0)
 GUIDED = (("ddpm-class", "ddim", 20), ("flow-class", "euler", 20))
 FLOORS = {"test_same_n": "as many test digits", "test_full": "all 10,000 test digits"}
 
@@ -74,8 +72,8 @@ class Case:
 
 def plan(digits: int = 0, sweep: int = 0) -> list[Case]:
     """Every row of the scoreboard, in its order."""
-    shipped = [Case("defaults", *d, GUIDANCE if spec(d[0]).conditional else 1.0, digits) for d in DEFAULTS]
-    steps = [Case("steps", *s, n, GUIDANCE, sweep) for s, counts in STEPS.items() for n in counts]
+    shipped = [Case("defaults", *d, spec(d[0]).guidance, digits) for d in DEFAULTS]
+    steps = [Case("steps", *s, n, spec(s[0]).guidance, sweep) for s, counts in STEPS.items() for n in counts]
     return shipped + steps + [Case("guidance", *g, w, sweep) for g in GUIDED for w in SCALES]
 
 

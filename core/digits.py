@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.generate import evaluations, generate, samplers_for
+from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.images import to_uint8
 from core.registry import ModelError, availability, load, spec
 from core.rng import MAX_SEED
@@ -60,14 +60,14 @@ class DigitRequest:
     model: str = "flow-class"
     sampler: str = "euler"
     steps: int = 20
-    guidance: float = 3.0
+    guidance: float = 1.5
     seed: int = 180
 
     @classmethod
     def of(cls, model: str) -> "DigitRequest":
-        """The default request for a model: its kind's everyday sampler and steps."""
+        """The default request for a model: its kind's everyday sampler, and its own guidance."""
         sampler = {"ddpm": "ddim", "flow": "euler"}[spec(model).kind]
-        return cls(model=model, sampler=sampler)
+        return cls(model=model, sampler=sampler, steps=SAMPLERS[sampler].steps[1], guidance=spec(model).guidance)
 
     @classmethod
     def checked(cls, **values: object) -> "DigitRequest":

@@ -30,20 +30,22 @@ class ModelSpec:
         title: what people read.
         kind: "ddpm", "flow", "denoiser" or "classifier".
         conditional: whether it takes a class.
+        guidance: the scale at which its samples are surest without losing their variety, by the benchmark; 1 is none.
     """
 
     name: str
     title: str
     kind: str
     conditional: bool = False
+    guidance: float = 1.0
 
 
 MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
-        ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
-        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True),
+        ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True, 2.5),
+        ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True, 1.5),
+        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True, 1.5),
         ModelSpec("ddpm-time", "DDPM, unconditional", "ddpm"),
         ModelSpec("flow-time", "Flow matching, unconditional", "flow"),
         ModelSpec("denoiser", "Single-step denoiser", "denoiser"),

@@ -14,7 +14,7 @@ CANVAS = 280
 GENERATORS = [(m.title, m.name) for m in MODELS.values() if m.kind in ("ddpm", "flow")]
 PRESETS = {
     "Ten digits, flow, 20 steps": DigitRequest(),
-    "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
+    "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300, guidance=2.5),
     "No guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=1),
     "Strong guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=10),
     "A phone number": DigitRequest(digits="5101234", each=1),
@@ -54,11 +54,12 @@ def on_canvas(pixels: np.ndarray) -> Image.Image:
 
 
 def fit(model: str, current: str | None = None):
-    """The samplers, and whether guidance means anything, for a model."""
+    """The samplers and the guidance that suit a model; without classes it has no guidance."""
     table = samplers_for(spec(model).kind)
     chosen = current if current in table else next(iter(table)) if spec(model).kind == "flow" else "ddim"
     choices = [(s.title, name) for name, s in table.items()]
-    return gr.Radio(choices=choices, value=chosen), gr.Slider(interactive=spec(model).conditional), *fit_steps(chosen)
+    guidance = gr.Slider(value=spec(model).guidance, interactive=spec(model).conditional)
+    return gr.Radio(choices=choices, value=chosen), guidance, *fit_steps(chosen)
 
 
 def fit_steps(sampler: str, steps: int | None = None):

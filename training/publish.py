@@ -15,7 +15,7 @@ from torch import Tensor
 from core import images
 from core.generate import generate
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
-from core.registry import CHECKPOINTS, ModelError, load
+from core.registry import CHECKPOINTS, MODELS, ModelError, load
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training import provenance
 from training.data import mnist, unit
@@ -23,8 +23,7 @@ from training.mnist_recipes import RECIPES, SIGMA
 from training.mnist_run import Run
 from training.state import load_state
 
-GUIDANCE = 3.0  # for the samples by epoch
-STEPS = {"ddpm": ("ddim", 50), "flow": ("euler", 20)}
+STEPS = {"ddpm": ("ddim", 20), "flow": ("euler", 20)}  # for the samples by epoch
 
 
 def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
@@ -120,12 +119,12 @@ def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
 def _digits(run: Run, weights: dict[str, Tensor], n: int) -> list:
     """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler."""
     sampler, steps = STEPS[run.recipe.objective]
-    guidance = GUIDANCE if run.recipe.classes else 1.0
+    guidance = MODELS[run.folder.name].guidance
     prompts = [k % CLASSES for k in range(n)]
     return list(generate(build_digits(architecture(run), weights), prompts, sampler, steps, guidance, run.seed))
 
 
-def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 500) -> dict:
+def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 300) -> dict:
     """A quick look at n samples; benchmarks.mnist_quality measures in full."""
     try:
         classifier = load("classifier", "cpu")
@@ -133,9 +132,9 @@ def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 500) -> dict:
         return {}
     x = _digits(run, kept, n)[-1].x_t.clamp(0, 1)
     named, features = judge(classifier, x)
-    found = {"quick_frechet_500": round(frechet_distance(Statistics.of(features), reference()), 3)}
+    found = {f"quick_frechet_{n}": round(frechet_distance(Statistics.of(features), reference()), 3)}
     if run.recipe.classes:
-        found["quick_accuracy_500"] = accuracy(named, torch.arange(n) % CLASSES)
+        found[f"quick_accuracy_{n}"] = accuracy(named, torch.arange(n) % CLASSES)
     return found
 
 
@@ -162,6 +161,8 @@ def _strip(run: Run, weights: dict[str, Tensor]) -> tuple[np.ndarray, list[np.nd
         steps = _digits(run, weights, CLASSES)
         return row(steps[-1].x_t), [row(s.x_0) for s in steps[:: max(1, len(steps) // 20)]] + [row(steps[-1].x_t)]
     sigma, keep = (1.0, 0.0) if run.recipe.objective == "denoiser-noise" else (SIGMA, 1.0)
-    *_, made = generate(load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, GUIDANCE, run.seed)
+    *_, made = generate(
+        load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, MODELS["flow-class"].guidance, run.seed
+    )
     noise = torch.randn(made.x_t.shape, generator=torch.Generator().manual_seed(run.seed))
     return row(build_single_step(architecture(run), weights).restore(keep * made.x_t + sigma * noise)), []
