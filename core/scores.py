@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.models.mnist import Classifier
-from core.registry import CHECKPOINTS
+from core.registry import CHECKPOINTS, ModelError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,12 @@ def frechet_distance(p: Statistics, q: Statistics) -> float:
 
 def reference(which: str = "train") -> Statistics:
     """The classifier's feature statistics of MNIST's "train" or "test" digits, kept beside its weights."""
-    tensors = load_file(CHECKPOINTS / "classifier" / "features.safetensors")
+    file = CHECKPOINTS / "classifier" / "features.safetensors"
+    if not file.exists():
+        raise ModelError(
+            "The classifier's feature statistics are missing; get checkpoints/classifier from the repository."
+        )
+    tensors = load_file(file)
     return Statistics(tensors[f"{which}.mean"].double(), tensors[f"{which}.covariance"].double())
 
 

@@ -23,9 +23,9 @@ PRESETS = {
 }
 
 
-def arrange(columns: int, lane_of=lambda f: (f.x_t, f.x_0)):
-    """Frames to one grid per lane."""
-    return lambda frames: [images.grid(lane, columns) for f in frames for lane in lane_of(f)]
+def arrange(columns: int):
+    """Frames to one grid per lane, x_t above x_0."""
+    return lambda frames: [images.grid(lane, columns) for f in frames for lane in (f.x_t, f.x_0)]
 
 
 def face(request: DigitRequest) -> dict:
@@ -34,18 +34,22 @@ def face(request: DigitRequest) -> dict:
     return {"lanes": LANES, "columns": 1 if wide else 2}
 
 
-def caption(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
-    """What the picture is, and how our classifier reads it."""
+def described(request: DigitRequest) -> str:
+    """What the picture is: model, sampler, steps, guidance, seed."""
     kind = spec(request.model)
     text = f"{kind.title}; {SAMPLERS[request.sampler].title}, {request.steps} steps; "
     text += f"guidance {request.guidance:g}; " if kind.conditional else "no class, so no guidance; "
-    text += f"seed {request.seed}. "
-    named = read(pixels, device)
+    return text + f"seed {request.seed}."
+
+
+def caption(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
+    """What the picture is, and how our classifier reads it."""
+    text, named = described(request), read(pixels, device)
     asked = "".join(map(str, request.labels))
-    if not kind.conditional:
-        return text + f"The classifier reads {named}."
+    if not spec(request.model).conditional:
+        return f"{text} The classifier reads {named}."
     right = sum(a == b for a, b in zip(named, asked, strict=True))
-    return text + f"The classifier reads {right} of {len(asked)} as asked."
+    return f"{text} The classifier reads {right} of {len(asked)} as asked."
 
 
 def on_canvas(pixels: np.ndarray) -> Image.Image:

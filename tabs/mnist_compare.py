@@ -21,7 +21,7 @@ from tabs._common import (
     told,
     viewer,
 )
-from tabs._mnist import caption
+from tabs._mnist import caption, described
 
 LANES = [
     "DDPM: the state x_t",
@@ -66,6 +66,7 @@ def keep(view: dict):
     """After Stop: the scrubber with the frames that exist."""
     recordings = RUNS.get(view)
     value = finished(recordings, arrange, FACE)
+    value["caption"] = " ".join(described(DigitRequest(**r.settings)) for r in recordings)
     if recordings[0].done:
         value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
     return value

@@ -29,7 +29,7 @@ from tabs._common import (
     told,
     viewer,
 )
-from tabs._mnist import GENERATORS, PRESETS, arrange, caption, face, fill, fit, fit_steps, on_canvas
+from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_steps, on_canvas
 
 FILES = ("GIF", "PNG", "All as zip")
 
@@ -67,9 +67,9 @@ def keep(view: dict):
     (recording,) = RUNS.get(view)
     request = DigitRequest(**recording.settings)
     value = finished((recording,), arrange(request.columns), face(request))
-    for key in ("status", "caption"):
-        if recording.done and view.get(key):
-            value[key] = view[key]
+    value["caption"] = described(request)
+    if recording.done:
+        value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
     factor = max(1, 560 // (29 * request.columns))
     sheets = [images.enlarge(images.grid(f.x_t, request.columns), factor) for f in recording.frames]
     loop = images.gif(sheets)
