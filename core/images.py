@@ -117,13 +117,6 @@ def data_uri(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def webp_uri(pixels: np.ndarray) -> str:
-    """uint8 (H, W, C) as a small lossy WebP data URI, for previews in flight."""
-    out = io.BytesIO()
-    to_pil(pixels).convert("RGB").save(out, "WEBP", quality=90, method=0)
-    return data_uri(out.getvalue(), "webp")
-
-
 def zip_of(files: Iterable[tuple[str, bytes]]) -> bytes:
     """(name, bytes) pairs as one zip."""
     out = io.BytesIO()

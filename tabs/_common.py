@@ -1,6 +1,7 @@
 """What every tab shares: the live viewer, run and stop, the seed row, the cost line, the formula panel, send-to."""
 
 import functools
+import html
 import inspect
 import logging
 import tempfile
@@ -83,7 +84,7 @@ def told(handler: Callable) -> Callable:
 class Runs:
     """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped."""
 
-    def __init__(self, keep: int = 32):
+    def __init__(self, keep: int = 16):
         self.keep, self._lock, self._runs = keep, threading.Lock(), OrderedDict()
 
     def add(self, *recordings: Recording) -> None:
@@ -202,7 +203,14 @@ def seed_row(value: int = 180) -> gr.Number:
 def cost_line(price: Callable, inputs: list) -> gr.HTML:
     """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
     line = gr.HTML(elem_classes="cost")
-    gr.on(None, price, inputs, line, trigger_mode="always_last", show_progress="hidden", api_visibility="private")
+
+    def say(*values) -> str:
+        try:
+            return price(*values)
+        except (ValueError, ModelError) as e:
+            return html.escape(str(e))
+
+    gr.on(None, told(say), inputs, line, trigger_mode="always_last", show_progress="hidden", api_visibility="private")
     return line
 
 

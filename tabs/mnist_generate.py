@@ -85,17 +85,13 @@ def keep(view: dict):
     return value, shown, *(gr.DownloadButton(value=temporary(*f), interactive=True) for f in files)
 
 
-@told
-def price(digits, each, model, sampler, steps, guidance, device):
-    """The cost line for the settings as they stand; what is wrong with them, if something is."""
-    try:
-        request = DigitRequest.checked(
-            digits=digits, each=each, model=model, sampler=sampler, steps=steps, guidance=guidance
-        )
-        calls, n = request.cost()
-        return cost.sentence(calls, n, cost.seconds(request.model, device, calls, n))
-    except (ValueError, RuntimeError) as e:
-        return str(e)
+def price(digits, each, model, sampler, steps, guidance, device) -> str:
+    """The cost line for the settings as they stand."""
+    request = DigitRequest.checked(
+        digits=digits, each=each, model=model, sampler=sampler, steps=steps, guidance=guidance
+    )
+    calls, n = request.cost()
+    return cost.sentence(calls, n, cost.seconds(request.model, device, calls, n))
 
 
 @told
@@ -161,7 +157,7 @@ def build(shared: Shared) -> Parts:
             view = viewer("digits-view")
             with gr.Row(elem_classes="slim"):
                 buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=80) for t in FILES]
-                index = gr.Number(1, show_label=False, precision=0, min_width=70, container=False)
+                index = gr.Number(1, label="Picture number", precision=0, min_width=120)
                 send = gr.Button("Send this picture to the denoiser", size="sm", min_width=230)
             with gr.Accordion("Trajectory GIF", open=False):
                 loop = gr.HTML("Appears after a run; it loops and holds its last frame.")

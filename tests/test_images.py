@@ -24,7 +24,6 @@ from core.images import (
     to_rgb,
     to_tensor,
     to_uint8,
-    webp_uri,
     zip_of,
 )
 
@@ -281,17 +280,10 @@ def test_gif_keeps_its_time_when_frames_repeat():
 # ---- Transport ----
 
 
-def test_data_uris_open_again():
-    for uri, kind in [(data_uri(SOUND), "png"), (webp_uri(EVERY_VALUE[..., None]), "webp")]:
-        header, data = uri.split(",")
-        assert header == f"data:image/{kind};base64"
-        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (16, 16)
-
-
-def test_webp_is_close_to_the_picture():
-    _, data = webp_uri(flat(RED)[0]).split(",")
-    decoded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int)
-    assert np.abs(decoded - RED).max() <= 8
+def test_a_data_uri_opens_again():
+    header, data = data_uri(SOUND).split(",")
+    assert header == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (16, 16)
 
 
 def test_zip_holds_every_file():
