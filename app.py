@@ -19,11 +19,11 @@ TITLE = "Fun with Diffusion Models"
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
-        picker = _header.build(TITLE, device)
+        picker, facts = _header.build(TITLE, device)
         with gr.Tabs() as tabs:
             for tab in TABS:
                 with gr.Tab(tab.TITLE, id=tab.ID):
-                    tab.build(Shared(picker, tabs, model))
+                    tab.build(Shared(picker, facts, tabs, model))
     return demo.queue(max_size=24, api_open=False)
 
 

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,12 @@ def availability(name: str, folder: Path = CHECKPOINTS) -> tuple[bool, str]:
 
 
 _loading = threading.Lock()
+_loaded: dict[tuple[str, str], None] = {}
+
+
+def loaded() -> list[str]:
+    """The models in memory, oldest first, as "name" or "name on cuda"."""
+    return [name if device == "cpu" else f"{name} on {device}" for name, device in _loaded]
 
 
 def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
@@ -149,10 +155,11 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
         return _load(spec(name).name, pick_device(device), folder)
 
 
-@lru_cache(maxsize=16)
+@cache
 def _load(name: str, device: torch.device, folder: Path) -> Any:
-    net = _builder(MODELS[name].kind)(card(name, folder)["architecture"], weights(name, folder))
-    return net.to(device)
+    net = _builder(MODELS[name].kind)(card(name, folder)["architecture"], weights(name, folder)).to(device)
+    _loaded[name, device.type] = None
+    return net
 
 
 def _builder(kind: str) -> Callable[[dict, dict[str, Tensor]], Any]:

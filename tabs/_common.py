@@ -1,47 +1,42 @@
-"""What every tab shares: the live viewer, run and stop, the seed row, the cost line, the formula panel, send-to."""
+"""What every tab shares: run and stop, the seed row, the cost line, the formula panel, send-to."""
 
 import functools
 import html
 import inspect
 import logging
+import sys
 import tempfile
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
-from core.images import data_uri, png
-from core.recording import Frame, Recording
-from core.registry import ModelError
+from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
+from tabs._viewer import SLIM
 
-ASSETS = Path(__file__).parent / "assets"
-PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
 DICE = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
-SLIM = "(v, ...rest) => [{run: v?.run, status: v?.status, caption: v?.caption}, ...rest]"
-"""Sends a viewer's value back to the server without its pictures."""
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What the page hands to every tab: the device picker, the tabs for send-to, and the model asked for, if any."""
+    """What the page hands to every tab.
+
+    Args:
+        device: the picker of the device.
+        facts: the line of facts in the header.
+        tabs: where send-to opens another tab.
+        model: the model that was asked for at the start, if any.
+    """
 
     device: gr.Dropdown
-    tabs: gr.Tabs | None = None
+    facts: gr.HTML
+    tabs: gr.Tabs
     model: str | None = None
-
-
-def asset(name: str) -> str:
-    """The text of a file in tabs/assets."""
-    return (ASSETS / name).read_text()
 
 
 # ---- failures in plain words ---------------------------------------------------------------------------------------
@@ -78,100 +73,21 @@ def told(handler: Callable) -> Callable:
     return iterate if inspect.isgeneratorfunction(handler) else call
 
 
-# ---- runs that the page can come back to ----------------------------------------------------------------------------
+def memory() -> str:
+    """The most memory that this process has used; Windows does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory used at most"
 
 
-class Runs:
-    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped."""
-
-    def __init__(self, keep: int = 16):
-        self.keep, self._lock, self._runs = keep, threading.Lock(), OrderedDict()
-
-    def add(self, *recordings: Recording) -> None:
-        """Remember recordings under the first one's id."""
-        with self._lock:
-            self._runs[recordings[0].id] = recordings
-            while len(self._runs) > self.keep:
-                self._runs.popitem(last=False)
-
-    def get(self, value: object) -> tuple[Recording, ...]:
-        """The recordings behind a viewer's value. Raises ValueError if they are gone or never were."""
-        key = value.get("run") if isinstance(value, dict) else None
-        with self._lock:
-            found = self._runs.get(key) if isinstance(key, str) else None
-        if not found or not found[0].frames:
-            raise ValueError("There is no finished picture yet, or it is no longer kept; please run again.")
-        return found
-
-
-RUNS = Runs()
-
-
-# ---- the viewer -----------------------------------------------------------------------------------------------------
-
-
-def viewer(elem_id: str) -> gr.HTML:
-    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after."""
-    return gr.HTML(
-        value={},
-        html_template=asset("viewer.html"),
-        js_on_load=asset("viewer.js"),
-        elem_id=elem_id,
-        apply_default_css=False,
-        min_height=260,
-    )
-
-
-def timestep(frame: Frame) -> str:
-    """The scrubber's label of a frame."""
-    return f"result · {frame.n} steps" if frame.t < 0 else f"step {frame.i + 1} / {frame.n} · t = {frame.t}"
-
-
-Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
-
-
-def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
-    """Simultaneous frames as one entry of the viewer: a lossless picture per lane, and a label."""
-    return {"images": [data_uri(png(p)) for p in arrange(frames)], "label": timestep(frames[0])}
-
-
-def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
-    """Run the Steps of one or more recordings together, yielding viewer values at most every PREVIEW_SECONDS.
-
-    Args:
-        steps: tuples of Steps, one per recording, or single Steps for one recording.
-        face: what the viewer shows around the pictures: "lanes" and "columns".
-    """
-    RUNS.add(*recordings)
-    started, last = time.monotonic(), 0.0
-    for group in steps:
-        group = group if isinstance(group, tuple) else (group,)
-        now, step = time.monotonic(), group[0]
-        if step.i == step.n or now - last < PREVIEW_SECONDS:
-            continue
-        last = now
-        left = (now - started) / step.i * (step.n - step.i) if step.i else None
-        status = f"step {step.i + 1} / {step.n} · t = {int(step.t[0])}" + (f" · {left:.0f} s left" if left else "")
-        frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
-        yield face | {
-            "run": recordings[0].id,
-            "running": True,
-            "status": status,
-            "fraction": step.i / step.n,
-            "frames": [frame],
-        }
-    yield finished(recordings, arrange, face, time.monotonic() - started)
-
-
-def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict, took: float | None = None) -> dict:
-    """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
-    kept = list(zip(*(r.frames for r in recordings), strict=False))
-    last = kept[-1][0]
-    status = (
-        f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
-    )
-    frames = [packed(frames, arrange) for frames in kept]
-    return face | {"run": recordings[0].id, "running": False, "status": status, "frames": frames}
+@told
+def facts(device: str) -> str:
+    """The device, the memory and the models in memory, in one line."""
+    here = ", ".join(loaded()) or "no model yet"
+    return html.escape(f"Running on {device_facts(device)}{memory()} · loaded: {here}")
 
 
 # ---- rows of controls -----------------------------------------------------------------------------------------------
@@ -183,6 +99,24 @@ def run_row(label: str) -> tuple[gr.Button, gr.Button]:
         run = gr.Button(label, variant="primary", elem_classes="do-run", scale=3)
         stop = gr.Button("Stop", elem_classes="do-stop", scale=1, min_width=80)
     return run, stop
+
+
+def wire(
+    start: gr.Button,
+    stop: gr.Button,
+    run: Callable,
+    inputs: list,
+    keep: Callable,
+    kept: list,
+    shared: Shared,
+    api_name: str,
+) -> None:
+    """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
+    device = shared.device
+    job = start.click(run, [*inputs, device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
+    job.then(facts, device, shared.facts, api_visibility="private", show_progress="hidden")
+    job.then(keep, kept[0], kept, js=SLIM, api_visibility="private", show_progress="hidden")
+    stop.click(None, None, None, cancels=[job], api_visibility="private")
 
 
 def seed_row(value: int = 180) -> gr.Number:
@@ -249,15 +183,3 @@ def _scratch(keep: int = 200) -> str:
             file.unlink(missing_ok=True)
         old.rmdir()
     return str(folder)
-
-
-# ---- a tab alone ----------------------------------------------------------------------------------------------------
-
-
-def alone(title: str, build: Callable[[Shared], None]) -> gr.Blocks:
-    """A page with one tab only, for `python -m tabs.NAME`."""
-    with gr.Blocks(title=title, analytics_enabled=False) as demo:
-        device = gr.Dropdown(["auto", "cpu", "cuda", "mps"], value="auto", label="Device")
-        with gr.Tabs() as tabs, gr.Tab(title):
-            build(Shared(device, tabs))
-    return demo

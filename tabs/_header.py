@@ -1,31 +1,15 @@
 """The page's head: what this is, which device it runs on, which models are here, and projector mode."""
 
 import html
-import sys
+from collections.abc import Callable
 
 import gradio as gr
 
-from core.registry import DEVICES, MODELS, availability, card, device_facts
-from tabs._common import told
+from core.registry import DEVICES, MODELS, availability, card
+from tabs._common import Shared, facts
 
 PROJECTOR = "() => { document.querySelector('main.contain').firstElementChild.classList.toggle('projector'); }"
 SUBTITLE = "See, touch and understand how noise becomes a picture."
-
-
-def memory() -> str:
-    """The most memory that this process has used; Windows does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory used at most"
-
-
-@told
-def facts(device: str) -> str:
-    """The device and the memory in one line."""
-    return f"Running on {html.escape(device_facts(device))}{memory()}"
 
 
 def models() -> str:
@@ -40,18 +24,24 @@ def models() -> str:
     return f'<table class="models">{head}{"".join(rows)}</table>'
 
 
-def build(title: str, device: str) -> gr.Dropdown:
-    """The header; returns the device picker that every tab reads."""
+def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
+    """The header; returns the device picker that every tab reads, and the line of facts that every run renews."""
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150)
+    line = gr.HTML(facts(device), elem_classes="facts")
     with gr.Accordion("Device and models", open=False):
-        with gr.Row(equal_height=True):
-            picker = gr.Dropdown(
-                DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.", scale=1
-            )
-            line = gr.HTML(facts(device), elem_classes="facts")
+        picker = gr.Dropdown(DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.")
         gr.HTML(models())
-    picker.change(facts, picker, line, api_visibility="private", queue=False, show_progress="hidden")
+    gr.on(None, facts, picker, line, api_visibility="private", queue=False, show_progress="hidden")
     projector.click(None, None, None, js=PROJECTOR, api_visibility="private")
-    return picker
+    return picker, line
+
+
+def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:
+    """A page with one tab only, for `python -m tabs.NAME`."""
+    with gr.Blocks(title=title, analytics_enabled=False) as demo:
+        device, line = build(title, "auto")
+        with gr.Tabs() as tabs, gr.Tab(title):
+            build_tab(Shared(device, line, tabs))
+    return demo

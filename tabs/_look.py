@@ -1,11 +1,17 @@
 """How the app looks: one theme, one style sheet, one script, all from this machine."""
 
+from pathlib import Path
+
 import gradio as gr
 
-from tabs._common import asset
-
+ASSETS = Path(__file__).parent / "assets"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def asset(name: str) -> str:
+    """The text of a file in tabs/assets."""
+    return (ASSETS / name).read_text()
 
 
 def theme() -> gr.themes.Base:

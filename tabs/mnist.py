@@ -1,9 +1,12 @@
 """MNIST: everything that the digit models can show, one sub-tab per question."""
 
+import dataclasses
+
 import gradio as gr
 
 from tabs import mnist_compare, mnist_denoiser, mnist_generate, mnist_learned, mnist_scoreboard
-from tabs._common import Shared, alone
+from tabs._common import Shared
+from tabs._header import alone
 from tabs._look import look
 
 TITLE = "MNIST"
@@ -13,7 +16,7 @@ ID = "mnist"
 def build(shared: Shared) -> None:
     """The tab and its five sub-tabs."""
     with gr.Tabs() as tabs:
-        inner = Shared(shared.device, tabs, shared.model)
+        inner = dataclasses.replace(shared, tabs=tabs)
         with gr.Tab("Generate", id="generate"):
             generate = mnist_generate.build(inner)
         with gr.Tab("Same noise, two models", id="compare"):

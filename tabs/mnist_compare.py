@@ -8,20 +8,16 @@ from core.images import grid
 from core.recording import Frame, Recording
 from tabs import formulas
 from tabs._common import (
-    NETWORK,
-    RUNS,
-    SLIM,
     Shared,
     cost_line,
-    finished,
     formula_panel,
-    live,
     run_row,
     seed_row,
     told,
-    viewer,
+    wire,
 )
 from tabs._mnist import caption, described
+from tabs._viewer import RUNS, finished, live, viewer
 
 LANES = [
     "DDPM: the state x_t",
@@ -95,13 +91,4 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("compare-view")
             formula_panel(formulas.SAME_NOISE)
-    job = start.click(
-        run,
-        [digits, steps, guidance, seed, shared.device],
-        view,
-        api_name="same_noise",
-        show_progress="hidden",
-        **NETWORK,
-    )
-    job.then(keep, view, view, js=SLIM, api_visibility="private", show_progress="hidden")
-    stop.click(None, None, None, cancels=[job], api_visibility="private")
+    wire(start, stop, run, [digits, steps, guidance, seed], keep, [view], shared, "same_noise")

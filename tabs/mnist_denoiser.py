@@ -25,9 +25,13 @@ def levels(text: object) -> tuple[float, ...]:
 
 def drawn(editor: dict | None) -> np.ndarray:
     """The canvas as one digit, (28, 28, 1) uint8, white on black."""
-    picture = (editor or {}).get("composite") or (editor or {}).get("background")
+    editor = editor if isinstance(editor, dict) else {}
+    below = editor.get("background")
+    picture = editor.get("composite") or below
     if picture is None:
         raise ValueError("There is no digit yet: draw one, upload one, or let the model make one.")
+    if below is not None and below.mode == "RGBA" and below.size == picture.size:
+        picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square was padded
     return digit_of(picture)
 
 

@@ -14,22 +14,18 @@ from core.recording import Recording
 from core.registry import spec
 from tabs import formulas
 from tabs._common import (
-    NETWORK,
-    RUNS,
-    SLIM,
     Shared,
     cost_line,
-    finished,
     formula_panel,
-    live,
     run_row,
     seed_row,
     send_to,
     temporary,
     told,
-    viewer,
+    wire,
 )
 from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_steps, on_canvas
+from tabs._viewer import RUNS, finished, live, viewer
 
 FILES = ("GIF", "PNG", "All as zip")
 
@@ -166,11 +162,7 @@ def build(shared: Shared) -> Parts:
     private = {"api_visibility": "private", "queue": False}
     model.input(fit, [model, sampler], [sampler, guidance, steps], **private)
     sampler.input(fit_steps, sampler, [steps], **private)
-    job = start.click(
-        run, [*inputs, shared.device], view, api_name="generate_digits", show_progress="hidden", **NETWORK
-    )
-    job.then(keep, view, [view, loop, *buttons], js=SLIM, api_visibility="private", show_progress="hidden")
-    stop.click(None, None, None, cancels=[job], api_visibility="private")
+    wire(start, stop, run, inputs, keep, [view, loop, *buttons], shared, "generate_digits")
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, **private)
     upload.upload(restore, upload, inputs, api_name="restore_digits", queue=False)

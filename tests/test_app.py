@@ -10,7 +10,7 @@ import torch
 
 import app
 from tabs import TABS
-from tabs._common import alone
+from tabs._header import alone
 
 ROOT = Path(__file__).parent.parent
 

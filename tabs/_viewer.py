@@ -1,0 +1,107 @@
+"""The live viewer: shows a run while it goes on, scrubs it afterwards, and remembers it for saving and sending."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+
+import gradio as gr
+import numpy as np
+
+from core.images import data_uri, png
+from core.recording import Frame, Recording
+from tabs._look import asset
+
+PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
+SLIM = "(v, ...rest) => [{run: v?.run, status: v?.status, caption: v?.caption}, ...rest]"
+"""Sends a viewer's value back to the server without its pictures."""
+
+
+class Runs:
+    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped."""
+
+    def __init__(self, keep: int = 16):
+        self.keep, self._lock, self._runs = keep, threading.Lock(), OrderedDict()
+
+    def add(self, *recordings: Recording) -> None:
+        """Remember recordings under the first one's id."""
+        with self._lock:
+            self._runs[recordings[0].id] = recordings
+            while len(self._runs) > self.keep:
+                self._runs.popitem(last=False)
+
+    def get(self, value: object) -> tuple[Recording, ...]:
+        """The recordings behind a viewer's value. Raises ValueError if they are gone or never were."""
+        key = value.get("run") if isinstance(value, dict) else None
+        with self._lock:
+            found = self._runs.get(key) if isinstance(key, str) else None
+        if not found or not found[0].frames:
+            raise ValueError("There is no finished picture yet, or it is no longer kept; please run again.")
+        return found
+
+
+RUNS = Runs()
+
+
+def viewer(elem_id: str) -> gr.HTML:
+    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after."""
+    return gr.HTML(
+        value={},
+        html_template=asset("viewer.html"),
+        js_on_load=asset("viewer.js"),
+        elem_id=elem_id,
+        apply_default_css=False,
+        min_height=260,
+    )
+
+
+def timestep(frame: Frame) -> str:
+    """The scrubber's label of a frame."""
+    return f"result · {frame.n} steps" if frame.t < 0 else f"step {frame.i + 1} / {frame.n} · t = {frame.t}"
+
+
+Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
+
+
+def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
+    """Simultaneous frames as one entry of the viewer: a lossless picture per lane, and a label."""
+    return {"images": [data_uri(png(p)) for p in arrange(frames)], "label": timestep(frames[0])}
+
+
+def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
+    """Run the Steps of one or more recordings together, yielding viewer values at most every PREVIEW_SECONDS.
+
+    Args:
+        steps: tuples of Steps, one per recording, or single Steps for one recording.
+        face: what the viewer shows around the pictures: "lanes" and "columns".
+    """
+    RUNS.add(*recordings)
+    started, last = time.monotonic(), 0.0
+    for group in steps:
+        group = group if isinstance(group, tuple) else (group,)
+        now, step = time.monotonic(), group[0]
+        if step.i == step.n or now - last < PREVIEW_SECONDS:
+            continue
+        last = now
+        left = (now - started) / step.i * (step.n - step.i) if step.i else None
+        status = f"step {step.i + 1} / {step.n} · t = {int(step.t[0])}" + (f" · {left:.0f} s left" if left else "")
+        frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
+        yield face | {
+            "run": recordings[0].id,
+            "running": True,
+            "status": status,
+            "fraction": step.i / step.n,
+            "frames": [frame],
+        }
+    yield finished(recordings, arrange, face, time.monotonic() - started)
+
+
+def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict, took: float | None = None) -> dict:
+    """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
+    kept = list(zip(*(r.frames for r in recordings), strict=False))
+    last = kept[-1][0]
+    status = (
+        f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
+    )
+    frames = [packed(frames, arrange) for frames in kept]
+    return face | {"run": recordings[0].id, "running": False, "status": status, "frames": frames}
