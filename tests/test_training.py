@@ -124,3 +124,16 @@ def test_the_average_follows_the_weights():
     for n in range(1, 400):
         ema.update(net, n)
     assert ema.shadow["weight"].item() == pytest.approx(10.0, abs=1e-3)
+
+
+def test_a_class_conditioned_network_becomes_the_unconditional_one_that_it_is_without_a_class():
+    from core.models.unet import UNet
+    from training.mnist_recipes import without_class
+
+    conditional, plain = UNet(8, True, 10).eval(), UNet(8, True).eval()
+    with torch.no_grad():
+        conditional.c1[2].bias.add_(3.0)  # scales that matter
+        conditional.c2[2].bias.sub_(2.0)
+    plain.load_state_dict(without_class(conditional.state_dict(), conditional))
+    x, t = torch.randn(4, 1, 28, 28), torch.rand(4)
+    assert torch.allclose(plain(x, t), conditional(x, t, torch.zeros(4, 10)), atol=1e-6)

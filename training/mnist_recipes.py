@@ -27,6 +27,7 @@ class Recipe:
     classes: int = 0
     p_uncond: float = 0.1  # how often the class is dropped, where there is one
     ema: float = 0.999
+    init: str = ""  # start from this checkpoint instead of from noise
 
     @property
     def time(self) -> bool:
@@ -51,6 +52,24 @@ def build(recipe: Recipe) -> nn.Module:
     if recipe.objective == "classifier":
         return Classifier(recipe.hidden)
     return UNet(recipe.hidden, recipe.time, recipe.classes)
+
+
+def without_class(weights: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
+    """A class-conditioned U-Net's weights as those of the unconditional one that it is when the class is dropped.
+
+    With a zero class row the scales c1, c2 are constants, so c * h + t is c * (h + t / c): the scale moves into the
+    transposed convolution that reads h, its inverse into the last layer of t.
+
+    Args:
+        weights: of `net`, which has classes.
+    """
+    kept = {k: v.clone() for k, v in weights.items() if not k.startswith(("c1.", "c2."))}
+    for scale, time, reader in ((net.c1, "t1", "up1.0"), (net.c2, "t2", "up2.0")):
+        c = scale(torch.zeros(1, net.classes)).detach().flatten()
+        kept[f"{reader}.weight"][: len(c)] *= c[:, None, None, None]
+        kept[f"{time}.2.weight"] /= c[:, None]
+        kept[f"{time}.2.bias"] /= c
+    return kept
 
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]

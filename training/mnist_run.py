@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from core.registry import load
 from training.data import mnist, unit
-from training.mnist_recipes import Recipe, build, loss_of
+from training.mnist_recipes import Recipe, build, loss_of, without_class
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
 
 SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
@@ -32,7 +33,11 @@ class Run:
         self.held_out = unit(images[:2000]).to(device), labels[:2000].to(device)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.net = build(recipe).to(device, memory_format=torch.channels_last)
+            self.net = build(recipe)
+        if recipe.init:
+            trained = load(recipe.init, "cpu").net
+            self.net.load_state_dict(without_class(trained.state_dict(), trained))
+        self.net.to(device, memory_format=torch.channels_last)
         self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
         self.ema = Ema(self.net, recipe.ema)
         self.loss = loss_of(recipe)

@@ -30,7 +30,7 @@ def _short(value: object) -> str:
 
 def command(card: dict) -> str:
     """The command line that made a checkpoint."""
-    flags = {"epochs": "--epochs", "hidden": "--hidden", "lr": "--lr", "decay": "--decay"}
+    flags = {"epochs": "--epochs", "hidden": "--hidden", "lr": "--lr", "decay": "--decay", "init": "--init"}
     changed = {k: v["used"] for k, v in card["differs_from_published"].items() if k in flags}
     words = [f"{flags[k]} {_short(v)}" for k, v in changed.items()]
     return " ".join(["python -m training.train_mnist", card["name"], *words, f"--seed {card['seed']}"])

@@ -20,6 +20,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--hidden", type=int, help="another hidden size than the recipe's")
     p.add_argument("--lr", type=float, help="another learning rate than the recipe's")
     p.add_argument("--decay", type=float, help="another factor of the learning rate per epoch")
+    p.add_argument("--init", choices=("ddpm-class", "flow-class"), help="start from this checkpoint, its class dropped")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
@@ -34,7 +35,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     if args.epochs:
         decay = recipe.decay ** (recipe.epochs / args.epochs)
         recipe = dataclasses.replace(recipe, epochs=args.epochs, decay=decay)
-    changes = {name: value for name in ("hidden", "lr", "decay") if (value := getattr(args, name))}
+    changes = {name: value for name in ("hidden", "lr", "decay", "init") if (value := getattr(args, name))}
     return dataclasses.replace(recipe, **changes)
 
 
