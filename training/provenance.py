@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from core.registry import CHECKPOINTS, MODELS
+from training.mnist_recipes import RECIPES
 
 HEAD = """# Checkpoints
 
@@ -29,10 +30,11 @@ def _short(value: object) -> str:
 
 
 def command(card: dict) -> str:
-    """The command line that made a checkpoint."""
-    flags = {"epochs": "--epochs", "hidden": "--hidden", "lr": "--lr", "decay": "--decay", "init": "--init"}
-    changed = {k: v["used"] for k, v in card["differs_from_published"].items() if k in flags}
-    words = [f"{flags[k]} {_short(v)}" for k, v in changed.items()]
+    """The command line that made a checkpoint; a shorter run stretches the decay by itself."""
+    published, used = RECIPES[card["name"]], card["recipe"]
+    stretched = published.decay ** (published.epochs / used["epochs"])
+    flags = ["epochs", "hidden", "lr", "init"] + ["decay"] * (abs(used["decay"] - stretched) > 1e-9)
+    words = [f"--{k} {used[k]}" for k in flags if used.get(k, "") != getattr(published, k)]
     return " ".join(["python -m training.train_mnist", card["name"], *words, f"--seed {card['seed']}"])
 
 
