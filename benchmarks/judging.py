@@ -12,11 +12,12 @@ from torch import Tensor
 
 from benchmarks.scoreboard import Case
 from core.denoiser import Denoiser, Prediction, Technique
+from core.digits import default_guidance
 from core.generate import generate
 from core.images import data_uri, grid, png, to_uint8
 from core.models.mnist import CLASSES, SHAPE
 from core.recording import Recording
-from core.registry import CHECKPOINTS, load, spec
+from core.registry import CHECKPOINTS, load
 from core.rng import MAX_SEED, generator
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 
@@ -89,7 +90,7 @@ class Judge:
         """Ten digits at default guidance, and what the live preview adds if there are rounds enough to tell."""
         rounds, most = SPEED[name, sampler, steps]
         model, threads = load(name, self.device, self.folder), torch.get_num_threads()
-        guidance = spec(name).guidance
+        guidance = default_guidance(name, sampler)
         timed(model, sampler, 2, guidance, self.seed, preview=True)  # warms up
         bare, live = [], []
         for _ in range(rounds):  # in turns, so that a busy machine slows both

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.digits import default_guidance
 from core.generate import evaluations
 from core.models.mnist import CLASSES
 from core.registry import card, spec
@@ -72,8 +73,8 @@ class Case:
 
 def plan(digits: int = 0, sweep: int = 0) -> list[Case]:
     """Every row of the scoreboard, in its order."""
-    shipped = [Case("defaults", *d, spec(d[0]).guidance, digits) for d in DEFAULTS]
-    steps = [Case("steps", *s, n, spec(s[0]).guidance, sweep) for s, counts in STEPS.items() for n in counts]
+    shipped = [Case("defaults", *d, default_guidance(*d[:2]), digits) for d in DEFAULTS]
+    steps = [Case("steps", *s, n, default_guidance(*s), sweep) for s, counts in STEPS.items() for n in counts]
     return shipped + steps + [Case("guidance", *g, w, sweep) for g in GUIDED for w in SCALES]
 
 

@@ -19,12 +19,17 @@ MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0
 
 
+def _number(value: object) -> float:
+    """`value` as a float; NaN, which is in no range, for whatever is not a number."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 def whole(value: object, low: int, high: int, what: str) -> int:
     """`value` as a whole number in low .. high; ValueError with one sentence otherwise."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(value)
     if not (low <= number <= high) or number != int(number):
         raise ValueError(f"{what} must be a whole number from {low} to {high}.")
     return int(number)
@@ -32,13 +37,15 @@ def whole(value: object, low: int, high: int, what: str) -> int:
 
 def real(value: object, low: float, high: float, what: str) -> float:
     """`value` as a finite number in low .. high; ValueError with one sentence otherwise."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(value)
     if not low <= number <= high:
         raise ValueError(f"{what} must be a number from {low:g} to {high:g}.")
     return number
+
+
+def default_guidance(model: str, sampler: str) -> float:
+    """The sampler's guidance; 1, that is none, for a model without classes."""
+    return SAMPLERS[sampler].guidance if spec(model).conditional else 1.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +72,11 @@ class DigitRequest:
 
     @classmethod
     def of(cls, model: str) -> "DigitRequest":
-        """The default request for a model: its kind's everyday sampler, and its own guidance."""
+        """The default request for a model: its kind's everyday sampler, with that sampler's steps and guidance."""
         sampler = {"ddpm": "ddim", "flow": "euler"}[spec(model).kind]
-        return cls(model=model, sampler=sampler, steps=SAMPLERS[sampler].steps[1], guidance=spec(model).guidance)
+        return cls(
+            model=model, sampler=sampler, steps=SAMPLERS[sampler].steps[1], guidance=default_guidance(model, sampler)
+        )
 
     @classmethod
     def checked(cls, **values: object) -> "DigitRequest":
@@ -91,10 +100,10 @@ class DigitRequest:
         if not ready:
             raise ModelError(sentence)
         table = samplers_for(model.kind)
-        if r.sampler not in table:
+        if r.sampler not in list(table):
             raise ValueError(f"The sampler for {model.name} must be one of {', '.join(table)}.")
         low, _, high = table[r.sampler].steps
-        if low == high and r.steps != low:
+        if low == high and _number(r.steps) != low:
             raise ValueError(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
             digits,

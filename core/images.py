@@ -135,15 +135,16 @@ def digit_of(picture: Image.Image) -> np.ndarray:
     Raises:
         ValueError: the picture is empty.
     """
-    grey = np.asarray(to_rgb(picture).convert("L"))
+    grey = np.asarray(to_rgb(picture).convert("L"), dtype=np.float32)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = 255 - grey if np.median(border) > 127 else grey
-    if ink.max() < 64:
+    paper = float(np.median(border))
+    ink = np.clip(paper - grey if paper > 127 else grey - paper, 0, 255).round().astype(np.uint8)
+    if ink.max() < 48:
         raise ValueError("There is no digit yet: draw one, upload one, or let the model make one.")
     block = max(1, len(ink) // 28)
     small = ink[::block, ::block, None]
     exact = small.shape == (28, 28, 1) and np.array_equal(enlarge(small, block)[..., 0], ink)
-    return small if exact else _centred(ink)[..., None]
+    return small if exact else _centred((ink * (255 / ink.max())).astype(np.uint8))[..., None]
 
 
 def _centred(ink: np.ndarray) -> np.ndarray:

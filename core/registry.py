@@ -30,22 +30,20 @@ class ModelSpec:
         title: what people read.
         kind: "ddpm", "flow", "denoiser" or "classifier".
         conditional: whether it takes a class.
-        guidance: the scale at which its samples are surest without losing their variety, by the benchmark; 1 is none.
     """
 
     name: str
     title: str
     kind: str
     conditional: bool = False
-    guidance: float = 1.0
 
 
 MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True, 2.5),
-        ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True, 1.5),
-        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True, 1.5),
+        ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
+        ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
+        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True),
         ModelSpec("ddpm-time", "DDPM, unconditional", "ddpm"),
         ModelSpec("flow-time", "Flow matching, unconditional", "flow"),
         ModelSpec("denoiser", "Single-step denoiser", "denoiser"),
@@ -57,7 +55,7 @@ MODELS = {
 
 def spec(name: str) -> ModelSpec:
     """The model of that name. Raises ModelError if there is none."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ModelError(f"There is no model called {str(name)[:40]!r}; there are {', '.join(MODELS)}.")
     return MODELS[name]
 
@@ -71,7 +69,7 @@ def pick_device(name: str = "auto") -> torch.device:
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name in (None, "auto"):
         return torch.device(next(d for d in ("cuda", "mps", "cpu") if here[d]))
-    if name not in here:
+    if not isinstance(name, str) or name not in here:
         raise ModelError(f"The device must be one of {', '.join(DEVICES)}, not {str(name)[:40]!r}.")
     if not here[name]:
         raise ModelError(f"This machine has no usable {name.upper()} device; choose auto or cpu.")
@@ -84,7 +82,8 @@ def device_facts(name: str = "auto") -> str:
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return f"{torch.cuda.get_device_name(device)}, {(total - free) / 2**30:.1f} of {total / 2**30:.0f} GB in use"
-    return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {torch.get_num_threads()} thread(s)"
+    n = torch.get_num_threads()
+    return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {n} thread{'s' * (n != 1)}"
 
 
 def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
@@ -94,7 +93,7 @@ def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise ModelError(
-            f"The model {name} is not in {folder.name}/; get the files from the repository again, "
+            f"The model {name} is not in {folder.name}/; get that folder from the repository again, "
             f"or train it with: python -m training.train_mnist {name}"
         ) from None
     except ValueError:

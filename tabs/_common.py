@@ -14,6 +14,7 @@ import gradio as gr
 
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
+from tabs._inputs import Number
 from tabs._viewer import SLIM
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
@@ -80,7 +81,7 @@ def memory() -> str:
     except ImportError:
         return ""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory used at most"
+    return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory at its peak"
 
 
 @told
@@ -122,7 +123,7 @@ def wire(
 def seed_row(value: int = 180) -> gr.Number:
     """The seed with a dice for a new one; same seed and settings, same picture."""
     with gr.Row(equal_height=True):
-        seed = gr.Number(
+        seed = Number(
             value,
             label="Seed",
             precision=0,

@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.registry import DEVICES, MODELS, availability, card
 from tabs._common import Shared, facts
+from tabs._inputs import Dropdown
 
 PROJECTOR = "() => { document.querySelector('main.contain').firstElementChild.classList.toggle('projector'); }"
 SUBTITLE = "See, touch and understand how noise becomes a picture."
@@ -29,9 +30,10 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150)
-    line = gr.HTML(facts(device), elem_classes="facts")
     with gr.Accordion("Device and models", open=False):
-        picker = gr.Dropdown(DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.")
+        with gr.Row(elem_classes="slim"):
+            picker = Dropdown(DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.")
+            line = gr.HTML(facts(device), elem_classes="facts")
         gr.HTML(models())
     gr.on(None, facts, picker, line, api_visibility="private", queue=False, show_progress="hidden")
     projector.click(None, None, None, js=PROJECTOR, api_visibility="private")

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from core import images
-from core.digits import DigitRequest, read
+from core.digits import DigitRequest, default_guidance, read
 from core.generate import SAMPLERS, samplers_for
 from core.registry import MODELS, spec
 
@@ -14,7 +14,7 @@ CANVAS = 280
 GENERATORS = [(m.title, m.name) for m in MODELS.values() if m.kind in ("ddpm", "flow")]
 PRESETS = {
     "Ten digits, flow, 20 steps": DigitRequest(),
-    "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300, guidance=2.5),
+    "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
     "No guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=1),
     "Strong guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=10),
     "A phone number": DigitRequest(digits="5101234", each=1),
@@ -57,32 +57,26 @@ def on_canvas(pixels: np.ndarray) -> Image.Image:
     return images.to_pil(images.enlarge(255 - pixels.reshape(28, 28, 1), CANVAS // 28)).convert("RGB")
 
 
-def fit(model: str, current: str | None = None):
-    """The samplers and the guidance that suit a model; without classes it has no guidance."""
-    table = samplers_for(spec(model).kind)
-    chosen = current if current in table else next(iter(table)) if spec(model).kind == "flow" else "ddim"
-    choices = [(s.title, name) for name, s in table.items()]
-    guidance = gr.Slider(value=spec(model).guidance, interactive=spec(model).conditional)
-    return gr.Radio(choices=choices, value=chosen), guidance, *fit_steps(chosen)
+def fit(model: str):
+    """The sampler, guidance and steps that suit a model."""
+    request = DigitRequest.of(model)
+    return request.sampler, fit_guidance(model, request.sampler), request.steps
 
 
-def fit_steps(sampler: str, steps: int | None = None):
-    """The steps slider's range for a sampler."""
-    low, default, high = SAMPLERS[sampler].steps
-    value = default if steps is None else steps
-    fixed = low == high
-    return (gr.Slider(minimum=1 if fixed else low, maximum=high, value=value, interactive=not fixed),)
+def fit_sampler(model: str, sampler: str):
+    """The model, guidance and steps that suit a sampler; one that walks the other path brings its model along."""
+    if sampler not in samplers_for(spec(model).kind):
+        model = {"flow": "ddpm", "ddpm": "flow"}[spec(model).kind] + ("-class" if spec(model).conditional else "-time")
+    return model, fit_guidance(model, sampler), SAMPLERS[sampler].steps[1]
+
+
+def fit_guidance(model: str, sampler: str) -> gr.Slider:
+    """The guidance that suits a model and a sampler; without classes there is none to set."""
+    return gr.Slider(value=default_guidance(model, sampler), interactive=spec(model).conditional)
 
 
 def fill(request: DigitRequest):
-    """A request as updates of the seven inputs."""
-    sampler, *_ = fit(request.model, request.sampler)
-    return (
-        request.digits,
-        request.each,
-        request.model,
-        sampler,
-        fit_steps(request.sampler, request.steps)[0],
-        gr.Slider(value=request.guidance, interactive=spec(request.model).conditional),
-        request.seed,
-    )
+    """A request as updates of the seven inputs, in its fields' order."""
+    settings = request.settings()
+    guidance = gr.Slider(value=request.guidance, interactive=spec(request.model).conditional)
+    return [guidance if key == "guidance" else value for key, value in settings.items()]

@@ -1,19 +1,23 @@
 """The text of the formula panels: equation, symbols, what to watch, paper, and the function that does it."""
 
 GENERATE = r"""
-$$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon \qquad \hat x_0 = \frac{x_t-\sqrt{1-\bar\alpha_t}\,\hat\epsilon}{\sqrt{\bar\alpha_t}} \qquad \hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u)$$
+Both kinds of model see a picture on a path between a clean digit and noise, and estimate its two ends, $\hat x_0$ and $\hat\epsilon$:
 
-A step from $t$ to $t'$ moves along the path between the two ends that the network sees, with fresh noise $z$ for DDPM ($\eta = 1$) and none for DDIM ($\eta = 0$):
+$$x_t = a_t\,x_0 + s_t\,\epsilon \qquad \text{DDPM: } a_t = \sqrt{\bar\alpha_t},\; s_t = \sqrt{1-\bar\alpha_t} \qquad \text{flow matching: } a_t = \tau,\; s_t = 1-\tau,\; \tau = 1 - \tfrac{t+1}{T}$$
 
-$$x_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat x_0 + \sqrt{1-\bar\alpha_{t'}-\sigma^2}\,\hat\epsilon + \sigma z, \qquad \sigma^2 = \eta^2\,\frac{1-\bar\alpha_{t'}}{1-\bar\alpha_t}\Big(1-\frac{\bar\alpha_t}{\bar\alpha_{t'}}\Big)$$
+A DDPM network predicts the noise, so $\hat x_0 = (x_t - s_t\,\hat\epsilon)/a_t$. A flow network predicts the velocity $u = x_0-\epsilon$, so $\hat x_0 = x_t + (1-\tau)\,u$ and $\hat\epsilon = x_t - \tau u$. A step from $t$ to $t'$ puts the two ends together again at the new level:
 
-Flow matching walks a straight path, $x_\tau = \tau\,x_0 + (1-\tau)\,\epsilon$, along the velocity $u = x_0-\epsilon$: Euler's step is $x_{\tau'} = x_\tau + (\tau'-\tau)\,u$.
+$$x_{t'} = a_{t'}\,\hat x_0 + \sqrt{s_{t'}^2-\sigma^2}\;\hat\epsilon + \sigma z, \qquad \sigma = \eta\, s_{t'}\sqrt{1-\Big(\frac{a_t\, s_{t'}}{a_{t'}\, s_t}\Big)^2}$$
 
-$x_0$ clean digit, $\epsilon$ noise, $t$ timestep (larger is noisier), $\bar\alpha_t$ signal left at $t$, $w$ guidance, $c$ / $u$ with and without the class.
+With $\eta = 1$ and fresh noise $z$ this is DDPM, with $\eta = 0$ DDIM; on the straight path, with $\eta = 0$, it is Euler's step $x_{\tau'} = x_\tau + (\tau'-\tau)\,u$. Heun takes Euler's step, asks again there, and walks with the mean of the two answers. Guidance asks with and without the class:
+
+$$\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u) \qquad (w = 0 \text{ without the class},\; 1 \text{ with it},\; >1 \text{ guided})$$
+
+$t$ timestep (larger is noisier; $T = 300$ for DDPM, 1000 for flow), $\bar\alpha_t$ the share of signal power left at $t$, $w$ guidance.
 
 **Watch** the clean estimate: it decides *which* digit within the first third and spends the rest on strokes. Raise $w$: digits get surer and more alike.
 
-Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Ho & Salimans 2022 (guidance) · Lipman et al. 2023 (flow matching) — `core.samplers.ddim`, `core.samplers.heun`, `core.guidance.guide`
+Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Karras et al. 2022 (Heun) · Ho & Salimans 2022 (guidance) · Lipman et al. 2023 (flow matching) — `core.samplers.ddim`, `core.samplers.heun`, `core.guidance.guide`
 """
 
 SAME_NOISE = r"""
@@ -33,7 +37,7 @@ $$z = x + \sigma\,\epsilon, \qquad L = \mathbb E\,\lVert D(z) - x\rVert^2$$
 
 $x$ a clean digit in $[0, 1]$, $\epsilon \sim \mathcal N(0, I)$, $\sigma$ the noise level, $D$ the network, trained at $\sigma = 0.5$ only.
 
-**Watch** the columns away from 0.5: below it $D$ has little to do, above it guesses strokes that were never there. And if the input is *all* noise, the best answer in the squared error is always the same: the mean of all digits.
+**Watch** the columns away from 0.5: at $\sigma = 0$ nothing is to be done and $D$ still changes the digit, so the error *rises* from zero; above 0.5 it guesses strokes that were never there. And if the input is *all* noise, the best answer in the squared error is always the same: the mean of all digits.
 
 Vincent et al. 2008 (denoising autoencoders) — `core.digits.denoise_ladder`, `core.digits.mean_digit`
 """

@@ -16,6 +16,7 @@ from tabs._common import (
     told,
     wire,
 )
+from tabs._inputs import Slider, Textbox
 from tabs._mnist import caption, described
 from tabs._viewer import RUNS, finished, live, viewer
 
@@ -80,9 +81,9 @@ def build(shared: Shared) -> None:
     """The sub-tab."""
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
-            digits = gr.Textbox("0123456789", label="Digits", info="Up to 100, one picture each.", max_length=120)
-            steps = gr.Slider(2, 50, 20, step=1, label="Steps", info="2 to 50; DDIM and Euler take the same number.")
-            guidance = gr.Slider(
+            digits = Textbox("0123456789", label="Digits", info="Up to 100, one picture each.", max_length=120)
+            steps = Slider(2, 50, 20, step=1, label="Steps", info="2 to 50; DDIM and Euler take the same number.")
+            guidance = Slider(
                 0, 10, 2, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
             )
             seed = seed_row()

@@ -12,6 +12,7 @@ from core.registry import CHECKPOINTS
 from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
+from tabs._inputs import Number, Textbox
 from tabs._mnist import CANVAS, on_canvas
 
 
@@ -112,9 +113,9 @@ def build(shared: Shared) -> gr.ImageEditor:
                 elem_id="digit-canvas",
             )
             with gr.Row(elem_classes="slim"):
-                digit = gr.Number(5, label="Digit", precision=0, min_width=80)
+                digit = Number(5, label="Digit", precision=0, min_width=80)
                 new = gr.Button("Let the model draw it", size="sm", min_width=180)
-            text = gr.Textbox(
+            text = Textbox(
                 ", ".join(f"{s:g}" for s in SIGMAS), label="Noise levels σ", info="1 to 10 numbers from 0 to 2."
             )
             seed = seed_row()
@@ -126,7 +127,7 @@ def build(shared: Shared) -> gr.ImageEditor:
                 elem_id="denoiser-figure",
             )
             plot = gr.LinePlot(
-                x="sigma", y="mean squared error", color="series", height=240, label="Error against the clean digit"
+                x="sigma", y="mean squared error", color="series", height=300, label="Error against the clean digit"
             )
             with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
                 ask = gr.Button("Ask it ten times", size="sm")

@@ -9,9 +9,8 @@ from PIL import Image
 
 from core import cost, images
 from core.digits import DigitRequest
-from core.generate import samplers_for
+from core.generate import SAMPLERS
 from core.recording import Recording
-from core.registry import spec
 from tabs import formulas
 from tabs._common import (
     Shared,
@@ -24,7 +23,8 @@ from tabs._common import (
     told,
     wire,
 )
-from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_steps, on_canvas
+from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
+from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_sampler, on_canvas
 from tabs._viewer import RUNS, finished, live, viewer
 
 FILES = ("GIF", "PNG", "All as zip")
@@ -66,15 +66,16 @@ def keep(view: dict):
     value["caption"] = described(request)
     if recording.done:
         value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
-    factor = max(1, 560 // (29 * request.columns))
+    factor = max(1, 900 // (29 * request.columns))
     sheets = [images.enlarge(images.grid(f.x_t, request.columns), factor) for f in recording.frames]
     loop = images.gif(sheets)
-    picture = images.png(images.grid(recording.result, request.columns), recording.settings)
+    grid = images.grid(recording.result, request.columns)
+    picture = images.png(images.enlarge(grid, factor), recording.settings)
     tiles = [
         (f"{k:03d}-digit-{label}-seed-{request.seed + k}.png", images.png(tile, recording.settings | {"picture": k}))
         for k, (label, tile) in enumerate(zip(request.labels, recording.result, strict=True))
     ]
-    archive = images.zip_of([("grid.png", picture), ("trajectory.gif", loop), *tiles])
+    archive = images.zip_of([("grid.png", images.png(grid, recording.settings)), ("trajectory.gif", loop), *tiles])
     name = f"digits-{request.digits[:12]}-{request.model}-seed-{request.seed}"
     files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
     shown = f'<div class="figure"><img alt="Trajectory" src="{images.data_uri(loop, "gif")}"></div>'
@@ -109,59 +110,50 @@ def pick_one(view: dict, index: float) -> Image.Image:
     return on_canvas(recording.result[int(index) - 1])
 
 
-def inputs_column(request: DigitRequest) -> list[gr.components.Component]:
-    """The seven inputs, in the order of the request's fields, filled with a request."""
+def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button]:
+    """The seven inputs in the order of the request's fields, filled with a request, and the buttons Generate and Stop."""
     with gr.Row():
-        digits = gr.Textbox(
-            request.digits,
-            label="Digits",
-            info="One, all ten, or e.g. 5101234.",
-            max_length=120,
-            min_width=150,
-            scale=3,
-        )
-        each = gr.Number(
-            request.each,
-            label="Of each",
-            info="Rows, 1 to 20.",
-            precision=0,
-            min_width=90,
-            scale=2,
-        )
-    model = gr.Dropdown(GENERATORS, value=request.model, label="Model")
-    table = samplers_for(spec(request.model).kind)
-    low, _, high = table[request.sampler].steps
-    sampler = gr.Radio([(s.title, name) for name, s in table.items()], value=request.sampler, label="Sampler")
-    steps = gr.Slider(low, high, request.steps, step=1, label="Steps", info="More: slower, truer to the path.")
-    guidance = gr.Slider(
+        digits = Textbox(request.digits, label="Digits", info="One, all ten, or e.g. 5101234.", min_width=150, scale=3)
+        each = Number(request.each, label="Of each", info="Rows, from 1.", precision=0, min_width=90, scale=2)
+    start, stop = run_row("Generate")
+    model = Dropdown(GENERATORS, value=request.model, label="Model")
+    choices = [(s.title, name) for name, s in SAMPLERS.items()]
+    sampler = Radio(
+        choices, value=request.sampler, label="Sampler", info="DDPM and DDIM for DDPM models, the rest for flow."
+    )
+    steps = Slider(1, 300, request.steps, step=1, label="Steps", info="Euler, Heun up to 50; DDIM up to 100.")
+    guidance = Slider(
         0, 10, request.guidance, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
     )
-    return [digits, each, model, sampler, steps, guidance, seed_row(request.seed)]
+    inputs = [digits, each, model, sampler, steps, guidance, seed_row(request.seed)]
+    cost_line(price, [*inputs[:-1], shared.device])
+    return inputs, start, stop
 
 
 def build(shared: Shared) -> Parts:
     """The sub-tab; returns what is needed to send a digit on."""
+    with gr.Row(elem_classes="presets"):
+        presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=330):
-            inputs = inputs_column(DigitRequest.of(shared.model) if shared.model else DigitRequest())
-            start, stop = run_row("Generate")
-            cost_line(price, [*inputs[:-1], shared.device])
-            with gr.Accordion("Presets and saved settings", open=False, elem_classes="presets"):
-                presets = [(gr.Button(name, size="sm"), request) for name, request in PRESETS.items()]
-                upload = gr.File(label="Drop a PNG saved here: its settings come back", file_types=[".png"], height=110)
+            inputs, start, stop = inputs_column(
+                DigitRequest.of(shared.model) if shared.model else DigitRequest(), shared
+            )
+            with gr.Accordion("Settings from a saved picture", open=False):
+                upload = gr.File(label="Drop a PNG that was saved here", file_types=[".png"], height=110)
         with gr.Column(scale=5, min_width=480):
             view = viewer("digits-view")
             with gr.Row(elem_classes="slim"):
                 buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=80) for t in FILES]
-                index = gr.Number(1, label="Picture number", precision=0, min_width=120)
+                index = Number(1, label="Picture number", precision=0, min_width=120)
                 send = gr.Button("Send this picture to the denoiser", size="sm", min_width=230)
             with gr.Accordion("Trajectory GIF", open=False):
                 loop = gr.HTML("Appears after a run; it loops and holds its last frame.")
             formula_panel(formulas.GENERATE)
     _, _, model, sampler, steps, guidance, _ = inputs
     private = {"api_visibility": "private", "queue": False}
-    model.input(fit, [model, sampler], [sampler, guidance, steps], **private)
-    sampler.input(fit_steps, sampler, [steps], **private)
+    model.input(told(fit), model, [sampler, guidance, steps], **private)
+    sampler.input(told(fit_sampler), [model, sampler], [model, guidance, steps], **private)
     wire(start, stop, run, inputs, keep, [view, loop, *buttons], shared, "generate_digits")
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, **private)

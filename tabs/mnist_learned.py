@@ -6,6 +6,7 @@ import pandas as pd
 from core.images import data_uri
 from core.registry import CHECKPOINTS, MODELS, availability, card
 from tabs._common import Shared, told
+from tabs._inputs import Dropdown
 
 LOSS = {
     "ddpm": "mean squared error of the noise",
@@ -36,7 +37,7 @@ def strips(name: str) -> str:
             rows.append(f'<span>epoch {epoch}</span><img alt="Samples after epoch {epoch}" src="{uri}">')
     if not rows:
         return "This model draws nothing: it only judges." if MODELS[name].kind == "classifier" else ""
-    return f'<div class="strips">{"".join(rows)}</div>'
+    return f'<p><b>Samples by epoch</b>, every row from the same noise.</p><div class="strips">{"".join(rows)}</div>'
 
 
 def facts(name: str) -> str:
@@ -52,7 +53,8 @@ def facts(name: str) -> str:
     if differs:
         changes = ", ".join(f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items())
         text += f" Differs from the published recipe: {changes}."
-    return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits with fixed noise."
+    noise = "" if MODELS[name].kind == "classifier" else " with fixed noise"
+    return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
 
 
 def _short(value: object) -> str:
@@ -72,7 +74,7 @@ def build(shared: Shared) -> None:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return
     first = names[0][1]
-    model = gr.Dropdown(names, value=first, label="Model")
+    model = Dropdown(names, value=first, label="Model")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
             plot = gr.LinePlot(
@@ -80,6 +82,5 @@ def build(shared: Shared) -> None:
             )
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
-            gr.Markdown("**Samples by epoch**, every row from the same noise.")
             samples = gr.HTML(strips(first))
     model.change(show, model, [plot, samples, about], api_name="how_it_learned", queue=False, show_progress="hidden")

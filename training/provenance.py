@@ -10,8 +10,11 @@ HEAD = """# Checkpoints
 
 Made by the commands in `training/`, from the data named on each card, and by nothing else. Weights are fp16 safetensors;
 `card.json` beside them holds architecture, recipe, seed, loss curve, metrics and the checksum that is compared at loading.
-`epoch-NN.png` and `.gif` are samples after NN epochs, all from the same noise. This file is written by
-`python -m training.provenance`.
+`epoch-NN.png` are samples after NN epochs, all from the same noise; samplers also have their trajectories as `.gif`.
+`classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training and test digits,
+for the Frechet distance. The published recipe is that of the course (CS 180, project 5, part B), in
+`training/mnist_recipes.py`. Held-out losses are mean squared errors of what each network predicts (for the classifier:
+cross-entropy), so they compare only within one kind. This file is written by `python -m training.provenance`.
 
 """
 COLUMNS = (

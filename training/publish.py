@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core import images
+from core.digits import default_guidance
 from core.generate import generate
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
-from core.registry import CHECKPOINTS, MODELS, ModelError, load
+from core.registry import CHECKPOINTS, ModelError, load
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training import provenance
 from training.data import mnist, unit
@@ -119,7 +120,7 @@ def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
 def _digits(run: Run, weights: dict[str, Tensor], n: int) -> list:
     """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler."""
     sampler, steps = STEPS[run.recipe.objective]
-    guidance = MODELS[run.folder.name].guidance
+    guidance = default_guidance(run.folder.name, sampler)
     prompts = [k % CLASSES for k in range(n)]
     return list(generate(build_digits(architecture(run), weights), prompts, sampler, steps, guidance, run.seed))
 
@@ -162,7 +163,7 @@ def _strip(run: Run, weights: dict[str, Tensor]) -> tuple[np.ndarray, list[np.nd
         return row(steps[-1].x_t), [row(s.x_0) for s in steps[:: max(1, len(steps) // 20)]] + [row(steps[-1].x_t)]
     sigma, keep = (1.0, 0.0) if run.recipe.objective == "denoiser-noise" else (SIGMA, 1.0)
     *_, made = generate(
-        load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, MODELS["flow-class"].guidance, run.seed
+        load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, default_guidance("flow-class", "euler"), run.seed
     )
     noise = torch.randn(made.x_t.shape, generator=torch.Generator().manual_seed(run.seed))
     return row(build_single_step(architecture(run), weights).restore(keep * made.x_t + sigma * noise)), []
