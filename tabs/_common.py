@@ -94,12 +94,12 @@ def facts(device: str) -> str:
 # ---- rows of controls -----------------------------------------------------------------------------------------------
 
 
-def run_row(label: str) -> tuple[gr.Button, gr.Button]:
-    """The primary button and Stop. Ctrl+Enter and Esc press them."""
+def run_row(label: str) -> tuple[gr.Button, gr.Button, gr.HTML]:
+    """The primary button, Stop, and the line for the cost. Ctrl+Enter and Esc press the buttons."""
     with gr.Row():
         run = gr.Button(label, variant="primary", elem_classes="do-run", scale=3)
         stop = gr.Button("Stop", elem_classes="do-stop", scale=1, min_width=80)
-    return run, stop
+    return run, stop, gr.HTML(elem_classes="cost")
 
 
 def wire(
@@ -135,9 +135,8 @@ def seed_row(value: int = 180) -> gr.Number:
     return seed
 
 
-def cost_line(price: Callable, inputs: list) -> gr.HTML:
+def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:
     """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
-    line = gr.HTML(elem_classes="cost")
 
     def say(*values) -> str:
         try:
@@ -146,7 +145,6 @@ def cost_line(price: Callable, inputs: list) -> gr.HTML:
             return html.escape(str(e))
 
     gr.on(None, told(say), inputs, line, trigger_mode="always_last", show_progress="hidden", api_visibility="private")
-    return line
 
 
 def formula_panel(text: str) -> None:

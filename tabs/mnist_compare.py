@@ -9,10 +9,10 @@ from core.recording import Frame, Recording
 from tabs import formulas
 from tabs._common import (
     Shared,
-    cost_line,
     formula_panel,
     run_row,
     seed_row,
+    tell_cost,
     told,
     wire,
 )
@@ -87,8 +87,8 @@ def build(shared: Shared) -> None:
                 0, 10, 2, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
             )
             seed = seed_row()
-            start, stop = run_row("Run both")
-            cost_line(price, [digits, steps, guidance, shared.device])
+            start, stop, line = run_row("Run both")
+            tell_cost(line, price, [digits, steps, guidance, shared.device])
         with gr.Column(scale=5, min_width=480):
             view = viewer("compare-view")
             formula_panel(formulas.SAME_NOISE)

@@ -14,11 +14,11 @@ from core.recording import Recording
 from tabs import formulas
 from tabs._common import (
     Shared,
-    cost_line,
     formula_panel,
     run_row,
     seed_row,
     send_to,
+    tell_cost,
     temporary,
     told,
     wire,
@@ -115,7 +115,7 @@ def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Butto
     with gr.Row():
         digits = Textbox(request.digits, label="Digits", info="One, all ten, or e.g. 5101234.", min_width=150, scale=3)
         each = Number(request.each, label="Of each", info="Rows, from 1.", precision=0, min_width=90, scale=2)
-    start, stop = run_row("Generate")
+    start, stop, line = run_row("Generate")
     model = Dropdown(GENERATORS, value=request.model, label="Model")
     choices = [(s.title, name) for name, s in SAMPLERS.items()]
     sampler = Radio(
@@ -126,7 +126,7 @@ def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Butto
         0, 10, request.guidance, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
     )
     inputs = [digits, each, model, sampler, steps, guidance, seed_row(request.seed)]
-    cost_line(price, [*inputs[:-1], shared.device])
+    tell_cost(line, price, [*inputs[:-1], shared.device])
     return inputs, start, stop
 
 

@@ -26,6 +26,14 @@ def test_generate_streams_live_frames_and_ends_with_every_step(client):
     assert last["frames"][-1]["label"] == "result · 20 steps" and "guidance 3; seed 7" in last["caption"]
 
 
+def test_a_fresh_client_can_use_every_kind_of_model(server):
+    from gradio_client import Client
+
+    fresh = Client(server.url, verbose=False)
+    ddpm = FAST | {"digits": "1", "model": "ddpm-class", "sampler": "ddim", "steps": 2, "guidance": 1}
+    assert len(fresh.predict(**ddpm, device="cpu", api_name="/generate_digits")["frames"]) == 3
+
+
 def test_same_seed_same_picture(client):
     first, again, other = (
         client.predict(**FAST | {"seed": seed}, device="cpu", api_name="/generate_digits") for seed in (7, 7, 8)
@@ -44,11 +52,20 @@ def test_same_seed_same_picture(client):
         ({"each": 0}, "number of each digit must be a whole number from 1"),
         ({"seed": -1}, "seed must be a whole number from 0"),
         ({"seed": 2**40}, "seed must be a whole number from 0"),
-        ({"steps": 0}, "less than minimum value"),
-        ({"steps": 10**6}, "greater than maximum value"),
-        ({"guidance": 99}, "greater than maximum value"),
+        ({"steps": 0}, "number of steps with Euler must be a whole number from 1 to 50"),
+        ({"steps": 10**6}, "number of steps with Euler"),
+        ({"guidance": 99}, "guidance must be a number from 0 to 10"),
         ({"sampler": "heun", "model": "ddpm-class"}, "sampler for ddpm-class must be one of"),
-        ({"model": "no-such-model"}, "not in the list of choices|no model called"),
+        ({"model": "no-such-model"}, "There is no model called"),
+        ({"each": 1.5}, "number of each digit must be a whole number"),
+        ({"each": "two"}, "number of each digit must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"steps": [1]}, "number of steps with Euler"),
+        ({"guidance": "NaN"}, "guidance must be a number"),
+        ({"guidance": None}, "guidance must be a number"),
+        ({"model": ["flow-class"]}, "There is no model called"),
+        ({"sampler": {}}, "sampler for flow-class must be one of"),
+        ({"device": ["cpu"]}, "device must be one of"),
         ({"device": "cuda"}, "no usable CUDA device"),
     ],
 )

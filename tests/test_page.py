@@ -70,7 +70,6 @@ def test_press_watch_scrub_and_download(page, tmp_path):
 
 
 def test_stop_keeps_what_exists(page):
-    page.get_by_text("Presets and saved settings").click()
     page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
     expect(page.locator(".cost").first).to_have_text(re.compile("300 network calls"))
     page.get_by_role("button", name="Generate", exact=True).click()
@@ -105,7 +104,7 @@ def test_a_saved_png_restores_the_settings(page, tmp_path):
         page.get_by_role("button", name="PNG", exact=True).or_(page.locator("a", has_text="PNG")).first.click()
     download.value.save_as(tmp_path / "saved.png")
     page.locator("textarea, input[type=text]").first.fill("9")
-    page.get_by_text("Presets and saved settings").click()
+    page.get_by_text("Settings from a saved picture").click()
     page.locator("input[type=file]").first.set_input_files(tmp_path / "saved.png")
     expect(page.locator("textarea, input[type=text]").first).to_have_value("42")
 
@@ -159,3 +158,13 @@ def test_projector_mode_and_dark(page):
     page.get_by_role("button", name="Projector mode").click()
     grown = page.locator(".fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert grown > 1.3 * size
+
+
+def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):
+    page.get_by_role("button", name="No guidance").click()
+    expect(page.get_by_label("DDIM", exact=True)).to_be_checked()
+    expect(page.locator(".cost").first).to_have_text(re.compile("50 network calls on 20 images"))
+    page.get_by_label("Heun", exact=True).check()
+    expect(page.get_by_label("Model").first).to_have_value("Flow matching, class-conditioned")
+    expect(page.locator(".cost").first).to_have_text(re.compile("19 network calls on 40 images"))
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
