@@ -126,9 +126,7 @@ def build(shared: Shared) -> gr.ImageEditor:
                 '<div class="caption">Press Denoise, or first draw a digit of your own.</div>',
                 elem_id="denoiser-figure",
             )
-            plot = gr.LinePlot(
-                x="sigma", y="mean squared error", color="series", height=300, label="Error against the clean digit"
-            )
+            plot = gr.LinePlot(x="sigma", y="mean squared error", color="series", height=300)
             with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
                 ask = gr.Button("Ask it ten times", size="sm")
                 mean = gr.HTML()

@@ -64,7 +64,7 @@ def _short(value: object) -> str:
 @told
 def show(name: str):
     """The curve, the strips and the facts of one model."""
-    return curve(name), strips(name), facts(name)
+    return gr.LinePlot(curve(name), y_title=LOSS[MODELS[name].kind]), strips(name), facts(name)
 
 
 def build(shared: Shared) -> None:
@@ -78,7 +78,13 @@ def build(shared: Shared) -> None:
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
             plot = gr.LinePlot(
-                curve(first), x="epoch", y="loss", color="series", height=300, x_title="epoch", y_title="loss"
+                curve(first),
+                x="epoch",
+                y="loss",
+                color="series",
+                height=300,
+                x_title="epoch",
+                y_title=LOSS[MODELS[first].kind],
             )
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
