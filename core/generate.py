@@ -42,8 +42,8 @@ def _heun(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) 
 
 
 DDPM_SAMPLERS = {
-    "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), _ddim(1.0)),
-    "ddim": Sampler("DDIM", (2, 20, 100), _ddim(0.0), guidance=2.0),
+    "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), _ddim(1.0), guidance=2.0),
+    "ddim": Sampler("DDIM", (2, 20, 100), _ddim(0.0), guidance=2.5),
     "ddpm-strided": Sampler("DDPM, strided", (2, 50, 100), _ddim(1.0), guidance=2.0),
 }
 FLOW_SAMPLERS = {
