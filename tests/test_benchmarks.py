@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from benchmarks import judging, mnist_quality, scoreboard
 from benchmarks.judging import Judge
 from benchmarks.scoreboard import Case, plan, put, targets
+from core.digits import default_guidance
 from core.generate import generate
 from core.images import to_uint8
 from core.models.mnist import CLASSES
@@ -131,7 +132,7 @@ def test_one_row_per_line_and_one_key_of_a_card_per_line(board, folder):
     lines = (folder / "b.json").read_text().splitlines()
     assert sum('"group": ' in line for line in lines) == len(board["rows"])
     found = card("ddpm-class", folder)
-    row = named(board)["defaults", "ddpm-class", "ddpm", 24, 3.0]
+    row = named(board)["defaults", "ddpm-class", "ddpm", 24, default_guidance("ddpm-class", "ddpm")]
     assert list(found["scores"]) == ["ddpm 24", "ddim 20"]
     assert found["scores"]["ddpm 24"] == {k: row[k] for k in found["scores"]["ddpm 24"]}
     assert len((folder / "ddpm-class" / "card.json").read_text().splitlines()) == len(found) + 2
