@@ -37,7 +37,8 @@ def face(request: DigitRequest) -> dict:
 def described(request: DigitRequest) -> str:
     """What the picture is: model, sampler, steps, guidance, seed."""
     kind = spec(request.model)
-    text = f"{kind.title}; {SAMPLERS[request.sampler].title}, {request.steps} steps; "
+    how = SAMPLERS[request.sampler].title
+    text = f"{kind.title}; {how if '300 steps' in how else f'{how}, {request.steps} steps'}; "
     text += f"guidance {request.guidance:g}; " if kind.conditional else "no class, so no guidance; "
     return text + f"seed {request.seed}."
 

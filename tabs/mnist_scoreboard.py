@@ -24,13 +24,19 @@ def scores() -> dict | None:
         return None
 
 
+def how(sampler: str, steps: int) -> str:
+    """A sampler and its steps in words."""
+    title = SAMPLERS[sampler].title
+    return title if f"{steps} steps" in title else f"{title}, {steps} steps"
+
+
 def table(found: dict) -> str:
     """The shipped defaults, with the scale beside them."""
     head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Frechet distance"))
     rows = [
         [
             MODELS[r["model"]].title,
-            f"{SAMPLERS[r['sampler']].title}, {r['steps']} steps",
+            how(r["sampler"], r["steps"]),
             f"{r['guidance']:g}" if r["accuracy"] is not None else "",
             f"{r['digits']:,}",
             f"{r['accuracy']:.1%}" if r["accuracy"] is not None else "",
@@ -83,6 +89,13 @@ def build(shared: Shared) -> None:
         with gr.Row():
             for value, title in titles.items():
                 gr.LinePlot(
-                    sweep(found, group, by, value), x=by, y=value, color="series", height=260, y_title=title, x_title=by
+                    sweep(found, group, by, value),
+                    x=by,
+                    y=value,
+                    color="series",
+                    height=260,
+                    x_title=by,
+                    y_title=title,
+                    y_lim=[80, 100] if value == "accuracy" else None,
                 )
     gr.Markdown(f"Measured {found['date']} on {found['device']} with `python -m benchmarks.mnist_quality`.")
