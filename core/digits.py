@@ -11,7 +11,7 @@ import torch
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.images import to_uint8
 from core.registry import ModelError, availability, load, spec
-from core.rng import MAX_SEED
+from core.rng import MAX_SEED, generator, generators, randn
 from core.samplers import Step
 from core.scores import judge
 
@@ -146,7 +146,8 @@ class DigitRequest:
 def read(pixels: np.ndarray, device: str = "auto") -> str:
     """What the classifier takes pictures (N, 28, 28, 1) uint8 for, as a string of N digits."""
     x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    named, _ = judge(load("classifier", device), x.to(next(load("classifier", device).parameters()).device))
+    classifier = load("classifier", device)
+    named, _ = judge(classifier, x.to(next(classifier.parameters()).device))
     return "".join(str(k) for k in named.tolist())
 
 
@@ -166,8 +167,6 @@ def denoise_ladder(
     Returns:
         Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error of each to the clean digit.
     """
-    from core.rng import generator, randn
-
     model = load("denoiser", device)
     x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255
     eps = randn((1, *x.shape[1:]), generator(seed))
@@ -179,6 +178,4 @@ def denoise_ladder(
 
 def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
     """What the denoiser of pure noise answers to n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
-    from core.rng import generators, randn
-
     return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))
