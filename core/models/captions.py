@@ -1,0 +1,58 @@
+"""Captions as word ids: a vocabulary, and what to say about words that are not in it."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+LENGTH = 12  # tokens of a caption, its start token included
+PAD, START = 0, 1
+SMALL = frozenset("a an the of in on at with and to for is by".split())
+"""Words that say little: never reported as unknown."""
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without accents or punctuation: "Piñata, T-Rex" -> ["pinata", "t", "rex"]."""
+    plain = unicodedata.normalize("NFKD", text.lower().replace("’", "").replace("'", ""))
+    return re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
+
+
+class Vocabulary:
+    """The words that a text encoder knows, with ids from 2 on; 0 pads and 1 starts every caption.
+
+    Args:
+        words: all known words, in the order of their ids.
+    """
+
+    def __init__(self, words: Iterable[str]):
+        self.words = list(words)
+        self.ids = {word: i + 2 for i, word in enumerate(self.words)}
+
+    def __len__(self) -> int:
+        return len(self.words) + 2
+
+    def known(self, word: str) -> str | None:
+        """The known form of a word: itself, or its singular or plural; None if there is none."""
+        forms = [word, word.removesuffix("s"), word.removesuffix("es"), word + "s"]
+        if word.endswith("ies"):
+            forms.append(word[:-3] + "y")
+        return next((form for form in forms if form in self.ids), None)
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """(B, LENGTH) int64 ids. Unknown words and words past the end are left out; an empty text is "no caption"."""
+        rows = torch.full((len(texts), LENGTH), PAD)
+        for row, text in zip(rows, texts, strict=True):
+            ids = [self.ids[form] for word in words_of(text) if (form := self.known(word))]
+            row[: min(len(ids) + 1, LENGTH)] = torch.tensor([START, *ids])[:LENGTH]
+        return rows
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that mean nothing to this vocabulary, in order, once each."""
+        return [w for w in dict.fromkeys(words_of(text)) if w not in SMALL and self.known(w) is None]
+
+    def similar(self, word: str, n: int = 3) -> list[str]:
+        """Up to n known words that are spelled like this one, best first."""
+        return difflib.get_close_matches(word, [w for w in self.words if len(w) > 2], n, cutoff=0.75)

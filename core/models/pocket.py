@@ -1,0 +1,50 @@
+"""Pocket behind the contract: 64x64 RGB in [-1, 1] from a caption, T = 1000, cosine schedule, v-prediction."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from core.denoiser import NETWORK_LOCK, Prediction
+from core.models.captions import LENGTH, Vocabulary
+from core.models.text_unet import TextUNet
+from core.schedule import Schedule
+
+SHAPE = (3, 64, 64)
+SCHEDULE = Schedule.cosine(1000)
+
+
+class Pocket:
+    """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
+
+    shape, schedule = SHAPE, SCHEDULE
+
+    def __init__(self, net: TextUNet, vocabulary: Vocabulary, device: torch.device | str = "cpu"):
+        self.net, self.vocabulary, self.device = net, vocabulary, torch.device(device)
+
+    def to(self, device: torch.device | str) -> "Pocket":
+        """The same network on another device."""
+        return Pocket(self.net.to(device, memory_format=torch.channels_last), self.vocabulary, device)
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str | None]) -> Tensor:
+        """(B, LENGTH, c) encoded captions; None or an empty caption is "no condition"."""
+        ids = self.vocabulary.encode([prompt or "" for prompt in prompts]).to(self.device)
+        with NETWORK_LOCK:
+            return self.net.encoder(ids).float()
+
+    @torch.no_grad()
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        """One network call for x_t (B, 3, 64, 64), t (B,), cond (B, LENGTH, c)."""
+        with NETWORK_LOCK:
+            v = self.net(x_t, t, cond).float().contiguous()
+        return Prediction(*self.schedule.from_v(x_t, t, v))
+
+
+def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:
+    """Pocket from its card's "architecture" and its weights, for inference."""
+    vocabulary = Vocabulary(architecture["words"])
+    shape = architecture["widths"], architecture["text"], architecture["depth"]
+    net = TextUNet(len(vocabulary), LENGTH, *shape)
+    net.load_state_dict(weights)
+    return Pocket(net.eval().requires_grad_(False), vocabulary)

@@ -1,0 +1,189 @@
+"""Pocket's pictures and captions: Noto's drawings and Tiny ImageNet's photos, each with templates of words.
+
+The pictures stay uint8 in memory, on the device that trains; every batch follows from a seed and a step alone.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.models.captions import LENGTH, Vocabulary, words_of
+from training.data import DATA_VARIABLE, data_folder
+
+SIDE = 64
+PER_CLASS = 500
+HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
+SHIFT = 2  # pixels, at most, in each direction
+DROPPED = 0.1  # captions left out, for classifier-free guidance (Ho & Salimans 2022)
+EVERYDAY = Path(__file__).with_name("everyday.txt")
+
+DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
+PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
+PLAIN_PHOTO = ("a high quality photo", "a photo")
+
+
+def with_article(noun: str) -> str:
+    """ "owl" -> "an owl"."""
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that has pictures.
+
+    Args:
+        names: what it is called, the usual name first.
+        photo: whether its pictures are photos.
+    """
+
+    names: tuple[str, ...]
+    photo: bool
+
+    def captions(self) -> list[str]:
+        """Every caption it may have."""
+        templates = PHOTO_TEMPLATES if self.photo else DRAWING_TEMPLATES
+        return [t.format(with_article(n)) for n in self.names for t in templates] + [n.lower() for n in self.names]
+
+
+def _tiles(path: Path) -> np.ndarray:
+    """A sheet of 64x64 tiles -> (N, 64, 64, 3) uint8, row by row."""
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
+    return sheet.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
+
+
+def _missing(what: str, root: Path) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"{what} was not found under {root}; name the folder that holds it with --data or the variable {DATA_VARIABLE}."
+    )
+
+
+def photo_names(lemmas: str) -> tuple[str, ...]:
+    """The everyday names in a comma-separated list of lemmas: no Latin binomials, at most three."""
+    names = [n.strip() for n in lemmas.split(",")]
+    everyday = [n for n in names if not re.fullmatch(r"[A-Z][a-z]+ [a-z]+", n) or n.split()[0] in _PROPER]
+    return tuple((everyday or names)[:3])
+
+
+_PROPER = {"European", "American", "Northern", "Maine", "Yorkshire", "Labrador", "German", "Persian", "Egyptian",
+           "Arabian", "African", "Christmas", "Rocky"}  # fmt: skip
+
+
+def photos(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
+    """Tiny ImageNet's training photos, (200, 500, 64, 64, 3) uint8, and its 200 subjects in the same order.
+
+    Raises:
+        FileNotFoundError: one sentence that says where they were looked for.
+    """
+    root = data_folder(folder) / "photos64"
+    if not (root / "classes.tsv").exists():
+        raise _missing("photos64", root.parent)
+    lines = [line.split("\t") for line in (root / "classes.tsv").read_text().splitlines()]
+    images = np.empty((len(lines), PER_CLASS, SIDE, SIDE, 3), np.uint8)
+    for place, (wnid, _) in zip(images, lines, strict=True):
+        place[:] = _tiles(root / f"{wnid}.jpg")
+    return torch.from_numpy(images), [Subject(photo_names(lemmas), True) for _, lemmas in lines]
+
+
+def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
+    """Noto's drawings on white, (N, 64, 64, 3) uint8, and their subjects.
+
+    Args:
+        which: "all" but the skin-tone variants and flags, or "everyday", those named in everyday.txt.
+
+    Raises:
+        FileNotFoundError: one sentence that says where they were looked for.
+    """
+    root = data_folder(folder) / "emoji64"
+    if not (root / "names.tsv").exists():
+        raise _missing("emoji64", root.parent)
+    lines = [(line + "\t\t").split("\t")[:3] for line in (root / "names.tsv").read_text().splitlines()]
+    everyday = set(EVERYDAY.read_text().splitlines())
+    keep = [
+        i
+        for i, (code, name, _) in enumerate(lines)
+        if "skin tone" not in name and not code.startswith("1f1") and (which == "all" or name in everyday)
+    ]
+    subjects = []
+    for i in keep:
+        _, name, aliases = lines[i]
+        names = dict.fromkeys([name, *(a for a in aliases.split(";") if re.fullmatch(r"[a-z][a-z ]{2,}", a))])
+        subjects.append(Subject(tuple(names), False))
+    return torch.from_numpy(_tiles(root / "sheet.png")[keep].copy()), subjects
+
+
+def vocabulary(subjects: list[Subject]) -> Vocabulary:
+    """Every word of every caption."""
+    captions = [*PLAIN_PHOTO, *(c for s in subjects for c in s.captions())]
+    return Vocabulary(sorted({w for c in captions for w in words_of(c)}))
+
+
+class Pictures:
+    """Batches of captioned pictures.
+
+    Args:
+        which: "all" or "everyday" emoji.
+        photo_share: the share of photos in a batch, 0 .. 1.
+        device: where the pictures live and the batches appear.
+    """
+
+    def __init__(self, which: str, photo_share: float, device: torch.device, folder: str | Path | None = None):
+        self.device, self.share = device, photo_share
+        photo_tiles, photo_subjects = photos(folder)
+        self.drawings, drawing_subjects = emoji(which, folder)
+        self.held_out = photo_tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)  # (2000, 64, 64, 3)
+        self.photos = photo_tiles[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3)
+        self.drawing_subjects, self.photo_subjects = drawing_subjects, photo_subjects
+        self.vocabulary = vocabulary(drawing_subjects + photo_subjects)
+        self.photos, self.drawings = self.photos.to(device), self.drawings.to(device)
+        encoded = {c: self.vocabulary.encode([c])[0] for s in (*drawing_subjects, *photo_subjects) for c in s.captions()}
+        self._plain = self.vocabulary.encode(PLAIN_PHOTO)
+        self._captions = {s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)}
+
+    def batch(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+        """n pictures (n, 3, 64, 64) in [-1, 1] and their captions (n, LENGTH), from a CPU generator."""
+        rand = lambda high, size=(n,): torch.randint(high, size, generator=g)  # noqa: E731
+        n_photos = int(n * self.share + torch.rand((), generator=g).item())
+        chosen_photos, chosen_drawings = rand(len(self.photos), (n_photos,)), rand(len(self.drawings), (n - n_photos,))
+        x = torch.cat([self.photos[chosen_photos.to(self.device)], self.drawings[chosen_drawings.to(self.device)]])
+        x = unit(x)
+        x = torch.cat([_flip(x[:n_photos], rand(2, (n_photos,))), x[n_photos:]])
+        x = _shift(x, rand(2 * SHIFT + 1) - SHIFT, rand(2 * SHIFT + 1) - SHIFT)
+        subjects = [self.photo_subjects[i // (PER_CLASS - HELD_OUT)] for i in chosen_photos.tolist()]
+        subjects += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
+        ids = torch.stack([self._caption(s, g) for s in subjects])
+        ids[torch.rand(n, generator=g) < DROPPED] = self.vocabulary.encode([""])
+        return x, ids.to(self.device)
+
+    def _caption(self, subject: Subject, g: torch.Generator) -> Tensor:
+        """(LENGTH,) one caption at random; the usual name comes in half of them, one photo in ten is just "a photo"."""
+        pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
+        if subject.photo and pick(10) == 0:
+            return self._plain[pick(len(self._plain))]
+        rows = self._captions[subject]
+        templates = len(PHOTO_TEMPLATES if subject.photo else DRAWING_TEMPLATES)
+        return rows[pick(templates) if pick(2) else pick(len(rows))]
+
+
+def unit(images: Tensor) -> Tensor:
+    """(B, 64, 64, 3) uint8 -> (B, 3, 64, 64) float32 in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _flip(x: Tensor, which: Tensor) -> Tensor:
+    """Mirror the pictures where `which` (B,) is 1."""
+    return torch.where(which.to(x.device).bool()[:, None, None, None], x.flip(3), x)
+
+
+def _shift(x: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
+    """Move each picture by whole pixels, repeating its border."""
+    place = torch.arange(SIDE, device=x.device)
+    rows = (place + dy.to(x.device)[:, None]).clamp(0, SIDE - 1)  # (B, 64)
+    columns = (place + dx.to(x.device)[:, None]).clamp(0, SIDE - 1)
+    batch = torch.arange(len(x), device=x.device)[:, None, None]
+    return x.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,241 @@
+"""One resumable training run of pocket, on one device or on several through accelerate.
+
+Every batch follows from the seed, the process and the step alone. The learning rate follows from how much of the
+budget is used, in steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from core.models.pocket import SCHEDULE, Pocket
+from core.models.text_unet import TextUNet
+from training.pocket_data import Pictures, unit
+from training.pocket_sheet import sheet
+from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
+
+CURVE_EVERY = 50  # steps averaged into one point of the loss curve
+LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
+CHECKED = 96  # held-out photos, and as many drawings, per level
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, but the seed and the data.
+
+    Args:
+        widths, depth, text: the network, see `core.models.text_unet.TextUNet`.
+        emoji: "all" or "everyday".
+        photo_share: the share of photos in every batch.
+        batch: pictures per step and process.
+        processes: how many processes share a step.
+        lr: the highest learning rate, after the warm-up.
+        warmup: steps of linear warm-up.
+        floor: what is left of the rate at the end of its linear fall.
+        ema: decay of the averaged weights.
+        steps, minutes: the budget, one of the two.
+        init: folder of a checkpoint that the run starts from, or "".
+    """
+
+    widths: tuple[int, ...] = (48, 96, 192)
+    depth: int = 1
+    text: int = 192
+    emoji: str = "everyday"
+    photo_share: float = 0.3
+    batch: int = 16
+    processes: int = 1
+    lr: float = 8e-4
+    warmup: int = 300
+    floor: float = 0.05
+    ema: float = 0.999
+    steps: int = 0
+    minutes: float = 0.0
+    init: str = ""
+
+
+class Loss(nn.Module):
+    """The network with its training objective, as one module, so that accelerate can spread it over devices."""
+
+    def __init__(self, net: TextUNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x_0: Tensor, ids: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """(B,) mean squared error of v = a eps - s x_0 (Salimans & Ho 2022)."""
+        a, s = SCHEDULE.at(t, x_0)
+        v = self.net(a * x_0 + s * eps, t, self.net.encoder(ids))
+        return (v.float() - (a * eps - s * x_0)).square().mean((1, 2, 3))
+
+
+class Run:
+    """One training run: its network, optimiser, average, curves, and where it has got to."""
+
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, accelerator: Accelerator, data: str | None = None):
+        self.recipe, self.folder, self.seed, self.accelerator = recipe, folder, seed, accelerator
+        self.device, self.main = accelerator.device, accelerator.is_main_process
+        self.pictures = Pictures(recipe.emoji, recipe.photo_share, self.device, data)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = build(recipe, len(self.pictures.vocabulary))
+        if recipe.init:
+            start_from(self.net, self.pictures.vocabulary.words, Path(recipe.init))
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.lr, weight_decay=0.01)
+        self.ema = Ema(self.net, recipe.ema)
+        self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
+        if self.state_file.exists():
+            self._resume()
+        self.loss = accelerator.prepare_model(Loss(self.net))
+        self.started = time.monotonic() - self.seconds
+
+    @property
+    def state_file(self) -> Path:
+        """Where the resumable state lives, outside the repository's tracked files."""
+        return self.folder / "state.safetensors"
+
+    def progress(self) -> float:
+        """The share of the budget that is used, 0 .. 1, the same on every process."""
+        if self.recipe.steps:
+            return min(1.0, self.step / self.recipe.steps)
+        used = torch.tensor((time.monotonic() - self.started) / 60 / self.recipe.minutes, device=self.device)
+        return min(1.0, float(broadcast(used) if self.accelerator.num_processes > 1 else used))
+
+    def rate(self, progress: float) -> float:
+        """The learning rate: a linear warm-up, then a linear fall to `floor`."""
+        return self.recipe.lr * min(1, (self.step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * progress)
+
+    def train(self, check_every: float = 600.0, save_every: float = 180.0, stop_after: int | None = None) -> None:
+        """Run to the end of the budget, or for `stop_after` more steps; save and check by the clock (in seconds)."""
+        saved = checked = time.monotonic()
+        end = None if stop_after is None else self.step + stop_after
+        total = self.recipe.steps or None
+        with tqdm(total=total, initial=self.step, unit="step", mininterval=10, disable=not self.main) as bar:
+            while (progress := self.progress()) < 1 and self.step != end:
+                self._train_step(progress)
+                bar.update()
+                if self.main and self.curve:
+                    bar.set_postfix(loss=f"{self.curve[-1][1]:.4f}", done=f"{progress:.0%}", refresh=False)
+                if self.main and time.monotonic() - checked > check_every:
+                    self.check()
+                    checked = time.monotonic()
+                if self.main and time.monotonic() - saved > save_every:
+                    self.save()
+                    saved = time.monotonic()
+        if self.main:
+            self.check()
+            self.save()
+        self.accelerator.wait_for_everyone()
+
+    def _train_step(self, progress: float) -> None:
+        g = self._generator(self.step)
+        x_0, ids = self.pictures.batch(self.recipe.batch, g)
+        t, eps = stratified(len(x_0), g).to(self.device), torch.randn(x_0.shape, generator=g).to(self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(progress)
+        with self.accelerator.autocast():
+            loss = self.loss(x_0.contiguous(memory_format=torch.channels_last), ids, t, eps).mean()
+        self.optimiser.zero_grad()
+        self.accelerator.backward(loss)
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        if not self.main:
+            return
+        self.ema.update(self.net, self.step)
+        self.pending.append(loss.detach())
+        if self.step % CURVE_EVERY == 0:
+            self.curve.append([self.step, torch.stack(self.pending).mean().item()])
+            self.pending = []
+
+    def _generator(self, step: int) -> torch.Generator:
+        """The random numbers of one step of this process."""
+        process = self.accelerator.process_index
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + 7919 * step + 104_729 * process)
+
+    @torch.no_grad()
+    def check(self) -> None:
+        """Measure the averaged weights by noise level on held-out photos and on drawings, and draw a sheet."""
+        net = build(self.recipe, len(self.pictures.vocabulary)).to(self.device, memory_format=torch.channels_last)
+        net.load_state_dict(self.ema.shadow)
+        loss, g = Loss(net.eval()), torch.Generator().manual_seed(self.seed)
+        rows = {}
+        for kind, images in (("photos", self.pictures.held_out), ("drawings", self.pictures.drawings)):
+            some = images[:: max(1, len(images) // CHECKED)][:CHECKED]
+            x = unit(some).to(self.device)
+            ids = self.pictures.vocabulary.encode(["a photo" if kind == "photos" else "an emoji"] * len(x)).to(self.device)
+            rows[kind] = []
+            for level in LEVELS:
+                eps = torch.randn(x.shape, generator=g).to(self.device)
+                with self.accelerator.autocast():
+                    rows[kind].append(loss(x, ids, torch.full((len(x),), level, device=self.device), eps).mean().item())
+        self.validation.append([self.step, rows["photos"], rows["drawings"]])
+        picture = sheet(Pocket(net, self.pictures.vocabulary, self.device), self.accelerator.autocast)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        picture.save(self.folder / f"sheet-{self.step:07d}.png")
+        tqdm.write(f"step {self.step}, {self.clock() / 60:.0f} min: v error by t {LEVELS}: " + "; ".join(
+            f"{kind} {' '.join(f'{e:.4f}' for e in errors)}" for kind, errors in rows.items()))  # fmt: skip
+
+    def clock(self) -> float:
+        """Seconds of training so far, over all parts of the run."""
+        return time.monotonic() - self.started
+
+    def save(self) -> None:
+        """Write everything that `_resume` needs."""
+        self.seconds = self.clock()
+        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow, "optimiser": optimiser_tensors(self.optimiser)}
+        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
+        facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "words": self.pictures.vocabulary.words}
+        facts |= {"device": self.device.type, "precision": self.accelerator.mixed_precision}
+        save_state(self.state_file, parts, facts)
+
+    def _resume(self) -> None:
+        parts, facts = load_state(self.state_file)
+        if facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])} != dataclasses.asdict(self.recipe):
+            raise ValueError(f"{self.state_file} belongs to another recipe; move it away or pass --work.")
+        self.net.load_state_dict(parts["net"])
+        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
+        restore_optimiser(self.optimiser, parts.get("optimiser", {}))
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        self.curve, self.validation = facts["curve"], facts["validation"]
+
+
+def build(recipe: Recipe, words: int) -> TextUNet:
+    """A fresh network for a vocabulary of `words` ids."""
+    from core.models.captions import LENGTH
+
+    return TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth)
+
+
+def stratified(n: int, g: torch.Generator) -> Tensor:
+    """(n,) timesteps, one from each n-th of the schedule, in random order: uniform with less variance."""
+    u = (torch.arange(n) + torch.rand(n, generator=g)) / n
+    return (u * SCHEDULE.T).long()[torch.randperm(n, generator=g)]
+
+
+def start_from(net: TextUNet, words: list[str], folder: Path) -> None:
+    """Copy a checkpoint into a network of the same shape whose vocabulary may be wider: words keep their rows."""
+    import json
+
+    card = json.loads((folder / "card.json").read_text())
+    tensors: dict[str, Tensor] = {}
+    for file in card["sha256"]:
+        tensors |= load_file(folder / file)
+    old = tensors.pop("encoder.word.weight").float()
+    with torch.no_grad():
+        rows = net.encoder.word.weight
+        rows[:2] = old[:2]
+        place = {word: i + 2 for i, word in enumerate(card["architecture"]["words"])}
+        for i, word in enumerate(words):
+            if word in place:
+                rows[i + 2] = old[place[word]]
+    missing, unexpected = net.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
+    if missing != ["encoder.word.weight"] or unexpected:
+        raise ValueError(f"{folder} holds a network of another shape.")

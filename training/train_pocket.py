@@ -1,0 +1,50 @@
+"""Train pocket, resuming where it stopped:  python -m training.train_pocket --minutes 20
+
+On several devices:  accelerate launch -m training.train_pocket --minutes 20
+Then measure and write the checkpoint:  python -m training.publish_pocket
+"""
+
+import argparse
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from training.pocket_run import Recipe, Run
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    budget = p.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--steps", type=int, default=0, help="how many steps to train")
+    budget.add_argument("--minutes", type=float, default=0.0, help="how long to train, over all parts of the run")
+    p.add_argument("--widths", type=int, nargs=3, default=Recipe.widths, help="channels at 32x32, 16x16, 8x8")
+    p.add_argument("--depth", type=int, default=Recipe.depth, help="blocks per resolution")
+    p.add_argument("--emoji", choices=("everyday", "all"), default=Recipe.emoji)
+    p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
+    p.add_argument("--batch", type=int, default=Recipe.batch, help="pictures per step and process")
+    p.add_argument("--lr", type=float, default=Recipe.lr)
+    p.add_argument("--ema", type=float, default=Recipe.ema)
+    p.add_argument("--init", default="", help="folder of a checkpoint to start from")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--cpu", action="store_true", help="stay on the CPU")
+    p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
+    p.add_argument("--check-every", type=float, default=600, help="seconds between validations and sample sheets")
+    p.add_argument("--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)")
+    p.add_argument("--work", type=Path, default=Path(".training/pocket"), help="folder for the resumable state")
+    return p.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train until the budget is used."""
+    args = parse(argv)
+    accelerator = Accelerator(cpu=args.cpu, mixed_precision="no" if args.fp32 else "bf16")
+    names = ("steps", "minutes", "depth", "emoji", "photo_share", "batch", "lr", "ema", "init")
+    recipe = Recipe(
+        widths=tuple(args.widths), processes=accelerator.num_processes, **{name: getattr(args, name) for name in names}
+    )
+    Run(recipe, args.work, args.seed, accelerator, args.data).train(check_every=args.check_every)
+
+
+if __name__ == "__main__":
+    main()
