@@ -37,7 +37,24 @@ class _Guided(Technique):
         w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = p.x_0.chunk(2), p.eps.chunk(2)
         v = p.v.chunk(2)[1] if p.v is not None else None
-        return Prediction(torch.lerp(x_0_u, x_0_c, w), torch.lerp(eps_u, eps_c, w), v)
+        return Prediction(
+            x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u), v
+        )  # not lerp, which rounds otherwise
+
+
+def from_noise(denoiser: Denoiser) -> Denoiser:
+    """Make the clean estimate anew from the noise estimate, x_0 = (x_t - s_t eps) / a_t; needs a_t > 0.
+
+    For a model that predicts noise this only settles the rounding: the published pipelines guide eps and then
+    make x_0, so put it outside `guide` and inside `dynamic_threshold` to agree with them bit for bit.
+    """
+    return _FromNoise(denoiser)
+
+
+class _FromNoise(Technique):
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        return Prediction(self.schedule.x_0(x_t, t, p.eps), p.eps, p.v)
 
 
 def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:

@@ -29,7 +29,12 @@ def randn(shape: Sequence[int], source: Generators, device: torch.device | str =
         source: one generator for the whole batch, or B of them, one per sample.
     """
     if isinstance(source, torch.Generator):
-        return torch.randn(*shape, generator=source).to(device)
+        return _move(torch.randn(*shape, generator=source), device)
     if len(source) != shape[0]:
         raise ValueError(f"{shape[0]} samples need {shape[0]} generators, not {len(source)}.")
-    return torch.stack([torch.randn(*shape[1:], generator=g) for g in source]).to(device)
+    return _move(torch.stack([torch.randn(*shape[1:], generator=g) for g in source]), device)
+
+
+def _move(x: Tensor, device: torch.device | str) -> Tensor:
+    """To the device; without waiting for the network that is under way there, where CUDA's copy allows it."""
+    return x.to(device, non_blocking=torch.device(device).type == "cuda")

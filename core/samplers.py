@@ -114,3 +114,81 @@ def heun(denoiser: Denoiser, x: Tensor, timesteps: Sequence[int] | Tensor, cond:
             ahead = x + (a_next - a) * (p.x_0 + q.x_0) / 2 + (s_next - s) * (p.eps + q.eps) / 2
         x = ahead
     yield Step(n, n, visits[n], x, x)
+
+
+@torch.no_grad()
+def posterior(
+    denoiser: Denoiser, x: Tensor, timesteps: Sequence[int] | Tensor, cond: Tensor, source: Generators
+) -> Iterator[Step]:
+    """Strided DDPM with the variance that the model learned, or Ho's smaller one where it learned none.
+
+    x_t' = N(posterior mean of x_0 and x_t, sigma^2), sigma = exp(1/2 (f log b + (1 - f) log b~)) per pixel with
+    f = (v + 1) / 2 (Nichol & Dhariwal 2021, eq. 15). Noise is added where t > 0, as in the published pipelines:
+    a list that does not end at 0 leaves noise in its result. In float32, on a `Schedule.published` path, the
+    arithmetic is that of diffusers' DDPMScheduler, bit for bit. Arguments as `ddim`; one Step per timestep and a last.
+
+    Raises:
+        ValueError: the path does not preserve variance.
+    """
+    visits = _visits(timesteps, x)
+    on_device, rows = visits.to(x.device), _posterior_rows(denoiser.schedule, visits, x)
+    n = len(visits) - 1
+    for i in range(n):
+        p = denoiser.predict(x, on_device[i], cond)
+        yield Step(i, n, visits[i], x, p.x_0)
+        to_x_0, to_x, log_b, log_b_tilde, noisy = rows[i]
+        x = to_x_0 * p.x_0 + to_x * x
+        if visits[i].max() > 0:
+            z = randn(x.shape, source, x.device).to(x.dtype)
+            f = (p.v + 1) / 2 if p.v is not None else torch.zeros_like(x)
+            x = x + torch.exp(0.5 * (f * log_b + (1 - f) * log_b_tilde)) * (z * noisy)
+    yield Step(n, n, visits[n], x, x)
+
+
+def _posterior_rows(schedule: Schedule, visits: Tensor, x: Tensor) -> list[Tensor]:
+    """For each step (5, B, 1, 1, 1): the factors of x_0 and x_t, log b, log b~, and 1 where noise is added.
+
+    Ho et al. 2020, eq. 6 and 7, with b = 1 - abar / abar' for a strided step. In x's dtype and in the order of
+    diffusers' DDPMScheduler, so that the results agree to the last bit; on x's device before the first step.
+    """
+    alpha_bar = schedule.alpha_bar
+    if (alpha_bar + schedule.s**2 - 1).abs().max() > 1e-6:
+        raise ValueError("The DDPM posterior needs a variance-preserving path; use ddim on this one.")
+    now, after = alpha_bar.to(x.dtype)[visits[:-1]], alpha_bar.to(x.dtype)[visits[1:]]  # (n, B)
+    alpha = now / after
+    b = 1 - alpha
+    to_x_0 = after**0.5 * b / (1 - now)
+    to_x = alpha**0.5 * (1 - after) / (1 - now)
+    b_tilde = ((1 - after) / (1 - now) * b).clamp(min=1e-20)
+    table = torch.stack([to_x_0, to_x, b.log(), b_tilde.log(), (visits[:-1] > 0).to(x.dtype)], 1)  # (n, 5, B)
+    return list(table.view(*table.shape, *(1,) * (x.ndim - 1)).to(x.device))
+
+
+@torch.no_grad()
+def dpm_solver(denoiser: Denoiser, x: Tensor, timesteps: Sequence[int] | Tensor, cond: Tensor) -> Iterator[Step]:
+    """DPM-Solver++(2M): second order from one network call per step (Lu et al. 2022b, algorithm 2).
+
+    x_t' = (s' / s) x_t + (a' - a s' / s) D with D = x_0 + h / (2 h_before) (x_0 - x_0_before) and h the step in
+    log(a / s). The first step and the last, to t = -1, have D = x_0, which is DDIM's step. Arguments as `ddim`.
+    """
+    visits = _visits(timesteps, x)
+    on_device, rows = visits.to(x.device), _multistep_rows(denoiser.schedule, visits, x)
+    n, before = len(visits) - 1, None
+    for i in range(n):
+        p = denoiser.predict(x, on_device[i], cond)
+        yield Step(i, n, visits[i], x, p.x_0)
+        to_x, to_D, ratio = rows[i]
+        D = p.x_0 if before is None else p.x_0 + ratio * (p.x_0 - before)
+        x, before = to_x * x + to_D * D, p.x_0
+    yield Step(n, n, visits[n], x, x)
+
+
+def _multistep_rows(schedule: Schedule, visits: Tensor, x: Tensor) -> list[Tensor]:
+    """For each step (3, B, 1, 1, 1): s' / s, a' - a s' / s and h / (2 h_before), the last 0 in the first and last step."""
+    a, s = schedule.a[visits], schedule.s[visits]  # (n + 1, B) float64
+    h = (a.log() - s.log()).diff(dim=0)
+    ratio = torch.zeros_like(h)
+    ratio[1:-1] = h[1:-1] / (2 * h[:-2])
+    to_x = s[1:] / s[:-1]
+    table = torch.stack([to_x, a[1:] - a[:-1] * to_x, ratio], 1).to(x.dtype)
+    return list(table.view(*table.shape, *(1,) * (x.ndim - 1)).to(x.device))

@@ -31,10 +31,12 @@ class Schedule:
     Args:
         a: (T + 1,) float64 signal levels; the last entry belongs to t = -1, the clean end.
         s: (T + 1,) float64 noise levels, likewise.
+        squared: (T + 1,) float64 a^2, where rounding makes it differ from the square of a.
     """
 
     a: Tensor
     s: Tensor
+    squared: Tensor | None = None
 
     @classmethod
     def from_betas(cls, betas: Tensor) -> "Schedule":
@@ -50,9 +52,17 @@ class Schedule:
     @classmethod
     def cosine(cls, T: int = 1000, max_beta: float = 0.999) -> "Schedule":
         """Squared-cosine alpha_bar (Nichol & Dhariwal 2021, eq. 17), `squaredcos_cap_v2` in diffusers."""
-        f = [math.cos((i / T + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(T + 1)]
-        betas = [min(1 - f[i + 1] / f[i], max_beta) for i in range(T)]
-        return cls.from_betas(torch.tensor(betas, dtype=torch.float64))
+        return cls.from_betas(cosine_betas(T, max_beta))
+
+    @classmethod
+    def published(cls, betas: Tensor) -> "Schedule":
+        """DDPM path of (T,) betas as diffusers computes it, in float32 throughout.
+
+        A sampler in float32 then agrees bit for bit with the published pipelines. The roots are taken in float32
+        too: torch does not round every root correctly, so those of float64 may differ in the last bit.
+        """
+        alpha_bar = torch.cat([torch.cumprod(1 - betas.float(), 0), torch.ones(1)])
+        return cls((alpha_bar**0.5).double(), ((1 - alpha_bar) ** 0.5).double(), alpha_bar.double())
 
     @classmethod
     def flow(cls, T: int = 1000) -> "Schedule":
@@ -68,7 +78,7 @@ class Schedule:
     @property
     def alpha_bar(self) -> Tensor:
         """(T + 1,) float64 squared signal level; the last entry, t = -1, is 1."""
-        return self.a**2
+        return self.a**2 if self.squared is None else self.squared
 
     def at(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """(a_t, s_t) for timesteps t (B,), each (B, 1, 1, 1) in x's dtype and on x's device."""
@@ -133,6 +143,12 @@ class Schedule:
         if spacing == "linspace":
             return [round(i * (T - 1) / max(steps - 1, 1)) for i in reversed(range(steps))]
         raise ValueError(f"The spacing must be trailing, leading or linspace, not {spacing!r}.")
+
+
+def cosine_betas(T: int = 1000, max_beta: float = 0.999) -> Tensor:
+    """(T,) float64 betas of the squared-cosine schedule (Nichol & Dhariwal 2021, eq. 17)."""
+    f = [math.cos((i / T + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(T + 1)]
+    return torch.tensor([min(1 - f[i + 1] / f[i], max_beta) for i in range(T)], dtype=torch.float64)
 
 
 @lru_cache(maxsize=64)
