@@ -1,0 +1,238 @@
+"""DeepFloyd IF behind the contract: a pixel diffusion model, 64x64 and then 256x256, in [-1, 1], that reads T5's text.
+
+Saharia et al. 2022 is the method, Nichol & Dhariwal 2021 the learned variance; T = 1000, cosine schedule. The networks
+run in half precision on a GPU, the samplers always in float32: alpha_bar is 0 in fp16 at t = 999.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
+from core.guidance import dynamic_threshold, from_noise, guide
+from core.models import faults, hub
+from core.models.t5 import Text
+from core.registry import ModelError
+from core.rng import Generators, randn
+from core.samplers import Step, posterior
+from core.schedule import Schedule, cosine_betas
+
+SCHEDULE = Schedule.published(cosine_betas(1000))
+
+
+class DeepFloyd:
+    """Stage I or II as a Denoiser; its network is loaded by the first call that needs it.
+
+    Args:
+        name: a key of hub.REPOSITORIES.
+        snapshot: the repository's cached folder.
+        text: the text encoder with its bank; stage II shares stage I's.
+    """
+
+    schedule = SCHEDULE
+
+    def __init__(self, name: str, snapshot: Path, text: Text, device: torch.device):
+        self.name, self.snapshot, self.text, self.device = name, snapshot, text, device
+        self.dtype = torch.float32 if device.type == "cpu" else torch.float16
+        size = json.loads((snapshot / "unet" / "config.json").read_text())["sample_size"]
+        self.shape = (3, size, size)
+        self._net, self._loading = None, threading.Lock()
+
+    @property
+    def net(self) -> Callable:
+        """The UNet on the device. Raises ModelError if it is damaged or does not fit."""
+        with self._loading:
+            if self._net is None:
+                self._net = _load_unet(self)
+            return self._net
+
+    def release(self) -> None:
+        """Free the network; the next call loads it again."""
+        self._net = None
+        faults.free_memory()
+
+    def encode(self, prompts: Sequence[str | None]) -> Tensor:
+        """(B, 77, 4096) embeddings from the prompt bank, else from T5, which has the device to itself meanwhile."""
+        return self.text.encode(prompts, self.device, self.dtype, make_room=release_all)
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        """One network call for x_t (B, 3, H, W) float32, t (B,), cond (B, 77, 4096)."""
+        return self.ask(x_t, x_t, t, cond)
+
+    @torch.no_grad()
+    def ask(self, x_t: Tensor, x_in: Tensor, t: Tensor, cond: Tensor, class_labels: Tensor | None = None) -> Prediction:
+        """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance."""
+        net, x_in = self.net, x_in.to(self.dtype)
+        with NETWORK_LOCK:
+            out = net(x_in, t, encoder_hidden_states=cond, class_labels=class_labels, return_dict=False)[0]
+        eps, v = out.to(x_t.dtype).split(3, 1)
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps, v)
+
+
+class _Upscaling(Technique):
+    """Stage II for given low-resolution pictures: they enter as three more channels (Saharia et al. 2022, section 2.4).
+
+    Args:
+        low: (B, 3, 256, 256) upsampled and noised; a call with k B samples (guidance, views) repeats it k times.
+        level: the timestep at which it was noised.
+    """
+
+    inner: DeepFloyd
+
+    def __init__(self, inner: DeepFloyd, low: Tensor, level: int):
+        super().__init__(inner)
+        self.low, self.level = low, level
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        low = self.low.repeat(len(x_t) // len(self.low), 1, 1, 1)
+        return self.inner.ask(x_t, torch.cat([x_t, low], 1), t, cond, torch.full_like(t, self.level))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a stage is run; the defaults are stage I's published ones.
+
+    Args:
+        guidance: w; the pipelines guide only above 1.
+        negative: prompt that takes the place of "no condition".
+        ratio: quantile of the dynamic threshold, None to leave it out.
+        top: its largest value.
+    """
+
+    guidance: float = 7.0
+    negative: str | None = None
+    ratio: float | None = 0.95
+    top: float = 1.5
+
+
+STAGE_ONE, STAGE_TWO = Settings(), Settings(guidance=4.0, top=1.0)
+
+
+def published(model: Denoiser, settings: Settings = STAGE_ONE) -> Denoiser:
+    """A DeepFloyd as its pipelines run it: guided noise, the clean estimate from it, dynamic threshold."""
+    guided = from_noise(guide(model, settings.guidance, settings.negative))
+    return guided if settings.ratio is None else dynamic_threshold(guided, settings.ratio, settings.top)
+
+
+def sample(
+    model: DeepFloyd,
+    prompts: Sequence[str | None],
+    timesteps: Sequence[int],
+    source: Generators,
+    settings: Settings = STAGE_ONE,
+    clean: Tensor | None = None,
+) -> Iterator[Step]:
+    """Stage I, one picture per prompt, as IFPipeline.
+
+    Args:
+        timesteps: descending; `timestep_list`, or `schedule.timesteps(n, "leading")` as the pipelines.
+        source: a generator, or one per prompt.
+        clean: (B, 3, H, W) pictures, noised to the first timestep to start from, as IFImg2ImgPipeline.
+
+    Returns:
+        Steps of (B, 3, H, W); the last holds the pictures.
+
+    Raises:
+        ModelError: from the first step on, when something is missing or does not fit; memory is freed first.
+    """
+    return faults.guarded(_sample(model, prompts, timesteps, source, settings, clean), model.name, release_all)
+
+
+def _sample(model, prompts, timesteps, source, settings, clean) -> Iterator[Step]:
+    cond = _encode(model, prompts, settings)
+    x = randn((len(prompts), *model.shape), source, model.device)
+    if clean is not None:
+        start = torch.full((len(prompts),), timesteps[0], device=model.device)
+        x = model.schedule.forward(clean.to(model.device), start, x)
+    yield from posterior(published(model, settings), x, timesteps, cond, source)
+
+
+def super_resolve(
+    model: DeepFloyd,
+    low: Tensor,
+    prompts: Sequence[str | None],
+    timesteps: Sequence[int],
+    source: Generators,
+    settings: Settings = STAGE_TWO,
+    noise_level: int = 250,
+) -> Iterator[Step]:
+    """Stage II, (B, 3, 64, 64) in [-1, 1] to (B, 3, 256, 256), as IFSuperResolutionPipeline; otherwise as `sample`.
+
+    Args:
+        noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
+    """
+    steps = _super_resolve(model, low, prompts, timesteps, source, settings, noise_level)
+    return faults.guarded(steps, model.name, release_all)
+
+
+def _super_resolve(model, low, prompts, timesteps, source, settings, noise_level) -> Iterator[Step]:
+    cond = _encode(model, prompts, settings)
+    shape, size = (len(prompts), *model.shape), model.shape[1:]
+    x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order
+    low = torch.nn.functional.interpolate(low.to(model.device), size, mode="bilinear", align_corners=True)
+    low = model.schedule.forward(low, torch.full((len(prompts),), noise_level, device=model.device), noise)
+    denoiser = published(_Upscaling(model, low, noise_level), settings)
+    yield from posterior(denoiser, x, timesteps, cond, source)
+
+
+def _encode(model: DeepFloyd, prompts: Sequence[str | None], settings: Settings) -> Tensor:
+    """The conditioning, with the negative prompt brought into the bank by the same visit to T5."""
+    if settings.guidance != 1:
+        model.text.prepare([*prompts, settings.negative], model.device, release_all)
+    return model.encode(prompts)
+
+
+# ---- Loading ----
+
+_models: dict[tuple[str, str], DeepFloyd] = {}
+_lock = threading.Lock()
+
+
+def load(name: str, device: torch.device) -> DeepFloyd:
+    """A stage I or II model of hub.REPOSITORIES from the cache; its weights follow with the first call.
+
+    Raises:
+        ModelError: it is not in the cache.
+    """
+    with _lock:
+        key = name, str(device)
+        if key not in _models:
+            r = hub.REPOSITORIES[name]
+            if hub.missing(r, r.parts):
+                raise ModelError(f"{r.id} is not here. {hub.availability(name).sentence}")
+            _models[key] = DeepFloyd(name, hub.snapshot(r.id), _text_for(r), device)
+        return _models[key]
+
+
+def _text_for(r: hub.Repository) -> Text:
+    """Its own text encoder in stage I; in stage II that of the largest stage I that is here."""
+    first = [hub.REPOSITORIES[name] for name in hub.FIRST]
+    owners = [r] if r.stage == 1 else [f for f in first if not hub.missing(f, f.parts)]
+    if not owners:
+        raise ModelError(f"{r.id} needs a stage I model, which reads the prompt; download one first.")
+    return Text(owners[-1], hub.snapshot(owners[-1].id))
+
+
+def release_all() -> None:
+    """Free every network; each is loaded again by its next call."""
+    for model in list(_models.values()):
+        model.release()
+
+
+def _load_unet(model: DeepFloyd):
+    """The real loader, made to fit: other networks leave the GPU when they would be in the way."""
+    from diffusers import UNet2DConditionModel
+
+    need = hub.REPOSITORIES[model.name].gpu * 1e9
+    if model.device.type == "cuda" and torch.cuda.mem_get_info(model.device)[0] < need:
+        release_all()
+    folder = model.snapshot / "unet"
+    options = {"variant": hub.variant(folder) or None, "use_safetensors": True, "local_files_only": True}
+    net = UNet2DConditionModel.from_pretrained(folder, dtype=model.dtype, **options)
+    layout = torch.channels_last if model.device.type == "cuda" else torch.contiguous_format
+    return net.to(model.device, memory_format=layout).eval().requires_grad_(False)

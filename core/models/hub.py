@@ -1,0 +1,167 @@
+"""DeepFloyd IF on the Hugging Face hub: which repositories, which of their files are here, and what is missing.
+
+Nothing here reaches the network or loads a model; `fetch` downloads, `faults` explains what went wrong.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+TOKENS = "https://huggingface.co/settings/tokens"
+TEXT = ("text_encoder", "tokenizer")
+FINISH = ("safety_checker", "feature_extractor", "watermarker")
+SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\..+)")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One repository.
+
+    Args:
+        name: the model's name in the registry.
+        id: owner/name on the hub.
+        stage: 1 makes 64 px, 2 makes 256, 3 makes 1024.
+        parts: folders without which it does not run.
+        download: gigabytes of all that is fetched, the text encoder included.
+        gpu: gigabytes of GPU memory that a run takes, without the text encoder.
+        text: folders that are needed only for prompts outside the prompt bank.
+        gated: whether a licence must be accepted first.
+        cpu: whether it is bearable without a GPU.
+    """
+
+    name: str
+    id: str
+    stage: int
+    parts: tuple[str, ...]
+    download: float
+    gpu: float
+    text: tuple[str, ...] = ()
+    gated: bool = True
+    cpu: bool = False
+
+    @property
+    def page(self) -> str:
+        """Where its licence is read and accepted."""
+        return f"https://huggingface.co/{self.id}"
+
+
+UPSCALER = ("unet", "vae", "text_encoder", "tokenizer", "scheduler", "low_res_scheduler")
+REPOSITORIES = {
+    r.name: r
+    for r in (
+        Repository("if-m", "DeepFloyd/IF-I-M-v1.0", 1, ("unet", *FINISH), 12.9, 2, TEXT, cpu=True),
+        Repository("if-l", "DeepFloyd/IF-I-L-v1.0", 1, ("unet", *FINISH), 14.0, 4, TEXT),
+        Repository("if-xl", "DeepFloyd/IF-I-XL-v1.0", 1, ("unet", *FINISH), 20.8, 10, TEXT),
+        Repository("if-ii-m", "DeepFloyd/IF-II-M-v1.0", 2, ("unet",), 0.9, 4),
+        Repository("if-ii-l", "DeepFloyd/IF-II-L-v1.0", 2, ("unet",), 2.5, 6),
+        Repository("x4-upscaler", "stabilityai/stable-diffusion-x4-upscaler", 3, UPSCALER, 1.8, 10, gated=False),
+    )
+}
+FIRST = [name for name, r in REPOSITORIES.items() if r.stage == 1]
+"""The models that read prompts, the smallest first."""
+
+
+# ---- What is here ----
+
+
+def snapshot(repository_id: str) -> Path | None:
+    """The cached folder of a repository's newest revision, complete or not; its name is the revision."""
+    from huggingface_hub import try_to_load_from_cache
+
+    index = try_to_load_from_cache(repository_id, "model_index.json")
+    return Path(index).parent if isinstance(index, str) else None
+
+
+def variant(folder: Path) -> str | None:
+    """ "fp16" or "" for the half or full precision safetensors that are all in a folder, None if neither are."""
+    names = {file.name for file in folder.glob("*.safetensors") if file.exists()}  # a dangling link does not exist
+    for tag in ("fp16", ""):
+        mine = {name for name in names if (".fp16" in name) == bool(tag)}
+        if mine and all(_siblings(name) <= mine for name in mine):
+            return tag
+    return None
+
+
+def _siblings(name: str) -> set[str]:
+    """All shards of the file that one shard belongs to."""
+    shard = SHARD.fullmatch(name)
+    if not shard:
+        return {name}
+    stem, _, total, end = shard.groups()
+    return {f"{stem}-{k + 1:05d}-of-{total}{end}" for k in range(int(total))}
+
+
+WITHOUT_WEIGHTS = {"tokenizer", "scheduler", "low_res_scheduler", "feature_extractor"}
+
+
+def missing(repository: Repository, parts: tuple[str, ...]) -> list[str]:
+    """Those of the parts that are not in the cache, or not whole."""
+    folder = snapshot(repository.id)
+    if folder is None:
+        return list(parts)
+    return [p for p in parts if not (any((folder / p).glob("*")) if p in WITHOUT_WEIGHTS else _whole(folder / p))]
+
+
+def _whole(folder: Path) -> bool:
+    return variant(folder) is not None and (folder / "config.json").exists()
+
+
+def offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids the network."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+# ---- What it would take ----
+
+
+@dataclass(frozen=True)
+class Availability:
+    """state: "ready", "gpu", "licence", "download" or "offline"; sentence: the same for people."""
+
+    state: str
+    sentence: str
+
+
+def availability(name: str) -> Availability:
+    """What a model of REPOSITORIES needs before it can run, told without network and without loading anything."""
+    r = REPOSITORIES[name]
+    if not missing(r, r.parts):
+        return _runs_here(r)
+    size = f"{r.download:.1f} GB"
+    if offline():
+        return Availability("offline", f"Not here ({size}), and HF_HUB_OFFLINE forbids downloading it.")
+    if r.gated and _token() is None:
+        accept = f"accept the licence at {r.page} and set HF_TOKEN to a token from {TOKENS}"
+        return Availability("licence", f"Needs a download of {size}; first {accept}.")
+    accept = f"; its licence must be accepted at {r.page}" if r.gated else ""
+    return Availability("download", f"Needs a download of {size}{accept}.")
+
+
+def _token() -> str | None:
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def _runs_here(r: Repository) -> Availability:
+    if torch.cuda.is_available():
+        total = torch.cuda.get_device_properties(0).total_memory / 1e9
+        if total < r.gpu:
+            return Availability("gpu", f"Needs a GPU with {r.gpu:g} GB of memory; this one has {total:.0f} GB.")
+    elif not torch.backends.mps.is_available() and not r.cpu:
+        return Availability("gpu", f"Downloaded, but needs a GPU with {r.gpu:g} GB of memory.")
+    if missing(r, r.text):
+        return Availability("ready", "Ready for prompts in the prompt bank; others need its text encoder (11.5 GB).")
+    slow = "" if torch.cuda.is_available() or not r.cpu else " Without a GPU a step takes 5 to 12 seconds."
+    return Availability("ready", f"Ready.{slow}")
+
+
+def default_model() -> str:
+    """The largest DeepFloyd that is downloaded and has a GPU here, else "pocket"."""
+    accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
+    ready = [name for name in FIRST if accelerated and availability(name).state == "ready"]
+    return ready[-1] if ready else "pocket"

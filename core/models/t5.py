@@ -1,0 +1,171 @@
+"""From prompts to (77, 4096) embeddings: the bank first; else T5, loaded where there is room, used, and freed."""
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.denoiser import NETWORK_LOCK
+from core.models import faults, hub
+from core.models.prompt_bank import PromptBank, normal
+from core.registry import ModelError
+
+TOKENS = 77  # IF was trained with that many (diffusers, IFPipeline.encode_prompt)
+BATCH = 8
+GIGABYTES = {"bf16": 10.5, "8bit": 8.5, "fp32": 20.5}  # weights and room to work
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where T5 goes: device "cuda", "mps" or "cpu"; precision "bf16", "8bit" or "fp32"."""
+
+    device: str
+    precision: str
+
+
+PLANS = ("cuda-bf16", "cuda-8bit", "mps-bf16", "cpu-bf16", "cpu-fp32")
+
+
+def plan(device: str, gpu_free: float, ram_free: float, eight_bit: bool, wish: str | None = None) -> Plan:
+    """Choose from free gigabytes; T5 overflows in fp16, so half precision means bf16.
+
+    Args:
+        device: of the model that will use the embeddings.
+        eight_bit: whether bitsandbytes is installed.
+        wish: one of PLANS, taken without asking.
+
+    Raises:
+        ModelError: no place is large enough, or the wish is not one of PLANS.
+    """
+    if wish:
+        if wish not in PLANS:
+            raise ModelError(f"T5_PLAN must be one of {', '.join(PLANS)}, not {wish[:40]!r}.")
+        return Plan(*wish.split("-"))
+    if device != "cpu" and gpu_free >= GIGABYTES["bf16"]:
+        return Plan(device, "bf16")
+    if device == "cuda" and eight_bit and gpu_free >= GIGABYTES["8bit"]:
+        return Plan(device, "8bit")
+    for precision in ("fp32", "bf16"):  # a CPU is faster in fp32
+        if ram_free >= GIGABYTES[precision]:
+            return Plan("cpu", precision)
+    raise ModelError(
+        f"The text encoder takes {GIGABYTES['bf16']} GB and there are {gpu_free:.0f} on the GPU and {ram_free:.0f} "
+        "in memory: fill the prompt bank on a larger machine."
+    )
+
+
+def plan_here(device: torch.device) -> Plan:
+    """`plan` for this machine; the environment variable T5_PLAN overrides it."""
+    import psutil
+
+    gpu = torch.cuda.mem_get_info(device)[0] / 1e9 if device.type == "cuda" else 0.0
+    ram = psutil.virtual_memory().available / 1e9
+    gpu = ram if device.type == "mps" else gpu  # shared
+    eight_bit = importlib.util.find_spec("bitsandbytes") is not None
+    return plan(device.type, gpu, ram, eight_bit, os.environ.get("T5_PLAN"))
+
+
+def load_t5(snapshot: Path, where: Plan):
+    """The text encoder of a repository's cached folder, ready to run."""
+    from transformers import BitsAndBytesConfig, T5EncoderModel
+
+    folder = snapshot / "text_encoder"
+    options = {"variant": hub.variant(folder) or None, "use_safetensors": True, "local_files_only": True}
+    if where.precision == "8bit":
+        eight_bit = BitsAndBytesConfig(load_in_8bit=True)
+        return T5EncoderModel.from_pretrained(folder, quantization_config=eight_bit, device_map={"": 0}, **options)
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[where.precision]
+    return T5EncoderModel.from_pretrained(folder, dtype=dtype, **options).to(where.device).eval()
+
+
+def load_tokenizer(snapshot: Path):
+    """The tokenizer of a repository's cached folder."""
+    from transformers import T5Tokenizer
+
+    return T5Tokenizer.from_pretrained(snapshot / "tokenizer", local_files_only=True)
+
+
+@torch.no_grad()
+def run_t5(tokenizer, encoder, prompts: Sequence[str]) -> Tensor:
+    """(B, 77, 4096) embeddings; the mask goes to T5 only, its pad rows are kept, as in IFPipeline."""
+    options = {"padding": "max_length", "max_length": TOKENS, "truncation": True, "return_tensors": "pt"}
+    tokens = tokenizer([normal(p) for p in prompts], add_special_tokens=True, **options).to(encoder.device)
+    with NETWORK_LOCK:
+        return encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+
+
+def cut_off(tokenizer, prompt: str) -> str:
+    """The end of a prompt beyond 77 tokens, the last of which is the end mark."""
+    ids = tokenizer(normal(prompt)).input_ids
+    return tokenizer.decode(ids[TOKENS - 1 : -1]) if len(ids) > TOKENS else ""
+
+
+class Text:
+    """Encodes prompts for one repository, from its bank where it can.
+
+    Args:
+        repository: whose text encoder is used.
+        snapshot: its cached folder.
+        folder: of the bank.
+    """
+
+    def __init__(self, repository: hub.Repository, snapshot: Path, folder: Path | None = None):
+        self.repository, self.snapshot = repository, snapshot
+        self.bank = PromptBank(repository.id, snapshot.name, folder)
+
+    def missing(self, prompts: Sequence[str | None]) -> list[str]:
+        """Those that need T5."""
+        return list(dict.fromkeys(normal(p) for p in prompts if self.bank.get(p) is None))
+
+    def prepare(self, prompts: Sequence[str | None], device: str | torch.device = "auto", make_room=None) -> None:
+        """Put all prompts into the bank; T5 is loaded only if one is missing, and freed before this returns.
+
+        Args:
+            device: of the model that will use them.
+            make_room: called first, so that the device's memory may be emptied.
+
+        Raises:
+            ModelError: T5 is needed and is not here, or does not fit.
+        """
+        todo = self.missing(prompts)
+        if not todo:
+            return
+        if hub.missing(self.repository, self.repository.text):
+            raise ModelError(
+                f"The prompt {todo[0][:60]!r} is not in the prompt bank, and the text encoder of {self.repository.id} "
+                f"is not here: {hub.availability(self.repository.name).sentence}"
+            )
+        if make_room:
+            make_room()
+        self._encode(todo, plan_here(_device(device)))
+
+    def _encode(self, prompts: list[str], where: Plan, load: Callable = load_t5) -> None:
+        problem = None
+        try:
+            tokenizer, encoder = load_tokenizer(self.snapshot), load(self.snapshot, where)
+            for k in range(0, len(prompts), BATCH):
+                for prompt, row in zip(
+                    prompts[k : k + BATCH], run_t5(tokenizer, encoder, prompts[k : k + BATCH]), strict=True
+                ):
+                    self.bank.put(prompt, row, cut_off(tokenizer, prompt))
+        except Exception as e:
+            problem = faults.explain(e, self.repository.name)
+        encoder = None  # T5 must be gone before the UNet comes
+        faults.free_memory()
+        if problem:
+            raise ModelError(problem)
+
+    def encode(self, prompts: Sequence[str | None], device: torch.device, dtype: torch.dtype, make_room=None) -> Tensor:
+        """(B, 77, 4096) embeddings of B prompts; None stands for "no condition", the empty prompt."""
+        self.prepare(prompts, device, make_room)
+        return torch.stack([self.bank.get(p) for p in prompts]).to(device, dtype)
+
+
+def _device(device: str | torch.device) -> torch.device:
+    from core.registry import pick_device
+
+    return device if isinstance(device, torch.device) else pick_device(device)
