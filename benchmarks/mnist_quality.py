@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from benchmarks.judging import SPEED, Judge
 from benchmarks.scoreboard import DEFAULTS, Case, plan, put, save, targets, write, write_scores
-from core.digits import whole
+from core.checks import whole
 from core.registry import CHECKPOINTS, DEVICES, ModelError, availability, device_facts, pick_device
 from core.rng import MAX_SEED
 

@@ -1,8 +1,8 @@
 """The one question that every network answers: what noise, and so what clean image, is in x_t?"""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -25,11 +25,13 @@ class Prediction:
         x_0: (B, C, H, W) clean estimate.
         eps: (B, C, H, W) noise estimate.
         v: (B, C, H, W) learned-variance interpolation in [-1, 1], or None.
+        parts: named noise estimates (B, C, H, W) that a technique made eps from, to be looked at.
     """
 
     x_0: Tensor
     eps: Tensor
     v: Tensor | None = None
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Denoiser(Protocol):

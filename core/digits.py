@@ -1,13 +1,13 @@
 """A request for digits: checked once, carried inside every saved picture, and turned into a stream of Steps."""
 
 import dataclasses
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from core.checks import number, real, whole
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.images import to_uint8
 from core.registry import ModelError, availability, load, spec
@@ -17,30 +17,6 @@ from core.scores import judge
 
 MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0
-
-
-def _number(value: object) -> float:
-    """`value` as a float; NaN, which is in no range, for whatever is not a number."""
-    try:
-        return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def whole(value: object, low: int, high: int, what: str) -> int:
-    """`value` as a whole number in low .. high; ValueError with one sentence otherwise."""
-    number = _number(value)
-    if not (low <= number <= high) or number != int(number):
-        raise ValueError(f"{what} must be a whole number from {low} to {high}.")
-    return int(number)
-
-
-def real(value: object, low: float, high: float, what: str) -> float:
-    """`value` as a finite number in low .. high; ValueError with one sentence otherwise."""
-    number = _number(value)
-    if not low <= number <= high:
-        raise ValueError(f"{what} must be a number from {low:g} to {high:g}.")
-    return number
 
 
 def default_guidance(model: str, sampler: str) -> float:
@@ -103,7 +79,7 @@ class DigitRequest:
         if r.sampler not in list(table):
             raise ValueError(f"The sampler for {model.name} must be one of {', '.join(table)}.")
         low, _, high = table[r.sampler].steps
-        if low == high and _number(r.steps) != low:
+        if low == high and number(r.steps) != low:
             raise ValueError(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
             digits,

@@ -51,6 +51,10 @@ FLOW_SAMPLERS = {
     "heun": Sampler("Heun", (1, 10, 50), _heun, lambda steps: 2 * steps - 1),
 }
 SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
+TEXT_SAMPLERS = {
+    "ddim": Sampler("DDIM", (1, 30, 250), _ddim(0.0), guidance=3.0),
+    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), _ddim(1.0), guidance=3.0),
+}
 
 
 def samplers_for(kind: str) -> dict[str, Sampler]:

@@ -16,7 +16,7 @@ def guide(denoiser: Denoiser, scale: float | Tensor, negative: object = None) ->
         negative: the prompt that takes the place of "no condition".
 
     Both halves are one network call; w = 0 and w = 1 need only one of them. The learned variance is the
-    conditional half's.
+    conditional half's; the two halves are the Prediction's parts.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
@@ -37,9 +37,8 @@ class _Guided(Technique):
         w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = p.x_0.chunk(2), p.eps.chunk(2)
         v = p.v.chunk(2)[1] if p.v is not None else None
-        return Prediction(
-            x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u), v
-        )  # not lerp, which rounds otherwise
+        x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
+        return Prediction(x_0, eps, v, {"unconditional": eps_u, "conditional": eps_c})
 
 
 def from_noise(denoiser: Denoiser) -> Denoiser:
@@ -54,7 +53,7 @@ def from_noise(denoiser: Denoiser) -> Denoiser:
 class _FromNoise(Technique):
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         p = self.inner.predict(x_t, t, cond)
-        return Prediction(self.schedule.x_0(x_t, t, p.eps), p.eps, p.v)
+        return Prediction(self.schedule.x_0(x_t, t, p.eps), p.eps, p.v, p.parts)
 
 
 def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
@@ -79,7 +78,7 @@ class _ClassifierGuided(Technique):
             grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
         _, s = self.schedule.at(t, x_t)
         eps = p.eps - self.scale * s * grad
-        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v)
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v, p.parts)
 
 
 def clip(denoiser: Denoiser, low: float, high: float) -> Denoiser:
@@ -111,4 +110,4 @@ class _Bounded(Technique):
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         p = self.inner.predict(x_t, t, cond)
         x_0 = self.bound(p.x_0)
-        return Prediction(x_0, self.schedule.eps(x_t, t, x_0), p.v)
+        return Prediction(x_0, self.schedule.eps(x_t, t, x_0), p.v, p.parts)

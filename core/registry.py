@@ -28,19 +28,23 @@ class ModelSpec:
     Args:
         name: its folder in checkpoints/.
         title: what people read.
-        kind: "ddpm", "flow", "denoiser" or "classifier".
-        conditional: whether it takes a class.
+        kind: "ddpm", "flow", "denoiser" or "classifier" for digits; "text" for text to image, "photos" for its judge.
+        conditional: whether it takes a class or a prompt.
+        command: the command that trains it.
     """
 
     name: str
     title: str
     kind: str
     conditional: bool = False
+    command: str = "training.train_mnist"
 
 
+DIGIT_KINDS = ("ddpm", "flow", "denoiser", "classifier")
 MODELS = {
     spec.name: spec
     for spec in (
+        ModelSpec("pocket", "Pocket, text to image at 64x64", "text", True, "training.train_pocket"),
         ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
         ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
         ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True),
@@ -49,6 +53,7 @@ MODELS = {
         ModelSpec("denoiser", "Single-step denoiser", "denoiser"),
         ModelSpec("denoiser-noise", "Single-step denoiser of pure noise", "denoiser"),
         ModelSpec("classifier", "Digit classifier", "classifier"),
+        ModelSpec("photo-classifier", "Photo classifier", "photos", command="training.train_photo_classifier"),
     )
 }
 
@@ -94,7 +99,7 @@ def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError(
             f"The model {name} is not in {folder.name}/; get that folder from the repository again, "
-            f"or train it with: python -m training.train_mnist {name}"
+            f"or train it with: python -m {spec(name).command}{f' {name}' if spec(name).kind in DIGIT_KINDS else ''}"
         ) from None
     except ValueError:
         raise ModelError(
@@ -145,7 +150,7 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
     """The model, ready to use on a device, kept in memory from the first call on.
 
     Returns:
-        A Denoiser for "ddpm" and "flow", a SingleStep for "denoiser", a Classifier for "classifier".
+        A Denoiser for "ddpm", "flow" and "text", a SingleStep for "denoiser", a classifier for the others.
 
     Raises:
         ModelError: unknown, missing, damaged, or no such device.
@@ -162,9 +167,11 @@ def _load(name: str, device: torch.device, folder: Path) -> Any:
 
 
 def _builder(kind: str) -> Callable[[dict, dict[str, Tensor]], Any]:
-    from core.models import mnist
+    from core.models import mnist, photos, pocket
 
     return {
+        "text": pocket.build_pocket,
+        "photos": photos.build_photo_classifier,
         "ddpm": mnist.build_digits,
         "flow": mnist.build_digits,
         "denoiser": mnist.build_single_step,

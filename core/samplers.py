@@ -12,8 +12,8 @@ On a DDPM path it is DDIM (Song et al. 2021, eq. 12); with eta = 1 it is the str
 (Ho et al. 2020, eq. 7). On the straight path of flow matching, with eta = 0, it is Euler's method.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ class Step:
         t: (B,) timesteps on the CPU; -1 in the last Step.
         x_t: (B, C, H, W) the state at t.
         x_0: (B, C, H, W) the clean estimate made from x_t; x_t itself in the last Step.
+        parts: the Prediction's parts; none in the last Step.
     """
 
     i: int
@@ -40,6 +41,7 @@ class Step:
     t: Tensor
     x_t: Tensor
     x_0: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def update(
@@ -83,7 +85,7 @@ def ddim(
     n = len(visits) - 1
     for i in range(n):
         p = denoiser.predict(x, on_device[i], cond)
-        yield Step(i, n, visits[i], x, p.x_0)
+        yield Step(i, n, visits[i], x, p.x_0, p.parts)
         z = randn(x.shape, source, x.device) if eta and i < n - 1 else torch.zeros_like(x)
         x = update(denoiser.schedule, x, on_device[i], on_device[i + 1], p, eta, z)
     yield Step(n, n, visits[n], x, x)
@@ -106,7 +108,7 @@ def heun(denoiser: Denoiser, x: Tensor, timesteps: Sequence[int] | Tensor, cond:
     for i in range(n):
         t, t_next = on_device[i], on_device[i + 1]
         p = denoiser.predict(x, t, cond)
-        yield Step(i, n, visits[i], x, p.x_0)
+        yield Step(i, n, visits[i], x, p.x_0, p.parts)
         ahead = update(denoiser.schedule, x, t, t_next, p)
         if i < n - 1:
             q = denoiser.predict(ahead, t_next, cond)

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit, real, whole
+from core.checks import real, whole
+from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit
 from core.images import data_uri, digit_of, png
 from core.recording import Recording
 from core.registry import CHECKPOINTS

@@ -4,7 +4,7 @@ import gradio as gr
 import pandas as pd
 
 from core.images import data_uri
-from core.registry import CHECKPOINTS, MODELS, availability, card
+from core.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
 from tabs._common import Shared, told
 from tabs._inputs import Dropdown
 
@@ -69,7 +69,7 @@ def show(name: str):
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    names = [(m.title, m.name) for m in MODELS.values() if availability(m.name)[0]]
+    names = [(m.title, m.name) for m in MODELS.values() if m.kind in DIGIT_KINDS and availability(m.name)[0]]
     if not names:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return

@@ -132,7 +132,7 @@ def test_the_shipped_denoisers():
     assert np.abs(answers[0] - answers[1]).mean() < 25, "all noises get nearly the same answer"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in registry.DIGIT_KINDS])
 def test_every_shipped_card_tells_what_people_need(name):
     if not registry.availability(name)[0]:
         pytest.skip(f"{name} is not in checkpoints/")

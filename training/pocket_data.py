@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.models.captions import LENGTH, Vocabulary, words_of
+from core.models.captions import Vocabulary, words_of
 from training.data import DATA_VARIABLE, data_folder
 
 SIDE = 64
@@ -141,9 +141,13 @@ class Pictures:
         self.drawing_subjects, self.photo_subjects = drawing_subjects, photo_subjects
         self.vocabulary = vocabulary(drawing_subjects + photo_subjects)
         self.photos, self.drawings = self.photos.to(device), self.drawings.to(device)
-        encoded = {c: self.vocabulary.encode([c])[0] for s in (*drawing_subjects, *photo_subjects) for c in s.captions()}
+        encoded = {
+            c: self.vocabulary.encode([c])[0] for s in (*drawing_subjects, *photo_subjects) for c in s.captions()
+        }
         self._plain = self.vocabulary.encode(PLAIN_PHOTO)
-        self._captions = {s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)}
+        self._captions = {
+            s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)
+        }
 
     def batch(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
         """n pictures (n, 3, 64, 64) in [-1, 1] and their captions (n, LENGTH), from a CPU generator."""
@@ -152,8 +156,8 @@ class Pictures:
         chosen_photos, chosen_drawings = rand(len(self.photos), (n_photos,)), rand(len(self.drawings), (n - n_photos,))
         x = torch.cat([self.photos[chosen_photos.to(self.device)], self.drawings[chosen_drawings.to(self.device)]])
         x = unit(x)
-        x = torch.cat([_flip(x[:n_photos], rand(2, (n_photos,))), x[n_photos:]])
-        x = _shift(x, rand(2 * SHIFT + 1) - SHIFT, rand(2 * SHIFT + 1) - SHIFT)
+        x = torch.cat([flip(x[:n_photos], rand(2, (n_photos,))), x[n_photos:]])
+        x = shift(x, rand(2 * SHIFT + 1) - SHIFT, rand(2 * SHIFT + 1) - SHIFT)
         subjects = [self.photo_subjects[i // (PER_CLASS - HELD_OUT)] for i in chosen_photos.tolist()]
         subjects += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
         ids = torch.stack([self._caption(s, g) for s in subjects])
@@ -175,12 +179,12 @@ def unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _flip(x: Tensor, which: Tensor) -> Tensor:
+def flip(x: Tensor, which: Tensor) -> Tensor:
     """Mirror the pictures where `which` (B,) is 1."""
     return torch.where(which.to(x.device).bool()[:, None, None, None], x.flip(3), x)
 
 
-def _shift(x: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
+def shift(x: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
     """Move each picture by whole pixels, repeating its border."""
     place = torch.arange(SIDE, device=x.device)
     rows = (place + dy.to(x.device)[:, None]).clamp(0, SIDE - 1)  # (B, 64)

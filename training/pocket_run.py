@@ -170,7 +170,9 @@ class Run:
         for kind, images in (("photos", self.pictures.held_out), ("drawings", self.pictures.drawings)):
             some = images[:: max(1, len(images) // CHECKED)][:CHECKED]
             x = unit(some).to(self.device)
-            ids = self.pictures.vocabulary.encode(["a photo" if kind == "photos" else "an emoji"] * len(x)).to(self.device)
+            ids = self.pictures.vocabulary.encode(["a photo" if kind == "photos" else "an emoji"] * len(x)).to(
+                self.device
+            )
             rows[kind] = []
             for level in LEVELS:
                 eps = torch.randn(x.shape, generator=g).to(self.device)

@@ -30,7 +30,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--cpu", action="store_true", help="stay on the CPU")
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--check-every", type=float, default=600, help="seconds between validations and sample sheets")
-    p.add_argument("--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)")
+    p.add_argument(
+        "--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)"
+    )
     p.add_argument("--work", type=Path, default=Path(".training/pocket"), help="folder for the resumable state")
     return p.parse_args(argv)
 

@@ -4,13 +4,15 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
-SMALL = frozenset("a an the of in on at with and to for is by".split())
+SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by"])
 """Words that say little: never reported as unknown."""
 
 
@@ -56,3 +58,38 @@ class Vocabulary:
     def similar(self, word: str, n: int = 3) -> list[str]:
         """Up to n known words that are spelled like this one, best first."""
         return difflib.get_close_matches(word, [w for w in self.words if len(w) > 2], n, cutoff=0.75)
+
+    def related(self, word: str, n: int = 3) -> list[str]:
+        """Up to n known things near in meaning, by the topics in related.txt."""
+        things = _topics().get(word) or _topics().get(word.removesuffix("s"), ())
+        return [t for t in things if all(w in SMALL or self.known(w) for w in words_of(t))][:n]
+
+    def remarks(self, text: str, name: str = "pocket") -> list[str]:
+        """One sentence per unknown word, with what to write instead where something is near; one on a long text."""
+        told = []
+        for word in self.unknown(text):
+            near, spelled = self.related(word), self.similar(word)
+            instead = (
+                f"it knows these, near in meaning: {', '.join(near)}"
+                if near
+                else f"it knows words spelled like it: {', '.join(spelled)}"
+                if spelled
+                else "it is left out"
+            )
+            told.append(f"{name} does not know “{word}”; {instead}.")
+        known = [w for w in words_of(text) if self.known(w)]
+        if len(known) > LENGTH - 1:
+            told.append(f"{name} reads {LENGTH - 1} words it knows; cut off: {' '.join(known[LENGTH - 1 :][:12])}.")
+        return told
+
+
+@cache
+def _topics() -> dict[str, tuple[str, ...]]:
+    """Unknown word -> the things of its topic."""
+    table: dict[str, tuple[str, ...]] = {}
+    for line in Path(__file__).with_name("related.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            unknown, things = line.split(":")
+            for word in unknown.split():
+                table.setdefault(word, tuple(t.strip() for t in things.split(",")))
+    return table

@@ -133,7 +133,9 @@ class TextUNet(nn.Module):
         depth: Stages per resolution on the way down; one more on the way up.
     """
 
-    def __init__(self, words: int, length: int, widths: tuple[int, ...] = (64, 128, 256), text: int = 192, depth: int = 1):
+    def __init__(
+        self, words: int, length: int, widths: tuple[int, ...] = (64, 128, 256), text: int = 192, depth: int = 1
+    ):
         super().__init__()
         c0, c_emb = widths[0], 4 * widths[0]
         self.encoder = TextEncoder(words, length, text)

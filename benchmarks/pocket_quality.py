@@ -1,0 +1,247 @@
+"""Pocket against its targets: drawings, photos, guidance, speed.  python -m benchmarks.pocket_quality
+
+Drawings and photos are judged against the data sets in the folder of the variable DIFFUSION_DATA; `--photos FILE.npz`
+(uint8, N x 64 x 64 x 3) takes any photos for the denoising figures instead, and `--save FILE.npz` keeps the samples
+with their prompts for other judges.
+"""
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from core.editing import best_blur, one_step, psnr
+from core.images import to_uint8
+from core.pictures import default_guidance, draw
+from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
+from core.scores import Statistics, frechet_distance
+from training.data import DATA_VARIABLE, data_folder
+from training.pocket_data import HELD_OUT, SIDE, emoji, photos, unit, with_article
+from training.publish import write_card
+
+STEPS = 30
+LEVELS = (250, 500, 750)
+GUIDANCES = (1.0, 3.0, 7.0)
+WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
+              "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--device", default="auto", choices=DEVICES)
+    p.add_argument("--drawings", type=int, default=200, help="emoji names to draw")
+    p.add_argument("--samples", type=int, default=600, help="photos drawn for the Frechet distance")
+    p.add_argument("--held-out", type=int, default=200, help="photos denoised")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--batch", type=int, default=50)
+    p.add_argument("--bf16", action="store_true", help="the network in bfloat16, faster where the hardware has it")
+    p.add_argument("--photos", type=Path, help="an .npz of uint8 photos, N x 64 x 64 x 3, for the denoising figures")
+    p.add_argument("--save", type=Path, help="keep the samples and their prompts in this .npz")
+    p.add_argument("--save-card", action="store_true", help="write the numbers on pocket's card")
+    p.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
+    args = p.parse_args(argv)
+    if args.photos and not args.photos.exists():
+        p.error(f"There is no file {args.photos}.")
+    return args
+
+
+class Bench:
+    """What the tasks share: the model, the arguments, and every sample that was drawn."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.model, self.card = args, load("pocket", args.device), card("pocket")
+        self.prompts: list[str] = []
+        self.drawn: list[np.ndarray] = []
+
+    def samples(self, prompts: list[str], guidance: float) -> np.ndarray:
+        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + k."""
+        out = []
+        for first in tqdm(range(0, len(prompts), self.args.batch), desc=f"guidance {guidance:g}", leave=False):
+            some = prompts[first : first + self.args.batch]
+            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.args.bf16):
+                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + first)
+            out.append(to_uint8(last.x_t, -1, 1))
+        return np.concatenate(out)
+
+    def keep(self, prompts: list[str], pixels: np.ndarray) -> None:
+        """Remember samples for --save."""
+        self.prompts += prompts
+        self.drawn.append(pixels)
+
+
+def blurred(pixels: np.ndarray | Tensor) -> Tensor:
+    """(N, 64, 64, 3) uint8 -> (N, 768) float32: each picture as 16x16 means, for the nearest neighbour."""
+    x = unit(torch.as_tensor(np.asarray(pixels)))
+    return torch.nn.functional.avg_pool2d(x, 4).flatten(1)
+
+
+def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
+    """Whether the nearest of all drawings has the name asked for, or shares a name with the drawing that has it."""
+    tiles, subjects = emoji("all")
+    nearest = torch.cdist(blurred(pixels), blurred(tiles)).argmin(1).tolist()
+    aliases = {s.names[0]: set(s.names) for s in subjects}
+    return [bool(aliases[name] & set(subjects[i].names)) for name, i in zip(names, nearest, strict=True)]
+
+
+def drawings(bench: Bench) -> dict:
+    """The share of drawings whose nearest neighbour among all emoji is the one asked for."""
+    known = bench.card["drawings"]
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0)).tolist()
+    names = [known[i] for i in order[: bench.args.drawings]]
+    prompts = [f"an emoji of {with_article(n)}" for n in names]
+    scale = default_guidance("pocket")
+    scores, wrong = {}, []
+    for guidance in dict.fromkeys([scale, *GUIDANCES]):
+        pixels = bench.samples(prompts, guidance)
+        right = right_drawings(pixels, names)
+        scores[f"{guidance:g}"] = round(sum(right) / len(right), 4)
+        if guidance == scale:
+            bench.keep(prompts, pixels)
+            wrong = [n for n, ok in zip(names, right, strict=True) if not ok]
+        print(f"drawings, guidance {guidance:g}: nearest neighbour right {scores[f'{guidance:g}']:.1%} of {len(names)}")
+    print("missed at the default:", ", ".join(wrong))
+    return {"right": scores[f"{scale:g}"], "by_guidance": scores, "names": len(names), "missed": wrong}
+
+
+def denoising(bench: Bench) -> dict:
+    """PSNR of the one-step estimate against the best Gaussian blur, by noise level."""
+    if bench.args.photos:
+        pixels = torch.from_numpy(next(iter(np.load(bench.args.photos).values())))
+    else:
+        tiles, _ = photos()
+        pixels = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)
+        pixels = pixels[:: max(1, len(pixels) // bench.args.held_out)]
+    clean = unit(pixels[: bench.args.held_out])
+    rows = {}
+    for level in LEVELS:
+        g = torch.Generator().manual_seed(bench.args.seed + level)
+        found = []
+        for x in clean.split(bench.args.batch):
+            t = torch.full((len(x),), level)
+            x_t = bench.model.schedule.forward(x, t, torch.randn(x.shape, generator=g))
+            cond = bench.model.encode(["a high quality photo"] * len(x))
+            there = bench.model.device
+            ours = one_step(bench.model, x_t.to(there), t.to(there), cond).cpu()
+            blurry, _ = best_blur(x_t / bench.model.schedule.at(t, x)[0], x)
+            found.append(torch.stack([psnr(ours, x), psnr(blurry, x)]))
+        ours, blurry = torch.cat(found, 1).mean(1).tolist()
+        rows[str(level)] = {"one_step": round(ours, 2), "best_blur": round(blurry, 2), "gain": round(ours - blurry, 2)}
+        print(f"photos, t = {level}: one step {ours:.2f} dB, best blur {blurry:.2f} dB, gain {ours - blurry:.2f} dB")
+    return rows | {"photos": len(clean), "source": bench.args.photos.name if bench.args.photos else "held out"}
+
+
+@torch.no_grad()
+def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+    """The photo classifier's features (N, F) and logits (N, 200)."""
+    net = load("photo-classifier", "cpu")
+    features = torch.cat(
+        [net.features(unit(torch.from_numpy(p))) for p in np.array_split(pixels, len(pixels) // 200 + 1)]
+    )
+    return features, net.head(features)
+
+
+def frechet(bench: Bench) -> dict:
+    """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
+    from safetensors.torch import load_file
+
+    weights("photo-classifier")  # the checksum
+    kinds = bench.card["photos"]
+    tensors = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
+    train = Statistics(tensors["mean"].double(), tensors["covariance"].double())
+    prompts = [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(bench.args.samples)]
+    asked = torch.tensor([i % len(kinds) for i in range(bench.args.samples)])
+    out, scale = {}, default_guidance("pocket")
+    for guidance in dict.fromkeys([scale, *GUIDANCES]):
+        n = len(prompts) if guidance == scale else min(len(prompts), len(kinds))
+        pixels = bench.samples(prompts[:n], guidance)
+        features, logits = judged(pixels)
+        hits = logits.topk(5, 1).indices == asked[:n, None]
+        row = {
+            "top_1": round(hits[:, 0].float().mean().item(), 4),
+            "top_5": round(hits.any(1).float().mean().item(), 4),
+            "n": n,
+        }
+        if guidance == scale:
+            bench.keep(prompts, pixels)
+            tiles, _ = photos()
+            real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[:: max(1, len(kinds) * HELD_OUT // n)][:n].numpy()
+            out["frechet"] = round(frechet_distance(Statistics.of(features), train), 2)
+            out["frechet_floor"] = round(frechet_distance(Statistics.of(judged(real)[0]), train), 2)
+            noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
+            out["frechet_noise"] = round(frechet_distance(Statistics.of(judged(noise)[0]), train), 2)
+        out.setdefault("class_by_guidance", {})[f"{guidance:g}"] = row
+        print(f"photos, guidance {guidance:g}: class right {row['top_1']:.1%}, among five {row['top_5']:.1%}, of {n}")
+    print(
+        f"photos, Frechet {out['frechet']} (as many held-out photos {out['frechet_floor']}, noise {out['frechet_noise']})"
+    )
+    return out
+
+
+def well_known(bench: Bench) -> dict:
+    """Samples of twenty well-known kinds, for the eye; they are only kept."""
+    prompts = [f"a photo of {with_article(n)}" for n in WELL_KNOWN for _ in range(2)]
+    bench.keep(prompts, bench.samples(prompts, default_guidance("pocket")))
+    return {"prompts": len(prompts)}
+
+
+LOADING = """
+import time, resource
+import torch
+from core.registry import load
+started = time.perf_counter(); model = load("pocket", "{device}"); loaded = time.perf_counter() - started
+from core.pictures import draw
+list(draw(model, ["an emoji of a rose"], {guidance}, 2, 0))
+started = time.perf_counter(); list(draw(model, ["an emoji of a rose"], {guidance}, {steps}, 0))
+print(loaded, time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+def speed(bench: Bench) -> dict:
+    """In a process of its own: seconds to load, seconds for one guided picture, GB of memory at the peak."""
+    code = LOADING.format(device=bench.args.device, guidance=default_guidance("pocket"), steps=STEPS)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    load_s, picture_s, memory = (round(float(v), 2) for v in done.stdout.split())
+    print(f"speed: loaded in {load_s} s, one picture of {STEPS} guided steps in {picture_s} s, {memory} GB at the peak")
+    return {
+        "load_seconds": load_s,
+        "picture_seconds": picture_s,
+        "memory_gb": memory,
+        "threads": torch.get_num_threads(),
+    }
+
+
+TASKS = {"drawings": drawings, "denoising": denoising, "photos": frechet, "well-known": well_known, "speed": speed}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure what was asked for and print it; keep samples and numbers where asked to."""
+    args = parse(argv)
+    needs_data = {"drawings", "photos"} | (set() if args.photos else {"denoising"})
+    try:
+        bench = Bench(args)
+    except ModelError as e:
+        raise SystemExit(str(e)) from None
+    metrics: dict = {}
+    for name in args.only:
+        if name in needs_data and not (data_folder() / "emoji64").exists():
+            print(f"Skipped {name}: it needs the data sets; set {DATA_VARIABLE}.")
+            continue
+        metrics[name] = TASKS[name](bench)
+    if args.save and bench.drawn:
+        np.savez_compressed(args.save, images=np.concatenate(bench.drawn), prompts=np.array(bench.prompts))
+    if args.save_card:
+        fresh = json.loads((CHECKPOINTS / "pocket" / "card.json").read_text())
+        fresh["metrics"] |= metrics | {"date": datetime.date.today().isoformat(), "steps": STEPS}
+        write_card(CHECKPOINTS / "pocket" / "card.json", fresh)
+
+
+if __name__ == "__main__":
+    main()

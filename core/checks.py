@@ -1,0 +1,27 @@
+"""Values that a person or a program sent, checked: the value as it should be, or one sentence."""
+
+import math
+
+
+def number(value: object) -> float:
+    """`value` as a float; NaN, which is in no range, for whatever is not a number."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def whole(value: object, low: int, high: int, what: str) -> int:
+    """`value` as a whole number in low .. high; ValueError with one sentence otherwise."""
+    n = number(value)
+    if not (low <= n <= high) or n != int(n):
+        raise ValueError(f"{what} must be a whole number from {low} to {high}.")
+    return int(n)
+
+
+def real(value: object, low: float, high: float, what: str) -> float:
+    """`value` as a finite number in low .. high; ValueError with one sentence otherwise."""
+    n = number(value)
+    if not low <= n <= high:
+        raise ValueError(f"{what} must be a number from {low:g} to {high:g}.")
+    return n

@@ -1,0 +1,180 @@
+"""A request for pictures of a prompt: checked once, carried inside every saved picture, turned into Steps."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.checks import real, whole
+from core.denoiser import Denoiser
+from core.generate import TEXT_SAMPLERS
+from core.guidance import clip, dynamic_threshold, guide
+from core.registry import MODELS, ModelError, availability, load, spec
+from core.rng import MAX_SEED, generators, randn
+from core.samplers import Step
+
+MAX_PICTURES = 8
+MAX_GUIDANCE = 20.0
+MAX_PROMPT = 2000  # characters
+GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
+THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
+SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
+
+
+def text_models() -> list[str]:
+    """The names of the models that take a prompt."""
+    return [m.name for m in MODELS.values() if m.kind == "text"]
+
+
+def default_guidance(model: str) -> float:
+    """The guidance that a model draws best with."""
+    return GUIDANCE.get(model, 7.0)
+
+
+def prompt_of(text: object, what: str = "The prompt") -> str:
+    """A prompt as one line; ValueError unless it is text of at most MAX_PROMPT characters."""
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"{what} must be text.")
+    line = " ".join((text or "").split())
+    if len(line) > MAX_PROMPT:
+        raise ValueError(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
+    return line
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """What to draw, and how. `PictureRequest.checked` is the way in for anything a person typed.
+
+    Args:
+        prompt: what to draw; empty means unconditional.
+        negative: what takes the place of "no prompt" in guidance; empty for plain guidance.
+        n: pictures; picture k starts from the noise of seed + k.
+        model: a registry name of kind "text".
+        sampler: a key of `core.generate.TEXT_SAMPLERS`.
+        steps: number of steps.
+        guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
+        threshold: what bounds the clean estimate, a key of THRESHOLDS.
+        seed: of the first picture.
+    """
+
+    prompt: str = "an emoji of a penguin"
+    negative: str = ""
+    n: int = 4
+    model: str = "pocket"
+    sampler: str = "ddim"
+    steps: int = 30
+    guidance: float = 3.0
+    threshold: str = "clip"
+    seed: int = 180
+
+    @classmethod
+    def checked(cls, **values: object) -> "PictureRequest":
+        """A request from untrusted values.
+
+        Raises:
+            ValueError: one sentence that says which value is wrong and what is allowed.
+            ModelError: the model does not exist or is not here.
+        """
+        r = cls(**values)
+        name = text_model(r.model)
+        if not isinstance(r.sampler, str) or r.sampler not in TEXT_SAMPLERS:
+            raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
+        if not isinstance(r.threshold, str) or r.threshold not in THRESHOLDS:
+            raise ValueError(f"The threshold must be one of {', '.join(THRESHOLDS)}.")
+        low, _, high = TEXT_SAMPLERS[r.sampler].steps
+        return cls(
+            prompt_of(r.prompt),
+            prompt_of(r.negative, "The negative prompt"),
+            whole(r.n, 1, MAX_PICTURES, "The number of pictures"),
+            name,
+            r.sampler,
+            whole(r.steps, low, high, f"The number of steps with {TEXT_SAMPLERS[r.sampler].title}"),
+            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            r.threshold,
+            whole(r.seed, 0, MAX_SEED, "The seed"),
+        )
+
+    def settings(self) -> dict:
+        """What a saved picture carries."""
+        return {"app": "fun-with-diffusion-models", "kind": "picture", **dataclasses.asdict(self)}
+
+    def calls(self) -> tuple[int, int]:
+        """(network calls, pictures in each call)."""
+        return TEXT_SAMPLERS[self.sampler].calls(self.steps), self.n * halves(self.guidance)
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """The sampler's Steps, x_t and x_0 (n, 3, 64, 64) in [-1, 1]."""
+        model = load(self.model, device)
+        return draw(
+            model,
+            [self.prompt] * self.n,
+            self.guidance,
+            self.steps,
+            self.seed,
+            self.sampler,
+            self.threshold,
+            self.negative,
+        )
+
+
+def text_model(name: object) -> str:
+    """A text model's name, checked to be here. Raises ModelError."""
+    model = spec(name)
+    if model.kind != "text":
+        raise ModelError(f"The model {model.name} does not draw from a prompt; these do: {', '.join(text_models())}.")
+    ready, sentence = availability(model.name)
+    if not ready:
+        raise ModelError(sentence)
+    return model.name
+
+
+def halves(guidance: float | Sequence[float]) -> int:
+    """How many network evaluations a picture needs per step: 2 with guidance, 1 where w is 0 or 1."""
+    return 1 if guidance in (0, 1) else 2
+
+
+def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
+    """The denoiser with its clean estimate bounded, by a key of THRESHOLDS."""
+    if threshold == "dynamic":
+        return dynamic_threshold(denoiser, ratio, max_value)
+    return clip(denoiser, -1, 1) if threshold == "clip" else denoiser
+
+
+def draw(
+    model: Denoiser,
+    prompts: Sequence[str],
+    guidance: float | Tensor,
+    steps: int,
+    seed: int | Sequence[int],
+    sampler: str = "ddim",
+    threshold: str = "clip",
+    negative: str = "",
+) -> Iterator[Step]:
+    """One picture per prompt from pure noise.
+
+    Args:
+        prompts: B captions; an empty one is unconditional.
+        guidance: w, or (B,) of them, one per picture.
+        seed: picture k starts from seed + k; or B seeds.
+    """
+    seeds = seed if isinstance(seed, Sequence) else None
+    source = [generators(s, 1)[0] for s in seeds] if seeds else generators(seed, len(prompts))
+    x = randn((len(prompts), *model.shape), source, model.device)
+    guided = bounded(guide(model, guidance, negative or None), threshold)
+    return TEXT_SAMPLERS[sampler].run(guided, x, steps, guided.encode([p or None for p in prompts]), source)
+
+
+def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
+    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each."""
+    if not prompt:
+        return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
+    here = load(model, device)
+    return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
+
+
+def sweep_guidance(scales: Sequence[float], device: torch.device | str = "cpu") -> Tensor:
+    """(B,) scales, for pictures that differ in guidance alone."""
+    return torch.tensor(list(scales), dtype=torch.float32, device=device)

@@ -1,0 +1,137 @@
+"""Write pocket's checkpoint from its training state:  python -m training.publish_pocket
+
+The averaged weights become fp16 safetensors in shards under 10 MB, with a card beside them; the numbers on the card
+come from `python -m benchmarks.pocket_quality --save-card`.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.registry import CHECKPOINTS
+from training import provenance
+from training.data import DATA_VARIABLE
+from training.pocket_data import emoji, photos
+from training.publish import write_card
+from training.state import load_state
+
+SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
+
+DATA = (
+    "Noto Emoji drawings (Google, Apache 2.0) with their Unicode names; Tiny ImageNet photos (Stanford CS231n, from ImageNet; "
+    "for research and education), 2 % of them held out"
+)
+LIMITS = (
+    "64x64 pixels. Knows the drawings and the kinds of photo on this card, and English words from their names; other words are "
+    "left out. For research and teaching; not a product of ImageNet's owners, and not DeepFloyd IF."
+)
+
+
+def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Weights as fp16, in groups under SHARD bytes, in order."""
+    groups, size = [{}], 0
+    for name, value in weights.items():
+        half = value.detach().cpu().half().contiguous()
+        if size + half.nbytes > SHARD:
+            groups.append({})
+            size = 0
+        groups[-1][name] = half
+        size += half.nbytes
+    return groups
+
+
+def history(folder: Path, run: dict) -> list[dict]:
+    """The runs that led here: those of the checkpoint that this one started from, and this one."""
+    card = folder / "card.json"
+    before = json.loads(card.read_text())["history"] if run["init"] and card.exists() else []
+    return [*before, run]
+
+
+def command(recipe: dict, seed: int) -> str:
+    """The command line of a run."""
+    budget = f"--steps {recipe['steps']}" if recipe["steps"] else f"--minutes {recipe['minutes']:g}"
+    words = [
+        f"--{name.replace('_', '-')} {recipe[name]}"
+        for name in ("emoji", "photo_share", "batch", "lr", "init")
+        if recipe[name]
+    ]
+    words = [f"--widths {' '.join(map(str, recipe['widths']))}", f"--depth {recipe['depth']}", *words]
+    launch = f"accelerate launch --num_processes {recipe['processes']}" if recipe["processes"] > 1 else "python"
+    return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
+
+
+def publish(state: Path, folder: Path, data: str | None = None) -> dict:
+    """Weights, card and provenance table from a training state."""
+    parts, facts = load_state(state)
+    recipe = facts["recipe"]
+    out = folder / "pocket"
+    out.mkdir(parents=True, exist_ok=True)
+    run = recipe | {
+        "seed": facts["seed"],
+        "steps_done": facts["step"],
+        "pictures_seen": facts["step"] * recipe["batch"] * recipe["processes"],
+        "seconds": round(facts["seconds"]),
+        "device": torch.cuda.get_device_name() if facts["device"] == "cuda" else f"CPU ({platform.machine()})",
+        "precision": f"{facts['precision']} autocast",
+        "date": datetime.date.today().isoformat(),
+        "torch": torch.__version__.split("+")[0],
+    }
+    runs = history(out, run)
+    groups = shards(parts["ema"])
+    for old in out.glob("weights-*.safetensors"):
+        old.unlink()
+    sums = {}
+    for i, group in enumerate(groups, 1):
+        file = out / f"weights-{i}-of-{len(groups)}.safetensors"
+        save_file(group, file)
+        sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    _, drawings = emoji(recipe["emoji"], data)
+    _, kinds = photos(data)
+    card = {
+        "name": "pocket",
+        "architecture": {
+            "widths": recipe["widths"],
+            "text": recipe["text"],
+            "depth": recipe["depth"],
+            "parameters": sum(v.numel() for v in parts["ema"].values()),
+            "words": facts["words"],
+        },
+        "command": command(recipe, facts["seed"]),
+        "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
+        "history": runs,
+        "data": DATA,
+        "limits": LIMITS,
+        "drawings": [s.names[0] for s in drawings],
+        "photos": [s.names[0] for s in kinds],
+        "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
+        "validation": facts["validation"],
+        "metrics": {},
+        "sha256": sums,
+    }
+    write_card(out / "card.json", card)
+    provenance.write(folder)
+    return card
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--state", type=Path, default=Path(".training/pocket/state.safetensors"))
+    p.add_argument("--out", type=Path, default=CHECKPOINTS)
+    p.add_argument(
+        "--data", help=f"folder with photos64 and emoji64 (default: the variable {DATA_VARIABLE}, else ./data)"
+    )
+    args = p.parse_args(argv)
+    card = publish(args.state, args.out, args.data)
+    print(f"{card['architecture']['parameters']:,} parameters in {len(card['sha256'])} files")
+
+
+if __name__ == "__main__":
+    main()
