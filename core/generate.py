@@ -41,6 +41,14 @@ def _heun(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) 
     return samplers.heun(d, x, d.schedule.timesteps(steps), cond)
 
 
+def _posterior(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.posterior(d, x, d.schedule.timesteps(steps), cond, source)
+
+
+def _dpm_solver(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.dpm_solver(d, x, d.schedule.timesteps(steps), cond)
+
+
 DDPM_SAMPLERS = {
     "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), _ddim(1.0), guidance=2.0),
     "ddim": Sampler("DDIM", (2, 20, 100), _ddim(0.0), guidance=2.5),
@@ -53,7 +61,8 @@ FLOW_SAMPLERS = {
 SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
 TEXT_SAMPLERS = {
     "ddim": Sampler("DDIM", (1, 30, 250), _ddim(0.0), guidance=3.0),
-    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), _ddim(1.0), guidance=3.0),
+    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), _posterior, guidance=3.0),
+    "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), _dpm_solver, guidance=3.0),
 }
 
 

@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from core.models import hub
+
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -28,7 +30,8 @@ class ModelSpec:
     Args:
         name: its folder in checkpoints/.
         title: what people read.
-        kind: "ddpm", "flow", "denoiser" or "classifier" for digits; "text" for text to image, "photos" for its judge.
+        kind: "ddpm", "flow", "denoiser" or "classifier" for digits; "text" for text to image, "photos" for its judge,
+            "upscale" for larger pictures.
         conditional: whether it takes a class or a prompt.
         command: the command that trains it.
     """
@@ -54,6 +57,12 @@ MODELS = {
         ModelSpec("denoiser-noise", "Single-step denoiser of pure noise", "denoiser"),
         ModelSpec("classifier", "Digit classifier", "classifier"),
         ModelSpec("photo-classifier", "Photo classifier", "photos", command="training.train_photo_classifier"),
+        ModelSpec("if-m", "DeepFloyd IF, medium, text to image at 64x64", "text", True),
+        ModelSpec("if-l", "DeepFloyd IF, large, text to image at 64x64", "text", True),
+        ModelSpec("if-xl", "DeepFloyd IF, extra large, text to image at 64x64", "text", True),
+        ModelSpec("if-ii-m", "DeepFloyd IF stage II, medium, 64 to 256", "upscale", True),
+        ModelSpec("if-ii-l", "DeepFloyd IF stage II, large, 64 to 256", "upscale", True),
+        ModelSpec("x4-upscaler", "Stable Diffusion x4 upscaler, 256 to 1024", "upscale", True),
     )
 }
 
@@ -93,6 +102,8 @@ def device_facts(name: str = "auto") -> str:
 
 def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
     """The JSON card of a checkpoint. Raises ModelError if it is missing or damaged."""
+    if name in hub.REPOSITORIES:
+        return hub.card(name)
     path = folder / spec(name).name / "card.json"
     try:
         return json.loads(path.read_text())
@@ -129,6 +140,9 @@ def weights(name: str, folder: Path = CHECKPOINTS) -> dict[str, Tensor]:
 
 def availability(name: str, folder: Path = CHECKPOINTS) -> tuple[bool, str]:
     """(ready, one sentence), told without loading the model."""
+    if name in hub.REPOSITORIES:
+        state = hub.availability(name)
+        return state.state == "ready", state.sentence
     try:
         files = card(name, folder)["sha256"]
     except ModelError as e:
@@ -150,13 +164,21 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
     """The model, ready to use on a device, kept in memory from the first call on.
 
     Returns:
-        A Denoiser for "ddpm", "flow" and "text", a SingleStep for "denoiser", a classifier for the others.
+        A Denoiser for "ddpm", "flow", "text" and "upscale", a SingleStep for "denoiser", a classifier for the others.
 
     Raises:
         ModelError: unknown, missing, damaged, or no such device.
     """
     with _loading:
+        if name in hub.REPOSITORIES:
+            return _load_from_hub(name, pick_device(device))
         return _load(spec(name).name, pick_device(device), folder)
+
+
+def _load_from_hub(name: str, device: torch.device) -> Any:
+    from core.models import deepfloyd, upscaler
+
+    return (upscaler if hub.REPOSITORIES[name].stage == 3 else deepfloyd).load(name, device)
 
 
 @cache

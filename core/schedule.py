@@ -32,11 +32,13 @@ class Schedule:
         a: (T + 1,) float64 signal levels; the last entry belongs to t = -1, the clean end.
         s: (T + 1,) float64 noise levels, likewise.
         squared: (T + 1,) float64 a^2, where rounding makes it differ from the square of a.
+        spacing: of `timesteps`, unless told otherwise.
     """
 
     a: Tensor
     s: Tensor
     squared: Tensor | None = None
+    spacing: str = "trailing"
 
     @classmethod
     def from_betas(cls, betas: Tensor) -> "Schedule":
@@ -59,10 +61,11 @@ class Schedule:
         """DDPM path of (T,) betas as diffusers computes it, in float32 throughout.
 
         A sampler in float32 then agrees bit for bit with the published pipelines. The roots are taken in float32
-        too: torch does not round every root correctly, so those of float64 may differ in the last bit.
+        too: torch does not round every root correctly, so those of float64 may differ in the last bit. The spacing
+        is the pipelines' too.
         """
         alpha_bar = torch.cat([torch.cumprod(1 - betas.float(), 0), torch.ones(1)])
-        return cls((alpha_bar**0.5).double(), ((1 - alpha_bar) ** 0.5).double(), alpha_bar.double())
+        return cls((alpha_bar**0.5).double(), ((1 - alpha_bar) ** 0.5).double(), alpha_bar.double(), "leading")
 
     @classmethod
     def flow(cls, T: int = 1000) -> "Schedule":
@@ -122,20 +125,20 @@ class Schedule:
         sigma = s_next * (1 - (a * s_next / (a_next * s)) ** 2).clamp(min=0).sqrt()
         return sigma.to(x.dtype).view((-1,) + (1,) * (x.ndim - 1))
 
-    def timesteps(self, steps: int, spacing: str = "trailing") -> list[int]:
+    def timesteps(self, steps: int, spacing: str | None = None) -> list[int]:
         """A strictly descending list of `steps` timesteps.
 
         Args:
             steps: 1 .. T.
             spacing: "trailing" starts at T-1, "leading" ends at 0, "linspace" does both (one step: 0)
-                (Lin et al. 2024, table 2, names as in diffusers).
+                (Lin et al. 2024, table 2, names as in diffusers); None for the path's own.
 
         Raises:
             ValueError: steps out of range, or a spacing that does not exist.
         """
         if not 1 <= steps <= self.T:
             raise ValueError(f"The number of steps must be between 1 and {self.T}, not {steps}.")
-        T = self.T
+        T, spacing = self.T, spacing or self.spacing
         if spacing == "trailing":
             return [round(T - i * T / steps) - 1 for i in range(steps)]
         if spacing == "leading":

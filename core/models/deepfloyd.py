@@ -45,7 +45,7 @@ class DeepFloyd:
 
     @property
     def net(self) -> Callable:
-        """The UNet on the device. Raises ModelError if it is damaged or does not fit."""
+        """The UNet on the device."""
         with self._loading:
             if self._net is None:
                 self._net = _load_unet(self)
@@ -66,11 +66,18 @@ class DeepFloyd:
 
     @torch.no_grad()
     def ask(self, x_t: Tensor, x_in: Tensor, t: Tensor, cond: Tensor, class_labels: Tensor | None = None) -> Prediction:
-        """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance."""
-        net, x_in = self.net, x_in.to(self.dtype)
-        with NETWORK_LOCK:
-            out = net(x_in, t, encoder_hidden_states=cond, class_labels=class_labels, return_dict=False)[0]
-        eps, v = out.to(x_t.dtype).split(3, 1)
+        """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance.
+
+        Raises:
+            ModelError: the network is damaged, or it does not fit; all networks are freed first.
+        """
+
+        def call() -> Tensor:
+            net = self.net
+            with NETWORK_LOCK:
+                return net(x_in.to(self.dtype), t, cond, class_labels, return_dict=False)[0]
+
+        eps, v = faults.attempt(call, self.name, release_all).to(x_t.dtype).split(3, 1)
         return Prediction(self.schedule.x_0(x_t, t, eps), eps, v)
 
 
@@ -140,10 +147,6 @@ def sample(
     Raises:
         ModelError: from the first step on, when something is missing or does not fit; memory is freed first.
     """
-    return faults.guarded(_sample(model, prompts, timesteps, source, settings, clean), model.name, release_all)
-
-
-def _sample(model, prompts, timesteps, source, settings, clean) -> Iterator[Step]:
     cond = _encode(model, prompts, settings)
     x = randn((len(prompts), *model.shape), source, model.device)
     if clean is not None:
@@ -166,11 +169,6 @@ def super_resolve(
     Args:
         noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
     """
-    steps = _super_resolve(model, low, prompts, timesteps, source, settings, noise_level)
-    return faults.guarded(steps, model.name, release_all)
-
-
-def _super_resolve(model, low, prompts, timesteps, source, settings, noise_level) -> Iterator[Step]:
     cond = _encode(model, prompts, settings)
     shape, size = (len(prompts), *model.shape), model.shape[1:]
     x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order

@@ -2,12 +2,15 @@
 
 import errno
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from core.models.hub import REPOSITORIES, TOKENS, Repository
 from core.registry import ModelError
+
+Result = TypeVar("Result")
 
 
 def explain(error: BaseException, name: str) -> str:
@@ -119,20 +122,18 @@ def free_memory() -> None:
         torch.mps.empty_cache()
 
 
-def guarded(steps: Iterator, name: str, release: Callable[[], None]) -> Iterator:
-    """The same steps; a failure of the memory, the disk or the hub ends in a ModelError after `release`.
+def attempt(call: Callable[[], Result], name: str, release: Callable[[], None]) -> Result:
+    """call(); a failure of the memory, the disk or the hub becomes a ModelError, after `release` freed what it can.
 
     Other errors pass as they are.
     """
     try:
-        yield from steps
-        return
+        return call()
     except Exception as e:
         sentence = diagnose(e, name)
         if sentence is None:
             raise
-    # outside the handler: there the traceback would keep the run's tensors alive
-    del steps
+    # outside the handler: there the traceback would keep the call's tensors alive
     release()
     free_memory()
     raise ModelError(sentence)

@@ -23,6 +23,7 @@ class Repository:
         name: the model's name in the registry.
         id: owner/name on the hub.
         stage: 1 makes 64 px, 2 makes 256, 3 makes 1024.
+        parameters: of its denoiser.
         parts: folders without which it does not run.
         download: gigabytes of all that is fetched, the text encoder included.
         gpu: gigabytes of GPU memory that a run takes, without the text encoder.
@@ -34,6 +35,7 @@ class Repository:
     name: str
     id: str
     stage: int
+    parameters: int
     parts: tuple[str, ...]
     download: float
     gpu: float
@@ -51,12 +53,14 @@ UPSCALER = ("unet", "vae", "text_encoder", "tokenizer", "scheduler", "low_res_sc
 REPOSITORIES = {
     r.name: r
     for r in (
-        Repository("if-m", "DeepFloyd/IF-I-M-v1.0", 1, ("unet", *FINISH), 12.9, 2, TEXT, cpu=True),
-        Repository("if-l", "DeepFloyd/IF-I-L-v1.0", 1, ("unet", *FINISH), 14.0, 4, TEXT),
-        Repository("if-xl", "DeepFloyd/IF-I-XL-v1.0", 1, ("unet", *FINISH), 20.8, 10, TEXT),
-        Repository("if-ii-m", "DeepFloyd/IF-II-M-v1.0", 2, ("unet",), 0.9, 4),
-        Repository("if-ii-l", "DeepFloyd/IF-II-L-v1.0", 2, ("unet",), 2.5, 6),
-        Repository("x4-upscaler", "stabilityai/stable-diffusion-x4-upscaler", 3, UPSCALER, 1.8, 10, gated=False),
+        Repository("if-m", "DeepFloyd/IF-I-M-v1.0", 1, 371_605_830, ("unet", *FINISH), 12.9, 2, TEXT, cpu=True),
+        Repository("if-l", "DeepFloyd/IF-I-L-v1.0", 1, 935_365_830, ("unet", *FINISH), 14.0, 4, TEXT),
+        Repository("if-xl", "DeepFloyd/IF-I-XL-v1.0", 1, 4_304_695_110, ("unet", *FINISH), 20.8, 10, TEXT),
+        Repository("if-ii-m", "DeepFloyd/IF-II-M-v1.0", 2, 450_000_000, ("unet",), 0.9, 4),
+        Repository("if-ii-l", "DeepFloyd/IF-II-L-v1.0", 2, 1_200_000_000, ("unet",), 2.5, 6),
+        Repository(
+            "x4-upscaler", "stabilityai/stable-diffusion-x4-upscaler", 3, 473_398_020, UPSCALER, 1.8, 10, gated=False
+        ),
     )
 }
 FIRST = [name for name, r in REPOSITORIES.items() if r.stage == 1]
@@ -106,6 +110,12 @@ def missing(repository: Repository, parts: tuple[str, ...]) -> list[str]:
 
 def _whole(folder: Path) -> bool:
     return variant(folder) is not None and (folder / "config.json").exists()
+
+
+def card(name: str) -> dict:
+    """What `registry.card` tells of the other models: the size of the network; the hub checks the files."""
+    r = REPOSITORIES[name]
+    return {"architecture": {"parameters": r.parameters, "repository": r.id}, "sha256": {}}
 
 
 def offline() -> bool:

@@ -141,23 +141,18 @@ class Text:
             )
         if make_room:
             make_room()
-        self._encode(todo, plan_here(_device(device)))
+        self._encode(todo, plan_here(_device(device)), make_room)
 
-    def _encode(self, prompts: list[str], where: Plan, load: Callable = load_t5) -> None:
-        problem = None
-        try:
-            tokenizer, encoder = load_tokenizer(self.snapshot), load(self.snapshot, where)
+    def _encode(self, prompts: list[str], where: Plan, release: Callable[[], None] | None) -> None:
+        def call() -> None:
+            tokenizer, encoder = load_tokenizer(self.snapshot), load_t5(self.snapshot, where)
             for k in range(0, len(prompts), BATCH):
-                for prompt, row in zip(
-                    prompts[k : k + BATCH], run_t5(tokenizer, encoder, prompts[k : k + BATCH]), strict=True
-                ):
+                some = prompts[k : k + BATCH]
+                for prompt, row in zip(some, run_t5(tokenizer, encoder, some), strict=True):
                     self.bank.put(prompt, row, cut_off(tokenizer, prompt))
-        except Exception as e:
-            problem = faults.explain(e, self.repository.name)
-        encoder = None  # T5 must be gone before the UNet comes
-        faults.free_memory()
-        if problem:
-            raise ModelError(problem)
+
+        faults.attempt(call, self.repository.name, release or faults.free_memory)
+        faults.free_memory()  # T5 must be gone before the UNet comes
 
     def encode(self, prompts: Sequence[str | None], device: torch.device, dtype: torch.dtype, make_room=None) -> Tensor:
         """(B, 77, 4096) embeddings of B prompts; None stands for "no condition", the empty prompt."""
