@@ -110,3 +110,31 @@ def page(browser, server):
     yield page
     context.close()
     assert not bad
+
+
+@pytest.fixture(scope="session")
+def tiny_hub(tmp_path_factory):
+    """A hub cache that holds a tiny IF-I-M, IF-II-M and x4 upscaler with random weights; returns its folder."""
+    import tiny_if
+
+    folder = tmp_path_factory.mktemp("hub")
+    first = tiny_if.stage_one()
+    tiny_if.save(first, folder, "DeepFloyd/IF-I-M-v1.0")
+    tiny_if.save(tiny_if.stage_two(first), folder, "DeepFloyd/IF-II-M-v1.0")
+    tiny_if.save(tiny_if.upscaler(), folder, "stabilityai/stable-diffusion-x4-upscaler")
+    return folder
+
+
+@pytest.fixture
+def tiny_if_here(tiny_hub, tmp_path, monkeypatch):
+    """The app sees that cache and nothing else; its prompt bank is empty and T5 runs on the CPU."""
+    from huggingface_hub import constants
+
+    from core.models import deepfloyd, upscaler
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tiny_hub))
+    monkeypatch.setenv("PROMPT_BANK", str(tmp_path / "bank"))
+    monkeypatch.setenv("T5_PLAN", "cpu-fp32")
+    monkeypatch.setattr(deepfloyd, "_models", {})
+    monkeypatch.setattr(upscaler, "_pipes", {})
+    return tiny_hub

@@ -1,0 +1,120 @@
+"""Our loop on DeepFloyd against diffusers' pipelines, both loaded from the same files: equal to the last bit."""
+
+import functools
+
+import pytest
+import torch
+from diffusers import IFImg2ImgPipeline, IFPipeline, IFSuperResolutionPipeline, StableDiffusionUpscalePipeline
+from tiny_if import SIZE
+
+from core.models import deepfloyd, hub, upscaler
+from core.models.deepfloyd import Settings
+from core.models.timesteps import timestep_list
+from core.rng import generator, randn
+from core.schedule import Schedule
+
+CPU = torch.device("cpu")
+PROMPT = "a photo of a dog"
+RUNS = [(g, n) for g in (7.0, 1.0) for n in (20, 34)] + [(7.0, "fast27"), (7.0, "stride30")]
+EVERY_RUN = pytest.mark.parametrize("guidance, steps", RUNS)
+pytestmark = pytest.mark.usefixtures("tiny_if_here")
+
+
+@functools.cache
+def pipeline(kind, name):
+    """Once for all tests; its text encoder stays on the disk, since the bank has the embeddings."""
+    folder = hub.snapshot(hub.REPOSITORIES[name].id)
+    parts = {"text_encoder": None, "tokenizer": None, "safety_checker": None, "feature_extractor": None}
+    pipe = kind.from_pretrained(folder, dtype=torch.float32, requires_safety_checker=False, **parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def theirs(kind, name, model, guidance, steps, **options):
+    """The pipeline's (B, 3, H, W) on the embeddings of our prompt bank."""
+    embeds = {"prompt_embeds": model.encode([PROMPT])}
+    if guidance > 1:
+        embeds["negative_prompt_embeds"] = model.encode([None])
+    timing = {"timesteps": timestep_list(steps)} if isinstance(steps, str) else {"num_inference_steps": steps}
+    pipe = pipeline(kind, name)
+    options = {"generator": generator(5), "guidance_scale": guidance, "output_type": "pt"} | options
+    return pipe(**embeds, **timing, **options).images
+
+
+def schedule_of(steps):
+    return timestep_list(steps) if isinstance(steps, str) else deepfloyd.SCHEDULE.timesteps(steps)
+
+
+def last(steps):
+    *_, step = steps
+    return step.x_t
+
+
+@EVERY_RUN
+def test_stage_one_is_the_pipeline(guidance, steps):
+    model = deepfloyd.load("if-m", CPU)
+    expected = theirs(IFPipeline, "if-m", model, guidance, steps)
+    ours = deepfloyd.sample(model, [PROMPT], schedule_of(steps), generator(5), Settings(guidance))
+    assert torch.equal(last(ours), expected)
+
+
+@EVERY_RUN
+def test_starting_from_a_picture_is_the_image_to_image_pipeline(guidance, steps):
+    model, picture = deepfloyd.load("if-m", CPU), torch.linspace(-1, 1, 3 * SIZE**2).view(1, 3, SIZE, SIZE)
+    expected = theirs(IFImg2ImgPipeline, "if-m", model, guidance, steps, image=picture, strength=0.7)
+    timesteps = schedule_of(steps)
+    timesteps = timesteps[len(timesteps) - int(0.7 * len(timesteps)) :]
+    ours = deepfloyd.sample(model, [PROMPT], timesteps, generator(5), Settings(guidance), clean=picture)
+    assert torch.equal(last(ours), expected)
+
+
+@EVERY_RUN
+def test_stage_two_is_the_super_resolution_pipeline(guidance, steps):
+    model, low = deepfloyd.load("if-ii-m", CPU), torch.linspace(-1, 1, 3 * 8 * 8).view(1, 3, 8, 8)
+    options = {"image": low, "noise_level": 250}
+    expected = theirs(IFSuperResolutionPipeline, "if-ii-m", model, guidance, steps, **options)
+    settings = Settings(guidance, top=1.0)
+    ours = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(steps), generator(5), settings)
+    assert torch.equal(last(ours), expected)
+
+
+def test_a_list_that_does_not_end_at_zero_keeps_the_noise_of_its_last_step():
+    model, timesteps = deepfloyd.load("if-m", CPU), [600, 300, 10]
+    expected = pipeline(IFPipeline, "if-m")(
+        prompt_embeds=model.encode([PROMPT]),
+        negative_prompt_embeds=model.encode([None]),
+        timesteps=timesteps,
+        generator=generator(5),
+        output_type="pt",
+    ).images
+    assert torch.equal(last(deepfloyd.sample(model, [PROMPT], timesteps, generator(5))), expected)
+
+
+def test_each_picture_has_its_own_generator():
+    model = deepfloyd.load("if-m", CPU)
+    sources = [generator(5), generator(6)]
+    pair = last(deepfloyd.sample(model, [PROMPT] * 2, timestep_list("fast27"), sources))
+    second = last(deepfloyd.sample(model, [PROMPT], timestep_list("fast27"), generator(6)))
+    torch.testing.assert_close(pair[1:], second, atol=1e-3, rtol=0)  # another batch size rounds otherwise
+
+
+def test_the_path_is_the_scheduler_s():
+    table = pipeline(IFPipeline, "if-m").scheduler.alphas_cumprod
+    path = deepfloyd.SCHEDULE
+    assert torch.equal(path.alpha_bar[:-1].float(), table)
+    x, eps, t = randn((1000, 1, 1, 1), generator(1)), randn((1000, 1, 1, 1), generator(2)), torch.arange(1000)
+    expected = pipeline(IFPipeline, "if-m").scheduler.add_noise(x, eps, t)
+    assert torch.equal(path.forward(x, t, eps), expected)
+    torch.testing.assert_close(path.alpha_bar, Schedule.cosine(1000).alpha_bar, rtol=2e-5, atol=0)
+
+
+@pytest.mark.parametrize("guidance", [9.0, 1.0])
+def test_stage_three_is_the_upscale_pipeline(guidance):
+    pipe, low = upscaler.load("x4-upscaler", CPU), randn((1, 3, 16, 16), generator(3)).clamp(-1, 1)
+    assert isinstance(pipe, StableDiffusionUpscalePipeline)
+    pipe.set_progress_bar_config(disable=True)
+    options = {"num_inference_steps": 6, "guidance_scale": guidance, "output_type": "pt"}
+    expected = pipe(prompt=PROMPT, image=low, generator=generator(5), **options).images  # in [0, 1]
+    steps = list(upscaler.upscale(pipe, low, [PROMPT], 6, generator(5), guidance))
+    assert [step.x_t.shape for step in steps] == [(1, 4, 16, 16)] * 6 + [(1, 3, 64, 64)]
+    torch.testing.assert_close(steps[-1].x_t / 2 + 0.5, expected, atol=1e-4, rtol=0)
