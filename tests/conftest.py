@@ -126,14 +126,14 @@ def tiny_hub(tmp_path_factory):
 
 
 @pytest.fixture
-def tiny_if_here(tiny_hub, tmp_path, monkeypatch):
-    """The app sees that cache and nothing else; its prompt bank is empty and T5 runs on the CPU."""
+def tiny_if_here(tiny_hub, monkeypatch):
+    """The app sees that cache and nothing else; its prompt bank is beside it and T5 runs on the CPU."""
     from huggingface_hub import constants
 
     from core.models import deepfloyd, upscaler
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tiny_hub))
-    monkeypatch.setenv("PROMPT_BANK", str(tmp_path / "bank"))
+    monkeypatch.setenv("PROMPT_BANK", str(tiny_hub / "bank"))
     monkeypatch.setenv("T5_PLAN", "cpu-fp32")
     monkeypatch.setattr(deepfloyd, "_models", {})
     monkeypatch.setattr(upscaler, "_pipes", {})

@@ -15,7 +15,7 @@ from core.schedule import Schedule
 
 CPU = torch.device("cpu")
 PROMPT = "a photo of a dog"
-RUNS = [(g, n) for g in (7.0, 1.0) for n in (20, 34)] + [(7.0, "fast27"), (7.0, "stride30")]
+RUNS = [(g, n) for g in (7.0, 1.0) for n in (20, 34, "fast27", "stride30")]
 EVERY_RUN = pytest.mark.parametrize("guidance, steps", RUNS)
 pytestmark = pytest.mark.usefixtures("tiny_if_here")
 
