@@ -86,17 +86,18 @@ def _unfinished(repository: Repository) -> set[Path]:
 
 def fetch(repository: Repository) -> Iterator[Progress]:
     """Download in this process, telling the progress; the child's work."""
-    from huggingface_hub import HfApi, auth_check, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import HfApi, try_to_load_from_cache
 
-    auth_check(repository.id)  # refused in a moment; a download would retry for long
-    info = HfApi().model_info(repository.id, files_metadata=True)
+    api = HfApi()
+    api.auth_check(repository.id)  # refused in a moment; a download would retry for long
+    info = api.model_info(repository.id, files_metadata=True)
     files = choose({s.rfilename: s.size or 0 for s in info.siblings}, repository.parts + repository.text)
-    here = {f for f in files if isinstance(try_to_load_from_cache(repository.id, f, revision=info.sha), str)}
+    here = {f for f in files if isinstance(try_to_load_from_cache(repository.id, f), str)}
     total, done = sum(files.values()), sum(files[f] for f in here)
     _check_disk(repository, total - done)
     for file in sorted(files.keys() - here):
         failure: list[BaseException] = []
-        worker = threading.Thread(target=_attempt, args=(failure, hf_hub_download, repository.id, file, info.sha))
+        worker = threading.Thread(target=_attempt, args=(failure, api.hf_hub_download, repository.id, file))
         worker.start()
         while worker.is_alive():
             worker.join(SECONDS)
@@ -107,9 +108,9 @@ def fetch(repository: Repository) -> Iterator[Progress]:
     yield Progress(total, total, "")
 
 
-def _attempt(failure: list[BaseException], load, repository_id: str, file: str, revision: str) -> None:
+def _attempt(failure: list[BaseException], load, repository_id: str, file: str) -> None:
     try:
-        load(repository_id, file, revision=revision)
+        load(repository_id, file)  # of main, which also makes it the revision that is looked for in the cache
     except BaseException as e:
         failure.append(e)
 

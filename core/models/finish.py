@@ -69,7 +69,13 @@ def _checker(snapshot: Path):
 
     folder = snapshot / "safety_checker"
     options = {"variant": hub.variant(folder) or None, "use_safetensors": True, "local_files_only": True}
-    checker = IFSafetyChecker.from_pretrained(folder, dtype=torch.float32, **options).eval()
+
+    class Checker(IFSafetyChecker):
+        def __init__(self, config):
+            super().__init__(config)
+            self.post_init()  # transformers 5 cannot load a model that did not call it; diffusers' does not
+
+    checker = Checker.from_pretrained(folder, dtype=torch.float32, **options).eval()
     return checker, CLIPImageProcessor.from_pretrained(snapshot / "feature_extractor", local_files_only=True)
 
 
