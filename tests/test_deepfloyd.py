@@ -360,3 +360,19 @@ def test_the_mark_can_be_left_out_and_a_tiny_picture_has_no_room_for_it(verdict)
 def test_without_the_checker_nothing_is_finished(tmp_path):
     with pytest.raises(ModelError, match="safety checker is not in"):
         finish.finish(torch.zeros(1, 3, 64, 64), tmp_path / "models--a--b" / "snapshots" / "1")
+
+
+def test_a_tokenizer_that_is_only_a_spiece_model_is_read(tmp_path):
+    """The published repositories have no tokenizer.json; protobuf and sentencepiece are in the requirements for this."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    pytest.importorskip("google.protobuf")
+    corpus, folder = tmp_path / "corpus.txt", tmp_path / "tokenizer"
+    folder.mkdir()
+    corpus.write_text("a photo of a dog\nan oil painting of an old man\na rocket ship\n" * 20)
+    marks = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus), model_prefix=str(folder / "spiece"), vocab_size=24, minloglevel=2, **marks
+    )
+    (folder / "spiece.vocab").unlink()
+    expected = sentencepiece.SentencePieceProcessor(str(folder / "spiece.model")).encode(DOG)
+    assert t5.load_tokenizer(tmp_path)(DOG).input_ids == [*expected, 1]

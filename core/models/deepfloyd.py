@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,25 +31,34 @@ class DeepFloyd:
 
     Args:
         name: a key of hub.REPOSITORIES.
-        snapshot: the repository's cached folder.
+        size: width and height of a picture.
         text: the text encoder with its bank; stage II shares stage I's.
+        read: brings the UNet, in this dtype, to this device.
     """
 
     schedule = SCHEDULE
 
-    def __init__(self, name: str, snapshot: Path, text: Text, device: torch.device):
-        self.name, self.snapshot, self.text, self.device = name, snapshot, text, device
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        text: Text,
+        device: torch.device,
+        read: Callable[[torch.dtype, torch.device], Callable],
+    ):
+        self.name, self.shape, self.text, self.device, self._read = name, (3, size, size), text, device, read
         self.dtype = torch.float32 if device.type == "cpu" else torch.float16
-        size = json.loads((snapshot / "unet" / "config.json").read_text())["sample_size"]
-        self.shape = (3, size, size)
         self._net, self._loading = None, threading.Lock()
 
     @property
     def net(self) -> Callable:
-        """The UNet on the device."""
+        """The UNet on the device; other networks leave the GPU when they would be in the way."""
         with self._loading:
             if self._net is None:
-                self._net = _load_unet(self)
+                need = hub.REPOSITORIES[self.name].gpu * 1e9
+                if self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[0] < need:
+                    release_all()
+                self._net = self._read(self.dtype, self.device)
             return self._net
 
     def release(self) -> None:
@@ -203,7 +213,9 @@ def load(name: str, device: torch.device) -> DeepFloyd:
             r = hub.REPOSITORIES[name]
             if hub.missing(r, r.parts):
                 raise ModelError(f"{r.id} is not here. {hub.availability(name).sentence}")
-            _models[key] = DeepFloyd(name, hub.snapshot(r.id), _text_for(r), device)
+            folder = hub.snapshot(r.id) / "unet"
+            size = json.loads((folder / "config.json").read_text())["sample_size"]
+            _models[key] = DeepFloyd(name, size, _text_for(r), device, partial(_read_unet, folder))
         return _models[key]
 
 
@@ -222,15 +234,15 @@ def release_all() -> None:
         model.release()
 
 
-def _load_unet(model: DeepFloyd):
-    """The real loader, made to fit: other networks leave the GPU when they would be in the way."""
+def _read_unet(folder: Path, dtype: torch.dtype, device: torch.device):
+    """The real loader, from a cached folder."""
     from diffusers import UNet2DConditionModel
 
-    need = hub.REPOSITORIES[model.name].gpu * 1e9
-    if model.device.type == "cuda" and torch.cuda.mem_get_info(model.device)[0] < need:
-        release_all()
-    folder = model.snapshot / "unet"
     options = {"variant": hub.variant(folder) or None, "use_safetensors": True, "local_files_only": True}
-    net = UNet2DConditionModel.from_pretrained(folder, dtype=model.dtype, **options)
-    layout = torch.channels_last if model.device.type == "cuda" else torch.contiguous_format
-    return net.to(model.device, memory_format=layout).eval().requires_grad_(False)
+    return ready(UNet2DConditionModel.from_pretrained(folder, dtype=dtype, **options), device)
+
+
+def ready(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """A UNet for inference; on CUDA in the layout in which its convolutions are fast."""
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return net.to(device, memory_format=layout).eval().requires_grad_(False)
