@@ -11,6 +11,7 @@ from core.checks import real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import clip, dynamic_threshold, guide
+from core.models.hub import REPOSITORIES
 from core.registry import MODELS, ModelError, availability, load, spec
 from core.rng import MAX_SEED, generators, randn
 from core.samplers import Step
@@ -172,6 +173,8 @@ def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
     if not prompt:
         return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
     here = load(model, device)
+    if model in REPOSITORIES:
+        return here.text.bank.remarks(prompt)
     return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
 
 

@@ -98,11 +98,13 @@ def test_a_damaged_file_is_written_again(empty_bank):
     assert [file.suffix for file in empty_bank.iterdir()] == [".safetensors"]
 
 
-def test_what_a_long_prompt_loses_is_kept_with_it(empty_bank):
-    words = ["dog"] * 76 + ["rocket", "ship"]
-    text().prepare([" ".join(words), DOG])
-    assert text().bank.cut(" ".join(words)).split() == ["rocket", "ship"]
-    assert text().bank.cut(DOG) == text().bank.cut("never seen") == ""
+def test_what_the_text_encoder_does_not_read_is_kept_with_the_prompt(empty_bank):
+    long = " ".join(["dog"] * 76 + ["rocket", "ship"])
+    model = text()
+    model.prepare([long, DOG, "dog 🚀 狗"])
+    assert model.bank.remarks(long) == ["The text encoder reads 76 tokens; cut off: rocket ship."]
+    assert model.bank.remarks("dog 🚀 狗") == ["The text encoder does not know 2 pieces of this prompt."]
+    assert model.bank.remarks(DOG) == model.bank.remarks("never seen") == []
 
 
 @pytest.mark.parametrize("prompt", ["🚀🚀", "一只狗", "a\x00b", "x" * 5000, "\n"])

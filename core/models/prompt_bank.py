@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -44,9 +44,9 @@ class PromptBank:
         """The (77, 4096) float16 embedding; None if it is not here or its file is damaged."""
         return self._open(prompt, lambda file: file.get_tensor("embedding"))
 
-    def cut(self, prompt: str | None) -> str:
-        """The end of a prompt that T5's 77 tokens did not reach; "" if all of it counts, or it is not here."""
-        return self._open(prompt, lambda file: file.metadata()["cut"]) or ""
+    def remarks(self, prompt: str | None) -> list[str]:
+        """What the text encoder could not read of a prompt, a sentence each; none if it is not here."""
+        return self._open(prompt, lambda file: json.loads(file.metadata()["remarks"])) or []
 
     def _open(self, prompt: str | None, read):
         try:
@@ -55,7 +55,7 @@ class PromptBank:
         except (FileNotFoundError, SafetensorError):
             return None
 
-    def put(self, prompt: str | None, embedding: Tensor, cut: str = "") -> None:
+    def put(self, prompt: str | None, embedding: Tensor, remarks: Sequence[str] = ()) -> None:
         """Write one embedding; a reader sees the whole file or none.
 
         Raises:
@@ -65,7 +65,8 @@ class PromptBank:
         if not embedding.isfinite().all():
             raise ValueError("The text encoder gave numbers that are not finite; load it in bf16 or fp32.")
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = {"repository": self.repository, "revision": self.revision, "text": normal(prompt), "cut": cut}
+        about = {"repository": self.repository, "revision": self.revision, "text": normal(prompt)}
+        about["remarks"] = json.dumps(list(remarks))
         path = self.path(prompt)
         partial = path.with_suffix(f".{os.getpid()}.partial")
         save_file({"embedding": embedding}, partial, about)
@@ -91,8 +92,8 @@ def fill(prompts: list[str], model: str) -> Iterator[str]:
     known = {prompt for prompt in prompts if text.bank.path(prompt).exists()}
     text.prepare(prompts)
     for prompt in prompts:
-        cut = text.bank.cut(prompt)
-        yield f"{'known  ' if prompt in known else 'encoded'}  {prompt!r}" + (f"  without {cut!r}" if cut else "")
+        told = [f"{'known  ' if prompt in known else 'encoded'}  {prompt!r}", *text.bank.remarks(prompt)]
+        yield "  ".join(told)
 
 
 def main(arguments: list[str]) -> int:

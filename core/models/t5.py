@@ -98,10 +98,15 @@ def run_t5(tokenizer, encoder, prompts: Sequence[str]) -> Tensor:
         return encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
 
 
-def cut_off(tokenizer, prompt: str) -> str:
-    """The end of a prompt beyond 77 tokens, the last of which is the end mark."""
+def remarks(tokenizer, prompt: str) -> list[str]:
+    """What T5 does not read of a prompt: its end beyond 77 tokens, the last of which is the end mark; unknown signs."""
     ids = tokenizer(normal(prompt)).input_ids
-    return tokenizer.decode(ids[TOKENS - 1 : -1]) if len(ids) > TOKENS else ""
+    told, unknown = [], ids.count(tokenizer.unk_token_id)
+    if len(ids) > TOKENS:
+        told.append(f"The text encoder reads {TOKENS - 1} tokens; cut off: {tokenizer.decode(ids[TOKENS - 1 : -1])}.")
+    if unknown:
+        told.append(f"The text encoder does not know {unknown} piece{'s' * (unknown > 1)} of this prompt.")
+    return told
 
 
 class Text:
@@ -149,7 +154,7 @@ class Text:
             for k in range(0, len(prompts), BATCH):
                 some = prompts[k : k + BATCH]
                 for prompt, row in zip(some, run_t5(tokenizer, encoder, some), strict=True):
-                    self.bank.put(prompt, row, cut_off(tokenizer, prompt))
+                    self.bank.put(prompt, row, remarks(tokenizer, prompt))
 
         faults.attempt(call, self.repository.name, release or faults.free_memory)
         faults.free_memory()  # T5 must be gone before the UNet comes
