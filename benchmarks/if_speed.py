@@ -5,7 +5,6 @@ stage I and of stages I and II. Same network, steps, guidance and seed; the two 
 """
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -71,7 +70,12 @@ def random_unet(config: dict, text: int, dtype: torch.dtype, device: torch.devic
                 p.normal_(0, p[0].numel() ** -0.5, generator=source)
             else:
                 p.zero_()
-    return deepfloyd.ready(net, device)
+    return net.eval().requires_grad_(False)
+
+
+def build(config: dict, text: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
+    """Such a UNet as our loader leaves it."""
+    return deepfloyd.ready(random_unet(config, text, dtype, device), device)
 
 
 class Words:
@@ -139,12 +143,12 @@ def network(model: DeepFloyd, steps: int, n: int) -> None:
         model.net(x, t, cond, return_dict=False)
 
 
-def compare(model: DeepFloyd, steps: int, n: int, rounds: int) -> str:
+def compare(model: DeepFloyd, plain: nn.Module, steps: int, n: int, rounds: int) -> str:
     """Time our loop, the pipeline and the bare network in turns; a table of the best of each.
 
-    The pipeline has its own copy of the network in the layout in which it would load it.
+    The pipeline has its own copy of the network, `plain`, as it would load it.
     """
-    pipe = pipeline(copy.deepcopy(model.net).to(memory_format=torch.contiguous_format))
+    pipe = pipeline(plain)
     runs = {
         "ours": lambda: ours(model, steps, n),
         "IFPipeline": lambda: theirs(pipe, model, steps, n),
@@ -190,7 +194,7 @@ def peak(call: Callable[[], object]) -> str:
 def memory(model: DeepFloyd, text: int, steps: int, n: int) -> str:
     """Peak GPU memory of stage I, and of stage II with stage I still there."""
     first = peak(lambda: ours(model, steps, n))
-    second = DeepFloyd("if-ii-l", 256, model.text, model.device, lambda *to: random_unet(STAGE_TWO, text, *to))
+    second = DeepFloyd("if-ii-l", 256, model.text, model.device, lambda *to: build(STAGE_TWO, text, *to))
     low, timesteps = torch.zeros(n, 3, 64, 64), model.schedule.timesteps(steps)
     both = peak(lambda: list(deepfloyd.super_resolve(second, low, ["a"] * n, timesteps, generator(0))))
     return f"peak GPU memory, {n} pictures: stage I {first}, stages I + II {both}"
@@ -210,12 +214,13 @@ def main(argv: list[str] | None = None) -> None:
         p.error("--xl needs a CUDA device.")
     device = torch.device("cuda" if args.xl else "cpu")
     config, text, name = (STAGE_ONE | XL, 4096, "if-xl") if args.xl else (STAGE_ONE | SMALL, 512, "if-m")
-    model = DeepFloyd(name, 64, Words(text), device, lambda *to: random_unet(config, text, *to))
+    model = DeepFloyd(name, 64, Words(text), device, lambda *to: build(config, text, *to))
     parameters = sum(p.numel() for p in model.net.parameters())
     print(f"{parameters:,} parameters, {model.dtype}, {args.steps} steps, guidance 7, {args.n} pictures")
     if args.channels_last:
         model.net.to(memory_format=torch.channels_last)
-    print(compare(model, args.steps, args.n, args.rounds), flush=True)
+    plain = random_unet(config, text, model.dtype, device)
+    print(compare(model, plain, args.steps, args.n, args.rounds), flush=True)
     if args.xl:
         print(memory(model, text, args.steps, args.n), flush=True)
     if args.compile:

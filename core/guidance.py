@@ -28,12 +28,15 @@ class _Guided(Technique):
         super().__init__(inner)
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
         self.null = inner.encode([negative])  # (1, ...)
+        self._cond, self._both = None, None
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         null = self.null.expand(len(x_t), *self.null.shape[1:])
         if isinstance(self.scale, float) and self.scale == 0:
             return self.inner.predict(x_t, t, null)
-        p = self.inner.predict(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null, cond]))
+        if cond is not self._cond:  # one object in all steps of a run, by which a network may know it again
+            self._cond, self._both = cond, torch.cat([null, cond])
+        p = self.inner.predict(torch.cat([x_t, x_t]), torch.cat([t, t]), self._both)
         w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = p.x_0.chunk(2), p.eps.chunk(2)
         v = p.v.chunk(2)[1] if p.v is not None else None

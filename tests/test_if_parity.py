@@ -9,6 +9,7 @@ from tiny_if import SIZE
 
 from core.models import deepfloyd, hub, upscaler
 from core.models.deepfloyd import Settings
+from core.models.once import Once
 from core.models.timesteps import timestep_list
 from core.rng import generator, randn
 from core.schedule import Schedule
@@ -118,3 +119,26 @@ def test_stage_three_is_the_upscale_pipeline(guidance):
     steps = list(upscaler.upscale(pipe, low, [PROMPT], 6, generator(5), guidance))
     assert [step.x_t.shape for step in steps] == [(1, 4, 16, 16)] * 6 + [(1, 3, 64, 64)]
     torch.testing.assert_close(steps[-1].x_t / 2 + 0.5, expected, atol=1e-4, rtol=0)
+
+
+def test_projecting_the_text_once_changes_no_bit():
+    """Prompts that come back, change, and are written over in place."""
+    plain, once = pipeline(IFPipeline, "if-m").unet, deepfloyd.load("if-m", CPU).net
+    x, t = randn((2, 3, SIZE, SIZE), generator(1)), torch.tensor([900, 20])
+    one, two = (randn((2, 77, 32), generator(k)) for k in (2, 3))
+    with torch.no_grad():
+        for text in (one, one, two, one):
+            assert torch.equal(once(x, t, text).sample, plain(x, t, text).sample)
+        one.mul_(2)
+        assert torch.equal(once(x, t, one).sample, plain(x, t, one).sample)
+
+
+def test_the_text_is_projected_once_in_a_run():
+    model, calls = deepfloyd.load("if-m", CPU), []
+    projections = [m for m in model.net.modules() if isinstance(m, Once)]
+    for projection in projections:
+        inner = projection.inner
+        del projection.inner
+        projection.inner = lambda text, inner=inner: calls.append(1) or inner(text)
+    last(deepfloyd.sample(model, [PROMPT], timestep_list("fast27"), generator(5)))
+    assert len(calls) == len(projections) > 4

@@ -17,6 +17,7 @@ from torch import Tensor
 from core.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
 from core.guidance import dynamic_threshold, from_noise, guide
 from core.models import faults, hub
+from core.models.once import project_text_once
 from core.models.t5 import Text
 from core.registry import ModelError
 from core.rng import Generators, randn
@@ -245,4 +246,4 @@ def _read_unet(folder: Path, dtype: torch.dtype, device: torch.device):
 def ready(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     """A UNet for inference; on CUDA in the layout in which its convolutions are fast."""
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return net.to(device, memory_format=layout).eval().requires_grad_(False)
+    return project_text_once(net).to(device, memory_format=layout).eval().requires_grad_(False)
