@@ -9,6 +9,10 @@ from pathlib import Path
 
 import torch
 
+LICENCE = (
+    "DeepFloyd IF is for non-commercial research only (DeepFloyd IF License Agreement): name DeepFloyd as its maker, "
+    "and leave its watermark on the pictures."
+)
 TOKENS = "https://huggingface.co/settings/tokens"
 TEXT = ("text_encoder", "tokenizer")
 FINISH = ("safety_checker", "feature_extractor", "watermarker")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,9 @@ def remarks(tokenizer, prompt: str) -> list[str]:
     return told
 
 
+_ENCODING = threading.Lock()  # one T5 at a time
+
+
 class Text:
     """Encodes prompts for one repository, from its bank where it can.
 
@@ -136,7 +140,11 @@ class Text:
         Raises:
             ModelError: T5 is needed and is not here, or does not fit.
         """
-        todo = self.missing(prompts)
+        if self.missing(prompts):
+            with _ENCODING:
+                self._prepare(self.missing(prompts), device, make_room)  # another job may have done it meanwhile
+
+    def _prepare(self, todo: list[str], device: str | torch.device, make_room: Callable[[], None] | None) -> None:
         if not todo:
             return
         if hub.missing(self.repository, self.repository.text):
