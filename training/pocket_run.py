@@ -217,9 +217,12 @@ def build(recipe: Recipe, words: int) -> TextUNet:
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:
-    """(n,) timesteps, one from each n-th of the schedule, in random order: uniform with less variance."""
+    """(n,) timesteps in random order, stratified; the noisier half, where captions matter most, comes more often.
+
+    t / T = u^0.6 with u uniform: the density is 1.67 at t = T, 1.05 at T / 2 and 0.36 at T / 10.
+    """
     u = (torch.arange(n) + torch.rand(n, generator=g)) / n
-    return (u * SCHEDULE.T).long()[torch.randperm(n, generator=g)]
+    return (u**0.6 * SCHEDULE.T).long().clamp(max=SCHEDULE.T - 1)[torch.randperm(n, generator=g)]
 
 
 def start_from(net: TextUNet, words: list[str], folder: Path) -> None:

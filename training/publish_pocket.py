@@ -47,10 +47,9 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     return groups
 
 
-def history(folder: Path, run: dict) -> list[dict]:
+def history(run: dict) -> list[dict]:
     """The runs that led here: those of the checkpoint that this one started from, and this one."""
-    card = folder / "card.json"
-    before = json.loads(card.read_text())["history"] if run["init"] and card.exists() else []
+    before = json.loads((Path(run["init"]) / "card.json").read_text())["history"] if run["init"] else []
     return [*before, run]
 
 
@@ -83,7 +82,7 @@ def publish(state: Path, folder: Path, data: str | None = None) -> dict:
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
     }
-    runs = history(out, run)
+    runs = history(run)
     groups = shards(parts["ema"])
     for old in out.glob("weights-*.safetensors"):
         old.unlink()

@@ -42,7 +42,9 @@ class Attention(nn.Module):
 class TextEncoder(nn.Module):
     """Word and position embeddings, then a pre-norm transformer. (B, L) word ids -> (B, L, c).
 
-    Padding is a word like any other, so a caption needs no mask and the mean over L stands for all of it.
+    Padding is a word like any other, so a caption needs no mask. Row 0, at the start token, stands for the whole
+    caption: the sum of its word embeddings is added there, so that the rare word that says what to draw is heard from
+    the first step of training on.
     """
 
     def __init__(self, words: int, length: int, c: int, layers: int = 2):
@@ -64,11 +66,15 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, L) int64 -> (B, L, c)."""
-        x = self.word(ids) + self.position
+        words = self.word(ids)
+        real = (ids > 1).to(words.dtype)[:, :, None]  # neither padding nor start
+        bag = (words * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1).sqrt()  # (B, 1, c)
+        x = words + self.position
         for layer in self.layers:
             x = x + layer["attention"](layer["norm1"](x))
             x = x + layer["mlp"](layer["norm2"](x))
-        return self.norm(x)
+        x = self.norm(x)
+        return torch.cat([x[:, :1] + bag, x[:, 1:]], 1)
 
 
 class ResBlock(nn.Module):
@@ -141,6 +147,7 @@ class TextUNet(nn.Module):
         self.encoder = TextEncoder(words, length, text)
         self.time = nn.Sequential(nn.Linear(c0, c_emb), nn.SiLU(), nn.Linear(c_emb, c_emb))
         self.caption = nn.Linear(text, c_emb)
+        nn.init.normal_(self.caption.weight, std=0.1)
         self.enter = nn.Conv2d(12, c0, 3, 1, 1)
         stage = lambda c_in, c_out, level: Stage(c_in, c_out, c_emb, text, attend=level > 0)  # noqa: E731
 
@@ -169,7 +176,7 @@ class TextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor) -> Tensor:
         """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`."""
-        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text.mean(1))
+        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text[:, 0])
         emb = F.silu(emb)
         h = self.enter(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))  # (B, c0, 32, 32)
         skips = [h]
