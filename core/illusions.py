@@ -121,9 +121,8 @@ class _Alternating(_Several):
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         place = (self.timesteps > t.cpu()[:, None]).sum(1) % self.n  # (B,)
-        p = self.inner.predict(
-            self._by_row(x_t, place, lambda view: view.apply), t, cond[torch.arange(len(cond)), place.to(cond.device)]
-        )
+        seen = self._by_row(x_t, place, lambda view: view.apply)
+        p = self.inner.predict(seen, t, cond[torch.arange(len(cond)), place])
         x_0, eps = (self._by_row(end, place, lambda view: view.invert) for end in (p.x_0, p.eps))
         v = self._by_row(p.v, place, lambda view: view.invert_variance) if p.v is not None else None
         return Prediction(x_0, eps, v, {"this step's view": eps})

@@ -112,7 +112,7 @@ def grow(mask: Tensor, pixels: int) -> Tensor:
 
 
 def feather(mask: Tensor, pixels: int) -> Tensor:
-    """A soft edge outside the mask: from 1 in it down to 0 at that distance + 1. Known pixels farther off stay known."""
+    """A soft edge outside the mask, from 1 in it down to 0 beyond that distance: farther off the picture stays."""
     return torch.stack([grow(mask, k) for k in range(pixels + 1)]).mean(0)
 
 

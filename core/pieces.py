@@ -109,7 +109,7 @@ def pixels(size: int, seed: int) -> Pieces:
 
 
 def inner_circle(size: int, radius: float = 24 / 64) -> Pieces:
-    """A disc in the middle turned by 180 degrees; radius in picture sides (Geng et al. 2024, visual anagrams: 24 of 64)."""
+    """A disc in the middle makes a half turn; its radius in picture sides (Geng et al. 2024, anagrams: 24 of 64)."""
     labels = ((_grid(size) ** 2).sum(-1) < (radius * size) ** 2).astype(np.int64)
     return Pieces(labels, np.zeros((2, 2)), np.zeros((2, 2)), np.array([0, 2]))
 

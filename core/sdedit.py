@@ -55,6 +55,7 @@ def _ladder(
     source: Generators,
     eta: float,
 ) -> Iterator[Step]:
+    """The generator behind `sdedit`, its arguments checked; `visits` ends at -1."""
     schedule, device = denoiser.schedule, pictures.device
     visits, places = torch.tensor(visits), torch.tensor(starts)
     x = pictures.expand(len(starts), *pictures.shape[1:])

@@ -13,7 +13,7 @@ from core import pieces
 
 @dataclass(frozen=True)
 class Same:
-    """The identity, and the base of all views: animated by a crossfade until they override it. See `core.views.View`."""
+    """The identity, and the base of all views, `core.views.View`: a crossfade until they are animated otherwise."""
 
     title: str
     about: str
@@ -153,7 +153,7 @@ class Blur(Same):
 
 @dataclass(frozen=True)
 class WhiteBalance(Same):
-    """Channels scaled, the first by `warm`, the last by 2 - warm, those between in between: invertible, not orthogonal."""
+    """Channels scaled, the first by `warm`, the last by 2 - warm, others in between: invertible, not orthogonal."""
 
     warm: float = field(default=1.4, kw_only=True)
 

@@ -41,7 +41,7 @@ class View(Protocol):
         """Back again: invert(apply(x)) = x for a legal view."""
 
     def invert_variance(self, v: Tensor) -> Tensor:
-        """Learned-variance interpolation (B, C, S, S) taken back: its pixels move, but its sign is not the picture's."""
+        """Learned-variance interpolation (B, C, S, S) taken back: its pixels move, its sign stays."""
 
     def tween(self, pixels: np.ndarray, n: int) -> list[np.ndarray]:
         """n >= 2 frames uint8 (S, S, C) from the picture to its view, both included."""
