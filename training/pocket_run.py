@@ -219,7 +219,7 @@ def build(recipe: Recipe, words: int) -> TextUNet:
 def stratified(n: int, g: torch.Generator) -> Tensor:
     """(n,) timesteps, one from each n-th of the schedule, in random order: uniform with less variance."""
     u = (torch.arange(n) + torch.rand(n, generator=g)) / n
-    return (u * SCHEDULE.T).long()[torch.randperm(n, generator=g)]
+    return (u * SCHEDULE.T).long().clamp(max=SCHEDULE.T - 1)[torch.randperm(n, generator=g)]
 
 
 def start_from(net: TextUNet, words: list[str], folder: Path) -> None:
