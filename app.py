@@ -10,7 +10,7 @@ import gradio as gr
 
 from core.registry import DEVICES, MODELS, ModelError, pick_device
 from tabs import TABS, _header
-from tabs._common import Shared
+from tabs._common import Shared, connect
 from tabs._look import look
 
 TITLE = "Fun with Diffusion Models"
@@ -21,9 +21,11 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         picker, facts = _header.build(TITLE, device)
         with gr.Tabs() as tabs:
+            shared = Shared(picker, facts, tabs, model)
             for tab in TABS:
                 with gr.Tab(tab.TITLE, id=tab.ID):
-                    tab.build(Shared(picker, facts, tabs, model))
+                    tab.build(shared)
+            connect(shared)
     return demo.queue(max_size=24, api_open=False)
 
 

@@ -10,6 +10,7 @@ import datetime
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,24 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args = p.parse_args(argv)
     if args.photos and not args.photos.exists():
         p.error(f"There is no file {args.photos}.")
+    if args.save and not args.save.parent.is_dir():
+        p.error(f"There is no folder {args.save.parent}.")
+    try:
+        args.pixels = read_photos(args.photos) if args.photos else None
+    except ValueError as e:
+        p.error(str(e))
     return args
+
+
+def read_photos(file: Path) -> Tensor:
+    """The photos (N, 64, 64, 3) uint8 of an .npz. Raises ValueError with one sentence if they are anything else."""
+    try:
+        pixels = next(iter(np.load(file).values()))
+    except (OSError, EOFError, ValueError, AttributeError, StopIteration, zipfile.BadZipFile):
+        pixels = np.empty(0)
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (SIDE, SIDE, 3) or not len(pixels):
+        raise ValueError(f"{file} is not an .npz of uint8 photos, N x {SIDE} x {SIDE} x 3.")
+    return torch.from_numpy(pixels)
 
 
 class Bench:
@@ -113,9 +131,8 @@ def drawings(bench: Bench) -> dict:
 
 def denoising(bench: Bench) -> dict:
     """PSNR of the one-step estimate against the best Gaussian blur, by noise level."""
-    if bench.args.photos:
-        pixels = torch.from_numpy(next(iter(np.load(bench.args.photos).values())))
-    else:
+    pixels = bench.args.pixels
+    if pixels is None:
         tiles, _ = photos()
         pixels = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)
         pixels = pixels[:: max(1, len(pixels) // bench.args.held_out)]

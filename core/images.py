@@ -87,6 +87,13 @@ def png(pixels: np.ndarray, settings: dict | None = None) -> bytes:
     return out.getvalue()
 
 
+def webp(pixels: np.ndarray, quality: int = 90) -> bytes:
+    """uint8 (H, W, C) as WebP bytes: a quarter of a PNG's size, for pictures that are only looked at."""
+    out = io.BytesIO()
+    to_pil(pixels).save(out, "WEBP", quality=quality, method=2)
+    return out.getvalue()
+
+
 def settings_of(path: str | Path) -> dict | None:
     """The settings inside a PNG that this app saved; None if it holds none.
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from core.checks import real, whole
 from core.denoiser import Denoiser
@@ -14,7 +13,7 @@ from core.guidance import clip, dynamic_threshold, guide
 from core.models.hub import REPOSITORIES
 from core.registry import MODELS, ModelError, availability, load, spec
 from core.rng import MAX_SEED, generators, randn
-from core.samplers import Step
+from core.samplers import Step, ddim_each
 
 MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
@@ -102,23 +101,86 @@ class PictureRequest:
         """What a saved picture carries."""
         return {"app": "fun-with-diffusion-models", "kind": "picture", **dataclasses.asdict(self)}
 
-    def calls(self) -> tuple[int, int]:
-        """(network calls, pictures in each call)."""
-        return TEXT_SAMPLERS[self.sampler].calls(self.steps), self.n * halves(self.guidance)
+
+@dataclass(frozen=True)
+class Plan:
+    """Pictures that run together: one prompt, scale, seed and number of steps each, laid out in a labelled grid.
+
+    Args:
+        columns: pictures in a row.
+        across, down: the labels of the columns and of the rows; empty where there is nothing to tell.
+    """
+
+    request: PictureRequest
+    scales: tuple[float, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    columns: int
+    across: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+
+    def cost(self) -> tuple[int, float]:
+        """(network calls, mean number of pictures in each)."""
+        per_picture = 1 if len(set(self.scales)) == 1 and self.scales[0] in (0, 1) else 2
+        return max(self.steps), per_picture * sum(self.steps) / max(self.steps)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """The sampler's Steps, x_t and x_0 (n, 3, 64, 64) in [-1, 1]."""
-        model = load(self.model, device)
-        return draw(
-            model,
-            [self.prompt] * self.n,
-            self.guidance,
-            self.steps,
-            self.seed,
-            self.sampler,
-            self.threshold,
-            self.negative,
-        )
+        """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
+        r, model = self.request, load(self.request.model, device)
+        source = [generators(seed, 1)[0] for seed in self.seeds]
+        x = randn((len(source), *model.shape), source, model.device)
+        same = len(set(self.scales)) == 1
+        scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
+        guided = bounded(guide(model, scale, r.negative or None), r.threshold)
+        cond = guided.encode([r.prompt or None] * len(source))
+        sampler = TEXT_SAMPLERS[r.sampler]
+        if len(set(self.steps)) == 1:
+            return sampler.run(guided, x, self.steps[0], cond, source)
+        lists = [model.schedule.timesteps(steps) for steps in self.steps]
+        return ddim_each(guided, x, lists, cond, 0.0 if r.sampler == "ddim" else 1.0, source)
+
+
+def samples(r: PictureRequest) -> Plan:
+    """n pictures from n noises."""
+    seeds = tuple((r.seed + k) % (MAX_SEED + 1) for k in range(r.n))
+    across = tuple(f"seed {s}" for s in seeds) if r.n <= 5 else ()
+    return Plan(r, (r.guidance,) * r.n, seeds, (r.steps,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
+
+
+def with_and_without(r: PictureRequest) -> Plan:
+    """n pictures without guidance, w = 1, above the same n noises with it."""
+    one = samples(r)
+    strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
+    scales = (1.0,) * r.n + (strong,) * r.n
+    across = tuple(f"seed {s}" for s in one.seeds)
+    down = ("no guidance, w = 1", f"guidance, w = {strong:g}")
+    return Plan(r, scales, one.seeds * 2, one.steps * 2, r.n, across, down)
+
+
+def guidance_sweep(r: PictureRequest) -> Plan:
+    """One noise at five scales."""
+    n = len(SWEEP)
+    return Plan(r, SWEEP, (r.seed,) * n, (r.steps,) * n, n, tuple(f"w = {w:g}" for w in SWEEP))
+
+
+def step_sweep(r: PictureRequest) -> Plan:
+    """One noise in nine numbers of steps.
+
+    Raises:
+        ValueError: the sampler takes only runs of one length.
+    """
+    if r.sampler not in ("ddim", "ddpm"):
+        raise ValueError("The sweep over steps runs with DDIM or the DDPM posterior; choose one of them.")
+    n = len(STEP_SWEEP)
+    return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))
+
+
+EXPERIMENTS = {
+    "samples": samples,
+    "with-and-without": with_and_without,
+    "guidance-sweep": guidance_sweep,
+    "step-sweep": step_sweep,
+}
 
 
 def text_model(name: object) -> str:
@@ -132,11 +194,6 @@ def text_model(name: object) -> str:
     return model.name
 
 
-def halves(guidance: float | Sequence[float]) -> int:
-    """How many network evaluations a picture needs per step: 2 with guidance, 1 where w is 0 or 1."""
-    return 1 if guidance in (0, 1) else 2
-
-
 def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
     """The denoiser with its clean estimate bounded, by a key of THRESHOLDS."""
     if threshold == "dynamic":
@@ -144,28 +201,12 @@ def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, ma
     return clip(denoiser, -1, 1) if threshold == "clip" else denoiser
 
 
-def draw(
-    model: Denoiser,
-    prompts: Sequence[str],
-    guidance: float | Tensor,
-    steps: int,
-    seed: int | Sequence[int],
-    sampler: str = "ddim",
-    threshold: str = "clip",
-    negative: str = "",
-) -> Iterator[Step]:
-    """One picture per prompt from pure noise.
-
-    Args:
-        prompts: B captions; an empty one is unconditional.
-        guidance: w, or (B,) of them, one per picture.
-        seed: picture k starts from seed + k; or B seeds.
-    """
-    seeds = seed if isinstance(seed, Sequence) else None
-    source = [generators(s, 1)[0] for s in seeds] if seeds else generators(seed, len(prompts))
+def draw(model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int) -> Iterator[Step]:
+    """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1]."""
+    source = generators(seed, len(prompts))
     x = randn((len(prompts), *model.shape), source, model.device)
-    guided = bounded(guide(model, guidance, negative or None), threshold)
-    return TEXT_SAMPLERS[sampler].run(guided, x, steps, guided.encode([p or None for p in prompts]), source)
+    guided = bounded(guide(model, guidance))
+    return TEXT_SAMPLERS["ddim"].run(guided, x, steps, guided.encode([p or None for p in prompts]), source)
 
 
 def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
@@ -176,8 +217,3 @@ def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
     if model in REPOSITORIES:
         return here.text.bank.remarks(prompt)
     return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
-
-
-def sweep_guidance(scales: Sequence[float], device: torch.device | str = "cpu") -> Tensor:
-    """(B,) scales, for pictures that differ in guidance alone."""
-    return torch.tensor(list(scales), dtype=torch.float32, device=device)

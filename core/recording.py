@@ -1,7 +1,7 @@
 """Keep what a run did, in uint8, so that it can be scrubbed, saved and sent on without another network call."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,13 +14,17 @@ MAX_FRAMES = 61
 
 @dataclass(frozen=True)
 class Frame:
-    """One kept Step: x_t and x_0 are (B, H, W, C) uint8; t = -1 marks the result."""
+    """One kept Step: x_t, x_0 and the parts are (B, H, W, C) uint8; t = -1 marks the result.
+
+    Noise estimates, the parts, are shown from -3 to 3.
+    """
 
     i: int
     n: int
     t: int
     x_t: np.ndarray
     x_0: np.ndarray
+    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,7 +49,8 @@ class Recording:
         """A Step as a frame, whether it is kept or not."""
         if self.latest is None or self.latest.i != step.i:
             x_t, x_0 = (to_uint8(x, self.low, self.high) for x in (step.x_t, step.x_0))
-            self.latest = Frame(step.i, step.n, int(step.t[0]), x_t, x_0)
+            parts = {name: to_uint8(eps, -3, 3) for name, eps in step.parts.items()}
+            self.latest = Frame(step.i, step.n, int(step.t.max()), x_t, x_0, parts)
         return self.latest
 
     @staticmethod

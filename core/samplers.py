@@ -194,3 +194,33 @@ def _multistep_rows(schedule: Schedule, visits: Tensor, x: Tensor) -> list[Tenso
     to_x = s[1:] / s[:-1]
     table = torch.stack([to_x, a[1:] - a[:-1] * to_x, ratio], 1).to(x.dtype)
     return list(table.view(*table.shape, *(1,) * (x.ndim - 1)).to(x.device))
+
+
+@torch.no_grad()
+def ddim_each(
+    denoiser: Denoiser,
+    x: Tensor,
+    timesteps: Sequence[Sequence[int]],
+    cond: Tensor,
+    eta: float = 0.0,
+    source: Generators | None = None,
+) -> Iterator[Step]:
+    """DDIM(eta) where every sample has its own timesteps, of any number: one batch that shrinks as samples finish.
+
+    Args:
+        timesteps: B lists of descending timesteps; a step to t = -1 follows each.
+        source: B generators, one per sample; needed when eta > 0. Other arguments as `ddim`.
+    """
+    n = max(map(len, timesteps))
+    visits = torch.tensor([[*row, *[-1] * (n + 1 - len(row))] for row in timesteps]).T  # (n + 1, B)
+    x, x_0 = x.clone(), x.clone()
+    for i in range(n):
+        rows = (visits[i] >= 0).nonzero().flatten().tolist()
+        t, t_next = visits[i, rows].to(x.device), visits[i + 1, rows].to(x.device)
+        p = denoiser.predict(x[rows], t, cond[rows])
+        x_0[rows] = p.x_0
+        yield Step(i, n, visits[i], x.clone(), x_0.clone())
+        z = randn(x[rows].shape, [source[k] for k in rows], x.device) if eta else torch.zeros_like(x[rows])
+        x[rows] = update(denoiser.schedule, x[rows], t, t_next, p, eta, z)
+        x_0[rows] = torch.where((t_next < 0).view(-1, 1, 1, 1), x[rows], x_0[rows])
+    yield Step(n, n, visits[n], x, x)

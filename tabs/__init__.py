@@ -1,5 +1,5 @@
-"""The tabs, in display order; each module has TITLE, ID and build(shared)."""
+"""The tabs, in display order; each module has TITLE, ID and build(shared), and TAKES_PICTURES if others send to it."""
 
-from tabs import mnist
+from tabs import denoise, mnist, sampling
 
-TABS = (mnist,)
+TABS = (denoise, sampling, mnist)

@@ -7,7 +7,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
@@ -32,12 +32,16 @@ class Shared:
         facts: the line of facts in the header.
         tabs: where send-to opens another tab.
         model: the model that was asked for at the start, if any.
+        inbox: the component that takes a sent picture, by tab.
+        outbox: the sends to wire once every tab is there: (button, pick, inputs, tab).
     """
 
     device: gr.Dropdown
     facts: gr.HTML
     tabs: gr.Tabs
     model: str | None = None
+    inbox: dict[str, gr.components.Component] = field(default_factory=dict)
+    outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
 
 
 # ---- failures in plain words ---------------------------------------------------------------------------------------
@@ -157,6 +161,23 @@ def send_to(button: gr.Button, pick: Callable, inputs: list, shared: Shared, tab
     """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab."""
     handler = told(lambda *args: (gr.Tabs(selected=tab), pick(*args)))
     button.click(handler, inputs, [shared.tabs, target], js=SLIM, api_visibility="private", queue=False)
+
+
+def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:
+    """Buttons that send `pick(*inputs)` to every other tab that takes a picture; `connect` wires them."""
+    from tabs import TABS
+
+    for tab in TABS:
+        if getattr(tab, "TAKES_PICTURES", False) and own != tab.ID:
+            button = gr.Button(f"→ {tab.TITLE}", size="sm", min_width=120)
+            shared.outbox.append((button, pick, inputs, tab.ID))
+
+
+def connect(shared: Shared) -> None:
+    """Wire every send whose target is on this page."""
+    for button, pick, inputs, tab in shared.outbox:
+        if tab in shared.inbox:
+            send_to(button, pick, inputs, shared, tab, shared.inbox[tab])
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.registry import DEVICES, MODELS, availability, card
-from tabs._common import Shared, facts
+from tabs._common import Shared, connect, facts
 from tabs._inputs import Dropdown
 
 PROJECTOR = "() => { document.querySelector('main.contain').firstElementChild.classList.toggle('projector'); }"
@@ -44,6 +44,9 @@ def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:
     """A page with one tab only, for `python -m tabs.NAME`."""
     with gr.Blocks(title=title, analytics_enabled=False) as demo:
         device, line = build(title, "auto")
-        with gr.Tabs() as tabs, gr.Tab(title):
-            build_tab(Shared(device, line, tabs))
+        with gr.Tabs() as tabs:
+            shared = Shared(device, line, tabs)
+            with gr.Tab(title):
+                build_tab(shared)
+            connect(shared)
     return demo

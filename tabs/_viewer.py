@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import gradio as gr
 import numpy as np
 
-from core.images import data_uri, png
+from core.images import data_uri, png, webp
 from core.recording import Frame, Recording
 from tabs._look import asset
 
@@ -43,10 +43,14 @@ class Runs:
 RUNS = Runs()
 
 
-def viewer(elem_id: str) -> gr.HTML:
-    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after."""
+def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
+    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after.
+
+    Args:
+        value: what it shows before anything is run.
+    """
     return gr.HTML(
-        value={},
+        value=value or {},
         html_template=asset("viewer.html"),
         js_on_load=asset("viewer.js"),
         elem_id=elem_id,
@@ -63,9 +67,14 @@ def timestep(frame: Frame) -> str:
 Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
 
 
+def shown(pixels: np.ndarray) -> str:
+    """A picture as a data URI: lossless for grey digits, WebP for colour, where noise would make large files."""
+    return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
+
+
 def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
-    """Simultaneous frames as one entry of the viewer: a lossless picture per lane, and a label."""
-    return {"images": [data_uri(png(p)) for p in arrange(frames)], "label": timestep(frames[0])}
+    """Simultaneous frames as one entry of the viewer: a picture per lane, and a label."""
+    return {"images": [shown(p) for p in arrange(frames)], "label": timestep(frames[0])}
 
 
 def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
@@ -73,7 +82,7 @@ def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, f
 
     Args:
         steps: tuples of Steps, one per recording, or single Steps for one recording.
-        face: what the viewer shows around the pictures: "lanes" and "columns".
+        face: what the viewer shows around the pictures: "lanes", "columns", and "grid" with the labels of a labelled one.
     """
     RUNS.add(*recordings)
     started, last = time.monotonic(), 0.0
@@ -84,7 +93,7 @@ def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, f
             continue
         last = now
         left = (now - started) / step.i * (step.n - step.i) if step.i else None
-        status = f"step {step.i + 1} / {step.n} · t = {int(step.t[0])}" + (f" · {left:.0f} s left" if left else "")
+        status = f"step {step.i + 1} / {step.n} · t = {int(step.t.max())}" + (f" · {left:.0f} s left" if left else "")
         frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
         yield face | {
             "run": recordings[0].id,

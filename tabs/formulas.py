@@ -41,3 +41,43 @@ $x$ a clean digit in $[0, 1]$, $\epsilon \sim \mathcal N(0, I)$, $\sigma$ the no
 
 Vincent et al. 2008 (denoising autoencoders) — `core.digits.denoise_ladder`, `core.digits.mean_digit`
 """
+
+SAMPLING = r"""
+A network looks at a noisy picture and says what noise is in it. Turned round, that is a guess at the clean picture:
+
+$$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\epsilon \qquad\Rightarrow\qquad \hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}$$
+
+A step from $t$ to $t'$, however long, mixes that guess with the state. With $\alpha = \bar\alpha_t / \bar\alpha_{t'}$ and $\beta = 1-\alpha$, DDPM's posterior is
+
+$$x_{t'} = \frac{\sqrt{\bar\alpha_{t'}}\,\beta}{1-\bar\alpha_t}\,\hat x_0 + \frac{\sqrt{\alpha}\,(1-\bar\alpha_{t'})}{1-\bar\alpha_t}\,x_t + \sigma z, \qquad \sigma^2 = \beta\,\frac{1-\bar\alpha_{t'}}{1-\bar\alpha_t}$$
+
+and DDIM goes without the noise $z$: $x_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat x_0 + \sqrt{1-\bar\alpha_{t'}}\;\hat\epsilon$. Guidance asks twice, without the prompt and with it, and walks past the second answer:
+
+$$\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u)$$
+
+$w = 0$ ignores the prompt, $1$ obeys it, more insists; a negative prompt takes the place of "without". At high $w$ the estimate leaves $[-1, 1]$: clipping saturates colours, dynamic thresholding divides each picture by its own quantile instead.
+
+**Watch** the clean estimate: first a blur that is the mean of everything possible, then one thing. In *Inside one picture* the difference of the two noises is where the prompt pulls.
+
+Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Ho & Salimans 2022 (guidance) · Saharia et al. 2022 (dynamic thresholding) — `core.samplers.ddim`, `core.guidance.guide`, `core.guidance.dynamic_threshold`
+"""
+
+DENOISE = r"""
+Noising takes one line and no network; it can be done to any $t$ at once:
+
+$$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\epsilon, \qquad \epsilon \sim \mathcal N(0, I)$$
+
+A network that says what noise is in $x_t$ undoes it in **one step**:
+
+$$\hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;\hat\epsilon(x_t, t)}{\sqrt{\bar\alpha_t}}$$
+
+Or **iteratively**: mix that guess with the state, go $30$ timesteps down, ask again. With $\alpha = \bar\alpha_t/\bar\alpha_{t'}$, $\beta = 1-\alpha$:
+
+$$x_{t'} = \frac{\sqrt{\bar\alpha_{t'}}\,\beta}{1-\bar\alpha_t}\,\hat x_0 + \frac{\sqrt{\alpha}\,(1-\bar\alpha_{t'})}{1-\bar\alpha_t}\,x_t + \sigma z$$
+
+$t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left; PSNR $= 10\log_{10}(4/\mathrm{MSE})$ for pictures in $[-1, 1]$.
+
+**Watch** the blur: it cannot tell noise from detail, so it gives up both. One step gives the *mean* of all pictures that fit, which is soft and has the best PSNR; iterating picks *one* of them, which is sharp and may be a different one: past some $t$ its PSNR is lower although it looks better (the perception–distortion trade-off).
+
+Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means). The classical filters are tuned with the clean picture in hand — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
+"""

@@ -18,6 +18,7 @@ from core.generate import TEXT_SAMPLERS
 from core.models import deepfloyd, finish, hub, prompt_bank, t5, upscaler
 from core.models.prompt_bank import COURSE_PROMPTS, PromptBank, read_prompts
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
+from core.pictures import EXPERIMENTS, PictureRequest, remarks
 from core.registry import ModelError
 from core.rng import generator, randn
 
@@ -267,6 +268,19 @@ def test_every_sampler_draws_with_it(sampler):
     x = randn((2, *model.shape), generator(1))
     picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, 10, denoiser.encode([DOG, None]), generator(2)))
     assert picture.isfinite().all() and picture.abs().max() <= 1.1
+
+
+def test_a_sweep_over_steps_refuses_the_multistep_solver():
+    with pytest.raises(ValueError, match="DDIM or the DDPM posterior"):
+        EXPERIMENTS["step-sweep"](PictureRequest(sampler="dpm-solver"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_of_the_page_runs_on_it(experiment):
+    request = PictureRequest.checked(prompt=DOG, n=2, model="if-m", steps=3, guidance=7, threshold="dynamic")
+    plan = EXPERIMENTS[experiment](request)
+    assert last(plan.run("cpu")).shape == (len(plan.seeds), 3, SIZE, SIZE)
+    assert remarks("if-m", DOG, "cpu") == []
 
 
 def test_the_threshold_can_be_left_out():

@@ -20,6 +20,7 @@ PER_CLASS = 500
 HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1  # captions left out, for classifier-free guidance (Ho & Salimans 2022)
+FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
 EVERYDAY = Path(__file__).with_name("everyday.txt")
 
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
@@ -107,7 +108,7 @@ def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor,
     keep = [
         i
         for i, (code, name, _) in enumerate(lines)
-        if "skin tone" not in name and not code.startswith("1f1") and (which == "all" or name in everyday)
+        if "skin tone" not in name and not code.startswith(FLAGS) and (which == "all" or name in everyday)
     ]
     subjects = []
     for i in keep:

@@ -7,8 +7,8 @@ come from `python -m benchmarks.pocket_quality --save-card`.
 import argparse
 import datetime
 import hashlib
-import json
 import platform
+import shlex
 from pathlib import Path
 
 import torch
@@ -47,22 +47,16 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     return groups
 
 
-def history(folder: Path, run: dict) -> list[dict]:
-    """The runs that led here: those of the checkpoint that this one started from, and this one."""
-    card = folder / "card.json"
-    before = json.loads(card.read_text())["history"] if run["init"] and card.exists() else []
-    return [*before, run]
-
-
-def command(recipe: dict, seed: int) -> str:
+def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
     """The command line of a run."""
     budget = f"--steps {recipe['steps']}" if recipe["steps"] else f"--minutes {recipe['minutes']:g}"
-    words = [
-        f"--{name.replace('_', '-')} {recipe[name]}"
-        for name in ("emoji", "photo_share", "batch", "lr", "init")
-        if recipe[name]
+    words = [f"--widths {' '.join(map(str, recipe['widths']))}"]
+    words += [
+        f"--{name.replace('_', '-')} {shlex.quote(str(recipe[name]))}"
+        for name in ("depth", "emoji", "photo_share", "batch", "lr", "ema", "init")
+        if recipe[name] != ""
     ]
-    words = [f"--widths {' '.join(map(str, recipe['widths']))}", f"--depth {recipe['depth']}", *words]
+    words += ["--fp32"] * (precision == "no")
     launch = f"accelerate launch --num_processes {recipe['processes']}" if recipe["processes"] > 1 else "python"
     return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
@@ -83,7 +77,6 @@ def publish(state: Path, folder: Path, data: str | None = None) -> dict:
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
     }
-    runs = history(out, run)
     groups = shards(parts["ema"])
     for old in out.glob("weights-*.safetensors"):
         old.unlink()
@@ -103,9 +96,9 @@ def publish(state: Path, folder: Path, data: str | None = None) -> dict:
             "parameters": sum(v.numel() for v in parts["ema"].values()),
             "words": facts["words"],
         },
-        "command": command(recipe, facts["seed"]),
+        "command": command(recipe, facts["seed"], facts["precision"]),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
-        "history": runs,
+        "history": [*facts.get("history", []), run],
         "data": DATA,
         "limits": LIMITS,
         "drawings": [s.names[0] for s in drawings],

@@ -18,7 +18,7 @@ SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to"
 
 def words_of(text: str) -> list[str]:
     """Lower-case words without accents or punctuation: "Piñata, T-Rex" -> ["pinata", "t", "rex"]."""
-    plain = unicodedata.normalize("NFKD", text.lower().replace("’", "").replace("'", ""))
+    plain = unicodedata.normalize("NFKD", text.replace("’", "").replace("'", "")).lower()
     return re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
 
 
@@ -65,7 +65,8 @@ class Vocabulary:
         return [t for t in things if all(w in SMALL or self.known(w) for w in words_of(t))][:n]
 
     def remarks(self, text: str, name: str = "pocket") -> list[str]:
-        """One sentence per unknown word, with what to write instead where something is near; one on a long text."""
+        """One sentence per unknown word, with what to write instead where something is near; one on a text that is long,
+        or of which nothing is left."""
         told = []
         for word in self.unknown(text):
             near, spelled = self.related(word), self.similar(word)
@@ -78,6 +79,8 @@ class Vocabulary:
             )
             told.append(f"{name} does not know “{word}”; {instead}.")
         known = [w for w in words_of(text) if self.known(w)]
+        if text.strip() and not known:
+            told.append(f"{name} knows no word of this prompt, so it counts as no prompt.")
         if len(known) > LENGTH - 1:
             told.append(f"{name} reads {LENGTH - 1} words it knows; cut off: {' '.join(known[LENGTH - 1 :][:12])}.")
         return told

@@ -42,7 +42,9 @@ class Attention(nn.Module):
 class TextEncoder(nn.Module):
     """Word and position embeddings, then a pre-norm transformer. (B, L) word ids -> (B, L, c).
 
-    Padding is a word like any other, so a caption needs no mask and the mean over L stands for all of it.
+    Padding is a word like any other, so a caption needs no mask. Row 0, at the start token, stands for the whole
+    caption: the sum of its word embeddings is added there, so that the rare word that says what to draw is heard from
+    the first step of training on.
     """
 
     def __init__(self, words: int, length: int, c: int, layers: int = 2):
@@ -64,11 +66,15 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, L) int64 -> (B, L, c)."""
-        x = self.word(ids) + self.position
+        words = self.word(ids)
+        real = (ids > 1).to(words.dtype)[:, :, None]  # neither padding nor start
+        bag = (words * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1).sqrt()  # (B, 1, c)
+        x = words + self.position
         for layer in self.layers:
             x = x + layer["attention"](layer["norm1"](x))
             x = x + layer["mlp"](layer["norm2"](x))
-        return self.norm(x)
+        x = self.norm(x)
+        return torch.cat([x[:, :1] + bag, x[:, 1:]], 1)
 
 
 class ResBlock(nn.Module):
@@ -91,30 +97,34 @@ class ResBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention over the pixels, then cross-attention to the words; both residual. Keeps (B, c, H, W)."""
+    """Self-attention over the pixels, then cross-attention to the words; both residual. Keeps (B, c, side, side).
 
-    def __init__(self, c: int, c_text: int):
+    A learned map of places is added first: where x is all noise, it is what a caption can draw on.
+    """
+
+    def __init__(self, c: int, c_text: int, side: int):
         super().__init__()
+        self.place = nn.Parameter(0.1 * torch.randn(side * side, c))
         self.norm1, self.own = nn.LayerNorm(c), Attention(c)
         self.norm2, self.words = nn.LayerNorm(c), Attention(c, c_text)
         nn.init.zeros_(self.own.out.weight)
         nn.init.zeros_(self.words.out.weight)
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
-        """x (B, c, H, W), text (B, L, c_text)."""
-        h = x.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, c), a view of a channels-last tensor
+        """x (B, c, side, side), text (B, L, c_text)."""
+        h = x.permute(0, 2, 3, 1).flatten(1, 2) + self.place  # (B, side^2, c)
         h = h + self.own(self.norm1(h))
         h = h + self.words(self.norm2(h), text)
         return h.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
 
 
 class Stage(nn.Module):
-    """A ResBlock and, at the coarse resolutions, an AttentionBlock."""
+    """A ResBlock and, at the coarse resolutions, where `side` is given, an AttentionBlock."""
 
-    def __init__(self, c_in: int, c_out: int, c_emb: int, c_text: int, attend: bool):
+    def __init__(self, c_in: int, c_out: int, c_emb: int, c_text: int, side: int | None):
         super().__init__()
         self.res = ResBlock(c_in, c_out, c_emb)
-        self.attention = AttentionBlock(c_out, c_text) if attend else None
+        self.attention = AttentionBlock(c_out, c_text, side) if side else None
 
     def forward(self, x: Tensor, emb: Tensor, text: Tensor) -> Tensor:
         """(B, c_in, H, W) -> (B, c_out, H, W)."""
@@ -141,8 +151,10 @@ class TextUNet(nn.Module):
         self.encoder = TextEncoder(words, length, text)
         self.time = nn.Sequential(nn.Linear(c0, c_emb), nn.SiLU(), nn.Linear(c_emb, c_emb))
         self.caption = nn.Linear(text, c_emb)
+        nn.init.normal_(self.caption.weight, std=0.1)
         self.enter = nn.Conv2d(12, c0, 3, 1, 1)
-        stage = lambda c_in, c_out, level: Stage(c_in, c_out, c_emb, text, attend=level > 0)  # noqa: E731
+        sides = (None, 16, 8)  # no attention at 32x32
+        stage = lambda c_in, c_out, level: Stage(c_in, c_out, c_emb, text, sides[level])  # noqa: E731
 
         skips, c = [c0], c0
         self.down = nn.ModuleList()
@@ -169,7 +181,7 @@ class TextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor) -> Tensor:
         """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`."""
-        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text.mean(1))
+        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text[:, 0])
         emb = F.silu(emb)
         h = self.enter(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))  # (B, c0, 32, 32)
         skips = [h]

@@ -4,25 +4,61 @@ const value = () => props.value || {};
 const frames = () => value().frames || [];
 let at = 0, timer = null;
 
+function labels(className, texts) {
+  const box = document.createElement('div');
+  box.className = className;
+  box.replaceChildren(...texts.map((text) => Object.assign(document.createElement('span'), { textContent: text })));
+  return box;
+}
+
 function lane(title, index) {
+  const grid = value().grid || {};
   const figure = document.createElement('figure');
   const image = document.createElement('img');
   image.alt = title;
   image.dataset.lane = index;
   const caption = document.createElement('figcaption');
   caption.textContent = title;
-  figure.append(image, caption);
+  const across = grid.across || [], down = grid.down || [];
+  if (grid.columns) figure.style.maxWidth = `calc(62vh * ${grid.columns / Math.ceil(grid.count / grid.columns)} + ${down.length ? 110 : 0}px)`;
+  figure.classList.toggle('fv-rows', down.length > 0);
+  figure.classList.toggle('fv-pick', !!grid.pick);
+  if (across.length) figure.append(labels('fv-across', across));
+  if (down.length) figure.append(labels('fv-down', down));
+  const frame = document.createElement('div');
+  frame.className = 'fv-frame';
+  frame.append(image, Object.assign(document.createElement('i'), { className: 'fv-chosen' }));
+  figure.append(frame, caption);
   return figure;
 }
 
 function layout() {
   const lanes = value().lanes || [];
   const box = find('.fv-lanes');
-  if (box.dataset.titles !== lanes.join('|')) {
-    box.dataset.titles = lanes.join('|');
+  const key = JSON.stringify([lanes, value().grid]);
+  if (box.dataset.key !== key) {
+    box.dataset.key = key;
     box.replaceChildren(...lanes.map(lane));
   }
   box.style.setProperty('--columns', value().columns || 1);
+}
+
+// A click on a picture of the grid chooses it: its number goes into the tab's number field, and it is outlined.
+function choose(e) {
+  const grid = value().grid, box = e.target.getBoundingClientRect();
+  const rows = Math.ceil(grid.count / grid.columns);
+  const column = Math.min(grid.columns - 1, Math.floor((e.clientX - box.left) / box.width * grid.columns));
+  const row = Math.min(rows - 1, Math.floor((e.clientY - box.top) / box.height * rows));
+  const k = row * grid.columns + column;
+  if (k >= grid.count) return;
+  element.querySelectorAll('.fv-chosen').forEach((mark) => {
+    Object.assign(mark.style, { display: 'block', left: `${100 * column / grid.columns}%`, top: `${100 * row / rows}%`, width: `${100 / grid.columns}%`, height: `${100 / rows}%` });
+  });
+  const field = document.querySelector(`${grid.pick} input`);
+  if (!field) return;
+  field.value = k + 1;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  field.dispatchEvent(new Event('change', { bubbles: true }));
 }
 
 function show(k) {
@@ -66,7 +102,10 @@ element.addEventListener('input', (e) => { if (e.target.matches('.fv-range')) { 
 element.addEventListener('change', (e) => {
   if (e.target.matches('.fv-smooth input')) find('.fv').classList.toggle('fv-soft', e.target.checked);
 });
-element.addEventListener('click', (e) => { if (e.target.closest('.fv-play')) play(); });
+element.addEventListener('click', (e) => {
+  if (e.target.closest('.fv-play')) play();
+  if (e.target.matches('.fv-pick img')) choose(e);
+});
 element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
 element.addEventListener('fv-play', play);
 watch('value', refresh);

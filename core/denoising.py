@@ -1,0 +1,159 @@
+"""One picture, noised and brought back: by classical filters at their best, in one step, and in many."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checks import real, whole
+from core.editing import (
+    STRIDE,  # fmt: skip
+    best_blur,
+    best_median,
+    best_non_local_means,
+    noised,
+    one_step,
+    psnr,
+    strided,
+)
+from core.guidance import guide
+from core.images import to_uint8
+from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.registry import load
+from core.rng import MAX_SEED, generators
+from core.samplers import Step, ddim_each
+
+LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
+CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
+METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
+MAX_LEVELS = 5
+
+
+def timesteps_of(text: object) -> tuple[int, ...]:
+    """Comma-separated timesteps. Raises ValueError unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
+    parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()]
+    if not 1 <= len(parts) <= MAX_LEVELS:
+        raise ValueError(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
+    return tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
+
+
+@dataclass(frozen=True)
+class DenoiseRequest:
+    """How to noise and denoise one picture.
+
+    Args:
+        levels: the timesteps to compare at.
+        prompt: what the network is told; the course says "a high quality photo".
+        guidance: w of classifier-free guidance; 1 is none.
+        model: a registry name of kind "text".
+        stride: timesteps from one iterative step to the next.
+        seed: of the noise.
+    """
+
+    levels: tuple[int, ...] = (250, 500, 750)
+    prompt: str = "a high quality photo"
+    guidance: float = 1.0
+    model: str = "pocket"
+    stride: int = STRIDE
+    seed: int = 180
+
+    @classmethod
+    def checked(cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object):
+        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        return cls(
+            timesteps_of(levels),
+            prompt_of(prompt),
+            real(guidance, 0, MAX_GUIDANCE, "The guidance"),
+            text_model(model),
+            whole(stride, 5, 200, "The stride"),
+            whole(seed, 0, MAX_SEED, "The seed"),
+        )
+
+    def cost(self) -> tuple[int, int]:
+        """(network calls, pictures in each, on average): the iterative runs, and two calls for the single steps."""
+        halves = 1 if self.guidance in (0, 1) else 2
+        runs = [len(strided(t, self.stride)) for t in self.levels]
+        total = sum(runs) + len(self.levels) + len(CURVE)
+        return max(runs) + 2, max(1, round(halves * total / (max(runs) + 2)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One method's picture at one timestep.
+
+    Args:
+        pixels: (64, 64, 3) uint8.
+        db: PSNR against the clean picture.
+        knob: the setting that was best, in words, or "".
+        calls: network evaluations spent.
+    """
+
+    t: int
+    method: str
+    pixels: np.ndarray
+    db: float
+    knob: str = ""
+    calls: int = 0
+
+
+class Denoising:
+    """Everything about one request and one clean picture (1, 3, 64, 64) in [-1, 1]."""
+
+    def __init__(self, request: DenoiseRequest, clean: Tensor, device: str = "auto"):
+        self.request, self.model = request, load(request.model, device)
+        self.clean = clean.to(self.model.device)
+        self.denoiser = bounded(guide(self.model, request.guidance))
+
+    def ladder(self) -> np.ndarray:
+        """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""
+        return to_uint8(noised(self.model.schedule, self.clean[0], LADDER, self.request.seed), -1, 1)
+
+    def _noisy(self, levels: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x_t and x_t / a_t (B, 3, 64, 64), the clean pictures beside them, and the timesteps (B,)."""
+        t = torch.tensor(levels, device=self.clean.device)
+        x_t = noised(self.model.schedule, self.clean[0], levels, self.request.seed)
+        return x_t, x_t / self.model.schedule.at(t, x_t)[0], self.clean.expand_as(x_t), t
+
+    def _condition(self, n: int) -> Tensor:
+        return self.denoiser.encode([self.request.prompt or None] * n)
+
+    def classical(self, levels: Sequence[int]) -> list[Estimate]:
+        """The noisy pictures and the three filters, each at its best for each picture."""
+        x_t, scaled, clean, t = self._noisy(levels)
+        a, s = (level.flatten() for level in self.model.schedule.at(t, x_t))
+        out = self._estimates(levels, "noisy", x_t)
+        blurred, sigmas = best_blur(scaled, clean)
+        out += self._estimates(levels, "Gaussian blur", blurred, [f"σ = {s:g} px" for s in sigmas])
+        filtered, windows = best_median(scaled, clean)
+        out += self._estimates(levels, "median", filtered, [f"{k} × {k} px" for k in windows])
+        averaged, strengths = best_non_local_means(scaled, clean, s / a)
+        return out + self._estimates(levels, "non-local means", averaged, [f"h = {h:g} σ" for h in strengths])
+
+    def single(self, levels: Sequence[int]) -> list[Estimate]:
+        """The one-step estimates, in one network call."""
+        x_t, _, _, t = self._noisy(levels)
+        return self._estimates(
+            levels, "one step", one_step(self.denoiser, x_t, t, self._condition(len(t))), calls=[1] * len(t)
+        )
+
+    def iterate(self) -> Iterator[Step]:
+        """The iterative runs from every level as one batch, with the strided DDPM posterior."""
+        levels, seed = self.request.levels, self.request.seed
+        x_t, _, _, t = self._noisy(levels)
+        lists = [strided(level, self.request.stride) for level in levels]
+        source = generators((seed + 1) % MAX_SEED, len(levels))
+        return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)
+
+    def iterated(self, step: Step) -> list[Estimate]:
+        """A Step of `iterate` as estimates: those that are done, and the others as far as they have got."""
+        calls = [min(step.i, len(strided(t, self.request.stride))) for t in self.request.levels]
+        return self._estimates(self.request.levels, "iterative", step.x_0, calls=calls)
+
+    def _estimates(
+        self, levels: Sequence[int], method: str, x: Tensor, knobs: Sequence[str] = (), calls: Sequence[int] = ()
+    ) -> list[Estimate]:
+        pixels, db = to_uint8(x, -1, 1), psnr(x.clamp(-1, 1), self.clean.expand_as(x)).tolist()
+        knobs, calls = knobs or [""] * len(db), calls or [0] * len(db)
+        return [Estimate(*row) for row in zip(levels, [method] * len(db), pixels, db, knobs, calls, strict=True)]

@@ -1,0 +1,123 @@
+"""What the text-to-image tabs share: prompts, models, captions, and the look inside one picture."""
+
+import functools
+import html
+
+import gradio as gr
+import numpy as np
+
+from core import images
+from core.generate import TEXT_SAMPLERS
+from core.pictures import PictureRequest, Plan, prompt_of, remarks, text_model
+from core.recording import Frame, Recording
+from core.registry import MODELS, availability, card
+from tabs._common import told
+from tabs._viewer import RUNS, shown, timestep
+
+LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
+INSIDE = ["x_t: the state", "x_0: the clean estimate"]
+GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
+MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
+
+
+def grid_of(plan: Plan, pick: str) -> dict:
+    """The labelled grid that the viewer draws for a plan; a click fills the number field `pick` names."""
+    return {"columns": plan.columns, "count": len(plan.seeds), "across": plan.across, "down": plan.down, "pick": pick}
+
+
+def arrange(columns: int):
+    """A frame as two grids: clean estimates and states."""
+    return lambda frames: [images.grid(lane, columns, gap=0) for f in frames for lane in (f.x_0, f.x_t)]
+
+
+def described(r: PictureRequest) -> str:
+    """What the picture is: model, prompt, sampler, steps, guidance, seed."""
+    prompt = f"“{r.prompt}”" if r.prompt else "no prompt"
+    negative = f", away from “{r.negative}”" if r.negative else ""
+    how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}"
+    return f"{r.model}: {prompt}{negative}; {how}."
+
+
+def inside(recording: Recording, k: int) -> dict:
+    """One picture of a run through all its kept steps: state, estimate, and what guidance made of two noises."""
+    frames = [{"images": [shown(p) for p in lanes(f, k)], "label": timestep(f)} for f in recording.frames]
+    guided = bool(recording.frames[0].parts)
+    titles = INSIDE + (GUIDED if guided else [])
+    return {
+        "lanes": titles,
+        "columns": len(titles),
+        "frames": frames,
+        "status": f"picture {k + 1}",
+        "grid": {"columns": 1, "count": 1},
+    }
+
+
+def lanes(frame: Frame, k: int) -> list[np.ndarray]:
+    """The pictures of one frame of `inside`, (64, 64, 3) uint8 each; the last frame has no noise left to show."""
+    row = [frame.x_t[k], frame.x_0[k]]
+    if frame.t < 0:
+        return row
+    noises = [frame.parts[name][k] for name in ("unconditional", "conditional") if name in frame.parts]
+    if len(noises) == 2:
+        gap = noises[1].astype(np.int16) - noises[0]
+        noises.append((128 + 4 * gap).clip(0, 255).astype(np.uint8))
+    return row + noises
+
+
+@told
+def look_inside(view: dict, index: float) -> dict:
+    """`inside` for the picture with that number, counted from 1 row by row."""
+    (recording,) = RUNS.get(view)
+    return inside(recording, numbered(recording, index))
+
+
+def numbered(recording: Recording, index: object) -> int:
+    """A picture number from 1 on as an index. Raises ValueError if there is no such picture."""
+    count = len(recording.result)
+    if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
+        raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
+    return int(index) - 1
+
+
+def pick(view: dict, index: float):
+    """One picture of the current run, for another tab."""
+    (recording,) = RUNS.get(view)
+    return images.to_pil(recording.result[numbered(recording, index)])
+
+
+@told
+def remark_on(model: str, *prompts: str) -> str:
+    """What the model makes of the prompts as they stand, as HTML."""
+    try:
+        told_ = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
+    except ValueError as e:
+        return html.escape(str(e))
+    return "<br>".join(html.escape(line) for line in told_)
+
+
+def remark_line(model: gr.Dropdown, *prompts: gr.Textbox) -> None:
+    """A line under the prompts that says what the model does not know, told anew whenever they change."""
+    line = gr.HTML(elem_classes="remarks")
+    gr.on(
+        [c.change for c in (model, *prompts)],
+        remark_on,
+        [model, *prompts],
+        line,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+        queue=False,
+    )
+
+
+@functools.cache
+def known_words() -> str:
+    """Everything that pocket was taught, as HTML."""
+    if not availability("pocket")[0]:
+        return html.escape(availability("pocket")[1])
+    c = card("pocket")
+    drawn, seen = (", ".join(html.escape(n) for n in sorted(c[k], key=str.lower)) for k in ("drawings", "photos"))
+    return (
+        f'<div class="words"><p><b>{len(c["drawings"])} drawings</b>, as “an emoji of a …” or “a drawing of a …”: {drawn}.</p>'
+        f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {seen}.</p><p>{html.escape(c['limits'])}</p></div>"
+    )

@@ -1,0 +1,201 @@
+"""Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Sequence
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from core import cost, images
+from core.denoising import CURVE, LADDER, METHODS, DenoiseRequest, Denoising, Estimate
+from core.pictures import MAX_GUIDANCE, PictureRequest, draw
+from core.registry import load
+from core.scenes import SCENES
+from tabs import formulas
+from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, tell_cost, told
+from tabs._figure import figure, tile
+from tabs._header import alone
+from tabs._inputs import Dropdown, Slider, Textbox
+from tabs._look import look
+from tabs._pictures import MODEL_CHOICES, remark_line
+
+TITLE = "Forward & denoise"
+ID = "denoise"
+TAKES_PICTURES = True
+COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
+NO_PICTURE = "There is no picture yet: upload one, choose an example, or let the model draw one."
+
+
+def clean_of(picture: Image.Image | None) -> Image.Image:
+    """Any picture as the 64x64 RGB square that is worked on. Raises ValueError if there is none."""
+    if not isinstance(picture, Image.Image):
+        raise ValueError(NO_PICTURE)
+    return images.square(images.to_rgb(picture), 64)
+
+
+def noising(job: Denoising) -> str:
+    """The row of noised pictures."""
+    tiles = [tile(p, f"t = {t}") for t, p in zip(LADDER, job.ladder(), strict=True)]
+    return figure([f"t = {t}" for t in LADDER], [("x_t", tiles)])
+
+
+def comparison(levels: Sequence[int], found: Sequence[Estimate]) -> str:
+    """A row per timestep, a column per method, with PSNR, setting and number of evaluations under each."""
+    at = {(e.t, e.method): e for e in found}
+    rows = []
+    for t in levels:
+        row = [at.get((t, m)) for m in METHODS]
+        tiles = [
+            tile(e.pixels, f"{m} at t = {t}", [f"{e.db:.1f} dB", e.knob or spent(e.calls, m)])
+            if e
+            else tile(None, m, ["–", "–"])
+            for m, e in zip(METHODS, row, strict=True)
+        ]
+        rows.append((f"t = {t}", tiles))
+    return figure(["noisy x_t", *METHODS[1:]], rows)
+
+
+def spent(calls: int, method: str) -> str:
+    """The number of network evaluations in words, for the methods that have a network."""
+    return f"{calls} evaluation{'s' * (calls != 1)}" if method in ("one step", "iterative") else "–"
+
+
+def progress(kept: Sequence[tuple[int, np.ndarray]]) -> str:
+    """Every fifth clean estimate and state of the longest iterative run."""
+    if not kept:
+        return ""
+    head = [f"t = {t}" if t >= 0 else "result" for t, _ in kept]
+    return figure(head, [("iterative", [tile(p, h) for h, (_, p) in zip(head, kept, strict=True)])])
+
+
+def table(found: Sequence[Estimate]) -> pd.DataFrame:
+    """The chart's points."""
+    rows = sorted(((e.t, round(e.db, 2), e.method) for e in found), key=lambda r: (METHODS.index(r[2]), r[0]))
+    return pd.DataFrame(rows, columns=["t", "PSNR in dB", "method"])
+
+
+@told
+def run(
+    picture: Image.Image, levels: str, prompt: str, guidance: float, model: str, stride: float, seed: float,
+    device: str = "auto",
+):  # fmt: skip
+    """Noise a picture and bring it back. Yields three figures, a table for the chart, and a status line."""
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    job = Denoising(request, images.to_tensor(clean_of(picture), -1, 1), device)
+    started = time.monotonic()
+    say = lambda text: f"{text} · {time.monotonic() - started:.1f} s"  # noqa: E731
+    forward, found, kept = noising(job), [], []
+    yield forward, comparison(request.levels, found), "", gr.skip(), say("noised")
+    found = job.classical(request.levels) + job.single(request.levels)
+    yield forward, comparison(request.levels, found), "", gr.skip(), say("filters and one step done; iterating")
+    longest = int(np.argmax(request.levels))
+    for step in job.iterate():
+        last = step.i == step.n
+        if step.i % 5 and not last:
+            continue
+        shown = images.to_uint8(step.x_t[longest : longest + 1], -1, 1)[0]
+        kept.append((int(step.t[longest]), shown))
+        now = found + job.iterated(step)
+        status = say("measuring the curve" if last else f"iterating, step {step.i} / {step.n}")
+        yield forward, comparison(request.levels, now), progress(kept), gr.skip(), status
+    curve = job.classical(CURVE) + job.single(CURVE) + [e for e in now if e.method == "iterative"]
+    took = time.monotonic() - started
+    cost.learn(request.model, device, *request.cost(), took)
+    yield forward, comparison(request.levels, now), progress(kept), table(curve), f"done in {took:.1f} s"
+
+
+def price(levels, prompt, guidance, model, stride, seed, device) -> str:
+    """The cost line for the settings as they stand."""
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()))
+
+
+@told
+def make(prompt: str, model: str, seed: float, device: str = "auto"):
+    """A picture of the prompt from our own model, as the input. Stop works between steps."""
+    request = PictureRequest.checked(prompt=prompt, n=1, model=model, seed=seed)
+    for step in draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed):  # noqa: B007
+        yield gr.skip()
+    yield images.to_pil(images.enlarge(images.to_uint8(step.x_t, -1, 1)[0], 8))
+
+
+def picture_input(shared: Shared, own: str, label: str = "Picture") -> gr.Image:
+    """The input that takes a picture from disk, clipboard or another tab, with the examples under it."""
+    first = next(iter(SCENES.values()))
+    picture = gr.Image(
+        first(), type="pil", image_mode=None, format="png", label=label, sources=["upload", "clipboard"], height=230,
+        elem_id=f"{own}-picture",
+    )  # fmt: skip
+    with gr.Row(elem_classes="presets"):
+        for name, scene in SCENES.items():
+            button = gr.Button(name, size="sm", min_width=60)
+            button.click(functools.partial(scene), None, picture, api_visibility="private", queue=False)
+    shared.inbox[own] = picture
+    return picture
+
+
+def build(shared: Shared) -> None:
+    """The tab."""
+    defaults = dataclasses.asdict(DenoiseRequest())
+    with gr.Row():
+        with gr.Column(scale=2, min_width=340):
+            picture = picture_input(shared, ID)
+            start, stop, line = run_row("Noise and denoise")
+            levels = Textbox(
+                ", ".join(map(str, defaults["levels"])),
+                label="Timesteps t to compare at",
+                info="1 to 5 of 1 to 999; larger is noisier.",
+            )
+            prompt = Textbox(defaults["prompt"], label="Prompt", info="What the network is told about the picture.")
+            model = Dropdown(MODEL_CHOICES, value=defaults["model"], label="Model", render=False)
+            remark_line(model, prompt)
+            seed = seed_row(defaults["seed"])
+            with gr.Accordion("More settings", open=False):
+                model.render()
+                guidance = Slider(
+                    0, MAX_GUIDANCE, 1, step=0.5, label="Guidance w", info="1 is none: denoising needs none."
+                )
+                stride = Slider(
+                    5,
+                    200,
+                    defaults["stride"],
+                    step=5,
+                    label="Stride",
+                    info="Timesteps from one step to the next; the course takes 30.",
+                )
+                with gr.Row(elem_classes="slim"):
+                    new = gr.Button("Let the model draw the prompt as the picture", size="sm")
+        with gr.Column(scale=5, min_width=480):
+            status = gr.HTML('<div class="fv-status"></div>', elem_classes="cost")
+            forward = gr.HTML(figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]))
+            compared = gr.HTML(comparison(defaults["levels"], []))
+            steps = gr.HTML()
+            plot = gr.LinePlot(
+                x="t",
+                y="PSNR in dB",
+                color="method",
+                color_map=COLOURS,
+                height=280,
+                title="PSNR against t: higher is nearer to the clean picture",
+            )
+            formula_panel(formulas.DENOISE)
+    inputs = [levels, prompt, guidance, model, stride, seed]
+    device = shared.device
+    outputs = [forward, compared, steps, plot, status]
+    job = start.click(
+        run, [picture, *inputs, device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
+    )
+    job.then(facts, device, shared.facts, api_visibility="private", show_progress="hidden")
+    made = new.click(
+        make, [prompt, model, seed, device], picture, api_name="make_picture", show_progress="minimal", **NETWORK
+    )
+    stop.click(None, None, None, cancels=[job, made], api_visibility="private")
+    tell_cost(line, price, [*inputs, device])
+
+
+if __name__ == "__main__":
+    alone(TITLE, build).launch(**look())

@@ -1,0 +1,53 @@
+"""The text-to-image tabs in headless Chromium, as a person uses them."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from core.registry import availability
+
+pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+def open_tab(page, name: str):
+    page.get_by_role("tab", name=name).click()
+
+
+def sample(page, button: str):
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
+
+
+def test_sample_pick_look_inside_and_send(page):
+    open_tab(page, "Sampling & guidance")
+    sample(page, "Sample")
+    image = page.locator("#sampling-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
+    expect(page.locator("#sampling-pick input")).to_have_value("3")
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
+    page.locator("#sampling-inside .fv-range").fill("10")
+    assert page.locator("#sampling-inside img:visible").count() == 5
+    page.get_by_role("button", name="→ Forward & denoise").click()
+    expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
+
+
+def test_a_sweep_is_a_labelled_row(page):
+    open_tab(page, "Sampling & guidance")
+    sample(page, "Guidance sweep")
+    expect(page.locator("#sampling-view .fv-across").first).to_have_text(re.compile("w = 0.*w = 15", re.S))
+
+
+def test_unknown_words_are_named(page):
+    open_tab(page, "Sampling & guidance")
+    page.get_by_label("Prompt", exact=True).locator("visible=true").fill("a campanile")
+    expect(page.locator(".remarks:visible")).to_have_text(re.compile("does not know “campanile”.*lighthouse"))
+
+
+def test_denoising_fills_its_places(page):
+    page.get_by_role("button", name="Noise and denoise").click()
+    expect(page.locator(".cost", has_text="done in")).to_be_visible(timeout=90_000)
+    assert page.locator(".tiles img").count() >= 9 + 18
+    assert page.locator(".tiles .place").count() == 0

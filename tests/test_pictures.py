@@ -1,0 +1,234 @@
+"""Requests for pictures: what is accepted, what is refused and how, and what is drawn."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from toys import tiny_pocket
+
+from core import pictures
+from core.generate import TEXT_SAMPLERS
+from core.guidance import guide
+from core.pictures import (
+    MAX_PICTURES,
+    MAX_PROMPT,
+    THRESHOLDS,
+    PictureRequest,
+    bounded,
+    default_guidance,
+    draw,
+    halves,
+    prompt_of,
+    remarks,
+    sweep_guidance,
+    text_models,
+)
+from core.registry import ModelError
+from core.rng import MAX_SEED, generators, randn
+from core.samplers import ddim
+
+SENTENCE = r"^[A-Z][^\n]*\.$"
+
+
+@pytest.fixture(autouse=True)
+def pocket(monkeypatch):
+    """A tiny pocket in the place of the shipped one."""
+    pocket = tiny_pocket()
+    monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(pictures, "load", lambda name, device="auto": pocket)
+    return pocket
+
+
+def result(steps) -> torch.Tensor:
+    """The last state of a run."""
+    *_, last = steps
+    return last.x_t
+
+
+# ---- what is accepted ----
+
+
+def test_the_defaults_are_accepted_as_they_are():
+    assert PictureRequest.checked() == PictureRequest()
+    assert PictureRequest().guidance == default_guidance("pocket")
+    assert text_models()[0] == "pocket" and default_guidance("somebody else's") == 7.0
+
+
+def test_numbers_may_come_as_text_and_prompts_are_one_line():
+    r = PictureRequest.checked(prompt=" a\trose \n", n="2", steps=12.0, guidance="7.5", seed="0", negative=None)
+    assert r == PictureRequest("a rose", "", 2, "pocket", "ddim", 12, 7.5, "clip", 0)
+    assert [type(v) for v in (r.n, r.steps, r.guidance, r.seed)] == [int, int, float, int]
+
+
+@pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_the_ends_of_every_range_are_accepted(sampler, threshold):
+    low, default, high = TEXT_SAMPLERS[sampler].steps
+    for steps in (low, default, high):
+        for n, guidance, seed in ((1, 0, 0), (MAX_PICTURES, 20, MAX_SEED)):
+            r = PictureRequest.checked(
+                n=n,
+                sampler=sampler,
+                threshold=threshold,
+                steps=steps,
+                guidance=guidance,
+                seed=seed,
+                prompt="x" * MAX_PROMPT,
+            )
+            assert (r.n, r.steps, r.guidance, r.seed) == (n, steps, guidance, seed)
+
+
+# ---- what is refused ----
+
+NO_NUMBERS = (None, "", "many", [], [3], {}, True, False, math.nan, "nan", math.inf, -math.inf, 10**400, object())
+
+
+@pytest.mark.parametrize(
+    "field, what, bad",
+    [
+        ("n", "The number of pictures", (*NO_NUMBERS, 0, -1, 9, 2.5, 10**6)),
+        ("steps", "The number of steps with DDIM", (*NO_NUMBERS, 0, -1, 251, 10.5, 10**6)),
+        ("guidance", "The guidance", (*NO_NUMBERS, -0.1, 20.1, 10**6)),
+        ("seed", "The seed", (*NO_NUMBERS, -1, MAX_SEED + 1, 0.5)),
+        ("sampler", "The sampler", (None, "", "euler", 3, [], ["ddim"], {}, True, "DDIM")),
+        ("threshold", "The threshold", (None, "", "static", 3, [], ["clip"], {}, True)),
+        ("prompt", "The prompt", (3, 2.5, True, [], ["a rose"], {}, b"a rose", "x" * 3000, "rose " * 600)),
+        ("negative", "The negative prompt", (3, False, [], ["a rose"], {}, "x" * 3000)),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence_that_names_it(field, what, bad):
+    for value in bad:
+        with pytest.raises(ValueError, match=SENTENCE) as e:
+            PictureRequest.checked(**{field: value})
+        assert str(e.value).startswith(f"{what} must be "), value
+        assert len(str(e.value)) < 150
+
+
+@pytest.mark.parametrize("name", [None, "", "Pocket", 3, True, [], ["pocket"], {}, math.nan, "x" * 5000, "../pocket"])
+def test_a_model_that_does_not_exist_is_refused_in_one_sentence(name):
+    with pytest.raises(ModelError, match=r"^There is no model called .*; there are pocket, .*\.$") as e:
+        PictureRequest.checked(model=name)
+    assert len(str(e.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["classifier", "photo-classifier", "ddpm-class", "flow-time", "denoiser"])
+def test_a_model_that_takes_no_prompt_is_refused_in_one_sentence(name):
+    with pytest.raises(ModelError, match=rf"^The model {name} does not draw from a prompt; these do: pocket.*\.$"):
+        PictureRequest.checked(model=name)
+
+
+def test_a_model_that_is_not_here_is_refused_with_the_reason(monkeypatch):
+    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    with pytest.raises(ModelError, match=r"^Missing: pocket\.$"):
+        PictureRequest.checked()
+
+
+def test_a_long_prompt_is_counted_after_its_spaces_are_gone():
+    assert prompt_of("a" + " " * 5000 + "b") == "a b" and prompt_of(None) == ""
+    with pytest.raises(ValueError, match=r"^The prompt must be at most 2,000 characters long, not 2,001\.$"):
+        prompt_of("x" * 2001)
+
+
+# ---- what is drawn ----
+
+
+def test_a_request_draws_what_it_says(pocket):
+    r = PictureRequest("a rose", "water", 2, steps=3, guidance=4.0, seed=9)
+    steps = list(r.run("cpu"))
+    assert [s.i for s in steps] == [0, 1, 2, 3] and steps[0].n == 3 and steps[-1].x_t.shape == (2, 3, 64, 64)
+    again = draw(pocket, ["a rose"] * 2, 4.0, 3, 9, negative="water")
+    assert torch.equal(steps[-1].x_t, result(again))
+    plain = draw(pocket, ["a rose"] * 2, 4.0, 3, 9)
+    assert (steps[-1].x_t - result(plain)).abs().max() > 1e-3
+    assert (steps[-1].x_t[0] - steps[-1].x_t[1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
+@pytest.mark.parametrize("guidance, rows", [(0.0, 2), (1.0, 2), (3.0, 4)])
+def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, pocket):
+    made = []
+    pocket.net.register_forward_hook(lambda net, args, out: made.append(len(args[0])))
+    r = PictureRequest(n=2, steps=4, guidance=guidance, sampler=sampler)
+    result(r.run())
+    assert made == [rows] * 4 and r.calls() == (4, rows) and halves(guidance) == rows // 2
+
+
+def test_settings_make_the_request_again():
+    r = PictureRequest("a rose", "water", 2, steps=7, guidance=4.5, sampler="ddpm", threshold="dynamic", seed=9)
+    kept = r.settings()
+    assert (kept.pop("app"), kept.pop("kind")) == ("fun-with-diffusion-models", "picture")
+    assert PictureRequest.checked(**kept) == r
+    assert set(kept) == {f.name for f in dataclasses.fields(PictureRequest)}
+
+
+@pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
+def test_pictures_that_differ_in_guidance_alone_equal_separate_runs(sampler, pocket):
+    scales = (0.0, 1.0, 3.0, 7.0)
+    together = result(draw(pocket, ["a rose"] * 4, sweep_guidance(scales), 4, [5] * 4, sampler))
+    for k, w in enumerate(scales):
+        alone = result(draw(pocket, ["a rose"], w, 4, 5, sampler))
+        torch.testing.assert_close(together[k : k + 1], alone, atol=5e-4, rtol=0)
+    assert (together[1] - together[3]).abs().max() > 1e-2
+
+
+def test_seeds_may_be_given_one_by_one(pocket):
+    listed = result(draw(pocket, ["a rose"] * 3, 2.0, 3, [7, 5, 7]))
+    counted = result(draw(pocket, ["a rose"] * 3, 2.0, 3, 5))
+    torch.testing.assert_close(listed[0], listed[2], atol=1e-4, rtol=0)
+    assert (listed[0] - listed[1]).abs().max() > 0.1
+    torch.testing.assert_close(listed[0], counted[2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(listed[1], counted[0], atol=1e-4, rtol=0)
+
+
+def test_an_empty_prompt_is_unconditional(pocket):
+    for empty in ("", None):
+        found = result(draw(pocket, [empty], 7.0, 3, 5))
+        torch.testing.assert_close(found, result(draw(pocket, ["a rose"], 0.0, 3, 5)), atol=1e-4, rtol=0)
+
+
+# ---- thresholds ----
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_threshold_bounds_every_clean_estimate_or_none(threshold, pocket):
+    largest = [s.x_0.abs().max().item() for s in draw(pocket, ["a rose"], 7.0, 5, 5, threshold=threshold)][:-1]
+    if threshold == "none":
+        assert max(largest) > 1.5
+    else:
+        assert max(largest) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_thresholds_are_their_formulas(threshold, pocket):
+    x, t, cond = 2 * randn((3, 3, 64, 64), generators(0, 3)), torch.tensor([900, 500, 100]), pocket.encode(["rose"] * 3)
+    x_0 = pocket.predict(x, t, cond).x_0
+    q = x_0.abs().flatten(1).sort(1).values[:, round(0.95 * (3 * 64 * 64 - 1))].clamp(1, 1.5).view(-1, 1, 1, 1)
+    expected = {"clip": x_0.clamp(-1, 1), "dynamic": (x_0 / q).clamp(-1, 1), "none": x_0}[threshold]
+    p = bounded(pocket, threshold).predict(x, t, cond)
+    torch.testing.assert_close(p.x_0, expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(pocket.schedule.forward(p.x_0, t, p.eps), x, atol=1e-4, rtol=0)
+    assert q.max() > 1
+
+
+def test_the_threshold_comes_after_guidance(pocket):
+    x = randn((1, 3, 64, 64), generators(5, 1))
+    steps = ddim(bounded(guide(pocket, 7.0)), x, pocket.schedule.timesteps(3), pocket.encode(["rose"]))
+    assert torch.equal(result(steps), result(draw(pocket, ["rose"], 7.0, 3, 5)))
+
+
+# ---- remarks ----
+
+
+def test_remarks_are_the_models_own():
+    assert remarks("pocket", "a rose") == []
+    (sentence,) = remarks("pocket", "a campanile of water")
+    assert sentence.startswith("pocket does not know “campanile”; ") and "lighthouse" in sentence
+    assert len(remarks("pocket", "企鹅")) == 1
+    (sentence,) = remarks("pocket", "")
+    assert "unconditional" in sentence
+
+
+def test_a_model_without_a_vocabulary_has_no_remarks(monkeypatch):
+    monkeypatch.setattr(pictures, "load", lambda name, device="auto": object())
+    assert remarks("pocket", "a campanile") == []

@@ -1,0 +1,564 @@
+"""Pocket's data, training and publishing, on data sets of a few pictures in the real formats."""
+
+import dataclasses
+import json
+import math
+import shlex
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from toys import (
+    DRAWINGS,
+    EVERYDAY,
+    SHAPE,
+    WORDS,
+    checkpoint,
+    data,
+    lively,
+    photo_colour,
+    same_pocket,
+    tiny_pocket,
+)
+
+from core.images import to_uint8
+from core.models.captions import LENGTH, Vocabulary
+from core.models.photos import PhotoClassifier
+from core.models.pocket import SCHEDULE
+from core.models.text_unet import TextUNet
+from core.registry import card, load
+from training import pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
+from training.pocket_data import (
+    DROPPED,
+    HELD_OUT,
+    PER_CLASS,
+    SHIFT,
+    Pictures,
+    Subject,
+    emoji,
+    flip,
+    photo_names,
+    photos,
+    shift,
+    unit,
+    with_article,
+)
+from training.pocket_run import LEVELS, Loss, Recipe, Run, start_from, stratified
+from training.pocket_sheet import PROMPTS, sheet
+from training.state import load_state
+
+CPU = torch.device("cpu")
+TINY = {**SHAPE, "batch": 4, "warmup": 2, "steps": 6, "photo_share": 0.5}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three kinds of photo and 53 drawings."""
+    return data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def pictures(folder):
+    return Pictures("all", 0.5, CPU, folder)
+
+
+@pytest.fixture(scope="module")
+def accelerator():
+    return Accelerator(cpu=True, mixed_precision="no")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Checks of a run with few pictures and steps."""
+    monkeypatch.setattr(pocket_run, "CHECKED", 4)
+    monkeypatch.setattr(pocket_run, "sheet", lambda pocket, autocast: sheet(pocket, autocast, steps=1))
+
+
+def real(which: str) -> tuple[torch.Tensor, list[Subject]]:
+    """The real drawings, where they are at hand."""
+    try:
+        return emoji(which)
+    except FileNotFoundError as e:
+        pytest.skip(str(e))
+
+
+def g(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# ---- reading ----
+
+
+def test_photos_come_in_the_order_of_their_sheets(folder):
+    tiles, subjects = photos(folder)
+    assert tiles.shape == (3, PER_CLASS, 64, 64, 3) and tiles.dtype == torch.uint8
+    expected = torch.tensor([[photo_colour(k, i) for i in range(PER_CLASS)] for k in range(3)])
+    assert (tiles[:, :, ::21, ::21].long() - expected[:, :, None, None]).abs().max() <= 3
+    assert [s.names for s in subjects] == [("goldfish",), ("beacon", "lighthouse", "pharos"), ("school bus",)]
+    assert all(s.photo for s in subjects)
+
+
+def test_drawings_keep_their_names_and_leave_out_skin_tones_and_flags(folder):
+    tiles, subjects = emoji("all", folder)
+    kept = [i for i, (_, name, _) in enumerate(DRAWINGS) if "skin tone" not in name and "flag:" not in name]
+    assert [s.names[0] for s in subjects] == [DRAWINGS[i][1] for i in kept] and len(kept) == len(DRAWINGS) - 2
+    squares = np.random.default_rng(0).integers(0, 256, (len(DRAWINGS), 4, 4, 3), dtype=np.uint8)
+    assert np.array_equal(tiles[:, 13:56:12, 13:56:12].numpy(), squares[kept])
+    assert (tiles[:, :8] == 255).all()
+    assert subjects[0].names == ("rocket", "space ship")
+    assert subjects[1].names == ("OK button",), "an alias of two letters, or with capitals, is none"
+
+
+def test_everyday_drawings_are_those_that_are_listed(folder):
+    tiles, subjects = emoji("everyday", folder)
+    assert [s.names[0] for s in subjects] == list(EVERYDAY)
+    everything, names = emoji("all", folder)
+    at = [[s.names[0] for s in names].index(name) for name in EVERYDAY]
+    assert torch.equal(tiles, everything[at])
+
+
+@pytest.mark.parametrize("read, what", [(photos, "photos64"), (emoji, "emoji64")])
+def test_missing_data_is_one_sentence(read, what, tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=rf"^{what} was not found under .*--data or the variable DIFFUSION_DATA\.$"
+    ):
+        read(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "lemmas, names",
+    [
+        ("goldfish, Carassius auratus", ("goldfish",)),
+        ("Persian cat", ("Persian cat",)),
+        ("American lobster, Northern lobster, Maine lobster, Homarus americanus", ("American lobster", "Northern lobster", "Maine lobster")),
+        ("tailed frog, bell toad, ribbed toad, tailed toad, Ascaphus trui", ("tailed frog", "bell toad", "ribbed toad")),
+        ("Chihuahua", ("Chihuahua",)),
+        ("Carassius auratus", ("Carassius auratus",)),
+    ],
+)  # fmt: skip
+def test_photos_have_everyday_names(lemmas, names):
+    assert photo_names(lemmas) == names
+
+
+def test_captions_have_articles_and_every_name():
+    assert with_article("owl") == "an owl" and with_article("rose") == "a rose" and with_article("Eagle") == "an Eagle"
+    drawing, photo = Subject(("Owl", "bird"), False).captions(), Subject(("lion",), True).captions()
+    assert {"an emoji of an Owl", "a drawing of a bird", "an Owl", "owl", "bird"} <= set(drawing)
+    assert {"a photo of a lion", "a high quality photo of a lion", "lion"} <= set(photo)
+    assert not any("photo" in c for c in drawing) and not any("emoji" in c for c in photo)
+
+
+def test_the_vocabulary_has_every_word_of_every_caption(pictures):
+    v = pictures.vocabulary
+    for s in (*pictures.drawing_subjects, *pictures.photo_subjects):
+        assert not any(v.unknown(c) for c in s.captions())
+    assert v.words == sorted(set(v.words)) and {"rocket", "goldfish", "emoji", "photo", "quality"} <= set(v.words)
+    assert v.unknown("Carassius") == ["carassius"]
+
+
+def test_the_real_drawings_have_no_flags_and_every_button():
+    _, subjects = real("all")
+    names = [s.names[0] for s in subjects]
+    assert len(names) == len(set(names)) > 1500
+    assert {"OK button", "A button (blood type)", "rocket"} <= set(names)
+    assert not any(n.startswith("flag: ") or "skin tone" in n for n in names)
+
+
+# ---- batches ----
+
+
+def test_a_batch_is_captioned_pictures_in_range(pictures):
+    x, ids = pictures.batch(9, g())
+    assert x.shape == (9, 3, 64, 64) and x.dtype == torch.float32 and -1 <= x.min() < x.max() <= 1
+    assert ids.shape == (9, LENGTH) and ids.dtype == torch.int64
+    assert ids.min() >= 0 and ids.max() < len(pictures.vocabulary)
+
+
+def test_a_batch_follows_from_its_generator_alone(pictures):
+    torch.manual_seed(1)
+    first = pictures.batch(9, g(5))
+    state = torch.random.get_rng_state()
+    second = pictures.batch(9, g(5))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert not torch.equal(first[0], pictures.batch(9, g(6))[0])
+
+
+def uniform(x: torch.Tensor) -> torch.Tensor:
+    """(B,) whether each picture is one colour, which photos are here and drawings are not."""
+    return x.flatten(2).std(2).amax(1) < 0.02
+
+
+@pytest.mark.parametrize("share, n", [(0.3, 5), (0.0, 4), (1.0, 4), (0.5, 4)])
+def test_the_share_of_photos_is_exact_on_average(share, n, pictures, monkeypatch):
+    monkeypatch.setattr(pictures, "share", share)
+    source = g()
+    counts = [int(uniform(pictures.batch(n, source)[0]).sum()) for _ in range(400 if share == 0.3 else 20)]
+    assert set(counts) <= {math.floor(n * share), math.ceil(n * share)}
+    assert np.mean(counts) == pytest.approx(n * share, abs=0.08)
+
+
+def test_one_caption_in_ten_is_dropped(pictures):
+    _, ids = pictures.batch(2400, g())
+    empty = (ids == pictures.vocabulary.encode([""])).all(1)
+    assert empty.float().mean().item() == pytest.approx(DROPPED, abs=0.02)
+    half = empty[:1200].float().mean(), empty[1200:].float().mean()
+    assert all(0.07 < float(share) < 0.13 for share in half)
+
+
+def test_captions_belong_to_their_pictures(pictures):
+    x, ids = pictures.batch(800, g())
+    encode = pictures.vocabulary.encode
+    tiles, subjects = pictures.drawings, pictures.drawing_subjects
+    plain = {tuple(row) for row in encode(["", *pocket_data.PLAIN_PHOTO]).tolist()}
+    allowed = {s: {tuple(row) for row in encode(s.captions()).tolist()} for s in (*subjects, *pictures.photo_subjects)}
+    middles = unit(tiles)[:, :, 13:56:12, 13:56:12].flatten(1)
+    seen = set()
+    for picture, row, photo in zip(x, ids.tolist(), uniform(x), strict=True):
+        if photo:
+            red = (picture[0].mean().item() + 1) * 127.5
+            subject = pictures.photo_subjects[round((red - 40) / 80)]
+        else:
+            d = (middles - picture[:, 13:56:12, 13:56:12].flatten()).abs().amax(1)
+            assert d.min() < 1e-6  # squares of 12 pixels hold still under a shift of 2
+            subject = subjects[d.argmin()]
+        assert tuple(row) in allowed[subject] | plain, (subject, row)
+        seen.add(subject)
+    assert len(seen) > 40
+
+
+def test_photos_held_out_are_never_trained_on(folder):
+    made = Pictures("all", 1.0, CPU, folder)
+    assert len(made.held_out) == 3 * HELD_OUT and len(made.photos) == 3 * (PER_CLASS - HELD_OUT)
+    held_out = {photo_colour(k, i) for k in range(3) for i in range(PER_CLASS - HELD_OUT, PER_CLASS)}
+    every = {photo_colour(k, i) for k in range(3) for i in range(PER_CLASS)}
+    table = torch.tensor(sorted(every)).float()
+
+    def names(images: torch.Tensor) -> set:
+        """Each photo, told by its colour; the JPEG may be off by a little."""
+        nearest = torch.cdist(images[:, 32, 32].float(), table).argmin(1).tolist()
+        return {tuple(int(c) for c in table[i]) for i in nearest}
+
+    assert names(made.held_out) == held_out and names(made.photos) == every - held_out
+    drawn = torch.cat([made.batch(500, g(seed))[0] for seed in range(3)])
+    pixels = torch.from_numpy(to_uint8(drawn, -1, 1))
+    assert not names(pixels) & held_out and len(names(pixels)) > 500
+
+
+def test_pixels_go_from_minus_one_to_one():
+    x = unit(torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 1, 3).expand(2, 64, 64, 3))
+    assert x.shape == (2, 3, 64, 64) and x[0, :, 5, 7].tolist() == pytest.approx([-1, -0.6, 1])
+
+
+def test_flips_mirror_the_pictures_that_were_chosen():
+    x = torch.rand(4, 3, 64, 64, generator=g())
+    found = flip(x, torch.tensor([0, 1, 1, 0]))
+    for picture, flipped, result in zip(x, (False, True, True, False), found, strict=True):
+        expected = torch.tensor(picture.numpy()[:, :, ::-1].copy()) if flipped else picture
+        assert torch.equal(result, expected)
+
+
+def test_shifts_move_by_whole_pixels_and_repeat_the_border():
+    x = torch.rand(3, 3, 64, 64, generator=g())
+    dx, dy = torch.tensor([0, 2, -1]), torch.tensor([0, -2, 1])
+    expected = torch.empty_like(x)
+    for b in range(3):
+        for i in range(64):
+            for j in range(64):
+                row, column = min(max(i + int(dy[b]), 0), 63), min(max(j + int(dx[b]), 0), 63)
+                expected[b, :, i, j] = x[b, :, row, column]
+    assert torch.equal(shift(x, dx, dy), expected)
+    assert torch.equal(expected[0], x[0])
+
+
+def test_photos_are_flipped_half_the_time_and_everything_is_shifted_a_little(pictures, monkeypatch):
+    flips, shifts = [], []
+    monkeypatch.setattr(pocket_data, "flip", lambda x, which: flips.append(which) or flip(x, which))
+    monkeypatch.setattr(pocket_data, "shift", lambda x, dx, dy: shifts.extend([dx, dy]) or shift(x, dx, dy))
+    pictures.batch(1000, g())
+    (which,), (dx, dy) = flips, shifts
+    assert len(which) == 500 and which.float().mean().item() == pytest.approx(0.5, abs=0.08)
+    for d in (dx, dy):
+        assert len(d) == 1000 and sorted(set(d.tolist())) == list(range(-SHIFT, SHIFT + 1))
+    assert not torch.equal(dx, dy)
+
+
+# ---- timesteps ----
+
+
+@pytest.mark.parametrize("n", [1, 7, 16, 125])
+def test_timesteps_come_one_from_each_part_of_the_schedule(n):
+    source, orders = g(), set()
+    for _ in range(20):
+        t = stratified(n, source)
+        assert t.shape == (n,) and t.dtype == torch.int64
+        part = torch.arange(n) * 1000 / n
+        assert ((part - 1 < t.sort().values) & (t.sort().values < part + 1000 / n)).all()
+        assert t.min() >= 0 and t.max() < 1000
+        orders.add(tuple(t.argsort().tolist()))
+    assert n == 1 or len(orders) > 1
+
+
+def test_timesteps_are_uniform():
+    source = g()
+    t = torch.cat([stratified(16, source) for _ in range(2000)])
+    assert torch.bincount(t // 100, minlength=10).float().div(len(t)).tolist() == pytest.approx([0.1] * 10, abs=0.002)
+
+
+def test_a_timestep_never_reaches_the_clean_end(monkeypatch):
+    """In float32, 15 + the largest random number is 16."""
+    monkeypatch.setattr(torch, "rand", lambda n, generator: torch.full((n,), 1 - 2**-24))
+    assert stratified(16, g()).max() == SCHEDULE.T - 1
+
+
+# ---- runs ----
+
+
+def run(folder, work, accelerator, **changes) -> Run:
+    """A tiny run in float32 on the CPU."""
+    return Run(Recipe(**TINY | changes), work, 3, accelerator, str(folder))
+
+
+def test_the_loss_is_the_squared_error_of_v():
+    net = lively(TextUNet(20, LENGTH, *SHAPE.values()))
+    x_0, eps = torch.rand(2, 3, 64, 64, generator=g()) * 2 - 1, torch.randn(2, 3, 64, 64, generator=g(1))
+    ids, t = Vocabulary(WORDS).encode(["a rose", ""]), torch.tensor([700, 20])
+    a = SCHEDULE.alpha_bar[t].sqrt().float().view(-1, 1, 1, 1)
+    s = (1 - SCHEDULE.alpha_bar[t]).sqrt().float().view(-1, 1, 1, 1)
+    v = net(a * x_0 + s * eps, t, net.encoder(ids))
+    expected = ((v - (a * eps - s * x_0)) ** 2).flatten(1).mean(1)
+    torch.testing.assert_close(Loss(net)(x_0, ids, t, eps), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_loss_falls(folder, tmp_path, accelerator):
+    made = run(folder, tmp_path, accelerator, lr=1e-2, photo_share=1.0, batch=8, steps=40)
+    made.train(stop_after=30)
+    first, last = (torch.stack(part).mean().item() for part in (made.pending[:5], made.pending[-5:]))
+    assert len(made.pending) == 30 and last < 0.8 * first
+
+
+def test_the_rate_warms_up_and_falls(folder, tmp_path, accelerator):
+    made = run(folder, tmp_path, accelerator, lr=1.0, warmup=4, floor=0.1, steps=100)
+    rates = []
+    for made.step in (0, 1, 3, 50, 100):
+        rates.append(made.rate(made.progress()))
+    assert rates == pytest.approx([0.25, 0.5 * 0.991, 0.973, 0.55, 0.1])
+
+
+@pytest.mark.parametrize("killed_after", [1, 4])
+def test_a_killed_run_resumes_to_the_same_weights(killed_after, folder, tmp_path, accelerator):
+    whole = run(folder, tmp_path / "whole", accelerator)
+    whole.train()
+    run(folder, tmp_path / "killed", accelerator).train(stop_after=killed_after)
+    resumed = run(folder, tmp_path / "killed", accelerator)
+    assert resumed.step == killed_after
+    resumed.train()
+    assert resumed.step == whole.step == TINY["steps"]
+    for key, value in whole.net.state_dict().items():
+        assert torch.equal(value, resumed.net.state_dict()[key]), key
+        assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
+    assert whole.validation[-1] == resumed.validation[-1]
+
+
+def test_a_run_is_checked_and_kept(folder, tmp_path, accelerator):
+    made = run(folder, tmp_path, accelerator)
+    made.train()
+    (step, kept, drawn), (parts, facts) = made.validation[-1], load_state(made.state_file)
+    assert step == 6 and len(kept) == len(drawn) == len(LEVELS) and all(0 < e < 3 for e in kept + drawn)
+    assert {f.name for f in tmp_path.iterdir()} == {"state.safetensors", "sheet-0000006.png"}
+    assert facts["step"] == 6 and facts["words"] == made.pictures.vocabulary.words and facts["history"] == []
+    assert all(torch.equal(parts["ema"][k], v) for k, v in made.ema.shadow.items())
+    assert not torch.equal(made.net.leave.weight, torch.zeros_like(made.net.leave.weight))
+
+
+def test_another_recipe_is_not_resumed(folder, tmp_path, accelerator):
+    run(folder, tmp_path, accelerator).train(stop_after=1)
+    with pytest.raises(ValueError, match=r"^\S+ belongs to another recipe; move it away or pass --work\.$"):
+        run(folder, tmp_path, accelerator, lr=0.5)
+
+
+def test_a_run_starts_from_its_seed_whatever_was_drawn_before(folder, tmp_path, accelerator):
+    torch.manual_seed(1)
+    first = run(folder, tmp_path / "a", accelerator)
+    torch.manual_seed(2)
+    second = run(folder, tmp_path / "b", accelerator)
+    assert all(torch.equal(v, second.net.state_dict()[k]) for k, v in first.net.state_dict().items())
+
+
+def test_a_sheet_has_one_picture_per_prompt():
+    pocket = tiny_pocket()
+    picture = sheet(pocket, steps=1)
+    assert len(PROMPTS) == 16 and picture.width // 8 == picture.height // 2 >= 128
+    pixels = np.asarray(picture)
+    assert pixels.std() > 5 and not np.array_equal(pixels[:128, :128], pixels[:128, -128:])
+
+
+# ---- starting from a checkpoint ----
+
+
+def test_words_keep_their_rows_when_the_vocabulary_widens(tmp_path):
+    old = tiny_pocket(seed=1)
+    runs = [{"steps": 5}]
+    out = checkpoint(tmp_path, old, history=runs)
+    words = sorted([*WORDS, "aardvark", "rocket", "zebra"])
+    net = TextUNet(len(words) + 2, LENGTH, *SHAPE.values())
+    fresh = net.encoder.word.weight.detach().clone()
+    assert start_from(net, words, out) == runs
+    same = same_pocket(old)
+    rows, old_rows = net.encoder.word.weight, same.net.encoder.word.weight
+    assert torch.equal(rows[:2], old_rows[:2])
+    for i, word in enumerate(words):
+        expected = old_rows[WORDS.index(word) + 2] if word in WORDS else fresh[i + 2]
+        assert torch.equal(rows[i + 2], expected), word
+    x, t, prompts = torch.randn(2, 3, 64, 64, generator=g()), torch.tensor([900, 100]), ["a rose", None]
+    with torch.no_grad():
+        found = net.eval()(x, t, net.encoder(Vocabulary(words).encode(["a rose", ""])))
+    torch.testing.assert_close(found, same.net(x, t, same.encode(prompts)), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [{"widths": (8, 16, 24)}, {"text": 24}, {"depth": 2}, {"widths": (8, 16)}], ids=str)
+def test_a_network_of_another_shape_is_refused_in_one_sentence(shape, tmp_path):
+    out = checkpoint(tmp_path, tiny_pocket(), history=[])
+    net = TextUNet(len(WORDS) + 2, LENGTH, *(SHAPE | shape).values())
+    with pytest.raises(ValueError, match=r"^\S+ holds a network of another shape\.$"):
+        start_from(net, list(WORDS), out)
+
+
+# ---- publishing ----
+
+
+@pytest.fixture
+def published(folder, tmp_path, accelerator, monkeypatch):
+    """A run of four steps and its checkpoint, in small shards."""
+    monkeypatch.setattr(publish_pocket, "SHARD", 20_000)
+    made = run(folder, tmp_path / "work", accelerator, steps=4)
+    made.train()
+    return made, publish_pocket.publish(made.state_file, tmp_path / "made", str(folder)), tmp_path / "made"
+
+
+def test_shards_keep_every_weight_in_order_and_under_the_size(monkeypatch):
+    monkeypatch.setattr(publish_pocket, "SHARD", 100)
+    values = {f"w{i}": torch.arange(n).float() for i, n in enumerate((20, 20, 20, 50, 1, 49, 50))}
+    groups = publish_pocket.shards(values)
+    assert [list(group) for group in groups] == [["w0", "w1"], ["w2"], ["w3"], ["w4", "w5"], ["w6"]]
+    assert all(v.dtype == torch.float16 and torch.equal(v.float(), values[k]) for gr in groups for k, v in gr.items())
+
+
+def test_a_published_pocket_is_the_averaged_weights_in_fp16(published):
+    made, about, out = published
+    files = [out / "pocket" / name for name in about["sha256"]]
+    assert len(files) > 2 and [f.name for f in files] == [
+        f"weights-{i + 1}-of-{len(files)}.safetensors" for i in range(len(files))
+    ]
+    tensors = {}
+    for f in files:
+        shard = load_file(f)
+        assert 0 < sum(v.nbytes for v in shard.values()) <= 20_000
+        tensors |= shard
+    assert {k: v.shape for k, v in tensors.items()} == {k: v.shape for k, v in made.ema.shadow.items()}
+    assert all(torch.equal(v, made.ema.shadow[k].half()) for k, v in tensors.items())
+    loaded = load("pocket", "cpu", out)
+    assert all(torch.equal(v, tensors[k].float()) for k, v in loaded.net.state_dict().items())
+    assert any(not torch.equal(made.ema.shadow[k], v) for k, v in made.net.state_dict().items())
+
+
+def test_a_published_card_tells_the_run(published, folder):
+    made, about, out = published
+    assert card("pocket", out) == json.loads(json.dumps(about))
+    assert about["architecture"]["parameters"] == sum(p.numel() for p in made.net.parameters())
+    assert about["architecture"]["words"] == made.pictures.vocabulary.words
+    assert about["drawings"] == list(EVERYDAY) and about["photos"] == ["goldfish", "beacon", "school bus"]
+    (only,) = about["history"]
+    assert (only["steps_done"], only["pictures_seen"], only["seed"]) == (4, 16, 3)
+    assert "Apache" in about["data"] and "DeepFloyd" in about["limits"] and about["validation"] == made.validation
+
+
+def test_publishing_again_replaces_the_files_and_the_run(published, folder, monkeypatch):
+    made, _, out = published
+    monkeypatch.setattr(publish_pocket, "SHARD", 10**6)
+    again = publish_pocket.publish(made.state_file, out, str(folder))
+    assert list(again["sha256"]) == ["weights-1-of-1.safetensors"]
+    assert {f.name for f in (out / "pocket").iterdir()} == {"card.json", "weights-1-of-1.safetensors"}
+    assert len(again["history"]) == 1
+
+
+def test_the_history_has_every_run_once_however_often_it_is_published(published, folder, tmp_path, accelerator):
+    _, _, out = published
+    changes = {"steps": 3, "emoji": "all", "init": str(out / "pocket")}
+    second = run(folder, tmp_path / "second", accelerator, **changes)
+    second.train(stop_after=1)
+    for steps in (1, 3):
+        about = publish_pocket.publish(second.state_file, out, str(folder))
+        assert [r["steps_done"] for r in about["history"]] == [4, steps]
+        assert [r["emoji"] for r in about["history"]] == ["everyday", "all"]
+        second = run(folder, tmp_path / "second", accelerator, **changes)  # resumed from its own state
+        second.train()
+    assert len(about["drawings"]) > len(EVERYDAY)
+
+
+def test_the_provenance_table_has_a_row_for_pocket(published):
+    _, about, out = published
+    text = (out / "README.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith("| `pocket`")]
+    cells = [c.strip() for c in row.strip("|").split("|")]
+    assert len(cells) == len(provenance.COLUMNS)
+    assert cells[2] == f"{about['architecture']['parameters']:,}" and cells[3] == f"`{about['command']}`"
+    assert about["hardware"] in cells and "Noto Emoji" in text and "Tiny ImageNet" in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"steps": 0, "minutes": 12.5},
+        {"photo_share": 0.0, "batch": 3, "lr": 1e-5, "ema": 0.9995},
+        {"emoji": "all", "init": "my folder/pocket", "depth": 2},
+        {"processes": 4},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("precision", ["bf16", "no"])
+def test_the_command_line_on_the_card_makes_the_same_run(changes, precision):
+    recipe = Recipe(**{"widths": (8, 16, 24), "steps": 10} | changes)
+    words = shlex.split(publish_pocket.command(dataclasses.asdict(recipe), 7, precision))
+    start = words.index("training.train_pocket")
+    assert words[:start] == (
+        ["accelerate", "launch", "--num_processes", "4", "-m"] if recipe.processes > 1 else ["python", "-m"]
+    )
+    args = train_pocket.parse(words[start + 1 :])
+    assert (args.seed, args.fp32, tuple(args.widths)) == (7, precision == "no", recipe.widths)
+    for name in ("steps", "minutes", "depth", "emoji", "photo_share", "batch", "lr", "ema", "init"):
+        assert getattr(args, name) == getattr(recipe, name), name
+
+
+@pytest.mark.parametrize("wrong", [[], ["--steps", "3", "--minutes", "1"], ["--steps", "3", "--emoji", "some"]])
+def test_a_wrong_command_line_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit):
+        train_pocket.parse(wrong)
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_command_trains(folder, tmp_path):
+    words = "--steps 2 --widths 8 16 16 --batch 2 --cpu --fp32 --seed 3"
+    train_pocket.main([*words.split(), "--data", str(folder), "--work", str(tmp_path)])
+    _, facts = load_state(tmp_path / "state.safetensors")
+    assert facts["step"] == 2 and facts["recipe"]["widths"] == [8, 16, 16] and facts["seed"] == 3
+
+
+# ---- the judge of photos ----
+
+
+def test_the_photo_classifier_learns(folder):
+    tiles, _ = photos(folder)
+    images, labels = tiles[:, :64].reshape(-1, 64, 64, 3), torch.arange(3).repeat_interleave(64)
+    args = train_photo_classifier.parse(["--epochs", "6", "--batch", "16", "--lr", "0.05", "--device", "cpu"])
+    torch.manual_seed(0)
+    net = PhotoClassifier(3, 8)
+    curve = train_photo_classifier.train(net, images, labels, args)
+    assert [step for step, _ in curve] == [50] and curve[0][1] < math.log(3)
+    features, logits = train_photo_classifier.judge(net.eval(), tiles[:, -HELD_OUT:].reshape(-1, 64, 64, 3), "cpu")
+    assert features.shape == (30, 64) and logits.shape == (30, 3)
+    right = logits.argmax(1) == torch.arange(3).repeat_interleave(HELD_OUT)
+    assert right.float().mean() > 0.8
