@@ -246,6 +246,11 @@ def test_a_disk_that_is_too_small_is_noticed_before(cache, asking, capsys, monke
     assert "The disk is too full" in capsys.readouterr().out
 
 
+def test_a_download_of_something_else_is_refused(capsys):
+    assert fetch.main("gpt") == 2
+    assert "there are if-m, if-l" in capsys.readouterr().out
+
+
 # ---- What went wrong ----
 
 

@@ -140,6 +140,9 @@ def _check_disk(repository: Repository, needed: int) -> None:
 
 def main(name: str) -> int:
     """Write the progress, or the one sentence on what went wrong, as JSON lines; the exit code."""
+    if name not in REPOSITORIES:
+        _tell({"error": f"There is no {name[:40]!r}; there are {', '.join(REPOSITORIES)}."})
+        return 2
     try:
         for progress in fetch(REPOSITORIES[name]):
             _tell(asdict(progress))
@@ -155,4 +158,4 @@ def _tell(report: dict) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(" ".join(sys.argv[1:])))
