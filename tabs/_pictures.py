@@ -2,6 +2,7 @@
 
 import functools
 import html
+from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
@@ -40,7 +41,12 @@ def described(r: PictureRequest) -> str:
 
 def inside(recording: Recording, k: int) -> dict:
     """One picture of a run through all its kept steps: state, estimate, and what guidance made of two noises."""
-    frames = [{"images": [shown(p) for p in lanes(f, k)], "label": timestep(f)} for f in recording.frames]
+    noisy = [f.parts for f in recording.frames if f.parts]  # the result has none: the last ones stay
+    parts = [f.parts or (noisy[-1] if noisy else {}) for f in recording.frames]
+    frames = [
+        {"images": [shown(p) for p in lanes(f, noise, k)], "label": timestep(f)}
+        for f, noise in zip(recording.frames, parts, strict=True)
+    ]
     guided = bool(recording.frames[0].parts)
     titles = INSIDE + (GUIDED if guided else [])
     return {
@@ -52,12 +58,10 @@ def inside(recording: Recording, k: int) -> dict:
     }
 
 
-def lanes(frame: Frame, k: int) -> list[np.ndarray]:
-    """The pictures of one frame of `inside`, (64, 64, 3) uint8 each; the last frame has no noise left to show."""
+def lanes(frame: Frame, parts: Mapping[str, np.ndarray], k: int) -> list[np.ndarray]:
+    """The pictures of one frame of `inside`, (64, 64, 3) uint8 each."""
     row = [frame.x_t[k], frame.x_0[k]]
-    if frame.t < 0:
-        return row
-    noises = [frame.parts[name][k] for name in ("unconditional", "conditional") if name in frame.parts]
+    noises = [parts[name][k] for name in ("unconditional", "conditional") if name in parts]
     if len(noises) == 2:
         gap = noises[1].astype(np.int16) - noises[0]
         noises.append((128 + 4 * gap).clip(0, 255).astype(np.uint8))

@@ -20,7 +20,7 @@ from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_ro
 from tabs._figure import figure, tile
 from tabs._header import alone
 from tabs._inputs import Dropdown, Slider, Textbox
-from tabs._look import look
+from tabs._look import example, look
 from tabs._pictures import MODEL_CHOICES, remark_line
 
 TITLE = "Forward & denoise"
@@ -170,10 +170,13 @@ def build(shared: Shared) -> None:
                 with gr.Row(elem_classes="slim"):
                     new = gr.Button("Let the model draw the prompt as the picture", size="sm")
         with gr.Column(scale=5, min_width=480):
-            status = gr.HTML('<div class="fv-status"></div>', elem_classes="cost")
-            forward = gr.HTML(figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]))
-            compared = gr.HTML(comparison(defaults["levels"], []))
-            steps = gr.HTML()
+            status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
+            shown = example(ID) or {
+                "forward": figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]),
+                "compared": comparison(defaults["levels"], []),
+            }
+            forward, compared = gr.HTML(shown["forward"]), gr.HTML(shown["compared"])
+            steps = gr.HTML(shown.get("steps", ""))
             plot = gr.LinePlot(
                 x="t",
                 y="PSNR in dB",

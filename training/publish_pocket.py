@@ -57,7 +57,7 @@ def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
         if recipe[name] != ""
     ]
     words += ["--fp32"] * (precision == "no")
-    launch = f"accelerate launch --num_processes {recipe['processes']}" if recipe["processes"] > 1 else "python"
+    launch = f"torchrun --nproc_per_node {recipe['processes']}" if recipe["processes"] > 1 else "python"
     return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
 

@@ -1,6 +1,7 @@
 """Train pocket, resuming where it stopped:  python -m training.train_pocket --minutes 20
 
-On several devices:  accelerate launch -m training.train_pocket --minutes 20
+On several GPUs:     accelerate launch -m training.train_pocket --minutes 20
+On a CPU's N cores:  OMP_NUM_THREADS=1 torchrun --nproc_per_node N -m training.train_pocket --cpu --minutes 20
 Then measure and write the checkpoint:  python -m training.publish_pocket
 """
 
