@@ -35,7 +35,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--host", help="address to listen on (default: this machine only; 0.0.0.0 for the whole network)")
     p.add_argument("--port", type=int, help="default: 7860, or the next free one")
     p.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
-    p.add_argument("--model", choices=[m.name for m in MODELS.values() if m.kind in ("ddpm", "flow")])
+    p.add_argument("--model", choices=[m.name for m in MODELS.values() if m.kind in ("text", "ddpm", "flow")])
     p.add_argument("--device", choices=DEVICES, default="auto")
     args = p.parse_args(argv)
     try:

@@ -11,7 +11,9 @@ from core.guidance import guide
 from core.rng import Generators, generators, randn
 from core.samplers import Step
 
-Run = Callable[[Denoiser, Tensor, int, Tensor, Generators], Iterator[Step]]
+Steps = int | Sequence[int]
+"""A number of evenly spaced steps, or the timesteps themselves."""
+Run = Callable[[Denoiser, Tensor, Steps, Tensor, Generators], Iterator[Step]]
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,25 @@ class Sampler:
     guidance: float = 1.5
 
 
+def _visits(d: Denoiser, steps: Steps) -> Sequence[int]:
+    """The timesteps of that many steps, or those that are given."""
+    return d.schedule.timesteps(steps) if isinstance(steps, int) else steps
+
+
 def _ddim(eta: float) -> Run:
-    return lambda d, x, steps, cond, source: samplers.ddim(d, x, d.schedule.timesteps(steps), cond, eta, source)
+    return lambda d, x, steps, cond, source: samplers.ddim(d, x, _visits(d, steps), cond, eta, source)
 
 
-def _heun(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.heun(d, x, d.schedule.timesteps(steps), cond)
+def _heun(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.heun(d, x, _visits(d, steps), cond)
 
 
-def _posterior(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.posterior(d, x, d.schedule.timesteps(steps), cond, source)
+def _posterior(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.posterior(d, x, _visits(d, steps), cond, source)
 
 
-def _dpm_solver(d: Denoiser, x: Tensor, steps: int, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.dpm_solver(d, x, d.schedule.timesteps(steps), cond)
+def _dpm_solver(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
+    return samplers.dpm_solver(d, x, _visits(d, steps), cond)
 
 
 DDPM_SAMPLERS = {

@@ -11,14 +11,17 @@ from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import clip, dynamic_threshold, guide
 from core.models.hub import REPOSITORIES
+from core.models.timesteps import TIMESTEP_LISTS, timestep_list
 from core.registry import MODELS, ModelError, availability, load, spec
-from core.rng import MAX_SEED, generators, randn
-from core.samplers import Step, ddim_each
+from core.rng import MAX_SEED, generator, generators, randn
+from core.samplers import Step, ddim, ddim_each
+from core.schedule import Schedule
 
 MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
 MAX_PROMPT = 2000  # characters
 GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
+EVEN = "even"  # timesteps evenly spaced, as many as there are steps
 THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
 STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
@@ -58,6 +61,8 @@ class PictureRequest:
         guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
         threshold: what bounds the clean estimate, a key of THRESHOLDS.
         seed: of the first picture.
+        timesteps: "even", or the name of a published list in `core.models.timesteps`, which decides the steps.
+        ratio, top: of dynamic thresholding, the quantile and the largest threshold.
     """
 
     prompt: str = "an emoji of a penguin"
@@ -69,6 +74,22 @@ class PictureRequest:
     guidance: float = 3.0
     threshold: str = "clip"
     seed: int = 180
+    timesteps: str = EVEN
+    ratio: float = 0.95
+    top: float = 1.5
+
+    @classmethod
+    def of(cls, model: str) -> "PictureRequest":
+        """The default request for a model: for DeepFloyd as its authors and the course run it."""
+        if not model.startswith("if-"):
+            return cls(model=model)
+        course = {
+            "sampler": "ddpm",
+            "timesteps": "stride30",
+            "threshold": "dynamic",
+            "guidance": default_guidance(model),
+        }
+        return cls("an oil painting of a snowy mountain village", n=1, model=model, **course)
 
     @classmethod
     def checked(cls, **values: object) -> "PictureRequest":
@@ -84,6 +105,8 @@ class PictureRequest:
             raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
         if not isinstance(r.threshold, str) or r.threshold not in THRESHOLDS:
             raise ValueError(f"The threshold must be one of {', '.join(THRESHOLDS)}.")
+        if not isinstance(r.timesteps, str) or r.timesteps not in (EVEN, *TIMESTEP_LISTS):
+            raise ValueError(f"The timesteps must be one of {', '.join((EVEN, *TIMESTEP_LISTS))}.")
         low, _, high = TEXT_SAMPLERS[r.sampler].steps
         return cls(
             prompt_of(r.prompt),
@@ -95,7 +118,19 @@ class PictureRequest:
             real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
             r.threshold,
             whole(r.seed, 0, MAX_SEED, "The seed"),
+            r.timesteps,
+            real(r.ratio, 0.5, 1, "The quantile of the dynamic threshold"),
+            real(r.top, 1, 10, "The largest dynamic threshold"),
         )
+
+    def visits(self, schedule: Schedule, steps: int) -> list[int]:
+        """The timesteps of a run with that many steps, or those of the named list."""
+        return schedule.timesteps(steps) if self.timesteps == EVEN else timestep_list(self.timesteps)
+
+    @property
+    def length(self) -> int:
+        """How many steps a run takes."""
+        return self.steps if self.timesteps == EVEN else len(timestep_list(self.timesteps))
 
     def settings(self) -> dict:
         """What a saved picture carries."""
@@ -127,15 +162,15 @@ class Plan:
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
         r, model = self.request, load(self.request.model, device)
-        source = [generators(seed, 1)[0] for seed in self.seeds]
+        source = [generator(seed) for seed in self.seeds]
         x = randn((len(source), *model.shape), source, model.device)
         same = len(set(self.scales)) == 1
         scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
-        guided = bounded(guide(model, scale, r.negative or None), r.threshold)
+        guided = bounded(guide(model, scale, r.negative or None), r.threshold, r.ratio, r.top)
         cond = guided.encode([r.prompt or None] * len(source))
-        sampler = TEXT_SAMPLERS[r.sampler]
         if len(set(self.steps)) == 1:
-            return sampler.run(guided, x, self.steps[0], cond, source)
+            visits = r.visits(model.schedule, self.steps[0])
+            return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
         lists = [model.schedule.timesteps(steps) for steps in self.steps]
         return ddim_each(guided, x, lists, cond, 0.0 if r.sampler == "ddim" else 1.0, source)
 
@@ -144,7 +179,7 @@ def samples(r: PictureRequest) -> Plan:
     """n pictures from n noises."""
     seeds = tuple((r.seed + k) % (MAX_SEED + 1) for k in range(r.n))
     across = tuple(f"seed {s}" for s in seeds) if r.n <= 5 else ()
-    return Plan(r, (r.guidance,) * r.n, seeds, (r.steps,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
+    return Plan(r, (r.guidance,) * r.n, seeds, (r.length,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
 
 
 def with_and_without(r: PictureRequest) -> Plan:
@@ -160,7 +195,7 @@ def with_and_without(r: PictureRequest) -> Plan:
 def guidance_sweep(r: PictureRequest) -> Plan:
     """One noise at five scales."""
     n = len(SWEEP)
-    return Plan(r, SWEEP, (r.seed,) * n, (r.steps,) * n, n, tuple(f"w = {w:g}" for w in SWEEP))
+    return Plan(r, SWEEP, (r.seed,) * n, (r.length,) * n, n, tuple(f"w = {w:g}" for w in SWEEP))
 
 
 def step_sweep(r: PictureRequest) -> Plan:
@@ -169,8 +204,8 @@ def step_sweep(r: PictureRequest) -> Plan:
     Raises:
         ValueError: the sampler takes only runs of one length.
     """
-    if r.sampler not in ("ddim", "ddpm"):
-        raise ValueError("The sweep over steps runs with DDIM or the DDPM posterior; choose one of them.")
+    if r.sampler not in ("ddim", "ddpm") or r.timesteps != EVEN:
+        raise ValueError("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
     n = len(STEP_SWEEP)
     return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))
 
@@ -203,10 +238,9 @@ def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, ma
 
 def draw(model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int) -> Iterator[Step]:
     """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1]."""
-    source = generators(seed, len(prompts))
-    x = randn((len(prompts), *model.shape), source, model.device)
+    x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
     guided = bounded(guide(model, guidance))
-    return TEXT_SAMPLERS["ddim"].run(guided, x, steps, guided.encode([p or None for p in prompts]), source)
+    return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
 
 
 def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:

@@ -137,7 +137,7 @@ def posterior(
     n = len(visits) - 1
     for i in range(n):
         p = denoiser.predict(x, on_device[i], cond)
-        yield Step(i, n, visits[i], x, p.x_0)
+        yield Step(i, n, visits[i], x, p.x_0, p.parts)
         to_x_0, to_x, log_b, log_b_tilde, noisy = rows[i]
         x = to_x_0 * p.x_0 + to_x * x
         if visits[i].max() > 0:
@@ -178,7 +178,7 @@ def dpm_solver(denoiser: Denoiser, x: Tensor, timesteps: Sequence[int] | Tensor,
     n, before = len(visits) - 1, None
     for i in range(n):
         p = denoiser.predict(x, on_device[i], cond)
-        yield Step(i, n, visits[i], x, p.x_0)
+        yield Step(i, n, visits[i], x, p.x_0, p.parts)
         to_x, to_D, ratio = rows[i]
         D = p.x_0 if before is None else p.x_0 + ratio * (p.x_0 - before)
         x, before = to_x * x + to_D * D, p.x_0

@@ -137,7 +137,7 @@ def build(shared: Shared) -> Parts:
     with gr.Row():
         with gr.Column(scale=2, min_width=330):
             inputs, start, stop = inputs_column(
-                DigitRequest.of(shared.model) if shared.model else DigitRequest(), shared
+                DigitRequest.of(shared.model) if shared.model in dict(GENERATORS).values() else DigitRequest(), shared
             )
             with gr.Accordion("Settings from a saved picture", open=False):
                 upload = gr.File(label="Drop a PNG that was saved here", file_types=[".png"], height=110)

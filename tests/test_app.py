@@ -31,11 +31,11 @@ def test_flags():
         app.parse(["--model", "classifier"])
 
 
-@pytest.mark.parametrize("model", [None, "ddpm-class"])
+@pytest.mark.parametrize("model", [None, "ddpm-class", "pocket"])
 def test_the_app_builds_for_every_first_model(model):
     demo = app.create_app("cpu", model)
     chosen = [b.value for b in demo.blocks.values() if isinstance(b, gr.Dropdown) and b.label == "Model"]
-    assert chosen[0] == (model or "flow-class")
+    assert "pocket" in chosen and ("ddpm-class" if model == "ddpm-class" else "flow-class") in chosen
 
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.ID)

@@ -11,17 +11,20 @@ from core import pictures
 from core.generate import TEXT_SAMPLERS
 from core.guidance import guide
 from core.pictures import (
+    EVEN,
+    EXPERIMENTS,
     MAX_PICTURES,
     MAX_PROMPT,
+    STEP_SWEEP,
+    SWEEP,
     THRESHOLDS,
     PictureRequest,
+    Plan,
     bounded,
     default_guidance,
     draw,
-    halves,
     prompt_of,
     remarks,
-    sweep_guidance,
     text_models,
 )
 from core.registry import ModelError
@@ -92,6 +95,9 @@ NO_NUMBERS = (None, "", "many", [], [3], {}, True, False, math.nan, "nan", math.
         ("guidance", "The guidance", (*NO_NUMBERS, -0.1, 20.1, 10**6)),
         ("seed", "The seed", (*NO_NUMBERS, -1, MAX_SEED + 1, 0.5)),
         ("sampler", "The sampler", (None, "", "euler", 3, [], ["ddim"], {}, True, "DDIM")),
+        ("timesteps", "The timesteps", (None, "", "smart", 3, [], {})),
+        ("ratio", "The quantile of the dynamic threshold", (*NO_NUMBERS, 0.4, 1.1)),
+        ("top", "The largest dynamic threshold", (*NO_NUMBERS, 0.9, 11)),
         ("threshold", "The threshold", (None, "", "static", 3, [], ["clip"], {}, True)),
         ("prompt", "The prompt", (3, 2.5, True, [], ["a rose"], {}, b"a rose", "x" * 3000, "rose " * 600)),
         ("negative", "The negative prompt", (3, False, [], ["a rose"], {}, "x" * 3000)),
@@ -133,11 +139,19 @@ def test_a_long_prompt_is_counted_after_its_spaces_are_gone():
 # ---- what is drawn ----
 
 
+def plan(name: str, **values) -> Plan:
+    """The plan of an experiment with a small request."""
+    return EXPERIMENTS[name](
+        PictureRequest(**{"prompt": "a rose", "n": 2, "steps": 3, "guidance": 4.0, "seed": 9} | values)
+    )
+
+
 def test_a_request_draws_what_it_says(pocket):
-    r = PictureRequest("a rose", "water", 2, steps=3, guidance=4.0, seed=9)
-    steps = list(r.run("cpu"))
+    steps = list(plan("samples", negative="water").run("cpu"))
     assert [s.i for s in steps] == [0, 1, 2, 3] and steps[0].n == 3 and steps[-1].x_t.shape == (2, 3, 64, 64)
-    again = draw(pocket, ["a rose"] * 2, 4.0, 3, 9, negative="water")
+    x = randn((2, 3, 64, 64), generators(9, 2))
+    guided = bounded(guide(pocket, 4.0, "water"))
+    again = ddim(guided, x, pocket.schedule.timesteps(3), pocket.encode(["a rose"] * 2))
     assert torch.equal(steps[-1].x_t, result(again))
     plain = draw(pocket, ["a rose"] * 2, 4.0, 3, 9)
     assert (steps[-1].x_t - result(plain)).abs().max() > 1e-3
@@ -149,9 +163,55 @@ def test_a_request_draws_what_it_says(pocket):
 def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, pocket):
     made = []
     pocket.net.register_forward_hook(lambda net, args, out: made.append(len(args[0])))
-    r = PictureRequest(n=2, steps=4, guidance=guidance, sampler=sampler)
-    result(r.run())
-    assert made == [rows] * 4 and r.calls() == (4, rows) and halves(guidance) == rows // 2
+    run = plan("samples", steps=4, guidance=guidance, sampler=sampler)
+    result(run.run())
+    assert made == [rows] * 4 and run.cost() == (4, rows)
+
+
+@pytest.mark.parametrize("name, n", [("with-and-without", 4), ("guidance-sweep", 5), ("step-sweep", 9)])
+def test_the_announced_cost_of_an_experiment_is_what_it_takes(name, n, pocket):
+    made = []
+    pocket.net.register_forward_hook(lambda net, args, out: made.append(len(args[0])))
+    run = plan(name)
+    assert result(run.run()).shape[0] == n == len(run.seeds)
+    calls, mean = run.cost()
+    assert len(made) == calls and sum(made) == pytest.approx(calls * mean)
+
+
+def test_an_experiment_changes_one_thing_alone(pocket):
+    for name, changed in (("guidance-sweep", "scales"), ("step-sweep", "steps")):
+        run = plan(name)
+        for field in ("scales", "seeds", "steps"):
+            assert (len(set(getattr(run, field))) > 1) == (field == changed), (name, field)
+    run = plan("with-and-without")
+    assert run.seeds == (9, 10, 9, 10) and run.scales == (1.0, 1.0, 4.0, 4.0)
+
+
+def test_every_picture_of_a_step_sweep_is_its_run_alone(pocket):
+    together = result(plan("step-sweep").run())
+    for k in (0, 3, 5):
+        alone = result(plan("samples", n=1, steps=STEP_SWEEP[k]).run())
+        torch.testing.assert_close(together[k : k + 1], alone, atol=5e-4, rtol=0)
+
+
+def test_a_step_sweep_needs_a_sampler_of_single_steps():
+    for wrong in ({"sampler": "dpm-solver"}, {"timesteps": "fast27"}):
+        with pytest.raises(ValueError, match=SENTENCE):
+            plan("step-sweep", **wrong)
+
+
+@pytest.mark.parametrize("name, length", [("stride30", 34), ("fast27", 27), ("smart50", 50)])
+def test_a_published_list_decides_the_timesteps(name, length, pocket):
+    run = plan("samples", timesteps=name, n=1)
+    visited = [int(s.t[0]) for s in run.run()]
+    assert len(visited) == length + 1 and visited[-2:] == [0, -1] and run.cost()[0] == length
+    assert visited[0] == (990 if name == "stride30" else 999)
+
+
+def test_deepfloyd_is_asked_as_the_course_does():
+    r = PictureRequest.of("if-m")
+    assert (r.model, r.sampler, r.timesteps, r.threshold, r.guidance) == ("if-m", "ddpm", "stride30", "dynamic", 7.0)
+    assert PictureRequest.of("pocket") == PictureRequest() and PictureRequest().timesteps == EVEN
 
 
 def test_settings_make_the_request_again():
@@ -164,21 +224,11 @@ def test_settings_make_the_request_again():
 
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_pictures_that_differ_in_guidance_alone_equal_separate_runs(sampler, pocket):
-    scales = (0.0, 1.0, 3.0, 7.0)
-    together = result(draw(pocket, ["a rose"] * 4, sweep_guidance(scales), 4, [5] * 4, sampler))
-    for k, w in enumerate(scales):
-        alone = result(draw(pocket, ["a rose"], w, 4, 5, sampler))
-        torch.testing.assert_close(together[k : k + 1], alone, atol=5e-4, rtol=0)
+    together = result(plan("guidance-sweep", sampler=sampler).run())
+    for k, w in enumerate(SWEEP):
+        alone = result(plan("samples", n=1, guidance=w, sampler=sampler).run())
+        torch.testing.assert_close(together[k : k + 1], alone, atol=2e-3, rtol=0)
     assert (together[1] - together[3]).abs().max() > 1e-2
-
-
-def test_seeds_may_be_given_one_by_one(pocket):
-    listed = result(draw(pocket, ["a rose"] * 3, 2.0, 3, [7, 5, 7]))
-    counted = result(draw(pocket, ["a rose"] * 3, 2.0, 3, 5))
-    torch.testing.assert_close(listed[0], listed[2], atol=1e-4, rtol=0)
-    assert (listed[0] - listed[1]).abs().max() > 0.1
-    torch.testing.assert_close(listed[0], counted[2], atol=1e-4, rtol=0)
-    torch.testing.assert_close(listed[1], counted[0], atol=1e-4, rtol=0)
 
 
 def test_an_empty_prompt_is_unconditional(pocket):
@@ -192,7 +242,8 @@ def test_an_empty_prompt_is_unconditional(pocket):
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_a_threshold_bounds_every_clean_estimate_or_none(threshold, pocket):
-    largest = [s.x_0.abs().max().item() for s in draw(pocket, ["a rose"], 7.0, 5, 5, threshold=threshold)][:-1]
+    run = plan("samples", n=1, guidance=7.0, steps=5, seed=5, threshold=threshold)
+    largest = [s.x_0.abs().max().item() for s in run.run()][:-1]
     if threshold == "none":
         assert max(largest) > 1.5
     else:

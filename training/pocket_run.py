@@ -25,6 +25,8 @@ from training.state import Ema, load_state, optimiser_tensors, restore_optimiser
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
+SPREAD = {"word.weight": 0.5, "position": 0.02, "place": 0.1, "caption.weight": 0.1}
+"""Standard deviations of the first weights where torch's own are not meant for it; captions begin loud."""
 CHECKED = 96  # held-out photos, and as many drawings, per level
 
 
@@ -216,7 +218,12 @@ def build(recipe: Recipe, words: int) -> TextUNet:
     """A fresh network for a vocabulary of `words` ids."""
     from core.models.captions import LENGTH
 
-    return TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth)
+    net = TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth)
+    for name, value in net.named_parameters():
+        std = next((std for end, std in SPREAD.items() if name.endswith(end)), None)
+        if std:
+            nn.init.normal_(value, std=std)
+    return net
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:

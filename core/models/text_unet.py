@@ -49,8 +49,7 @@ class TextEncoder(nn.Module):
 
     def __init__(self, words: int, length: int, c: int, layers: int = 2):
         super().__init__()
-        self.word, self.position = nn.Embedding(words, c), nn.Parameter(0.02 * torch.randn(length, c))
-        nn.init.normal_(self.word.weight, std=0.5)
+        self.word, self.position = nn.Embedding(words, c), nn.Parameter(torch.zeros(length, c))
         self.layers = nn.ModuleList(
             nn.ModuleDict(
                 {
@@ -104,7 +103,7 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, c: int, c_text: int, side: int):
         super().__init__()
-        self.place = nn.Parameter(0.1 * torch.randn(side * side, c))
+        self.place = nn.Parameter(torch.zeros(side * side, c))
         self.norm1, self.own = nn.LayerNorm(c), Attention(c)
         self.norm2, self.words = nn.LayerNorm(c), Attention(c, c_text)
         nn.init.zeros_(self.own.out.weight)
@@ -151,7 +150,6 @@ class TextUNet(nn.Module):
         self.encoder = TextEncoder(words, length, text)
         self.time = nn.Sequential(nn.Linear(c0, c_emb), nn.SiLU(), nn.Linear(c_emb, c_emb))
         self.caption = nn.Linear(text, c_emb)
-        nn.init.normal_(self.caption.weight, std=0.1)
         self.enter = nn.Conv2d(12, c0, 3, 1, 1)
         sides = (None, 16, 8)  # no attention at 32x32
         stage = lambda c_in, c_out, level: Stage(c_in, c_out, c_emb, text, sides[level])  # noqa: E731
@@ -166,7 +164,7 @@ class TextUNet(nn.Module):
                 self.down.append(stage(c, width, level))
                 c = width
                 skips.append(c)
-        self.middle = nn.ModuleList([stage(c, c, 2), stage(c, c, 0)])
+        self.middle = nn.ModuleList([stage(c, c, len(widths) - 1), stage(c, c, 0)])
         self.up = nn.ModuleList()
         for level in reversed(range(len(widths))):
             for _ in range(depth + 1):
