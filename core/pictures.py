@@ -10,8 +10,9 @@ from core.checks import real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import clip, dynamic_threshold, guide
-from core.models.hub import REPOSITORIES
+from core.models.hub import REPOSITORIES, default_model, snapshot
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
+from core.recording import Recording
 from core.registry import MODELS, ModelError, availability, load, spec
 from core.rng import MAX_SEED, generator, generators, randn
 from core.samplers import Step, ddim, ddim_each
@@ -79,8 +80,9 @@ class PictureRequest:
     top: float = 1.5
 
     @classmethod
-    def of(cls, model: str) -> "PictureRequest":
-        """The default request for a model: for DeepFloyd as its authors and the course run it."""
+    def of(cls, model: str | None = None) -> "PictureRequest":
+        """The default request for a model, the best one here if none is named; DeepFloyd as the course runs it."""
+        model = model if model in text_models() else default_model()
         if not model.startswith("if-"):
             return cls(model=model)
         course = {
@@ -251,3 +253,26 @@ def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
     if model in REPOSITORIES:
         return here.text.bank.remarks(prompt)
     return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
+
+
+def checked_by_maker(recording: Recording, model: str) -> list[str]:
+    """What DeepFloyd's licence asks of finished pictures: its watermark, and no picture that its checker blocks.
+
+    Blocked pictures are greyed out in every frame of the recording. Other models ask nothing.
+
+    Returns:
+        A sentence per blocked picture.
+    """
+    if model not in REPOSITORIES or not recording.done:
+        return []
+    from core.models.finish import BLOCKED, finish
+
+    last = recording.frames[-1]
+    x = torch.from_numpy(last.x_0).permute(0, 3, 1, 2).float() / 127.5 - 1
+    done = finish(x, snapshot(REPOSITORIES[model].id))
+    for k, picture in enumerate(done.pictures):
+        if picture is None:
+            recording.blank(k)
+        else:
+            last.x_0[k] = last.x_t[k] = picture
+    return [f"Picture {k + 1}: {BLOCKED}" for k, bad in enumerate(done.blocked) if bad]

@@ -58,6 +58,12 @@ class Recording:
         k = min(n, MAX_FRAMES - 1)
         return round(round(i * k / n) * n / k) == i
 
+    def blank(self, k: int, shade: int = 128) -> None:
+        """Make picture k an even grey in every kept frame."""
+        for frame in self.frames:
+            for pixels in (frame.x_t, frame.x_0, *frame.parts.values()):
+                pixels[k] = shade
+
     @property
     def done(self) -> bool:
         """Whether the run reached its end."""

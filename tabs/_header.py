@@ -6,6 +6,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.registry import DEVICES, MODELS, availability, card
+from tabs import _deepfloyd
 from tabs._common import Shared, connect, facts
 from tabs._inputs import Dropdown
 
@@ -35,6 +36,7 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
             picker = Dropdown(DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.")
             line = gr.HTML(facts(device), elem_classes="facts")
         gr.HTML(models())
+        _deepfloyd.build()
     gr.on(None, facts, picker, line, api_visibility="private", queue=False, show_progress="hidden")
     projector.click(None, None, None, js=PROJECTOR, api_visibility="private")
     return picker, line

@@ -6,37 +6,30 @@ import time
 import gradio as gr
 
 from core import cost, images
-from core.generate import TEXT_SAMPLERS
-from core.pictures import EXPERIMENTS, MAX_GUIDANCE, MAX_PICTURES, THRESHOLDS, PictureRequest, Plan
+from core.checks import whole
+from core.enlarging import enlarge
+from core.pictures import EVEN, EXPERIMENTS, PictureRequest, Plan, checked_by_maker
 from core.recording import Recording
+from core.rng import MAX_SEED
 from tabs import formulas
-from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, temporary, told, wire
+from tabs._common import NETWORK, Shared, formula_panel, send_row, tell_cost, temporary, told, wire
 from tabs._header import alone
-from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
+from tabs._inputs import Number
 from tabs._look import example, look
-from tabs._pictures import (
-    LANES,  # fmt: skip
-    MODEL_CHOICES,
-    arrange,
-    described,
-    grid_of,
-    inside,
-    known_words,
-    look_inside,
-    pick,
-    remark_line,
-)
+from tabs._pictures import LANES, arrange, described, grid_of, inside, known_words, look_inside, numbered, pick
+from tabs._sampling import EXPERIMENT_BUTTONS, inputs_column
 from tabs._viewer import RUNS, finished, live, viewer
 
 TITLE = "Sampling & guidance"
 ID = "sampling"
 FILES = ("GIF", "PNG", "All as zip")
 PICK = "#sampling-pick"
-BUTTONS = {
-    "with-and-without": "Guidance off / on",
-    "guidance-sweep": "Guidance sweep",
-    "step-sweep": "Step sweep",
-}
+FIELDS = tuple(PictureRequest.__dataclass_fields__)
+RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
+BIGGER = (
+    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256. "
+    "The header says what it needs."
+)
 PRESETS = {
     "A penguin": PictureRequest(),
     "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50),
@@ -54,7 +47,7 @@ def face(plan: Plan) -> dict:
 
 def planned(settings: dict) -> Plan:
     """The plan behind a recording's settings."""
-    known = {k: settings[k] for k in PictureRequest.__dataclass_fields__}
+    known = {k: settings[k] for k in FIELDS}
     return EXPERIMENTS[settings["experiment"]](PictureRequest(**known))
 
 
@@ -63,13 +56,22 @@ def runner(experiment: str):
 
     @told
     def run(
-        prompt: str, negative: str, n: float, model: str, sampler: str, steps: float, guidance: float,
-        threshold: str, seed: float, device: str = "auto",
-    ):  # fmt: skip
-        request = PictureRequest.checked(
-            prompt=prompt, negative=negative, n=n, model=model, sampler=sampler, steps=steps, guidance=guidance,
-            threshold=threshold, seed=seed,
-        )  # fmt: skip
+        prompt: str,
+        negative: str,
+        n: float,
+        model: str,
+        sampler: str,
+        steps: float,
+        guidance: float,
+        threshold: str,
+        seed: float,
+        timesteps: str = EVEN,
+        ratio: float = 0.95,
+        top: float = 1.5,
+        device: str = "auto",
+    ):
+        values = (prompt, negative, n, model, sampler, steps, guidance, threshold, seed, timesteps, ratio, top)
+        request = PictureRequest.checked(**dict(zip(FIELDS, values, strict=True)))
         plan = EXPERIMENTS[experiment](request)
         recording = Recording(request.settings() | {"experiment": experiment}, -1, 1)
         value, started = {}, time.monotonic()
@@ -77,7 +79,11 @@ def runner(experiment: str):
             if value["running"]:
                 yield value
         cost.learn(model, device, *plan.cost(), time.monotonic() - started)
-        yield value | {"caption": described(request)}
+        notes = [described(request), *checked_by_maker(recording, request.model)]
+        yield finished((recording,), arrange(plan.columns), face(plan)) | {
+            "status": value["status"],
+            "caption": " ".join(notes),
+        }
 
     return run
 
@@ -105,65 +111,38 @@ def keep(view: dict):
     return value, inside(recording, 0), *(gr.DownloadButton(value=temporary(*f), interactive=True) for f in files)
 
 
-def price(prompt, negative, n, model, sampler, steps, guidance, threshold, device) -> str:
-    """The cost line for the settings as they stand."""
-    plan = EXPERIMENTS["samples"](PictureRequest.checked(
-        prompt=prompt, negative=negative, n=n, model=model, sampler=sampler, steps=steps, guidance=guidance,
-        threshold=threshold,
-    ))  # fmt: skip
-    calls, n = plan.cost()
-    return cost.sentence(calls, round(n), cost.seconds(model, device, calls, round(n)))
+def price(*values) -> str:
+    """The cost line for the settings as they stand: the request's fields but the seed's, and the device."""
+    *fields, device = values
+    request = PictureRequest.checked(**dict(zip([f for f in FIELDS if f != "seed"], fields, strict=True)))
+    calls, n = EXPERIMENTS["samples"](request).cost()
+    return cost.sentence(calls, round(n), cost.seconds(request.model, device, calls, round(n)))
 
 
 def fill(request: PictureRequest) -> list:
-    """A request as values of the nine inputs."""
-    return [getattr(request, name) for name in PictureRequest.__dataclass_fields__]
+    """A request as values of the inputs."""
+    return [getattr(request, name) for name in FIELDS]
+
+
+@told
+def larger(view: dict, index: float, prompt: str, seed: float, device: str = "auto"):
+    """The chosen picture at 256 pixels by DeepFloyd's stage II, live, or what that would need."""
+    (recording,) = RUNS.get(view)
+    k = numbered(recording, index)
+    big = Recording(recording.settings | {"enlarged": k}, -1, 1)
+    steps = enlarge(recording.result[k], prompt, whole(seed, 0, MAX_SEED, "The seed"), device)
+    face = {"lanes": ["x_0 at 256 pixels"], "columns": 2}
+    yield from live((big,), big.follow(steps), lambda frames: [frames[0].x_0[0]], face)
 
 
 @told
 def restore(path: str) -> list:
     """The settings inside a PNG that this tab saved, back into the inputs."""
     settings = images.settings_of(path) or {}
-    known = {k: settings[k] for k in PictureRequest.__dataclass_fields__ if k in settings}
+    known = {k: settings[k] for k in FIELDS if k in settings}
     if settings.get("kind") != "picture":
         raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return fill(PictureRequest.checked(**known))
-
-
-def inputs_column(r: PictureRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
-    """The nine inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
-    prompt = Textbox(r.prompt, label="Prompt", info="What to draw; empty draws whatever comes.", lines=2, max_lines=3)
-    model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, prompt)
-    start, stop, line = run_row("Sample")
-    n = Slider(1, MAX_PICTURES, r.n, step=1, label="Pictures", info="1 to 8, each from its own noise.")
-    steps = Slider(1, 250, r.steps, step=1, label="Steps", info="1 to 250; 30 is plenty.")
-    guidance = Slider(
-        0,
-        MAX_GUIDANCE,
-        r.guidance,
-        step=0.5,
-        label="Guidance w",
-        info="0 ignores the prompt, 1 obeys it, more insists.",
-    )
-    seed = seed_row(r.seed)
-    gr.HTML('<div class="caption">Experiments: the same noise throughout, so only one thing changes.</div>')
-    with gr.Row(elem_classes="presets"):
-        experiments = [gr.Button(title, size="sm", min_width=110) for title in BUTTONS.values()]
-    with gr.Accordion("More settings", open=False):
-        model.render()
-        negative = Textbox(r.negative, label="Negative prompt", info="Guidance leads away from it; empty for none.")
-        choices = [(s.title, name) for name, s in TEXT_SAMPLERS.items()]
-        sampler = Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
-        bounds = [(title, name) for name, title in THRESHOLDS.items()]
-        threshold = Radio(
-            bounds, value=r.threshold, label="Threshold of the clean estimate", info="Matters at high guidance."
-        )
-        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
-    inputs = [prompt, negative, n, model, sampler, steps, guidance, threshold, seed]
-    upload.upload(restore, upload, inputs, api_name="restore_pictures", queue=False)
-    tell_cost(line, price, [*inputs[:-1], shared.device])
-    return inputs, start, stop, experiments
 
 
 def build(shared: Shared) -> None:
@@ -172,30 +151,41 @@ def build(shared: Shared) -> None:
         presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, start, stop, experiments = inputs_column(PictureRequest(), shared)
+            inputs, start, stop, line, experiments, upload = inputs_column(PictureRequest.of(shared.model), shared)
+            tell_cost(line, price, [c for c, f in zip(inputs, FIELDS, strict=True) if f != "seed"] + [shared.device])
         with gr.Column(scale=5, min_width=480):
             view = viewer("sampling-view", example("sampling"))
             with gr.Row(elem_classes="slim"):
                 buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 send_row(pick, [view, index], shared, ID)
+            with gr.Accordion("Enlarge the chosen picture to 256 pixels", open=False):
+                gr.HTML(f'<div class="caption">{BIGGER}</div>')
+                bigger = gr.Button("Enlarge with DeepFloyd's stage II", size="sm")
+                big = viewer("sampling-big")
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False):
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
             with gr.Accordion("What pocket knows", open=False):
                 gr.HTML(known_words())
     kept = [view, inner, *buttons]
+    upload.upload(restore, upload, inputs, api_name="restore_pictures", queue=False)
     wire(start, stop, runner("samples"), inputs, keep, kept, shared, "sample_pictures")
-    for button, name in zip(experiments, BUTTONS, strict=True):
+    for button, name in zip(experiments, EXPERIMENT_BUTTONS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, name.replace("-", "_"))
     index.change(
         look_inside,
         [view, index],
         inner,
-        js="(v, k) => [{run: v?.run}, k]",
+        js=RUN_ONLY,
         api_visibility="private",
         show_progress="hidden",
     )
+    prompt, seed = inputs[0], inputs[FIELDS.index("seed")]
+    enlarging = bigger.click(
+        larger, [view, index, prompt, seed, shared.device], big, js=RUN_ONLY, api_visibility="private", **NETWORK
+    )
+    stop.click(None, None, None, cancels=[enlarging], api_visibility="private")
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, api_visibility="private", queue=False)
 

@@ -24,6 +24,9 @@ FAST = {
     "guidance": 3,
     "threshold": "clip",
     "seed": 7,
+    "timesteps": "even",
+    "ratio": 0.95,
+    "top": 1.5,
     "device": "cpu",
 }
 NOISED = {
@@ -78,6 +81,10 @@ def test_experiments_are_labelled(client, name, count, labels):
         ({"guidance": 21}, "guidance must be a number from 0 to 20"),
         ({"guidance": None}, "guidance must be a number"),
         ({"sampler": "euler"}, "sampler must be one of"),
+        ({"timesteps": "smart"}, "timesteps must be one of"),
+        ({"ratio": 2}, "quantile of the dynamic threshold must be a number from 0.5 to 1"),
+        ({"top": "high"}, "largest dynamic threshold must be a number"),
+        ({"model": "if-xl"}, "Needs a download of"),
         ({"threshold": {}}, "threshold must be one of"),
         ({"seed": 2**40}, "seed must be a whole number"),
         ({"seed": True}, "seed must be a whole number"),
