@@ -40,6 +40,7 @@ class _Sent(EditorData):
 class Canvas(gr.ImageEditor):
     """gr.ImageEditor with a square canvas, on which every picture that is put there is square and enlarged crisply."""
 
+    is_template = True
     data_model = _Sent
 
     def preprocess(self, payload):
@@ -58,7 +59,7 @@ def canvas(elem_id: str, label: str, brush: gr.Brush, eraser: int, value: Image.
     """A canvas with brush, eraser and undo that takes uploads and pasted pictures."""
     return Canvas(
         value, type="pil", format="png", label=label, sources=["upload", "clipboard"], canvas_size=(SIDE, SIDE),
-        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=430,
+        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=330,
         elem_id=elem_id, buttons=[],
     )  # fmt: skip
 
@@ -156,7 +157,7 @@ def saved(
         tiles: (file name without ending, pixels) of every single picture.
     """
     factor = max(1, 1000 // sheets[-1].shape[1])
-    loop, picture = images.gif([images.enlarge(s, factor) for s in sheets]), images.png(sheets[-1], settings)
+    loop, picture = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
     large = images.png(images.enlarge(sheets[-1], factor), settings)
     inner = [(f"{title}.png", images.png(p, settings | {"picture": title})) for title, p in tiles]
     archive = images.zip_of([("grid.png", picture), ("trajectory.gif", loop), *inner])

@@ -1,5 +1,6 @@
 """What the inpainting tab does: the mask and its tools, the run, what is kept of it, the price and the zig-zag."""
 
+import html
 import time
 
 import gradio as gr
@@ -19,7 +20,7 @@ from tabs._viewer import RUNS, finished, live
 
 PICK = "#inpainting-pick"
 FIELDS = tuple(InpaintRequest.__dataclass_fields__)
-ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0: clean estimate, then result")
+ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0, then result")
 INK = (255, 45, 149, 255)
 TOOLS = {
     "Invert": masks.invert,
@@ -94,7 +95,7 @@ def preview(editor: dict, feather: float) -> str:
             tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
         return f'<div class="trio">{figure(head, [("", tiles)])}</div>'
     except ValueError as e:
-        return f'<div class="caption">{e}</div>'
+        return f'<div class="caption">{html.escape(str(e))}</div>'
 
 
 # ---- the run --------------------------------------------------------------------------------------------------------
@@ -115,7 +116,11 @@ def face(plan: Filling) -> dict:
     """One labelled grid; a click chooses a picture."""
     down = list(plan.rows) if any(plan.rows) else []
     grid = {"columns": len(ACROSS), "count": len(ACROSS) * len(plan.rows), "across": ACROSS, "down": down, "pick": PICK}
-    return {"lanes": ["the known pixels of the result are the original's, bit for bit"], "columns": 1, "grid": grid}
+    return {
+        "lanes": ["x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"],
+        "columns": 1,
+        "grid": grid,
+    }
 
 
 def described(plan: Filling) -> str:

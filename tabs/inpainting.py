@@ -39,7 +39,7 @@ TITLE = "Inpainting"
 ID = "inpainting"
 TAKES_PICTURES = True
 FILES = ("GIF", "PNG", "All as zip")
-BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint against clean paste"}
+BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint / clean paste"}
 NOTE = (
     "RePaint noises the known pixels to the level just reached; clean paste keeps them free of noise, so the network "
     "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
@@ -89,17 +89,14 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
     """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
-    picture = canvas(
-        "inpainting-canvas", "Paint over what should be made anew", brush, 28, begin("Mountains", "centre")
-    )
+    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"))
     examples(picture)
-    gr.HTML('<div class="caption">The mask:</div>')
     mask_rows(picture)
-    used = gr.HTML(elem_id="mask-used")
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows, once it is filled; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
     start, stop, line = run_row("Fill the hole")
+    used = gr.HTML(elem_id="mask-used")
     jump_n = Slider(
         1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
     )

@@ -22,7 +22,7 @@ TITLE = "SDEdit"
 ID = "sdedit"
 TAKES_PICTURES = True
 FILES = ("GIF", "PNG", "All as zip")
-BUTTONS = {"with-and-without": "Without and with the prompt", "several-prompts": "Several prompts"}
+BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
 PRESETS = {
     "Mountains, snowier": ("Mountains", SDEditRequest()),
     "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple")),
@@ -47,7 +47,7 @@ def restore(path: str) -> list:
 def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
     """The canvas and the eight inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
-    picture = canvas("sdedit-canvas", "Picture: upload, paste or draw", brush, 20, SCENES["Mountains"]())
+    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"]())
     examples(picture, {"White": paper, "Noise": static})
     prompt = Textbox(r.prompt, label="Prompt", info="What it should become; empty leaves it to the network.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
