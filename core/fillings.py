@@ -157,8 +157,8 @@ def fill(r: InpaintRequest) -> Filling:
 
 
 def once_and_often(r: InpaintRequest) -> Filling:
-    """One pass against several: the request's number, or 5 if that is 1."""
-    often = r.jump_n if r.jump_n > 1 else 5
+    """One pass against five, or the request's number if that is larger."""
+    often = max(5, r.jump_n)
     return Filling(r, (("n = 1", 1, False), (f"n = {often}", often, False)))
 
 

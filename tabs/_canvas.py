@@ -59,7 +59,7 @@ def canvas(elem_id: str, label: str, brush: gr.Brush, eraser: int, value: Image.
     """A canvas with brush, eraser and undo that takes uploads and pasted pictures."""
     return Canvas(
         value, type="pil", format="png", label=label, sources=["upload", "clipboard"], canvas_size=(SIDE, SIDE),
-        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=330,
+        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=310,
         elem_id=elem_id, buttons=[],
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ def mask_rows(picture: gr.ImageEditor) -> None:
     with gr.Row(elem_classes="presets"):
         for name, tool in TOOLS.items():
             gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
-        upload = gr.UploadButton("Upload", file_types=["image"], size="sm", min_width=60)
+        upload = gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60)
     with gr.Row(elem_classes="presets"):
         for title, make in masks.PRESETS.values():
             tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)
@@ -90,13 +90,13 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
     picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"))
-    examples(picture)
     mask_rows(picture)
-    prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows, once it is filled; may be empty.")
+    prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
     start, stop, line = run_row("Fill the hole")
     used = gr.HTML(elem_id="mask-used")
+    examples(picture)
     jump_n = Slider(
         1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
     )

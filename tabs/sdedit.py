@@ -49,7 +49,7 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
     brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
     picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"]())
     examples(picture, {"White": paper, "Noise": static})
-    prompt = Textbox(r.prompt, label="Prompt", info="What it should become; empty leaves it to the network.")
+    prompt = Textbox(r.prompt, label="Prompt", info="What it should become; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
     start, stop, line = run_row("Run the ladder")
