@@ -55,11 +55,11 @@ class Canvas(gr.ImageEditor):
         return super().postprocess(on_canvas(value) if isinstance(value, Image.Image) else value)
 
 
-def canvas(elem_id: str, label: str, brush: gr.Brush, eraser: int, value: Image.Image) -> Canvas:
+def canvas(elem_id: str, label: str, brush: gr.Brush, eraser: int, value: Image.Image | dict, height: int) -> Canvas:
     """A canvas with brush, eraser and undo that takes uploads and pasted pictures."""
     return Canvas(
         value, type="pil", format="png", label=label, sources=["upload", "clipboard"], canvas_size=(SIDE, SIDE),
-        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=310,
+        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=height,
         elem_id=elem_id, buttons=[],
     )  # fmt: skip
 

@@ -89,7 +89,7 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
     """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
-    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"))
+    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"), 310)
     mask_rows(picture)
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)

@@ -47,7 +47,7 @@ def restore(path: str) -> list:
 def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
     """The canvas and the eight inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
-    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"]())
+    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"](), 340)
     examples(picture, {"White": paper, "Noise": static})
     prompt = Textbox(r.prompt, label="Prompt", info="What it should become; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
