@@ -161,7 +161,7 @@ def test_filling_experiments_are_labelled_rows(client, canvas, name, labels):
         ([], "The mask is empty"),
         ([layer((0, 0, 0, 0))], "The mask is empty"),
         ([layer((0, 0, 512, 512))], "covers everything"),
-        ([layer(), layer(size=100)], "same size"),
+        ([layer(), layer((10, 10, 50, 50), 100)], "same size"),
     ],
 )
 def test_bad_masks_get_one_sentence(client, canvas, layers, sentence):

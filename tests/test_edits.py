@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_the_papers_setting():
 
 def test_resampling_starts_where_it_is_told():
     late = InpaintRequest.checked(jump_n=3, below=400).visits()
-    top = max(b for a, b in zip(late, late[1:], strict=False) if b > a)
+    top = max(b for a, b in pairwise(late) if b > a)
     assert top <= 400 < max(late)
     assert len(InpaintRequest.checked(jump_n=3, below=0).visits()) == 31
 
