@@ -11,8 +11,11 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from core import images
+from core.fillings import InpaintRequest
+from core.ladders import SDEditRequest
 from core.registry import availability
 from core.scenes import mountains
+from tabs._canvas import packed
 from tests.test_api import raw
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -214,3 +217,52 @@ def test_a_mask_is_uploaded(client, canvas, tmp_path):
     (tmp_path / "mask.txt.png").write_text("no picture")
     with pytest.raises(AppError, match="not a picture"):
         client.predict(canvas(), handle_file(str(tmp_path / "mask.txt.png")), api_name="/upload_mask")
+
+
+def saved(folder, settings: dict):
+    """A saved picture with these settings, as a client sends it."""
+    (folder / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
+    return handle_file(str(folder / "saved.png"))
+
+
+ORIGINAL = np.asarray(images.square(mountains(), 64))
+
+
+def opened(path: str) -> np.ndarray:
+    """A picture's pixels."""
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_a_saved_ladder_restores_picture_and_settings(client, tmp_path):
+    settings = SDEditRequest(prompt="a lion", starts="2, 4", seed=9).settings() | {"original": packed(ORIGINAL)}
+    editor, prompt, _, starts, *_, seed = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
+    assert (prompt, starts, seed) == ("a lion", "2, 4", 9)
+    assert np.array_equal(opened(editor["background"])[4::8, 4::8, :3], ORIGINAL), "the very pixels come back"
+
+
+def test_a_saved_filling_restores_picture_mask_and_settings(client, tmp_path):
+    mask = np.zeros((64, 64, 1), np.uint8)
+    mask[10:20, 30:50] = 255
+    settings = InpaintRequest(jump_n=4, feather=2).settings() | {"original": packed(ORIGINAL), "mask": packed(mask)}
+    editor, _, _, _, _, jump_n, _, _, feather, *_ = client.predict(
+        saved(tmp_path, settings), api_name="/restore_inpainting"
+    )
+    assert (jump_n, feather) == (4, 2)
+    assert np.array_equal(opened(editor["layers"][0])[4::8, 4::8, 3], mask[..., 0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "holds no settings of this tab"),
+        (InpaintRequest().settings(), "holds no settings of this tab"),
+        (SDEditRequest().settings(), "no original that can be read"),
+        (SDEditRequest().settings() | {"original": "data:image/png;base64,AAAA"}, "no original that can be read"),
+        (SDEditRequest().settings() | {"original": {}}, "no original that can be read"),
+        (SDEditRequest(starts="99").settings(), "Every start i"),
+    ],
+)
+def test_pictures_that_restore_nothing(client, tmp_path, settings, sentence):
+    with pytest.raises(AppError, match=sentence):
+        client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
