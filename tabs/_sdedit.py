@@ -8,9 +8,10 @@ from core import cost, images
 from core.generate import TEXT_SAMPLERS
 from core.ladders import LADDERS, Ladder, SDEditRequest
 from core.recording import Recording
-from tabs._canvas import drawn, packed, saved
+from tabs._canvas import drawn
 from tabs._common import told
 from tabs._pictures import LANES, arrange, inside, numbered
+from tabs._saved import packed, saved
 from tabs._viewer import RUNS, finished, live, shown
 
 PICK = "#sdedit-pick"

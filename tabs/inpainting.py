@@ -10,29 +10,15 @@ from core.ladders import MAX_ROWS
 from core.pictures import MAX_GUIDANCE
 from core.scenes import SCENES
 from tabs import formulas_edit
-from tabs._canvas import canvas, examples, settings_in, unpacked
+from tabs._canvas import canvas, examples
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
 from tabs._header import alone
-from tabs._inpainting import (
-    ACROSS,  # fmt: skip
-    FIELDS,
-    INK,
-    PICK,
-    TOOLS,
-    keep,
-    look_at,
-    path,
-    pick,
-    preview,
-    price,
-    repainted,
-    reshaper,
-    runner,
-    upload_mask,
-)
+from tabs._inpainting import ACROSS, FIELDS, PICK, keep, look_at, path, pick, price, runner
 from tabs._inputs import Dropdown, Number, Slider, Textbox
 from tabs._look import example, look
+from tabs._mask import INK, mask_rows, preview, repainted
 from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._saved import settings_in, unpacked
 from tabs._viewer import viewer
 
 TITLE = "Inpainting"
@@ -69,20 +55,6 @@ def restore(file: str) -> list:
     request = InpaintRequest.checked(**{k: s[k] for k in FIELDS if k in s})
     value = repainted(unpacked(s.get("original")), masks.mask_of(unpacked(s.get("mask"))))
     return [value, *(getattr(request, name) for name in FIELDS)]
-
-
-def mask_rows(picture: gr.ImageEditor) -> None:
-    """Buttons that change the mask, the presets, and the upload."""
-    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    with gr.Row(elem_classes="presets"):
-        for name, tool in TOOLS.items():
-            gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
-        upload = gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60)
-    with gr.Row(elem_classes="presets"):
-        for title, make in masks.PRESETS.values():
-            tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)
-            gr.Button(title, size="sm", min_width=80).click(reshaper(tool), picture, picture, **private)
-    upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", queue=False)
 
 
 def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:

@@ -9,12 +9,13 @@ from core.ladders import LADDERS, MAX_ROWS, SDEditRequest
 from core.pictures import MAX_GUIDANCE
 from core.scenes import SCENES
 from tabs import formulas_edit
-from tabs._canvas import COLOURS, canvas, examples, paper, settings_in, static, unpacked
+from tabs._canvas import COLOURS, canvas, examples, paper, static
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._look import example, look
 from tabs._pictures import MODEL_CHOICES, pick, remark_line
+from tabs._saved import settings_in, unpacked
 from tabs._sdedit import FIELDS, PICK, keep, look_at, price, runner
 from tabs._viewer import viewer
 

@@ -15,7 +15,7 @@ from core.fillings import InpaintRequest
 from core.ladders import SDEditRequest
 from core.registry import availability
 from core.scenes import mountains
-from tabs._canvas import packed
+from tabs._saved import packed
 from tests.test_api import raw
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
