@@ -109,9 +109,15 @@ def settings_of(path: str | Path) -> dict | None:
     return settings if isinstance(settings, dict) else None
 
 
-def gif(frames: Sequence[np.ndarray], seconds: float = 3.0, hold: float = 1.5) -> bytes:
-    """uint8 (H, W, C) frames as a looping GIF that plays for `seconds` and holds its last frame for `hold` more."""
+def gif(frames: Sequence[np.ndarray], seconds: float = 3.0, hold: float = 1.5, factor: int = 1) -> bytes:
+    """uint8 (H, W, C) frames as a looping GIF that plays for `seconds` and holds its last frame for `hold` more.
+
+    Args:
+        factor: of crisp enlargement, after the colours are chosen, which takes the time.
+    """
     pictures = [to_pil(f) for f in frames]
+    if factor > 1:
+        pictures = [p.quantize(256).resize((factor * p.width, factor * p.height)) for p in pictures]
     each = max(20, round(1000 * seconds / len(pictures) / 10) * 10)  # GIF time comes in hundredths of a second
     out = io.BytesIO()
     durations = [each] * (len(pictures) - 1) + [each + round(1000 * hold)]

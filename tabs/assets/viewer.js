@@ -65,7 +65,11 @@ function show(k) {
   const all = frames();
   if (!all.length) return;
   at = Math.max(0, Math.min(k, all.length - 1));
-  find('.fv-lanes').querySelectorAll('img').forEach((image, i) => { image.src = all[at].images[i]; });
+  find('.fv-lanes').querySelectorAll('img').forEach((image, i) => {
+    const source = all[at].images[i];  // the last frame, and a step up, have no noise estimates to show
+    image.style.visibility = source ? 'visible' : 'hidden';
+    if (source) image.src = source;
+  });
   find('.fv-range').value = at;
   find('.fv-label').textContent = all[at].label || '';
 }

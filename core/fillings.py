@@ -1,0 +1,175 @@
+"""A request to fill a hole in a picture: checked once, carried in every saved picture, turned into Steps."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import masks
+from core.checks import real, whole
+from core.guidance import guide
+from core.inpainting import evaluations, inpaint, zigzag
+from core.ladders import APP, MAX_ROWS
+from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.registry import load
+from core.rng import MAX_SEED, generators
+from core.samplers import Step
+
+MAX_STEPS = 250
+MAX_PASSES = 10
+MAX_JUMP = 50
+MAX_FEATHER = 8
+T = 1000
+
+
+@dataclass(frozen=True)
+class InpaintRequest:
+    """How to fill a hole. `InpaintRequest.checked` is the way in for anything a person typed.
+
+    Args:
+        prompt: what the whole picture shows, once it is filled; empty means unconditional.
+        guidance: w of classifier-free guidance.
+        n: fillings, each from its own noise; filling k from that of seed + k.
+        steps: timesteps of a run without resampling.
+        jump_n: how often each stretch is gone through; 1 is no resampling.
+        jump_length: timesteps in a stretch.
+        below: resampling begins once t is at or below this; 1000 for all the way.
+        feather: width in pixels of the soft edge outside the mask.
+        model: a registry name of kind "text".
+        seed: of the first filling.
+    """
+
+    prompt: str = "an emoji of a snow-capped mountain"
+    guidance: float = 3.0
+    n: int = 1
+    steps: int = 30
+    jump_n: int = 2
+    jump_length: int = 10
+    below: int = T
+    feather: int = 0
+    model: str = "pocket"
+    seed: int = 180
+
+    @classmethod
+    def checked(cls, **values: object) -> "InpaintRequest":
+        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        r = cls(**values)
+        return cls(
+            prompt_of(r.prompt),
+            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            whole(r.n, 1, MAX_ROWS, "The number of seeds"),
+            whole(r.steps, 1, MAX_STEPS, "The number of steps"),
+            whole(r.jump_n, 1, MAX_PASSES, "The number of passes n"),
+            whole(r.jump_length, 1, MAX_JUMP, "The jump length"),
+            whole(r.below, 0, T, "The t where resampling starts"),
+            whole(r.feather, 0, MAX_FEATHER, "The feather"),
+            text_model(r.model),
+            whole(r.seed, 0, MAX_SEED, "The seed"),
+        )
+
+    def settings(self) -> dict:
+        """What a saved picture carries."""
+        return APP | {"kind": "inpainting", **dataclasses.asdict(self)}
+
+    def visits(self, jump_n: int | None = None) -> list[int]:
+        """The timesteps that the run visits, -1 at the end; `jump_n` instead of the request's."""
+        levels = [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
+        start = sum(t <= self.below for t in levels) - 1
+        return zigzag(levels, self.jump_length, self.jump_n if jump_n is None else jump_n, start)
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Ways to fill one hole from the same noises, run one after the other; a row of pictures for each way and seed.
+
+    Args:
+        ways: (label, passes, clean_paste) of each way.
+    """
+
+    request: InpaintRequest
+    ways: tuple[tuple[str, int, bool], ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The labels of the rows."""
+        r = self.request
+        seeds = [f"seed {(r.seed + k) % (MAX_SEED + 1)}" for k in range(r.n)] if r.n > 1 else [""]
+        return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in seeds)
+
+    def cost(self) -> tuple[int, int]:
+        """(network calls, pictures in each)."""
+        r = self.request
+        halves = 1 if self.scale in (0, 1) else 2
+        return sum(evaluations(r.visits(passes)) for _, passes, _ in self.ways), halves * r.n
+
+    @property
+    def scale(self) -> float:
+        """w; 0, which needs half the network's work, when there is no prompt."""
+        return self.request.guidance if self.request.prompt else 0.0
+
+    def run(self, picture: Tensor, mask: Tensor, device: str = "auto") -> Iterator[Step]:
+        """The Steps of all ways.
+
+        Args:
+            picture: (1, 3, 64, 64) in [-1, 1].
+            mask: (1, 1, 64, 64), 1 where new content goes; see `soft`.
+
+        Yields:
+            Steps with x_t and x_0 (ways x seeds, 3, 64, 64).
+        """
+        r, model = self.request, load(self.request.model, device)
+        guided = bounded(guide(model, self.scale))
+        picture = picture.to(model.device).expand(r.n, -1, -1, -1)
+        cond = guided.encode([r.prompt or None] * r.n)
+        visits = [r.visits(passes) for _, passes, _ in self.ways]
+        runs = [
+            inpaint(guided, picture, mask, v, cond, generators(r.seed, r.n), clean_paste=clean)
+            for v, (_, _, clean) in zip(visits, self.ways, strict=True)
+        ]
+        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], picture)
+
+
+def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Tensor) -> Iterator[Step]:
+    """Runs one after the other as one: a run that waits shows `waiting`, (B, C, H, W), and one that is done its result.
+
+    Args:
+        lengths: the n of each run.
+
+    Yields:
+        Steps with x_t and x_0 (runs x B, C, H, W); t is that of the run under way.
+    """
+    shown, n, before = [(waiting, waiting)] * len(runs), sum(lengths), 0
+    for k, (run, length) in enumerate(zip(runs, lengths, strict=True)):
+        for step in run:
+            shown[k] = step.x_t, step.x_0
+            if step.i == step.n and k < len(runs) - 1:
+                continue
+            x_t, x_0 = (torch.cat(lane) for lane in zip(*shown, strict=True))
+            yield Step(before + step.i, n, step.t.repeat(len(runs)), x_t, x_0)
+        before += length
+
+
+def fill(r: InpaintRequest) -> Filling:
+    """RePaint with the request's passes."""
+    return Filling(r, (("", r.jump_n, False),))
+
+
+def once_and_often(r: InpaintRequest) -> Filling:
+    """One pass against five, or the request's number if that is larger."""
+    often = max(5, r.jump_n)
+    return Filling(r, (("n = 1", 1, False), (f"n = {often}", often, False)))
+
+
+def two_pastes(r: InpaintRequest) -> Filling:
+    """Known pixels at the level just reached, as in RePaint, against known pixels kept clean at every step."""
+    return Filling(r, (("RePaint", r.jump_n, False), ("clean paste", r.jump_n, True)))
+
+
+FILLINGS = {"fill": fill, "once-and-often": once_and_often, "two-pastes": two_pastes}
+
+
+def soft(mask: Tensor, r: InpaintRequest) -> Tensor:
+    """The mask as it is used: checked, with the request's soft edge, checked again since the edge may cover the rest."""
+    return masks.checked(masks.feather(masks.checked(mask), r.feather))

@@ -1,0 +1,165 @@
+"""A request for SDEdit's ladder of strengths: checked once, carried in every saved picture, turned into Steps."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from core.checks import real, whole
+from core.editing import STRIDE
+from core.generate import TEXT_SAMPLERS
+from core.guidance import guide
+from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.registry import load
+from core.rng import MAX_SEED, generators
+from core.samplers import Step
+from core.sdedit import LADDER, sdedit
+
+TIMESTEPS = tuple(range(990, -1, -STRIDE))
+"""990, 960, ..., 0: a start i means TIMESTEPS[i], and the last start, len(TIMESTEPS), is the picture itself."""
+MAX_RUNGS = 8
+MAX_ROWS = 4
+APP = {"app": "fun-with-diffusion-models"}
+
+
+def starts_of(text: object) -> tuple[int, ...]:
+    """Comma-separated starts i, ascending. Raises ValueError unless there are 1 to MAX_RUNGS, each 0 to 33, none twice."""
+    parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
+    if not 1 <= len(parts) <= MAX_RUNGS:
+        raise ValueError(f"Give 1 to {MAX_RUNGS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
+    starts = sorted(whole(p, 0, len(TIMESTEPS) - 1, "Every start i") for p in parts)
+    if len(set(starts)) < len(starts):
+        raise ValueError("Every start i may be given only once.")
+    return tuple(starts)
+
+
+def prompts_of(text: object) -> tuple[str, ...]:
+    """Prompts, one per line. Raises ValueError if it is not text, or there are more than MAX_ROWS."""
+    if text is not None and not isinstance(text, str):
+        raise ValueError("The prompts must be text, one per line.")
+    lines = tuple(prompt_of(line, "Every prompt") for line in (text or "").splitlines() if line.strip())
+    if len(lines) > MAX_ROWS:
+        raise ValueError(f"Give at most {MAX_ROWS} prompts, one per line, not {len(lines)}.")
+    return lines
+
+
+def clipped(text: str, most: int = 40) -> str:
+    """A prompt as a label."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+@dataclass(frozen=True)
+class SDEditRequest:
+    """How to noise a picture and denoise it again. `SDEditRequest.checked` is the way in for anything a person typed.
+
+    Args:
+        prompt: what the picture should become; empty means unconditional.
+        guidance: w of classifier-free guidance; without a prompt it changes nothing.
+        starts: the rungs, comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
+        n: rows, each from its own noise; row k from that of seed + k.
+        prompts: for the experiment with several prompts, one per line.
+        model: a registry name of kind "text".
+        sampler: a key of `core.generate.TEXT_SAMPLERS`.
+        seed: of the first row.
+    """
+
+    prompt: str = "an emoji of a snow-capped mountain"
+    guidance: float = 3.0
+    starts: str = ", ".join(map(str, LADDER))
+    n: int = 1
+    prompts: str = "a photo of a volcano\nan emoji of a castle\nan emoji of a sailboat"
+    model: str = "pocket"
+    sampler: str = "ddim"
+    seed: int = 180
+
+    @classmethod
+    def checked(cls, **values: object) -> "SDEditRequest":
+        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        r = cls(**values)
+        name = text_model(r.model)
+        if not isinstance(r.sampler, str) or r.sampler not in TEXT_SAMPLERS:
+            raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
+        return cls(
+            prompt_of(r.prompt),
+            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            ", ".join(map(str, starts_of(r.starts))),
+            whole(r.n, 1, MAX_ROWS, "The number of seeds"),
+            "\n".join(prompts_of(r.prompts)),
+            name,
+            r.sampler,
+            whole(r.seed, 0, MAX_SEED, "The seed"),
+        )
+
+    def settings(self) -> dict:
+        """What a saved picture carries."""
+        return APP | {"kind": "sdedit", **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rows of rungs that run as one batch; each row ends with the picture itself, at no cost.
+
+    Args:
+        rows: (label, prompt, seed) of each row.
+    """
+
+    request: SDEditRequest
+    rows: tuple[tuple[str, str, int], ...]
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The rungs of one row, the picture itself last."""
+        return (*starts_of(self.request.starts), len(TIMESTEPS))
+
+    @property
+    def across(self) -> tuple[str, ...]:
+        """The labels of the columns."""
+        return (*(f"i = {i} · t = {TIMESTEPS[i]}" for i in self.starts[:-1]), "original")
+
+    @property
+    def scale(self) -> float:
+        """w; 0, which needs half the network's work, when no row has a prompt."""
+        return self.request.guidance if any(prompt for _, prompt, _ in self.rows) else 0.0
+
+    def cost(self) -> tuple[int, float]:
+        """(network calls, mean number of pictures in each)."""
+        calls = len(TIMESTEPS) - self.starts[0]
+        halves = 1 if self.scale in (0, 1) else 2
+        return calls, halves * len(self.rows) * sum(len(TIMESTEPS) - i for i in self.starts) / calls
+
+    def run(self, picture: Tensor, device: str = "auto") -> Iterator[Step]:
+        """The Steps of all rungs, x_t and x_0 (rows x columns, 3, 64, 64), from a picture (1, 3, 64, 64) in [-1, 1]."""
+        model, columns = load(self.request.model, device), len(self.starts)
+        guided = bounded(guide(model, self.scale))
+        cond = guided.encode([prompt or None for _, prompt, _ in self.rows for _ in self.starts])
+        source = [generators(seed, 1)[0] for _, _, seed in self.rows for _ in range(columns)]
+        eta = 0.0 if self.request.sampler == "ddim" else 1.0
+        return sdedit(guided, picture.to(model.device), cond, TIMESTEPS, self.starts * len(self.rows), source, eta)
+
+
+def _seeds(seed: int, n: int) -> list[int]:
+    return [(seed + k) % (MAX_SEED + 1) for k in range(n)]
+
+
+def ladder(r: SDEditRequest) -> Ladder:
+    """One row per seed."""
+    return Ladder(r, tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in _seeds(r.seed, r.n)))
+
+
+def with_and_without(r: SDEditRequest) -> Ladder:
+    """The same noise without a prompt and with it. Raises ValueError if there is no prompt."""
+    if not r.prompt:
+        raise ValueError("Give a prompt: the second row is drawn with it, the first without.")
+    return Ladder(r, (("no prompt", "", r.seed), (clipped(r.prompt), r.prompt, r.seed)))
+
+
+def several_prompts(r: SDEditRequest) -> Ladder:
+    """The same noise with each of the prompts. Raises ValueError if there are none."""
+    prompts = prompts_of(r.prompts)
+    if not prompts:
+        raise ValueError(f"Give 1 to {MAX_ROWS} prompts to compare, one per line.")
+    return Ladder(r, tuple((clipped(p), p, r.seed) for p in prompts))
+
+
+LADDERS = {"ladder": ladder, "with-and-without": with_and_without, "several-prompts": several_prompts}

@@ -1,0 +1,150 @@
+"""What the inpainting tab does: the run, what is kept of it, the price and the zig-zag."""
+
+import time
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from core import cost, images, masks
+from core.fillings import FILLINGS, Filling, InpaintRequest, soft
+from core.inpainting import evaluations
+from core.recording import Recording
+from tabs._common import told
+from tabs._mask import grey, hole_of, painted
+from tabs._pictures import inside
+from tabs._saved import packed, saved, unpacked
+from tabs._viewer import RUNS, finished, live
+
+PICK = "#inpainting-pick"
+FIELDS = tuple(InpaintRequest.__dataclass_fields__)
+ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0, then result")
+
+
+def arrange(original: np.ndarray, used: np.ndarray):
+    """A frame as one grid: original, mask, hole, state, estimate in every row."""
+    fixed = (original, used.repeat(3, -1), hole_of(original, used))
+
+    def rows(frames) -> list[np.ndarray]:
+        cells = [cell for f in frames for pair in zip(f.x_t, f.x_0, strict=True) for cell in (*fixed, *pair)]
+        return [images.grid(np.stack(cells), len(ACROSS), gap=0)]
+
+    return rows
+
+
+def face(plan: Filling) -> dict:
+    """One labelled grid; a click chooses a picture."""
+    down = list(plan.rows) if any(plan.rows) else []
+    grid = {"columns": len(ACROSS), "count": len(ACROSS) * len(plan.rows), "across": ACROSS, "down": down, "pick": PICK}
+    return {
+        "lanes": ["x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"],
+        "columns": 1,
+        "grid": grid,
+    }
+
+
+def described(plan: Filling) -> str:
+    """What the pictures are: model, prompt, steps, resampling, guidance, seed."""
+    r = plan.request
+    asked = f"“{r.prompt}”; guidance {r.guidance:g}" if r.prompt else "no prompt"
+    again = ", ".join(sorted({f"n = {n}" for _, n, _ in plan.ways})) + f", j = {r.jump_length}"
+    edge = f"; feather {r.feather} px" if r.feather else ""
+    return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} evaluations{edge}; seed {r.seed}."
+
+
+def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
+    """The plan, the original and the mask as it was used, of a recording."""
+    s = recording.settings
+    request = InpaintRequest(**{k: s[k] for k in FIELDS})
+    used = grey(soft(masks.mask_of(unpacked(s["mask"])), request))
+    return FILLINGS[s["experiment"]](request), np.asarray(unpacked(s["original"])), used
+
+
+def runner(experiment: str):
+    """The handler of one experiment. Yields the viewer's value: status, fraction, and pictures as data URIs."""
+
+    @told
+    def run(
+        canvas: dict, prompt: str, guidance: float, n: float, steps: float, jump_n: float, jump_length: float,
+        below: float, feather: float, model: str, seed: float, device: str = "auto",
+    ):  # fmt: skip
+        values = (prompt, guidance, n, steps, jump_n, jump_length, below, feather, model, seed)
+        plan = FILLINGS[experiment](InpaintRequest.checked(**dict(zip(FIELDS, values, strict=True))))
+        original, mask = painted(canvas)
+        used = soft(mask, plan.request)
+        settings = plan.request.settings() | {"experiment": experiment}
+        settings |= {"original": packed(original), "mask": packed(grey(mask))}
+        recording, value, started = Recording(settings, -1, 1), {}, time.monotonic()
+        run_steps = recording.follow(plan.run(images.to_tensor(original, -1, 1), used, device))
+        for value in live((recording,), run_steps, arrange(original, grey(used)), face(plan)):
+            if value["running"]:
+                yield value
+        cost.learn(plan.request.model, device, *plan.cost(), time.monotonic() - started)
+        yield value | {"caption": described(plan)}
+
+    return run
+
+
+@told
+def keep(view: dict) -> list:
+    """After a run or Stop: the scrubber with all frames, one filling enlarged, and the GIF, PNG and zip of what exists."""
+    (recording,) = RUNS.get(view)
+    plan, original, used = recalled(recording)
+    laid = arrange(original, used)
+    value = finished((recording,), laid, face(plan)) | {"caption": described(plan)}
+    if recording.done and view.get("status"):
+        value["status"] = view["status"]
+    s = recording.settings
+    tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
+    tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
+    files = saved(
+        f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}",
+        s,
+        [laid((f,))[0] for f in recording.frames],
+        tiles,
+    )
+    return [value, inside(recording, 0), *files]
+
+
+def cell(view: dict, index: object) -> tuple[Recording, int, int]:
+    """The recording, and row and column of a picture number, counted row by row from 1. Raises ValueError if there is none."""
+    (recording,) = RUNS.get(view)
+    count = len(ACROSS) * len(recording.result)
+    if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
+        raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
+    return recording, *divmod(int(index) - 1, len(ACROSS))
+
+
+@told
+def look_at(view: dict, index: float):
+    """The filling in that picture's row through all kept steps, and its panel, opened."""
+    recording, row, _ = cell(view, index)
+    return inside(recording, row), gr.Accordion(open=True)
+
+
+def pick(view: dict, index: float) -> Image.Image:
+    """One picture of the current run, for another tab."""
+    recording, row, column = cell(view, index)
+    _, original, used = recalled(recording)
+    last = recording.frames[-1]
+    rows = arrange(original, used)((last,))[0]
+    top, left = 64 * row, 64 * column
+    return images.to_pil(rows[top : top + 64, left : left + 64])
+
+
+def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model, device) -> str:
+    """The cost line for the settings as they stand."""
+    values = (prompt, guidance, n, steps, jump_n, jump_length, below, feather, model)
+    plan = FILLINGS["fill"](InpaintRequest.checked(**dict(zip(FIELDS, values, strict=False))))
+    return cost.sentence(*plan.cost(), cost.seconds(model, device, *plan.cost()))
+
+
+def path(steps: float, jump_n: float, jump_length: float, below: float):
+    """The zig-zag of timesteps, as the chart's update."""
+    try:
+        visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
+    except ValueError:
+        return gr.skip()
+    title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them evaluations"
+    return gr.LinePlot(pd.DataFrame({"transition": range(len(visits)), "t": visits}), title=title)

@@ -1,0 +1,101 @@
+"""The mask of the inpainting tab: painted on the picture, changed by buttons, uploaded, and shown back as it is used."""
+
+import functools
+import html
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from core import images, masks
+from core.fillings import InpaintRequest, soft
+from tabs._canvas import SIDE, on_canvas, small, trimmed
+from tabs._common import told
+from tabs._figure import figure, tile
+
+INK = (255, 45, 149, 255)
+TOOLS = {
+    "Invert": masks.invert,
+    "Grow": lambda m: masks.grow(m, 2),
+    "Shrink": lambda m: masks.grow(m, -2),
+    "Clear": lambda m: m * 0,
+}
+
+
+def painted(editor: object) -> tuple[np.ndarray, object]:
+    """The picture under the paint, (64, 64, 3) uint8, and the mask, (1, 1, 64, 64). Raises ValueError without a picture."""
+    parts = trimmed(editor)
+    below = parts["background"] if isinstance(parts["background"], Image.Image) else parts["composite"]
+    return small(below), masks.mask_of(parts)
+
+
+def repainted(picture: Image.Image, mask) -> dict:
+    """An editor's value: the picture with a mask painted over it."""
+    ink = images.enlarge(images.to_uint8(mask)[0, ..., 0], SIDE // mask.shape[-1])
+    layer = np.zeros((SIDE, SIDE, 4), np.uint8)
+    layer[ink > 127] = INK
+    return {"background": on_canvas(picture), "layers": [Image.fromarray(layer)], "composite": None}
+
+
+def reshaper(tool):
+    """The handler of a button that turns one mask into another."""
+
+    @told
+    def reshape(editor: dict) -> dict:
+        picture = trimmed(editor)["background"]
+        return repainted(picture, tool(painted(editor)[1]))
+
+    return reshape
+
+
+@told
+def upload_mask(editor: dict, path: str) -> dict:
+    """The canvas with the mask from a picture file: transparent, or else white, is what is made anew."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise ValueError("This file is not a picture that can be read as a mask.") from None
+    return repainted(trimmed(editor)["background"], masks.mask_of(picture))
+
+
+def hole_of(original: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture with a chequered hole; original (64, 64, 3) uint8, mask (64, 64, 1) uint8, 255 where new content goes."""
+    y, x = np.indices(original.shape[:2]) // 4
+    squares = np.where((x + y) % 2, 205, 240)[..., None]
+    share = mask.astype(float) / 255
+    return (original * (1 - share) + squares * share).round().astype(np.uint8)
+
+
+def grey(mask) -> np.ndarray:
+    """A mask (1, 1, 64, 64) as (64, 64, 1) uint8."""
+    return images.to_uint8(mask)[0]
+
+
+def preview(editor: dict, feather: float) -> str:
+    """Original, mask as it will be used, and hole, all 64x64, as HTML; a sentence where something is missing."""
+    try:
+        original, mask = painted(editor)
+        head, tiles = ["original, 64 × 64", "mask used", "hole to fill"], [tile(original, "original")]
+        if bool((mask > 0).any()):
+            used = grey(soft(mask, InpaintRequest.checked(feather=feather)))
+            tiles += [tile(used, "mask used"), tile(hole_of(original, used), "hole to fill")]
+        else:
+            tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
+        return f'<div class="trio">{figure(head, [("", tiles)])}</div>'
+    except ValueError as e:
+        return f'<div class="caption">{html.escape(str(e))}</div>'
+
+
+def mask_rows(picture: gr.ImageEditor) -> None:
+    """Buttons that change the mask, the presets, and the upload."""
+    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    with gr.Row(elem_classes="presets"):
+        for name, tool in TOOLS.items():
+            gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
+        upload = gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60)
+    with gr.Row(elem_classes="presets"):
+        for title, make in masks.PRESETS.values():
+            tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)
+            gr.Button(title, size="sm", min_width=80).click(reshaper(tool), picture, picture, **private)
+    upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", queue=False)

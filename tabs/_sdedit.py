@@ -1,0 +1,102 @@
+"""What the SDEdit tab does: the run, what is kept of it, one rung enlarged, the price."""
+
+import time
+
+import gradio as gr
+
+from core import cost, images
+from core.generate import TEXT_SAMPLERS
+from core.ladders import LADDERS, Ladder, SDEditRequest
+from core.recording import Recording
+from tabs._canvas import drawn
+from tabs._common import told
+from tabs._pictures import LANES, arrange, inside, numbered
+from tabs._saved import packed, saved
+from tabs._viewer import RUNS, finished, live, shown
+
+PICK = "#sdedit-pick"
+FIELDS = tuple(SDEditRequest.__dataclass_fields__)
+
+
+def face(plan: Ladder) -> dict:
+    """Two labelled grids, one above the other."""
+    columns, down = len(plan.starts), [label for label, _, _ in plan.rows]
+    grid = {"columns": columns, "count": columns * len(down), "across": plan.across, "pick": PICK}
+    return {"lanes": LANES, "columns": 1, "grid": grid | {"down": down if any(down) else []}}
+
+
+def planned(settings: dict) -> Ladder:
+    """The ladder behind a recording's settings."""
+    return LADDERS[settings["experiment"]](SDEditRequest(**{k: settings[k] for k in FIELDS}))
+
+
+def described(plan: Ladder) -> str:
+    """What the pictures are: model, prompt, sampler, guidance, seed."""
+    r, prompts = plan.request, sorted({p for _, p, _ in plan.rows if p})
+    asked = f"“{prompts[0]}”" if len(prompts) == 1 else f"{len(prompts)} prompts" if prompts else "no prompt"
+    w = f"guidance {r.guidance:g}; " if prompts else ""
+    return f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from t = timesteps[i], stride 30; {w}seed {r.seed}."
+
+
+def runner(experiment: str):
+    """The handler of one experiment. Yields the viewer's value: status, fraction, and pictures as data URIs."""
+
+    @told
+    def run(
+        canvas: dict, prompt: str, guidance: float, starts: str, n: float, prompts: str, model: str, sampler: str,
+        seed: float, device: str = "auto",
+    ):  # fmt: skip
+        values = (prompt, guidance, starts, n, prompts, model, sampler, seed)
+        plan = LADDERS[experiment](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=True))))
+        pixels = drawn(canvas)
+        settings = plan.request.settings() | {"experiment": experiment, "original": packed(pixels)}
+        recording, value, started = Recording(settings, -1, 1), {}, time.monotonic()
+        steps = recording.follow(plan.run(images.to_tensor(pixels, -1, 1), device))
+        for value in live((recording,), steps, arrange(len(plan.starts)), face(plan)):
+            if value["running"]:
+                yield value
+        cost.learn(plan.request.model, device, *plan.cost(), time.monotonic() - started)
+        yield value | {"caption": described(plan)}
+
+    return run
+
+
+@told
+def keep(view: dict) -> list:
+    """After a run or Stop: the scrubber with all frames, one rung enlarged, and the GIF, PNG and zip of what exists."""
+    (recording,) = RUNS.get(view)
+    plan, settings = planned(recording.settings), recording.settings
+    columns = len(plan.starts)
+    value = finished((recording,), arrange(columns), face(plan)) | {"caption": described(plan)}
+    if recording.done and view.get("status"):
+        value["status"] = view["status"]
+    names = [
+        f"row-{r + 1}-{label.split(' · ')[0].replace(' = ', '-')}"
+        for r in range(len(plan.rows))
+        for label in plan.across
+    ]
+    sheets = [images.grid(f.x_0, columns) for f in recording.frames]
+    name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
+    files = saved(name, settings, sheets, list(zip(names, recording.result, strict=True)))
+    return [value, rung(recording, 0), *files]
+
+
+def rung(recording: Recording, k: int) -> dict:
+    """One rung through all kept steps, beside the original."""
+    value, original = inside(recording, k), shown(recording.result[len(planned(recording.settings).starts) - 1])
+    frames = [f | {"images": [original, *f["images"]]} for f in value["frames"]]
+    return value | {"lanes": ["original", *value["lanes"]], "columns": 3, "frames": frames}
+
+
+@told
+def look_at(view: dict, index: float):
+    """`rung` for the picture with that number, counted from 1 row by row, and its panel, opened."""
+    (recording,) = RUNS.get(view)
+    return rung(recording, numbered(recording, index)), gr.Accordion(open=True)
+
+
+def price(prompt, guidance, starts, n, prompts, model, sampler, device) -> str:
+    """The cost line for the settings as they stand."""
+    values = (prompt, guidance, starts, n, prompts, model, sampler)
+    calls, many = LADDERS["ladder"](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=False)))).cost()
+    return cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)))

@@ -1,0 +1,158 @@
+"""Inpainting: paint over a part of a picture, and a network fills it so that it fits the rest."""
+
+import functools
+
+import gradio as gr
+
+from core import masks
+from core.fillings import FILLINGS, MAX_FEATHER, MAX_JUMP, MAX_PASSES, MAX_STEPS, InpaintRequest
+from core.ladders import MAX_ROWS
+from core.pictures import MAX_GUIDANCE
+from core.scenes import SCENES
+from tabs import formulas_edit
+from tabs._canvas import canvas, examples
+from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
+from tabs._header import alone
+from tabs._inpainting import ACROSS, FIELDS, PICK, keep, look_at, path, pick, price, runner
+from tabs._inputs import Dropdown, Number, Slider, Textbox
+from tabs._look import example, look
+from tabs._mask import INK, mask_rows, preview, repainted
+from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._saved import settings_in, unpacked
+from tabs._viewer import viewer
+
+TITLE = "Inpainting"
+ID = "inpainting"
+TAKES_PICTURES = True
+FILES = ("GIF", "PNG", "All as zip")
+BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint / clean paste"}
+NOTE = (
+    "RePaint noises the known pixels to the level just reached; clean paste keeps them free of noise, so the network "
+    "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
+)
+PRESETS = {
+    "A volcano in the middle": ("Mountains", "centre", InpaintRequest("an emoji of a volcano")),
+    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a night with stars")),
+    "Repair holes": ("Sailboat", "holes", InpaintRequest("an emoji of a sailboat", 1)),
+    "No prompt": ("Apple", "centre", InpaintRequest("")),
+}
+
+
+def begin(scene: str, mask: str) -> dict:
+    """A scene with a preset mask, as the editor's value."""
+    return repainted(SCENES[scene](), masks.PRESETS[mask][1](masks.SIZE, 0))
+
+
+def fill(scene: str, mask: str, request: InpaintRequest) -> list:
+    """A scene, a mask and a request as values of the canvas and the inputs."""
+    return [begin(scene, mask), *(getattr(request, name) for name in FIELDS)]
+
+
+@told
+def restore(file: str) -> list:
+    """The picture, the mask and the settings inside a PNG that this tab saved, back into the tab."""
+    s = settings_in(file, "inpainting")
+    request = InpaintRequest.checked(**{k: s[k] for k in FIELDS if k in s})
+    value = repainted(unpacked(s.get("original")), masks.mask_of(unpacked(s.get("mask"))))
+    return [value, *(getattr(request, name) for name in FIELDS)]
+
+
+def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
+    """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
+    ink = "#{:02x}{:02x}{:02x}".format(*INK)
+    brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
+    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"), 310)
+    mask_rows(picture)
+    prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
+    model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
+    remark_line(model, prompt)
+    start, stop, line = run_row("Fill the hole")
+    used = gr.HTML(elem_id="mask-used")
+    examples(picture)
+    jump_n = Slider(
+        1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
+    )
+    guidance = Slider(
+        0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."
+    )
+    n = Slider(1, MAX_ROWS, r.n, step=1, label="Seeds", info="1 to 4 rows, each from its own noise.")
+    feather = Slider(
+        0, MAX_FEATHER, r.feather, step=1, label="Feather", info="0 to 8 pixels of soft edge round the mask."
+    )
+    seed = seed_row(r.seed)
+    gr.HTML(f'<div class="caption">Experiments, from the same noise. {NOTE}</div>')
+    with gr.Row(elem_classes="presets"):
+        experiments = [gr.Button(title, size="sm", min_width=110) for title in BUTTONS.values()]
+    with gr.Accordion("More settings", open=False):
+        model.render()
+        steps = Slider(
+            1, MAX_STEPS, r.steps, step=1, label="Steps", info="1 to 250 timesteps; 30 is plenty, the paper has 250."
+        )
+        length = Slider(
+            1,
+            MAX_JUMP,
+            r.jump_length,
+            step=1,
+            label="Jump length j",
+            info="1 to 50 steps up at a time; longer changes more.",
+        )
+        below = Slider(
+            0,
+            1000,
+            r.below,
+            step=50,
+            label="Resampling starts at t",
+            info="0 to 1000: only at or below it; 1000 is all the way.",
+        )
+        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+    inputs = [picture, prompt, guidance, n, steps, jump_n, length, below, feather, model, seed]
+    upload.upload(restore, upload, inputs, api_name="restore_inpainting", queue=False)
+    tell_cost(line, price, [*inputs[1:-1], shared.device])
+    gr.on(
+        [picture.input, picture.change, feather.change], preview, [picture, feather], used, api_visibility="private",
+        queue=False, show_progress="hidden", trigger_mode="always_last",
+    )  # fmt: skip
+    shared.inbox[ID] = picture
+    return inputs, start, stop, experiments
+
+
+def build(shared: Shared) -> None:
+    """The tab."""
+    with gr.Row(elem_classes="presets"):
+        presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
+    with gr.Row():
+        with gr.Column(scale=2, min_width=340):
+            inputs, start, stop, experiments = inputs_column(InpaintRequest(), shared)
+        with gr.Column(scale=5, min_width=480):
+            view = viewer("inpainting-view", example("inpainting"))
+            with gr.Row(elem_classes="slim"):
+                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+                index = Number(
+                    len(ACROSS), label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one"
+                )
+                send_row(pick, [view, index], shared, ID)
+            with gr.Accordion("One filling, enlarged: step by step", open=False) as panel:
+                inner = viewer("inpainting-row")
+            zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
+            formula_panel(formulas_edit.INPAINTING)
+    kept = [view, inner, *buttons]
+    for button, name in zip([start, *experiments], FILLINGS, strict=True):
+        wire(button, stop, runner(name), inputs, keep, kept, shared, f"inpaint_{name}".replace("-", "_"))
+    slim = "(v, k) => [{run: v?.run}, k]"
+    index.change(look_at, [view, index], [inner, panel], js=slim, api_visibility="private", show_progress="hidden")
+    gr.on(
+        None,
+        path,
+        inputs[4:8],
+        zigzag,
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
+        trigger_mode="always_last",
+    )
+    for button, preset in presets:
+        button.click(functools.partial(fill, *preset), None, inputs, api_visibility="private", queue=False)
+
+
+if __name__ == "__main__":
+    alone(TITLE, build).launch(**look())

@@ -1,0 +1,107 @@
+"""SDEdit: your picture, noised to several strengths and drawn again, as one labelled row."""
+
+import functools
+
+import gradio as gr
+
+from core.generate import TEXT_SAMPLERS
+from core.ladders import LADDERS, MAX_ROWS, SDEditRequest
+from core.pictures import MAX_GUIDANCE
+from core.scenes import SCENES
+from tabs import formulas_edit
+from tabs._canvas import COLOURS, canvas, examples, paper, static
+from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
+from tabs._header import alone
+from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
+from tabs._look import example, look
+from tabs._pictures import MODEL_CHOICES, pick, remark_line
+from tabs._saved import settings_in, unpacked
+from tabs._sdedit import FIELDS, PICK, keep, look_at, price, runner
+from tabs._viewer import viewer
+
+TITLE = "SDEdit"
+ID = "sdedit"
+TAKES_PICTURES = True
+FILES = ("GIF", "PNG", "All as zip")
+BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
+PRESETS = {
+    "Mountains, snowier": ("Mountains", SDEditRequest()),
+    "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple")),
+    "A boat becomes a sunset": ("Sailboat", SDEditRequest("an emoji of a sunset", 4)),
+    "No prompt": ("Mountains", SDEditRequest("", n=2)),
+}
+
+
+def fill(scene: str, request: SDEditRequest) -> list:
+    """A scene and a request as values of the canvas and the inputs."""
+    return [SCENES[scene](), *(getattr(request, name) for name in FIELDS)]
+
+
+@told
+def restore(path: str) -> list:
+    """The picture and the settings inside a PNG that this tab saved, back into the tab."""
+    settings = settings_in(path, "sdedit")
+    request = SDEditRequest.checked(**{k: settings[k] for k in FIELDS if k in settings})
+    return [unpacked(settings.get("original")), *(getattr(request, name) for name in FIELDS)]
+
+
+def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
+    """The canvas and the eight inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
+    brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
+    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"](), 340)
+    examples(picture, {"White": paper, "Noise": static})
+    prompt = Textbox(r.prompt, label="Prompt", info="What it should become; may be empty.")
+    model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
+    remark_line(model, prompt)
+    start, stop, line = run_row("Run the ladder")
+    starts = Textbox(r.starts, label="Starts i", info="1 to 8 of 0 to 33; larger keeps more of your picture.")
+    guidance = Slider(
+        0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."
+    )
+    n = Slider(1, MAX_ROWS, r.n, step=1, label="Seeds", info="1 to 4 rows, each from its own noise.")
+    seed = seed_row(r.seed)
+    gr.HTML('<div class="caption">Experiments: the same noise in every row, so only the prompt changes.</div>')
+    with gr.Row(elem_classes="presets"):
+        experiments = [gr.Button(title, size="sm", min_width=110) for title in BUTTONS.values()]
+    prompts = Textbox(
+        r.prompts, label="Several prompts", info="1 to 4, one per line: a row each.", lines=3, max_lines=4
+    )
+    with gr.Accordion("More settings", open=False):
+        model.render()
+        choices = [(s.title, name) for name, s in TEXT_SAMPLERS.items()]
+        sampler = Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
+        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+    inputs = [picture, prompt, guidance, starts, n, prompts, model, sampler, seed]
+    upload.upload(restore, upload, inputs, api_name="restore_sdedit", queue=False)
+    tell_cost(line, price, [*inputs[1:-1], shared.device])
+    shared.inbox[ID] = picture
+    return inputs, start, stop, experiments
+
+
+def build(shared: Shared) -> None:
+    """The tab."""
+    with gr.Row(elem_classes="presets"):
+        presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
+    with gr.Row():
+        with gr.Column(scale=2, min_width=340):
+            inputs, start, stop, experiments = inputs_column(SDEditRequest(), shared)
+        with gr.Column(scale=5, min_width=480):
+            view = viewer("sdedit-view", example("sdedit"))
+            with gr.Row(elem_classes="slim"):
+                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                send_row(pick, [view, index], shared, ID)
+            with gr.Accordion("One rung, enlarged: step by step", open=False) as panel:
+                inner = viewer("sdedit-rung")
+            formula_panel(formulas_edit.SDEDIT)
+    kept = [view, inner, *buttons]
+    for button, name in zip([start, *experiments], LADDERS, strict=True):
+        wire(button, stop, runner(name), inputs, keep, kept, shared, f"sdedit_{name}".replace("-", "_"))
+    slim = "(v, k) => [{run: v?.run}, k]"
+    index.change(look_at, [view, index], [inner, panel], js=slim, api_visibility="private", show_progress="hidden")
+    for button, preset in presets:
+        button.click(functools.partial(fill, *preset), None, inputs, api_visibility="private", queue=False)
+
+
+if __name__ == "__main__":
+    alone(TITLE, build).launch(**look())

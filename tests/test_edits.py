@@ -1,0 +1,200 @@
+"""The requests for SDEdit and inpainting: what is refused, what is run, and what it costs."""
+
+import dataclasses
+import json
+from itertools import pairwise
+
+import pytest
+import torch
+
+from core import fillings, ladders, masks
+from core.denoiser import NETWORK_LOCK
+from core.fillings import FILLINGS, InpaintRequest, in_turn, soft
+from core.ladders import LADDERS, TIMESTEPS, SDEditRequest
+from core.models.analytic import Gaussian
+from core.registry import ModelError, availability
+from core.rng import generator, randn
+from core.samplers import Step
+from core.schedule import Schedule
+
+PICTURE = randn((1, 3, 4, 4), generator(1)).clamp(-1, 1)
+pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+class Counted(Gaussian):
+    """A closed-form model that counts its calls and the pictures in them, and takes prompts."""
+
+    calls = 0
+    pictures = 0
+
+    def encode(self, prompts):
+        """Nothing to encode."""
+        return torch.zeros(len(prompts), 3, 4, 4)
+
+    def predict(self, x_t, t, cond):
+        """As the Gaussian."""
+        self.calls, self.pictures = self.calls + 1, self.pictures + len(x_t)
+        return super().predict(x_t, t, cond)
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """A Gaussian in place of every model."""
+    root = randn((48, 48), generator(3))
+    toy = Counted(Schedule.cosine(1000), root @ root.T / 48 + 0.05 * torch.eye(48), (3, 4, 4))
+    for module in (ladders, fillings):
+        monkeypatch.setattr(module, "load", lambda name, device: toy)
+    return toy
+
+
+def last(steps) -> Step:
+    *_, step = steps
+    return step
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_a_ladder_ends_every_row_with_the_picture_and_costs_what_it_says(model, name):
+    plan = LADDERS[name](SDEditRequest.checked(starts="20, 1,5", n=2, prompt="a rose"))
+    assert plan.starts == (1, 5, 20, 34) and plan.across[1:] == ("i = 5 · t = 840", "i = 20 · t = 390", "original")
+    result = last(plan.run(PICTURE)).x_t
+    rows = result.view(len(plan.rows), 4, 3, 4, 4)
+    assert torch.equal(rows[:, -1], PICTURE.expand(len(plan.rows), -1, -1, -1))
+    calls, mean = plan.cost()
+    assert model.calls == calls and model.pictures == round(calls * mean)
+    distance = (rows[:, :-1] - PICTURE).square().mean((0, 2, 3, 4))
+    assert distance[0] > distance[-1], "less noise stays nearer to the picture"
+
+
+def test_rows_of_one_seed_share_their_noise(model):
+    start = next(iter(LADDERS["with-and-without"](SDEditRequest.checked(starts="3, 9")).run(PICTURE)))
+    assert torch.equal(start.x_t[:3], start.x_t[3:])
+    start = next(iter(LADDERS["ladder"](SDEditRequest.checked(starts="3, 9", n=2)).run(PICTURE)))
+    assert not torch.equal(start.x_t[:2], start.x_t[3:5])
+
+
+@pytest.mark.parametrize("name", FILLINGS)
+@pytest.mark.parametrize("prompt", ["", "a rose"])
+def test_a_filling_keeps_the_known_pixels_and_costs_what_it_says(model, name, prompt):
+    plan = FILLINGS[name](InpaintRequest.checked(prompt=prompt, steps=8, jump_length=3, jump_n=2, n=2))
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2, :] = 1
+    steps = list(plan.run(PICTURE, mask))
+    result = steps[-1].x_t
+    assert [s.i for s in steps] == list(range(steps[-1].n + 1))
+    assert len(result) == len(plan.rows)
+    assert torch.equal(result[..., 2:, :], PICTURE[..., 2:, :].expand(len(result), -1, -1, -1))
+    assert not torch.equal(result[0, :, :2], PICTURE[0, :, :2])
+    calls, each = plan.cost()
+    assert (model.calls, model.pictures) == (calls, calls * each)
+
+
+def test_what_lies_under_the_mask_plays_no_part(model):
+    plan = FILLINGS["fill"](InpaintRequest.checked(steps=6))
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., 1:3, 1:3] = 1
+    other = PICTURE.clone()
+    other[..., 1:3, 1:3] = 1
+    assert torch.equal(last(plan.run(PICTURE, mask)).x_t, last(plan.run(other, mask)).x_t)
+
+
+def test_the_papers_setting():
+    r = InpaintRequest.checked(steps=250, jump_length=10, jump_n=10)
+    assert len(r.visits()) - 1 == 4570 and FILLINGS["fill"](r).cost()[0] == 2410
+    assert FILLINGS["once-and-often"](r).cost()[0] == 2410 + 250
+
+
+def test_resampling_starts_where_it_is_told():
+    late = InpaintRequest.checked(jump_n=3, below=400).visits()
+    top = max(b for a, b in pairwise(late) if b > a)
+    assert top <= 400 < max(late)
+    assert len(InpaintRequest.checked(jump_n=3, below=0).visits()) == 31
+
+
+def test_runs_in_turn_are_one_run():
+    runs = [[Step(i, n, torch.tensor([n - i]), torch.full((1, 1), k), torch.full((1, 1), -k)) for i in range(n + 1)]
+            for k, n in ((1, 2), (2, 3))]  # fmt: skip
+    steps = list(in_turn([iter(r) for r in runs], [2, 3], torch.zeros(1, 1)))
+    assert [s.i for s in steps] == [0, 1, 2, 3, 4, 5] and {s.n for s in steps} == {5}
+    assert steps[0].x_t.tolist() == [[1], [0]] and steps[-1].x_t.tolist() == [[1], [2]]
+    assert steps[-1].x_0.tolist() == [[-1], [-2]]
+
+
+@pytest.mark.parametrize("request_type", [SDEditRequest, InpaintRequest])
+def test_settings_travel_and_come_back(request_type):
+    request = request_type.checked(prompt="  a   rose ", seed=7)
+    settings = json.loads(json.dumps(request.settings()))
+    known = {f.name: settings[f.name] for f in dataclasses.fields(request_type)}
+    assert request_type.checked(**known) == request and request.prompt == "a rose"
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"starts": "one, two"}, "Every start i must be a whole number from 0 to 33"),
+        ({"starts": "34"}, "Every start i"),
+        ({"starts": "-1"}, "Every start i"),
+        ({"starts": "1.5"}, "Every start i"),
+        ({"starts": "nan"}, "Every start i"),
+        ({"starts": ""}, "Give 1 to 8 starts"),
+        ({"starts": None}, "Give 1 to 8 starts"),
+        ({"starts": [1, 3]}, "Give 1 to 8 starts"),
+        ({"starts": "1,2,3,4,5,6,7,8,9"}, "Give 1 to 8 starts"),
+        ({"starts": "3, 3"}, "only once"),
+        ({"prompts": "a\nb\nc\nd\ne"}, "at most 4 prompts"),
+        ({"prompts": 3}, "prompts must be text"),
+        ({"guidance": NAN}, "guidance must be a number from 0 to 20"),
+        ({"n": 5}, "number of seeds must be a whole number from 1 to 4"),
+        ({"sampler": ["ddim"]}, "sampler must be one of"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"prompt": {}}, "prompt must be text"),
+    ],
+)
+def test_bad_ladders(bad, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        SDEditRequest.checked(**bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"steps": 0}, "number of steps must be a whole number from 1 to 250"),
+        ({"steps": NAN}, "number of steps"),
+        ({"jump_n": 11}, "number of passes n must be a whole number from 1 to 10"),
+        ({"jump_length": 0}, "jump length must be a whole number from 1 to 50"),
+        ({"below": 1001}, "t where resampling starts"),
+        ({"feather": 9}, "feather must be a whole number from 0 to 8"),
+        ({"guidance": "strong"}, "guidance must be a number"),
+        ({"n": None}, "number of seeds"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"prompt": ["a"]}, "prompt must be text"),
+    ],
+)
+def test_bad_fillings(bad, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        InpaintRequest.checked(**bad)
+
+
+@pytest.mark.parametrize("request_type", [SDEditRequest, InpaintRequest])
+def test_models_that_do_not_draw_are_refused(request_type):
+    with pytest.raises(ModelError, match="does not draw from a prompt"):
+        request_type.checked(model="flow-class")
+
+
+def test_experiments_that_need_prompts_say_so():
+    with pytest.raises(ValueError, match="Give a prompt"):
+        LADDERS["with-and-without"](SDEditRequest.checked(prompt=" "))
+    with pytest.raises(ValueError, match="Give 1 to 4 prompts"):
+        LADDERS["several-prompts"](SDEditRequest.checked(prompts=" \n "))
+
+
+def test_a_mask_must_leave_something_even_after_feathering():
+    full, nearly = torch.ones(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
+    nearly[..., 0] = 0
+    for mask, feather, sentence in ((full * 0, 0, "empty"), (full, 0, "everything"), (nearly, 8, "everything")):
+        with pytest.raises(ValueError, match=sentence):
+            soft(mask, InpaintRequest.checked(feather=feather))
+    assert torch.equal(soft(masks.centre_square(), InpaintRequest()), masks.centre_square())
+    assert TIMESTEPS[0] == 990 and len(TIMESTEPS) == 34 and not NETWORK_LOCK.locked()

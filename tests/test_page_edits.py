@@ -1,0 +1,127 @@
+"""SDEdit and inpainting in headless Chromium: drawing and painting with the mouse."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from core.images import settings_of
+from core.registry import availability
+
+pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+def button(page, name: str):
+    """The visible button of that name."""
+    return page.get_by_role("button", name=name, exact=True).locator("visible=true")
+
+
+def stroke(page, editor: str, start: tuple, end: tuple):
+    """A stroke on a canvas, from and to places counted from its middle."""
+    box = page.locator(f"{editor} canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + start[0], y + start[1])
+    page.mouse.down()
+    page.mouse.move(x + end[0], y + end[1], steps=6)
+    page.mouse.up()
+
+
+def ready(page, tab: str, editor: str):
+    """The tab, open, its canvas there with its picture."""
+    page.get_by_role("tab", name=tab, exact=True).click()
+    page.locator(f"{editor} canvas").first.wait_for()
+    page.wait_for_timeout(1500)
+
+
+def run(page, name: str, view: str):
+    """Press a button and wait for the end of the run."""
+    button(page, name).click()
+    expect(page.locator(f"{view} .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
+
+
+def pixels(image) -> np.ndarray:
+    """The picture in an <img>, (H, W, 3)."""
+    data = base64.b64decode(image.get_attribute("src").partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int)
+
+
+def cells(page, view: str, columns: int) -> np.ndarray:
+    """The first row of the viewer's first picture, as (columns, 64, 64, 3)."""
+    return pixels(page.locator(f"{view} img").first)[:64].reshape(64, columns, 64, 3).swapaxes(0, 1)
+
+
+def masked(page) -> int:
+    """How many of the 64x64 pixels the mask that is shown back covers; 0 if none is shown."""
+    shown = page.locator("#mask-used img")
+    return int((pixels(shown.nth(1)).mean(-1) > 128).sum()) if shown.count() > 1 else 0
+
+
+def until(page, settled, seconds: float = 15):
+    """Wait for the mask to be as it should."""
+    for _ in range(int(seconds * 5)):
+        if settled(masked(page)):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"The mask has {masked(page)} pixels.")
+
+
+def test_paint_a_mask_and_see_the_hole_filled(page):
+    ready(page, "Inpainting", "#inpainting-canvas")
+    until(page, lambda n: n == 32 * 32)
+    button(page, "Clear").click()
+    until(page, lambda n: n == 0)
+    button(page, "Fill the hole").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("The mask is empty")
+    page.wait_for_timeout(500)
+    stroke(page, "#inpainting-canvas", (-60, 0), (60, 0))
+    until(page, lambda n: n > 100)
+    narrow = masked(page)
+    button(page, "Grow").click()
+    until(page, lambda n: n > 1.2 * narrow)
+    page.wait_for_timeout(500)
+    page.get_by_label(re.compile("^number input for Resampling n")).locator("visible=true").fill("1")
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile("30 network calls on 2 images each, about"))
+    run(page, "Fill the hole", "#inpainting-view")
+    original, mask, hole, _, result = cells(page, "#inpainting-view", 5)
+    inside, gap = mask.mean(-1) > 128, np.abs(result - original).mean(-1)
+    assert gap[~inside].mean() < 5 < gap[inside].mean()
+    assert np.ptp(hole[inside].mean(-1)) < 60, "the hole is shown empty"
+
+
+def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tmp_path):
+    ready(page, "SDEdit", "#sdedit-canvas")
+    button(page, "White").click()
+    page.wait_for_timeout(2000)
+    stroke(page, "#sdedit-canvas", (-60, -60), (60, 60))
+    page.wait_for_timeout(300)
+    page.get_by_label("Starts i").locator("visible=true").fill("5, 20")
+    run(page, "Run the ladder", "#sdedit-view")
+    drawn = cells(page, "#sdedit-view", 3)[-1]
+    red = (drawn[..., 0] > 150) & (drawn[..., 1] < 110)
+    assert red[31:33, 31:33].all() and 60 < red.sum() < 900 and (drawn.min(-1) > 235).mean() > 0.6
+    expect(page.locator("#sdedit-view .fv-across").first).to_have_text(re.compile("i = 5 · t = 840.*original", re.S))
+
+    expect(button(page, "PNG")).to_be_enabled()
+    with page.expect_download() as download:
+        page.locator("a:visible", has_text="PNG").or_(button(page, "PNG")).first.click()
+    download.value.save_as(tmp_path / "saved.png")
+    settings = settings_of(tmp_path / "saved.png")
+    assert settings["starts"] == "5, 20" and settings["original"].startswith("data:image/png")
+
+    image = page.locator("#sdedit-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    expect(page.locator("#sdedit-pick input")).to_have_value("2")
+    expect(page.locator("#sdedit-rung .fv-text")).to_have_text("picture 2")
+    expect(page.locator("#sdedit-rung img").first).to_be_visible()
+    chosen = pixels(page.locator("#sdedit-rung img").nth(2))
+    assert np.abs(chosen - cells(page, "#sdedit-view", 3)[1]).mean() < 6
+
+    button(page, "→ Inpainting").click()
+    page.locator("#inpainting-canvas canvas").first.wait_for()
+    expect(page.locator("#mask-used .tiles")).to_contain_text("paint on the picture", timeout=30_000)
+    assert np.abs(pixels(page.locator("#mask-used img").first) - chosen).mean() < 6, "the very pixels arrive"
