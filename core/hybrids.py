@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor
 
 from core import images
 from core.checks import real, whole
-from core.components import KERNEL, SIGMA, Split, colours, frequencies, motion
+from core.components import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 from core.doubles import Double, listed
 from core.generate import TEXT_SAMPLERS
 from core.illusions import hybrid, inverse_constraint
@@ -99,6 +100,17 @@ class HybridRequest(Double):
         if self.split == "motion":
             return motion(self.length, self.angle)
         return frequencies((self.sigma, self.sigma_small) if self.split == "three" else (self.sigma,), self.kernel)
+
+    def responses(self) -> dict[str, list[tuple[float, float]]]:
+        """(cycles per pixel, gain) of each component along one axis; empty where the split is not one of frequencies."""
+        if self.split not in ("frequencies", "three"):
+            return {}
+        at, *blurs = response(self.sigma, self.kernel)
+        if self.split == "three":
+            blurs.append(response(self.sigma_small, self.kernel)[1])
+        edges = [[0.0] * len(at), *blurs, [1.0] * len(at)]
+        gains = ([b - a for a, b in zip(*pair, strict=True)] for pair in pairwise(edges))
+        return {name: list(zip(at, gain, strict=True)) for name, gain in zip(self.parts, gains, strict=True)}
 
     def _asked(self) -> Split:
         """The components that prompts answer for; the last takes over what the photo replaces after each step."""

@@ -16,6 +16,7 @@ from tabs._viewer import RUNS, shown, timestep
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
+HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
 MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
 
@@ -39,10 +40,9 @@ def described(r: PictureRequest) -> str:
 
 
 def inside(recording: Recording, k: int) -> dict:
-    """One picture of a run through all its kept steps: state, estimate, and what guidance made of two noises."""
+    """One picture of a run through all its kept steps: state, estimate, and the noises it was made from."""
     frames = [{"images": [shown(p) for p in lanes(f, k)], "label": timestep(f)} for f in recording.frames]
-    guided = bool(recording.frames[0].parts)
-    titles = INSIDE + (GUIDED if guided else [])
+    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts))
     return {
         "lanes": titles,
         "columns": len(titles),
@@ -52,13 +52,18 @@ def inside(recording: Recording, k: int) -> dict:
     }
 
 
+def noise_titles(parts: tuple[str, ...]) -> list[str]:
+    """What stands under the noise estimates of `inside`: of guidance, or of whatever parts a technique put together."""
+    return GUIDED if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+
+
 def lanes(frame: Frame, k: int) -> list[np.ndarray]:
     """The pictures of one frame of `inside`, (64, 64, 3) uint8 each; the last frame has no noise left to show."""
     row = [frame.x_t[k], frame.x_0[k]]
     if frame.t < 0:
         return row
-    noises = [frame.parts[name][k] for name in ("unconditional", "conditional") if name in frame.parts]
-    if len(noises) == 2:
+    noises = [part[k] for part in frame.parts.values()]
+    if tuple(frame.parts) == HALVES:
         gap = noises[1].astype(np.int16) - noises[0]
         noises.append((128 + 4 * gap).clip(0, 255).astype(np.uint8))
     return row + noises
