@@ -1,5 +1,5 @@
 """The tabs, in display order; each module has TITLE, ID and build(shared), and TAKES_PICTURES if others send to it."""
 
-from tabs import anagrams, denoise, mnist, sampling
+from tabs import anagrams, denoise, hybrids, mnist, sampling
 
-TABS = (denoise, sampling, anagrams, mnist)
+TABS = (denoise, sampling, anagrams, hybrids, mnist)

@@ -143,12 +143,14 @@ def wire_choice(index: gr.Number, view: gr.HTML, choose: Callable, outputs: list
     index.change(choose, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
 
 
-def only(kind: type[Double]) -> Callable:
-    """A handler: the seed of the chosen picture, and 1 picture, so that the next run makes this one alone."""
+def wire_only(
+    button: gr.Button, kind: type[Double], view: gr.HTML, index: gr.Number, seed: gr.Number, n: gr.Slider
+) -> None:
+    """A button that sets the seed of the chosen picture, and 1 picture, so that the next run makes this one alone."""
 
     @told
-    def keep_one(view: dict, index: float) -> tuple[int, int]:
-        (recording,) = RUNS.get(view)
-        return request_of(kind, recording.settings).seeds[numbered(recording, index)], 1
+    def keep_one(value: dict, k: float) -> tuple[int, int]:
+        (recording,) = RUNS.get(value)
+        return request_of(kind, recording.settings).seeds[numbered(recording, k)], 1
 
-    return keep_one
+    button.click(keep_one, [view, index], [seed, n], js=RUN_ONLY, api_visibility="private", queue=False)

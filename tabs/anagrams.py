@@ -135,14 +135,7 @@ def build(shared: Shared) -> None:
     for button, name in zip(lessons, ("blur", "white_balance"), strict=True):
         wire(button, stop, runner(name), inputs, keep, [view, index, *of_one], shared, f"anagrams_through_{name}")
     doubles.wire_choice(index, view, choose, of_one)
-    one.click(
-        doubles.only(AnagramRequest),
-        [view, index],
-        [inputs[11], inputs[8]],
-        js=doubles.RUN_ONLY,
-        api_visibility="private",
-        queue=False,
-    )
+    doubles.wire_only(one, AnagramRequest, view, index, inputs[11], inputs[8])
     for button, r in presets:
         button.click(functools.partial(fill, r), None, inputs, api_visibility="private", queue=False)
 
