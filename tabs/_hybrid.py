@@ -101,6 +101,6 @@ def chosen(recording: Recording, k: int) -> tuple:
     result = recording.result
     png = [images.png(images.enlarge(p, 8), recording.settings | {"picture": j}) for j, p in enumerate(result)]
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
-    film = there_and_back(r.receding(result[k]))
+    film = there_and_back(r.receding(result[k], 17))
     files = downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", images.gif(film, 0.08 * len(film), 0), png[k], sheets)
     return seen_from(r, result[k]), inside(recording, k), *files

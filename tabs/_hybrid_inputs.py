@@ -59,31 +59,33 @@ def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdo
 
 def prompt_inputs(r: HybridRequest) -> list:
     """Style, three prompts, the split and its sigma."""
-    with gr.Row():
-        style = doubles.style_input(r)
-        choices = [(title, name) for name, (title, _) in SPLITS.items()]
-        split = Dropdown(choices, value=r.split, label="Split", info="What tells the readings apart.", min_width=150)
+    choices = [(title, name) for name, (title, _) in SPLITS.items()]
+    split = Dropdown(choices, value=r.split, label="Split", info="What tells the readings apart.")
+    style = doubles.style_input(r)
     prompts = [
         Textbox(text, label=f"Prompt {k}", visible=bool(text), max_lines=2)
         for k, text in enumerate([*r.prompts, ""], 1)
     ]
-    sigma = Slider(
-        *SIGMAS, r.sigma, step=0.1, label="Sigma", info="0.3 to 16 pixels; more leaves the far reading less."
-    )
-    return [style, *prompts, split, sigma]
+    info = "0.3 to 16 pixels; more leaves less to see from afar."
+    return [style, *prompts, split, Slider(*SIGMAS, r.sigma, step=0.1, label="Sigma", info=info)]
 
 
-def filter_inputs(r: HybridRequest) -> list:
-    """The smaller sigma, the kernel, and the path of a motion."""
-    three = r.split == "three"
+def filter_inputs(r: HybridRequest) -> tuple[list, gr.LinePlot]:
+    """The smaller sigma, the kernel, the path of a motion, and the chart of the filters' responses."""
     info = "0.3 to 16 pixels, below the larger one; splits the middle from the high part."
-    small = Slider(*SIGMAS, r.sigma_small, step=0.1, label="The smaller sigma", info=info, visible=three)
-    info = "3 to 63 pixels, odd; shorter than 6 sigma it cuts the blur off, and the response ripples."
-    kernel = Slider(*KERNELS, r.kernel, step=2, label="Kernel", info=info)
+    small = Slider(*SIGMAS, r.sigma_small, step=0.1, label="The smaller sigma", info=info, visible=r.split == "three")
     info = "2 to 32 pixels; a longer one blurs more away."
     length = Slider(*LENGTHS, r.length, step=1, label="Length of the path", info=info, visible=False)
     info = "0 to 180 degrees; 0 moves sideways, 90 up."
-    return [small, kernel, length, Slider(0, 180, r.angle, step=5, label="Angle", info=info, visible=False)]
+    angle = Slider(0, 180, r.angle, step=5, label="Angle of the path", info=info, visible=False)
+    with gr.Accordion("The filter", open=False, elem_id="hybrids-filter"):
+        info = "3 to 63 pixels, odd; below 6 sigma it cuts the blur off, and the response ripples."
+        kernel = Slider(*KERNELS, r.kernel, step=2, label="Kernel", info=info)
+        plot = gr.LinePlot(
+            gains(r), x="cycles per pixel", y="gain", color="part", color_map=COLOURS, height=220,
+            title="What each part lets through",
+        )  # fmt: skip
+    return [small, kernel, length, angle], plot
 
 
 def inputs_column(
@@ -91,25 +93,19 @@ def inputs_column(
 ) -> tuple[list, gr.Image, gr.Button, gr.Button]:
     """The inputs in the order of `request`, the photo, Run and Stop."""
     prompts = prompt_inputs(r)
-    split = prompts[4]
+    split, sigma = prompts[4:]
+    filters, plot = filter_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, *prompts[1:4])
+    remark_line(model, *prompts[:4])
     start, stop, line = run_row("Make hybrids")
     numbers = doubles.number_inputs(r)
     photo, own = photo_input(shared, split)
     with gr.Accordion("More settings", open=False):
         model.render()
-        sampler = doubles.sampler_input(r)
-        filters = filter_inputs(r)
-        plot = gr.LinePlot(
-            gains(r), x="cycles per pixel", y="gain", color="part", color_map=COLOURS, height=200,
-            title="What each part lets through",
-        )  # fmt: skip
-        inputs = [*prompts, *numbers, own, model, sampler, *filters]
+        inputs = [*prompts, *numbers, own, model, doubles.sampler_input(r), *filters]
         doubles.upload_input(restore, inputs, "restore_hybrids")
     tell_cost(line, price, [*inputs, shared.device])
     quiet = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    small, kernel = filters[:2]
-    gr.on(None, fitted, [split, own], [*prompts[1:4], prompts[5], *filters, own], **quiet)
-    gr.on(None, plotted, [split, prompts[5], small, kernel], plot, trigger_mode="always_last", **quiet)
+    gr.on(None, fitted, [split, own], [*prompts[1:4], sigma, *filters, own], **quiet)
+    gr.on(None, plotted, [split, sigma, *filters[:2]], plot, trigger_mode="always_last", **quiet)
     return inputs, photo, start, stop

@@ -91,7 +91,7 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Button, g
     """The inputs in the order of `request`, Run and Stop."""
     prompts = prompt_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, *(p for p in prompts if isinstance(p, Textbox)))
+    remark_line(model, prompts[0], *(p for p in prompts if isinstance(p, Textbox)))
     start, stop, line = run_row("Make anagrams")
     numbers = doubles.number_inputs(r)
     with gr.Accordion("More settings", open=False):

@@ -69,7 +69,7 @@ function tick() {
 function refresh() {
   const v = value();
   find('.far').classList.toggle('far-empty', !v.image);
-  find('.far').classList.toggle('far-two', v.mode !== 'distance');
+  find('.far').classList.toggle('far-two', !!v.mode && v.mode !== 'distance');
   if (!v.image) return;
   stop();
   const [name, small, left] = WORDS[v.mode];
