@@ -17,7 +17,7 @@ PRESETS = {
     "Skull / fire": HybridRequest(prompts=("a skull", "a fire")),
     "Three-way": HybridRequest(prompts=("a panda", "a castle", "a rose"), split="three", sigma=3.0, sigma_small=1.0),
     "Colour": HybridRequest(prompts=("a cat face", "a sunset"), split="colour"),
-    "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=11),
+    "Motion": HybridRequest(prompts=("a full moon", "a volleyball"), split="motion", length=11),
 }
 COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 
@@ -103,4 +103,4 @@ def chosen(recording: Recording, k: int) -> tuple:
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     film = there_and_back(r.receding(result[k], 17))
     files = downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", images.gif(film, 0.08 * len(film), 0), png[k], sheets)
-    return seen_from(r, result[k]), inside(recording, k), *files
+    return seen_from(r, result[k]), inside(recording, k, gap=False), *files

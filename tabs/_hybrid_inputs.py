@@ -15,12 +15,12 @@ from tabs._pictures import MODEL_CHOICES, remark_line
 
 
 def fitted(split: str, own: str) -> list:
-    """The prompts' labels, and which settings a split has: for three prompts, four sliders, the kernel and `own`."""
+    """The prompts' labels, and which settings a split has: for three prompts, four sliders, the filter and `own`."""
     names = SPLITS[split][1]
     prompts = [gr.update(label=f"Prompt {k}: {READINGS[name]} ({name})") for k, name in enumerate(names, 1)]
     prompts = [gr.update(visible=True) | p for p in prompts] + [gr.update(visible=False)] * (3 - len(names))
     blurs, moves = split in ("frequencies", "three"), split == "motion"
-    shown = [blurs, split == "three", blurs, moves, moves]
+    shown = [blurs, split == "three", moves, moves, blurs]
     parts = [("nothing", ""), *((f"its {name} part", name) for name in names)]
     return [
         *prompts,
@@ -30,12 +30,12 @@ def fitted(split: str, own: str) -> list:
 
 
 def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
-    """The chart of the filters' responses; it rests while the values make no sense, and is gone where there is no filter."""
+    """The chart of the filters' responses; it rests while the values make no sense."""
     try:
         r = HybridRequest.checked(prompts=["a"] * 3, split=split, sigma=sigma, sigma_small=sigma_small, kernel=kernel)
     except ValueError:
         return gr.skip()
-    return gr.LinePlot(gains(r), visible=bool(r.responses()))
+    return gains(r) if r.responses() else gr.skip()
 
 
 def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdown]:
@@ -70,22 +70,22 @@ def prompt_inputs(r: HybridRequest) -> list:
     return [style, *prompts, split, Slider(*SIGMAS, r.sigma, step=0.1, label="Sigma", info=info)]
 
 
-def filter_inputs(r: HybridRequest) -> tuple[list, gr.LinePlot]:
-    """The smaller sigma, the kernel, the path of a motion, and the chart of the filters' responses."""
+def filter_inputs(r: HybridRequest) -> tuple[list, gr.LinePlot, gr.Accordion]:
+    """The smaller sigma, the kernel, the path of a motion; the chart of the filters' responses and its panel."""
     info = "0.3 to 16 pixels, below the larger one; splits the middle from the high part."
     small = Slider(*SIGMAS, r.sigma_small, step=0.1, label="The smaller sigma", info=info, visible=r.split == "three")
     info = "2 to 32 pixels; a longer one blurs more away."
     length = Slider(*LENGTHS, r.length, step=1, label="Length of the path", info=info, visible=False)
     info = "0 to 180 degrees; 0 moves sideways, 90 up."
     angle = Slider(0, 180, r.angle, step=5, label="Angle of the path", info=info, visible=False)
-    with gr.Accordion("The filter", open=False, elem_id="hybrids-filter"):
+    with gr.Accordion("The filter", open=False) as panel:
         info = "3 to 63 pixels, odd; below 6 sigma it cuts the blur off, and the response ripples."
         kernel = Slider(*KERNELS, r.kernel, step=2, label="Kernel", info=info)
         plot = gr.LinePlot(
             gains(r), x="cycles per pixel", y="gain", color="part", color_map=COLOURS, height=220,
             title="What each part lets through",
         )  # fmt: skip
-    return [small, kernel, length, angle], plot
+    return [small, kernel, length, angle], plot, panel
 
 
 def inputs_column(
@@ -94,7 +94,8 @@ def inputs_column(
     """The inputs in the order of `request`, the photo, Run and Stop."""
     prompts = prompt_inputs(r)
     split, sigma = prompts[4:]
-    filters, plot = filter_inputs(r)
+    filters, plot, panel = filter_inputs(r)
+    small, kernel, *path = filters
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, *prompts[:4])
     start, stop, line = run_row("Make hybrids")
@@ -106,6 +107,6 @@ def inputs_column(
         doubles.upload_input(restore, inputs, "restore_hybrids")
     tell_cost(line, price, [*inputs, shared.device])
     quiet = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    gr.on(None, fitted, [split, own], [*prompts[1:4], sigma, *filters, own], **quiet)
-    gr.on(None, plotted, [split, sigma, *filters[:2]], plot, trigger_mode="always_last", **quiet)
+    gr.on(None, fitted, [split, own], [*prompts[1:4], sigma, small, *path, panel, own], **quiet)
+    gr.on(None, plotted, [split, sigma, small, kernel], plot, trigger_mode="always_last", **quiet)
     return inputs, photo, start, stop

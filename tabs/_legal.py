@@ -66,7 +66,9 @@ def legal_panel(seed: gr.Number) -> tuple[gr.Button, gr.Button]:
         gr.HTML(f'<div class="caption">{WHY}</div>')
         with gr.Row(elem_classes="slim"):
             choice = Dropdown(view_choices(), value="flip", label="View", min_width=180)
-            lessons = [gr.Button(f"Lesson: run it with {w}", min_width=150) for w in ("blur", "white balance")]
+            lessons = [
+                gr.Button(f"Lesson: run it with {w}", size="sm", min_width=170) for w in ("blur", "white balance")
+            ]
         result = gr.HTML()
         gr.on(
             None, check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",

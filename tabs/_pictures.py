@@ -39,10 +39,14 @@ def described(r: PictureRequest) -> str:
     return f"{r.model}: {prompt}{negative}; {how}."
 
 
-def inside(recording: Recording, k: int) -> dict:
-    """One picture of a run through all its kept steps: state, estimate, and the noises it was made from."""
-    frames = [{"images": [shown(p) for p in lanes(f, k)], "label": timestep(f)} for f in recording.frames]
-    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts))
+def inside(recording: Recording, k: int, gap: bool = True) -> dict:
+    """One picture of a run through all its kept steps: state, estimate, and the noises it was made from.
+
+    Args:
+        gap: whether the difference of two noises is shown too.
+    """
+    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap)
+    frames = [{"images": [shown(p) for p in lanes(f, k, gap)], "label": timestep(f)} for f in recording.frames]
     return {
         "lanes": titles,
         "columns": len(titles),
@@ -52,20 +56,21 @@ def inside(recording: Recording, k: int) -> dict:
     }
 
 
-def noise_titles(parts: tuple[str, ...]) -> list[str]:
-    """What stands under the noise estimates of `inside`: of guidance, or of whatever parts a technique put together."""
-    return GUIDED if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+def noise_titles(parts: tuple[str, ...], gap: bool) -> list[str]:
+    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together."""
+    titles = GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+    return titles + GUIDED[2:] * (gap and len(parts) == 2)
 
 
-def lanes(frame: Frame, k: int) -> list[np.ndarray]:
+def lanes(frame: Frame, k: int, gap: bool) -> list[np.ndarray]:
     """The pictures of one frame of `inside`, (64, 64, 3) uint8 each; the last frame has no noise left to show."""
     row = [frame.x_t[k], frame.x_0[k]]
     if frame.t < 0:
         return row
     noises = [part[k] for part in frame.parts.values()]
-    if tuple(frame.parts) == HALVES:
-        gap = noises[1].astype(np.int16) - noises[0]
-        noises.append((128 + 4 * gap).clip(0, 255).astype(np.uint8))
+    if gap and len(noises) == 2:
+        difference = noises[1].astype(np.int16) - noises[0]
+        noises.append((128 + 4 * difference).clip(0, 255).astype(np.uint8))
     return row + noises
 
 
