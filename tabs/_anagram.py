@@ -1,17 +1,20 @@
 """An anagram between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
 
+from collections.abc import Iterator
+
+import gradio as gr
 import numpy as np
 
 from core import images
 from core.anagrams import AnagramRequest
 from core.recording import Recording
-from tabs._doubles import downloads, how, request_of, there_and_back
+from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
 from tabs._pictures import inside
 from tabs._viewer import shown
 
 PRESETS = {
     "Penguin / rabbit": AnagramRequest(),
-    "Volcano / ice cream": AnagramRequest(prompts=("a volcano", "soft ice cream")),
+    "Volcano / cone": AnagramRequest(prompts=("a volcano", "soft ice cream")),
     "Panda / skull": AnagramRequest(prompts=("a panda", "a skull")),
     "Quarter turn": AnagramRequest(prompts=("a fish", "a rocket"), views=("identity", "rotate_90")),
     "Jigsaw": AnagramRequest(prompts=("a lion", "a rose"), views=("identity", "jigsaw")),
@@ -70,14 +73,14 @@ def turning(r: AnagramRequest, pixels: np.ndarray, k: int) -> dict:
     return around | {"frames": frames, "status": status, "back": True}
 
 
-def chosen(recording: Recording, k: int) -> tuple:
-    """What belongs to picture k: its views in motion, the look inside, the three files."""
+def chosen(recording: Recording, k: int) -> Iterator[tuple]:
+    """What belongs to picture k: first its views in motion and the look inside, then the three files, which take longer."""
     r = request_of(AnagramRequest, recording.settings)
     result = recording.result
+    yield turning(r, result[k], k), inside(recording, k), *WAITING
     rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
     png = [images.png(images.enlarge(row, 8), recording.settings | {"picture": j}) for j, row in enumerate(rows)]
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
     loop = images.gif(films, 0.08 * len(films), 0)
-    files = downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)
-    return turning(r, result[k], k), inside(recording, k), *files
+    yield gr.skip(), gr.skip(), *downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

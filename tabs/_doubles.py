@@ -19,6 +19,7 @@ from tabs._viewer import RUNS, Arrange, finished, live
 
 FILES = ("GIF", "PNG", "All as zip")
 RUN_ONLY = "(v, k) => [{run: v?.run}, k]"
+WAITING = [gr.skip()] * len(FILES)
 HOLD = 10  # frames that an animation rests at either end
 
 

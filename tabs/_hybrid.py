@@ -1,5 +1,7 @@
 """A hybrid between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
 
+from collections.abc import Iterator
+
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pandas as pd
 from core import images
 from core.hybrids import FARTHEST, READINGS, HybridRequest
 from core.recording import Recording
-from tabs._doubles import downloads, how, request_of, there_and_back
+from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
 from tabs._look import asset
 from tabs._pictures import inside
 
@@ -95,12 +97,13 @@ def seen_from(r: HybridRequest, pixels: np.ndarray) -> dict:
     return {"image": picture, "mode": mode, "near": near, "far": source(r, first)} | sizes
 
 
-def chosen(recording: Recording, k: int) -> tuple:
-    """What belongs to picture k: near and far, the look inside, the three files."""
+def chosen(recording: Recording, k: int) -> Iterator[tuple]:
+    """What belongs to picture k: first near and far and the look inside, then the three files, which take longer."""
     r = request_of(HybridRequest, recording.settings)
     result = recording.result
+    yield seen_from(r, result[k]), inside(recording, k, gap=False), *WAITING
     png = [images.png(images.enlarge(p, 8), recording.settings | {"picture": j}) for j, p in enumerate(result)]
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     film = there_and_back(r.receding(result[k], 17))
-    files = downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", images.gif(film, 0.08 * len(film), 0), png[k], sheets)
-    return seen_from(r, result[k]), inside(recording, k, gap=False), *files
+    loop = images.gif(film, 0.08 * len(film), 0)
+    yield gr.skip(), gr.skip(), *downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

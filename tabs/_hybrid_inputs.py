@@ -70,14 +70,18 @@ def prompt_inputs(r: HybridRequest) -> list:
     return [style, *prompts, split, Slider(*SIGMAS, r.sigma, step=0.1, label="Sigma", info=info)]
 
 
-def filter_inputs(r: HybridRequest) -> tuple[list, gr.LinePlot, gr.Accordion]:
-    """The smaller sigma, the kernel, the path of a motion; the chart of the filters' responses and its panel."""
+def path_inputs(r: HybridRequest) -> list[gr.Slider]:
+    """The smaller sigma of three parts, and the path of a motion."""
     info = "0.3 to 16 pixels, below the larger one; splits the middle from the high part."
     small = Slider(*SIGMAS, r.sigma_small, step=0.1, label="The smaller sigma", info=info, visible=r.split == "three")
     info = "2 to 32 pixels; a longer one blurs more away."
     length = Slider(*LENGTHS, r.length, step=1, label="Length of the path", info=info, visible=False)
     info = "0 to 180 degrees; 0 moves sideways, 90 up."
-    angle = Slider(0, 180, r.angle, step=5, label="Angle of the path", info=info, visible=False)
+    return [small, length, Slider(0, 180, r.angle, step=5, label="Angle of the path", info=info, visible=False)]
+
+
+def filter_panel(r: HybridRequest) -> tuple[gr.Accordion, gr.Slider, gr.LinePlot]:
+    """The panel of the blur, its kernel, and the chart of what each part lets through."""
     with gr.Accordion("The filter", open=False) as panel:
         info = "3 to 63 pixels, odd; below 6 sigma it cuts the blur off, and the response ripples."
         kernel = Slider(*KERNELS, r.kernel, step=2, label="Kernel", info=info)
@@ -85,7 +89,7 @@ def filter_inputs(r: HybridRequest) -> tuple[list, gr.LinePlot, gr.Accordion]:
             gains(r), x="cycles per pixel", y="gain", color="part", color_map=COLOURS, height=220,
             title="What each part lets through",
         )  # fmt: skip
-    return [small, kernel, length, angle], plot, panel
+    return panel, kernel, plot
 
 
 def inputs_column(
@@ -94,16 +98,16 @@ def inputs_column(
     """The inputs in the order of `request`, the photo, Run and Stop."""
     prompts = prompt_inputs(r)
     split, sigma = prompts[4:]
-    filters, plot, panel = filter_inputs(r)
-    small, kernel, *path = filters
+    small, *path = path_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, *prompts[:4])
     start, stop, line = run_row("Make hybrids")
+    panel, kernel, plot = filter_panel(r)
     numbers = doubles.number_inputs(r)
     photo, own = photo_input(shared, split)
     with gr.Accordion("More settings", open=False):
         model.render()
-        inputs = [*prompts, *numbers, own, model, doubles.sampler_input(r), *filters]
+        inputs = [*prompts, *numbers, own, model, doubles.sampler_input(r), small, kernel, *path]
         doubles.upload_input(restore, inputs, "restore_hybrids")
     tell_cost(line, price, [*inputs, shared.device])
     quiet = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}

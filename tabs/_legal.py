@@ -33,7 +33,7 @@ def verdict(r: Report) -> str:
         f"the mean is {r.mean:.2f} instead of 0" * (abs(r.mean) >= 0.02),
         "the way back is not exact" * (r.inverse_error >= 1e-5),
     ]
-    return f"Not legal: {', '.join(w for w in wrong if w)}. The network never saw such noise."
+    return f"Measured: {', '.join(w for w in wrong if w)}. The network never saw such noise."
 
 
 def numbers(r: Report) -> str:
@@ -42,7 +42,7 @@ def numbers(r: Report) -> str:
         ("mean", f"{r.mean:+.4f}", "0", "of all pixels"),
         ("variance", f"{r.variance:.4f}", "1", "of the channel that is furthest from 1"),
         ("correlation", f"{r.correlation:+.4f}", "0", "of pixels next to each other"),
-        ("invertibility", f"{r.inverse_error:.1e}", "0", "largest error after there and back"),
+        ("invertibility", f"{r.inverse_error:.2g}", "0", "largest error after there and back"),
     )
     body = "".join(f"<tr><td>{a}</td><td><b>{b}</b></td><td>{c}</td><td>{d}</td></tr>" for a, b, c, d in rows)
     head = "<tr><th></th><th>measured</th><th>should be</th><th></th></tr>"

@@ -49,14 +49,16 @@ def keep(view: dict):
     value = doubles.kept(
         recording, view, doubles.lanes_of(r, readings(r)), doubles.face(r, r.titles(), PICK), described(r)
     )
-    return value, 1, *chosen(recording, 0)
+    for part in chosen(recording, 0):
+        yield value, 1, *part
+        value = gr.skip()
 
 
 @told
 def choose(view: dict, index: float):
     """What belongs to the picture with that number, counted from 1 row by row."""
     (recording,) = RUNS.get(view)
-    return chosen(recording, numbered(recording, index))
+    yield from chosen(recording, numbered(recording, index))
 
 
 @told
@@ -113,7 +115,7 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Button, g
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=60), r) for name, r in PRESETS.items()]
+        presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, start, stop = inputs_column(AnagramRequest(), shared)

@@ -47,14 +47,17 @@ def keep(view: dict):
     (recording,) = RUNS.get(view)
     r = doubles.request_of(HybridRequest, recording.settings)
     around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, readings(r))
-    return doubles.kept(recording, view, arrange, around, described(r)), 1, *chosen(recording, 0)
+    value = doubles.kept(recording, view, arrange, around, described(r))
+    for part in chosen(recording, 0):
+        yield value, 1, *part
+        value = gr.skip()
 
 
 @told
 def choose(view: dict, index: float):
     """What belongs to the picture with that number, counted from 1 row by row."""
     (recording,) = RUNS.get(view)
-    return chosen(recording, numbered(recording, index))
+    yield from chosen(recording, numbered(recording, index))
 
 
 @told
@@ -71,7 +74,7 @@ def price(*values) -> str:
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=60), r) for name, r in PRESETS.items()]
+        presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, photo, start, stop = inputs_column(HybridRequest(), shared, restore, price)
