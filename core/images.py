@@ -56,6 +56,11 @@ def to_uint8(x: Tensor, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     return (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
+def from_uint8(pixels: np.ndarray, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """uint8 (B, H, W, C) as (B, C, H, W) float32 in [low, high]."""
+    return torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2) / 255 * (high - low) + low
+
+
 def to_pil(pixels: np.ndarray) -> Image.Image:
     """uint8 (H, W, C) as a PIL picture: mode L for C = 1, RGB for C = 3."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -75,6 +80,19 @@ def grid(pixels: np.ndarray, columns: int, gap: int = 1, shade: int = 255) -> np
 def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Crisp enlargement of uint8 (H, W, C): every pixel becomes a factor x factor square."""
     return pixels.repeat(factor, 0).repeat(factor, 1)
+
+
+def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float = 8.0) -> list[np.ndarray]:
+    """n frames uint8 (side, side, C), white around the picture, from near to `farthest` times as far, where it is that much smaller."""
+    frames = []
+    for k in range(n):
+        small = round(side / farthest ** (k / max(n - 1, 1)))
+        page = Image.new("RGB", (side, side), "white")
+        page.paste(
+            to_pil(pixels).convert("RGB").resize((small, small), Image.Resampling.LANCZOS), ((side - small) // 2,) * 2
+        )
+        frames.append(np.asarray(page))
+    return frames
 
 
 def png(pixels: np.ndarray, settings: dict | None = None) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from core import pieces
+from core.images import to_uint8
 from core.rng import generator, randn
 from core.view_kinds import Blur, Flip, Negate, Pieced, Same, Skew, WhiteBalance
 
@@ -126,3 +127,10 @@ def report(view: View, seed: int = 0, size: int = 64) -> Report:
     worst = variances[(variances - 1).abs().argmax()]
     error = (view.invert(y) - x).abs().max()
     return Report(y.mean().item(), worst.item(), max(pairs, key=abs).item(), error.item())
+
+
+def through(view: View, seed: int = 0, size: int = 64) -> list[np.ndarray]:
+    """Noise, its view, and the view taken back: three pictures uint8 (size, size, 3), shown from -3 to 3."""
+    x = randn((1, 3, size, size), generator(seed))
+    y = view.apply(x)
+    return [to_uint8(z, -3, 3)[0] for z in (x, y, view.invert(y))]

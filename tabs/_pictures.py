@@ -17,6 +17,7 @@ from tabs._viewer import RUNS, shown, timestep
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
+HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
 MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
 
@@ -39,16 +40,19 @@ def described(r: PictureRequest) -> str:
     return f"{r.model}: {prompt}{negative}; {how}."
 
 
-def inside(recording: Recording, k: int) -> dict:
-    """One picture of a run through all its kept steps: state, estimate, and what guidance made of two noises."""
+def inside(recording: Recording, k: int, gap: bool = True) -> dict:
+    """One picture of a run through all its kept steps: state, estimate, and the noises it was made from.
+
+    Args:
+        gap: whether the difference of two noises is shown too.
+    """
+    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap)
     noisy = [f.parts for f in recording.frames if f.parts]  # the result has none: the last ones stay
     parts = [f.parts or (noisy[-1] if noisy else {}) for f in recording.frames]
     frames = [
-        {"images": [shown(p) for p in lanes(f, noise, k)], "label": timestep(f)}
+        {"images": [shown(p) for p in lanes(f, noise, k, gap)], "label": timestep(f)}
         for f, noise in zip(recording.frames, parts, strict=True)
     ]
-    guided = bool(recording.frames[0].parts)
-    titles = INSIDE + (GUIDED if guided else [])
     return {
         "lanes": titles,
         "columns": len(titles),
@@ -58,13 +62,19 @@ def inside(recording: Recording, k: int) -> dict:
     }
 
 
-def lanes(frame: Frame, parts: Mapping[str, np.ndarray], k: int) -> list[np.ndarray]:
+def noise_titles(parts: tuple[str, ...], gap: bool) -> list[str]:
+    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together."""
+    titles = GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+    return titles + GUIDED[2:] * (gap and len(parts) == 2)
+
+
+def lanes(frame: Frame, parts: Mapping[str, np.ndarray], k: int, gap: bool) -> list[np.ndarray]:
     """The pictures of one frame of `inside`, (64, 64, 3) uint8 each."""
     row = [frame.x_t[k], frame.x_0[k]]
-    noises = [parts[name][k] for name in ("unconditional", "conditional") if name in parts]
-    if len(noises) == 2:
-        gap = noises[1].astype(np.int16) - noises[0]
-        noises.append((128 + 4 * gap).clip(0, 255).astype(np.uint8))
+    noises = [part[k] for part in parts.values()]
+    if gap and len(noises) == 2:
+        difference = noises[1].astype(np.int16) - noises[0]
+        noises.append((128 + 4 * difference).clip(0, 255).astype(np.uint8))
     return row + noises
 
 

@@ -2,7 +2,7 @@
 const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
-let at = 0, timer = null;
+let at = 0, timer = null, way = 1, rest = 0;
 
 function labels(className, texts) {
   const box = document.createElement('div');
@@ -80,11 +80,21 @@ function stop() {
   find('.fv-play').innerHTML = '&#9654;';
 }
 
+// Forward to the end; with "back" in the value to and fro, resting at both ends, until it is stopped.
+function tick() {
+  const end = frames().length - 1;
+  if (!value().back) return at >= end ? stop() : show(at + 1);
+  if (rest) { rest -= 1; return; }
+  way = at >= end ? -1 : at <= 0 ? 1 : way;
+  show(at + way);
+  if (at === 0 || at === end) rest = 10;
+}
+
 function play() {
   if (timer) return stop();
-  if (at >= frames().length - 1) show(0);
+  if (at >= frames().length - 1 && !value().back) show(0);
   find('.fv-play').innerHTML = '&#10073;&#10073;';
-  timer = setInterval(() => { if (at >= frames().length - 1) stop(); else show(at + 1); }, 80);
+  timer = setInterval(tick, 80);
 }
 
 function refresh() {
@@ -99,7 +109,7 @@ function refresh() {
   find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
   find('.fv-range').max = Math.max(0, frames().length - 1);
   find('.fv-caption').textContent = v.caption || '';
-  show(frames().length - 1);
+  show(v.back ? 0 : frames().length - 1);
 }
 
 element.addEventListener('input', (e) => { if (e.target.matches('.fv-range')) { stop(); show(+e.target.value); } });

@@ -1,0 +1,86 @@
+"""An anagram between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
+
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+
+from core import images
+from core.anagrams import AnagramRequest
+from core.recording import Recording
+from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
+from tabs._pictures import inside
+from tabs._viewer import shown
+
+PRESETS = {
+    "Penguin / rabbit": AnagramRequest(),
+    "Volcano / cone": AnagramRequest(prompts=("a volcano", "soft ice cream")),
+    "Panda / skull": AnagramRequest(prompts=("a panda", "a skull")),
+    "Quarter turn": AnagramRequest(prompts=("a fish", "a rocket"), views=("identity", "rotate_90")),
+    "Jigsaw": AnagramRequest(prompts=("a lion", "a rose"), views=("identity", "jigsaw")),
+    "Negative": AnagramRequest(prompts=("a full moon", "a cookie"), views=("identity", "negate")),
+    "Three at once": AnagramRequest(
+        prompts=("a cat face", "a rose", "a castle"), views=("identity", "flip", "rotate_90")
+    ),
+}
+
+
+def request(
+    style, prompt_1, prompt_2, view_2, prompt_3, view_3, prompt_4, view_4, n, steps, guidance, seed, model, sampler,
+    reduction, weights, view_seed,
+) -> AnagramRequest:  # fmt: skip
+    """The checked request behind the values of the inputs, in their order."""
+    prompts, views = [prompt_1, prompt_2, prompt_3, prompt_4], ["identity", view_2, view_3, view_4]
+    return AnagramRequest.checked(
+        prompts=prompts, views=views, style=style, n=n, steps=steps, guidance=guidance, seed=seed, model=model,
+        sampler=sampler, reduction=reduction, weights=weights, view_seed=view_seed,
+    )  # fmt: skip
+
+
+def fill(r: AnagramRequest) -> list:
+    """A request as values of the inputs."""
+    pairs = [*zip(r.prompts, r.views, strict=True), ("", ""), ("", "")][:4]
+    rows = [value for pair in pairs for value in pair]
+    weights = ", ".join(f"{w:g}" for w in r.weights)
+    numbers = [r.n, r.steps, r.guidance, r.seed]
+    return [r.style, rows[0], *rows[2:], *numbers, r.model, r.sampler, r.reduction, weights, r.view_seed]
+
+
+def readings(r: AnagramRequest):
+    """Turns pictures (B, H, W, C) into their views, one (B, H, W, C) each."""
+    return lambda pixels: [np.stack(lane) for lane in zip(*map(r.seen, pixels), strict=True)]
+
+
+def described(r: AnagramRequest) -> str:
+    """What the picture is."""
+    titles = "; ".join(f"{v.title.lower()} “{p}”" for v, p in zip(r.seen_through, r.prompts, strict=True))
+    joined = "" if r.reduction == "mean" else "; one view per step"
+    illegal = "; a view that is not legal" if not all(v.legal for v in r.seen_through) else ""
+    return f"{r.model}: {titles}; {how(r)}{joined}{illegal}."
+
+
+def turning(r: AnagramRequest, pixels: np.ndarray, k: int) -> dict:
+    """The chosen picture in all its views, and in motion between them, for a viewer that plays to and fro."""
+    still, moves = [shown(p) for p in r.seen(pixels)], r.turning(pixels)
+    frames = []
+    for j, moment in enumerate(zip(*moves, strict=True)):
+        way = j / (len(moves[0]) - 1)
+        label = {0: "as it is", 1: "in the other view"}.get(way, f"{100 * way:.0f} % of the way")
+        frames.append({"images": still + [shown(p) for p in moment], "label": label})
+    lanes = r.titles() + [f"in motion: {v.title.lower()}" for v in r.seen_through[1:]]
+    status = f"picture {k + 1} · seed {r.seeds[k]}"
+    around = {"lanes": lanes, "columns": max(3, len(still)), "grid": {"columns": 1, "count": 1}}
+    return around | {"frames": frames, "status": status, "back": True}
+
+
+def chosen(recording: Recording, k: int) -> Iterator[tuple]:
+    """What belongs to picture k: first its views in motion and the look inside, then the three files, which take longer."""
+    r = request_of(AnagramRequest, recording.settings)
+    result = recording.result
+    yield turning(r, result[k], k), inside(recording, k), *WAITING
+    rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
+    png = [images.png(images.enlarge(row, 8), recording.settings | {"picture": j}) for j, row in enumerate(rows)]
+    sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
+    films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
+    loop = images.gif(films, 0.08 * len(films), 0)
+    yield gr.skip(), gr.skip(), *downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

@@ -1,0 +1,157 @@
+"""What the tabs of anagrams and hybrids share: inputs, the stream of a run, and the chosen picture's files."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import gradio as gr
+import numpy as np
+
+from core import cost, images
+from core.doubles import STYLES, Double
+from core.generate import TEXT_SAMPLERS
+from core.pictures import MAX_GUIDANCE, MAX_PICTURES
+from core.recording import Frame, Recording
+from tabs._common import seed_row, temporary, told
+from tabs._inputs import Dropdown, Radio, Slider
+from tabs._pictures import numbered
+from tabs._viewer import RUNS, Arrange, finished, live
+
+FILES = ("GIF", "PNG", "All as zip")
+RUN_ONLY = "(v, k) => [{run: v?.run}, k]"
+WAITING = [gr.skip()] * len(FILES)
+HOLD = 10  # frames that an animation rests at either end
+
+
+# ---- inputs --------------------------------------------------------------------------------------------------------
+
+
+def style_input(r: Double) -> gr.Dropdown:
+    """What every prompt begins with."""
+    choices = [*STYLES, ("no style", "")]
+    info = "Put before every prompt; you may type your own."
+    return Dropdown(choices, value=r.style, label="Style", info=info, allow_custom_value=True)
+
+
+def number_inputs(r: Double) -> list[gr.components.Component]:
+    """Pictures, steps, guidance, seed."""
+    n = Slider(1, MAX_PICTURES, r.n, step=1, label="Pictures", info="1 to 8 seeds at once, to keep the best of them.")
+    steps = Slider(1, 250, r.steps, step=1, label="Steps", info="1 to 250; 30 is plenty.")
+    info = "0 ignores the prompts, 1 obeys them, more insists."
+    guidance = Slider(0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info=info)
+    return [n, steps, guidance, seed_row(r.seed)]
+
+
+def sampler_input(r: Double) -> gr.Radio:
+    """DDIM or DDPM."""
+    choices = [(s.title, name) for name, s in TEXT_SAMPLERS.items()]
+    return Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
+
+
+def upload_input(restore: Callable, inputs: list, api_name: str) -> None:
+    """Where a PNG that was saved here brings its settings back."""
+    upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+    upload.upload(restore, upload, inputs, api_name=api_name, queue=False)
+
+
+# ---- a run ---------------------------------------------------------------------------------------------------------
+
+
+def face(request: Double, lanes: Sequence[str], pick: str) -> dict:
+    """One lane of pictures per reading, so that what stands in one column is one picture; few stand side by side."""
+    columns = request.n if request.n <= 4 else -(-request.n // 2)
+    across = [f"seed {s}" for s in request.seeds] if request.n <= 4 else []
+    beside = {1: len(lanes), 2: 2}.get(request.n, 1)
+    grid = {"columns": columns, "count": request.n, "across": across, "pick": pick}
+    return {"lanes": list(lanes), "columns": beside, "grid": grid}
+
+
+def lanes_of(request: Double, readings: Callable[[np.ndarray], Sequence[np.ndarray]]) -> Arrange:
+    """A frame as one grid per reading; `readings` turns the pictures (B, H, W, C) into as many (B, H, W, C)."""
+    columns = request.n if request.n <= 4 else -(-request.n // 2)
+
+    def arrange(frames: tuple[Frame, ...]) -> list[np.ndarray]:
+        return [images.grid(lane, columns, gap=0) for f in frames for lane in readings(f.x_0)]
+
+    return arrange
+
+
+def stream(
+    request: Double, steps: Iterable, device: str, arrange: Arrange, around: dict, caption: str
+) -> Iterator[dict]:
+    """The viewer's values while a request runs; how long it took is learnt for the next cost line."""
+    recording = Recording(request.settings(), -1, 1)
+    value, started = {}, time.monotonic()
+    for value in live((recording,), recording.follow(steps), arrange, around):
+        if value["running"]:
+            yield value
+    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
+    yield value | {"caption": caption}
+
+
+def kept(recording: Recording, view: dict, arrange: Arrange, around: dict, caption: str) -> dict:
+    """The viewer's value after a run or Stop, with every frame."""
+    value = finished((recording,), arrange, around) | {"caption": caption}
+    if recording.done and view.get("status"):
+        value["status"] = view["status"]
+    return value
+
+
+def request_of(kind: type[Double], settings: dict) -> Double:
+    """The checked request behind settings. Raises ValueError if they are of another kind."""
+    if settings.get("kind") != kind.KIND:
+        raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
+    names = {f.name for f in dataclasses.fields(kind)}
+    return kind.checked(**{k: v for k, v in settings.items() if k in names})
+
+
+def priced(request: Double, device: str) -> str:
+    """The cost line."""
+    calls, n = request.cost()
+    return cost.sentence(calls, n, cost.seconds(request.model, device, calls, n))
+
+
+def how(request: Double) -> str:
+    """Style, sampler, steps, guidance and seeds, for a caption."""
+    last = f" – {request.seeds[-1]}" if request.n > 1 else ""
+    style = f"{request.style} …; " if request.style else ""
+    sampler = TEXT_SAMPLERS[request.sampler].title
+    return f"{style}{sampler}, {request.steps} steps; guidance {request.guidance:g}; seed {request.seed}{last}"
+
+
+# ---- the chosen picture --------------------------------------------------------------------------------------------
+
+
+def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Frames played to the end and back, resting at both ends."""
+    return [frames[0]] * HOLD + list(frames) + [frames[-1]] * HOLD + list(frames[::-1])
+
+
+def downloads(name: str, loop: bytes, picture: bytes, sheets: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
+    """The three buttons, filled: GIF, PNG, and a zip of both and all `sheets`."""
+    archive = images.zip_of([(f"{name}.gif", loop), (f"{name}.png", picture), *sheets])
+    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
+    return [gr.DownloadButton(value=temporary(*f), interactive=True) for f in files]
+
+
+def download_row() -> list[gr.DownloadButton]:
+    """The three buttons, empty."""
+    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+
+
+def wire_choice(index: gr.Number, view: gr.HTML, choose: Callable, outputs: list) -> None:
+    """A click on another picture fills `outputs` with what belongs to it."""
+    index.change(choose, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+
+
+def wire_only(
+    button: gr.Button, kind: type[Double], view: gr.HTML, index: gr.Number, seed: gr.Number, n: gr.Slider
+) -> None:
+    """A button that sets the seed of the chosen picture, and 1 picture, so that the next run makes this one alone."""
+
+    @told
+    def keep_one(value: dict, k: float) -> tuple[int, int]:
+        (recording,) = RUNS.get(value)
+        return request_of(kind, recording.settings).seeds[numbered(recording, k)], 1
+
+    button.click(keep_one, [view, index], [seed, n], js=RUN_ONLY, api_visibility="private", queue=False)

@@ -1,0 +1,109 @@
+"""A hybrid between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
+
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from core import images
+from core.hybrids import FARTHEST, READINGS, HybridRequest
+from core.recording import Recording
+from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
+from tabs._look import asset
+from tabs._pictures import inside
+
+PRESETS = {
+    "Panda / volcano": HybridRequest(),
+    "Lion / rose": HybridRequest(prompts=("a lion", "a rose")),
+    "Skull / fire": HybridRequest(prompts=("a skull", "a fire")),
+    "Three-way": HybridRequest(prompts=("a panda", "a castle", "a rose"), split="three", sigma=3.0, sigma_small=1.0),
+    "Colour": HybridRequest(prompts=("a cat face", "a sunset"), split="colour"),
+    "Motion": HybridRequest(prompts=("a full moon", "a volleyball"), split="motion", length=11),
+}
+COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
+
+
+def request(
+    style, prompt_1, prompt_2, prompt_3, split, sigma, n, steps, guidance, seed, own, model, sampler, sigma_small,
+    kernel, length, angle,
+) -> HybridRequest:  # fmt: skip
+    """The checked request behind the values of the inputs, in their order."""
+    return HybridRequest.checked(
+        prompts=[prompt_1, prompt_2, prompt_3], style=style, split=split, sigma=sigma, n=n, steps=steps,
+        guidance=guidance, seed=seed, own=own, model=model, sampler=sampler, sigma_small=sigma_small, kernel=kernel,
+        length=length, angle=angle,
+    )  # fmt: skip
+
+
+def fill(r: HybridRequest) -> list:
+    """A request as values of the inputs."""
+    prompts = [*r.prompts, "", ""][:3]
+    numbers = [r.split, r.sigma, r.n, r.steps, r.guidance, r.seed]
+    return [r.style, *prompts, *numbers, r.own, r.model, r.sampler, r.sigma_small, r.kernel, r.length, r.angle]
+
+
+def source(r: HybridRequest, name: str) -> str:
+    """Where a component comes from: its prompt, or the photo."""
+    return "your photo" if name == r.own else f"“{r.prompts[r.parts.index(name)]}”"
+
+
+def described(r: HybridRequest) -> str:
+    """What the picture is."""
+    parts = ", ".join(f"{name} {source(r, name)}" for name in r.parts)
+    knob = {"colour": "", "motion": f"; {r.length} pixels at {r.angle:g}°"}.get(r.split, f"; σ = {r.sigma:g}")
+    knob = f"; σ = {r.sigma:g} and {r.sigma_small:g}" if r.split == "three" else knob
+    return f"{r.model}: {parts}{knob}; {how(r)}."
+
+
+def titles(r: HybridRequest) -> list[str]:
+    """What stands under the picture, and under its first component alone."""
+    first, last = r.parts[0], r.parts[-1]
+    return [
+        f"{READINGS[last]}: {source(r, last)}",
+        f"its {first} part alone, {READINGS[first]}: {source(r, first)}",
+    ]
+
+
+def readings(r: HybridRequest):
+    """Turns pictures (B, H, W, C) into themselves and their first component."""
+    return lambda pixels: [pixels, r.first_part(pixels)]
+
+
+def gains(r: HybridRequest) -> pd.DataFrame:
+    """The filters' responses as a table for the chart."""
+    rows = [(f, round(g, 4), name) for name, line in r.responses().items() for f, g in line]
+    return pd.DataFrame(rows, columns=["cycles per pixel", "gain", "part"])
+
+
+def distance(value: dict | None = None) -> gr.HTML:
+    """The picture large and small, with a slider that steps back, and an animation; all in the page."""
+    return gr.HTML(
+        value=value or {},
+        html_template=asset("distance.html"),
+        js_on_load=asset("distance.js"),
+        elem_id="hybrids-distance",
+        apply_default_css=False,
+    )
+
+
+def seen_from(r: HybridRequest, pixels: np.ndarray) -> dict:
+    """The value of `distance` for one picture."""
+    first, last = r.parts[0], r.parts[-1]
+    mode = r.split if r.split in ("colour", "motion") else "distance"
+    near = f"{READINGS[last]}: {source(r, last)}"
+    picture = images.data_uri(images.png(pixels))
+    sizes = {"length": r.length, "angle": r.angle, "farthest": FARTHEST}
+    return {"image": picture, "mode": mode, "near": near, "far": source(r, first)} | sizes
+
+
+def chosen(recording: Recording, k: int) -> Iterator[tuple]:
+    """What belongs to picture k: first near and far and the look inside, then the three files, which take longer."""
+    r = request_of(HybridRequest, recording.settings)
+    result = recording.result
+    yield seen_from(r, result[k]), inside(recording, k, gap=False), *WAITING
+    png = [images.png(images.enlarge(p, 8), recording.settings | {"picture": j}) for j, p in enumerate(result)]
+    sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
+    film = there_and_back(r.receding(result[k], 17))
+    loop = images.gif(film, 0.08 * len(film), 0)
+    yield gr.skip(), gr.skip(), *downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

@@ -1,0 +1,102 @@
+"""Hybrids: one picture that shows something else from afar, without its colour, or in motion."""
+
+import functools
+
+import gradio as gr
+from PIL import Image
+
+from core import images
+from core.hybrids import HybridRequest
+from tabs import _doubles as doubles
+from tabs import formulas_two
+from tabs._common import Shared, formula_panel, send_row, told, wire
+from tabs._header import alone
+from tabs._hybrid import PRESETS, chosen, described, distance, fill, readings, request, titles
+from tabs._hybrid_inputs import inputs_column
+from tabs._inputs import Number
+from tabs._look import example, look
+from tabs._pictures import numbered, pick
+from tabs._viewer import RUNS, viewer
+
+TITLE = "Hybrids"
+ID = "hybrids"
+TAKES_PICTURES = True
+PICK = "#hybrids-pick"
+
+
+@told
+def run(
+    photo: Image.Image | None, style: str, prompt_1: str, prompt_2: str, prompt_3: str, split: str, sigma: float,
+    n: float, steps: float, guidance: float, seed: float, own: str, model: str, sampler: str, sigma_small: float,
+    kernel: float, length: float, angle: float, device: str = "auto",
+):  # fmt: skip
+    """Make hybrids. Yields the viewer's value."""
+    r = request(
+        style, prompt_1, prompt_2, prompt_3, split, sigma, n, steps, guidance, seed, own, model, sampler, sigma_small,
+        kernel, length, angle,
+    )  # fmt: skip
+    given = isinstance(photo, Image.Image)
+    picture = images.to_tensor(images.square(images.to_rgb(photo), 64), -1, 1) if given else None
+    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, readings(r))
+    yield from doubles.stream(r, r.run(device, picture), device, arrange, around, described(r))
+
+
+@told
+def keep(view: dict):
+    """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
+    (recording,) = RUNS.get(view)
+    r = doubles.request_of(HybridRequest, recording.settings)
+    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, readings(r))
+    value = doubles.kept(recording, view, arrange, around, described(r))
+    for part in chosen(recording, 0):
+        yield value, 1, *part
+        value = gr.skip()
+
+
+@told
+def choose(view: dict, index: float):
+    """What belongs to the picture with that number, counted from 1 row by row."""
+    (recording,) = RUNS.get(view)
+    yield from chosen(recording, numbered(recording, index))
+
+
+@told
+def restore(path: str) -> list:
+    """The settings inside a PNG that this tab saved, back into the inputs; a photo does not travel with them."""
+    return fill(doubles.request_of(HybridRequest, images.settings_of(path) or {}))
+
+
+def price(*values) -> str:
+    """The cost line for the settings as they stand; the last value is the device."""
+    return doubles.priced(request(*values[:-1]), values[-1])
+
+
+def build(shared: Shared) -> None:
+    """The tab."""
+    with gr.Row(elem_classes="presets"):
+        presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
+    with gr.Row():
+        with gr.Column(scale=2, min_width=340):
+            inputs, photo, start, stop = inputs_column(HybridRequest(), shared, restore, price)
+        with gr.Column(scale=5, min_width=480):
+            view = viewer("hybrids-view", example("hybrids"))
+            with gr.Row(elem_classes="slim"):
+                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                one = gr.Button("Keep only this one", size="sm", min_width=130)
+                buttons = doubles.download_row()
+                send_row(pick, [view, index], shared, ID)
+            with gr.Accordion("The chosen picture, near and far: move the slider or press play", open=True):
+                near_and_far = distance()
+            with gr.Accordion("Inside the chosen picture: the part of the noise that each prompt gives", open=False):
+                inner = viewer("hybrids-inside")
+            formula_panel(formulas_two.HYBRIDS)
+    of_one = [near_and_far, inner, *buttons]
+    wire(start, stop, run, [photo, *inputs], keep, [view, index, *of_one], shared, "make_hybrids")
+    doubles.wire_choice(index, view, choose, of_one)
+    doubles.wire_only(one, HybridRequest, view, index, inputs[9], inputs[6])
+    for button, r in presets:
+        button.click(functools.partial(fill, r), None, inputs, api_visibility="private", queue=False)
+
+
+if __name__ == "__main__":
+    alone(TITLE, build).launch(**look())
