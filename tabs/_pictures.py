@@ -8,8 +8,9 @@ import gradio as gr
 import numpy as np
 
 from core import images
+from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
-from core.pictures import PictureRequest, Plan, prompt_of, remarks, text_model
+from core.pictures import PictureRequest, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
 from tabs._common import told

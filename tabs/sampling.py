@@ -8,7 +8,8 @@ import gradio as gr
 from core import cost, images
 from core.checks import whole
 from core.enlarging import enlarge
-from core.pictures import EVEN, EXPERIMENTS, PictureRequest, Plan, checked_by_maker
+from core.experiments import EXPERIMENTS, Plan
+from core.pictures import EVEN, PictureRequest, checked_by_maker
 from core.recording import Recording
 from core.rng import MAX_SEED
 from tabs import formulas

@@ -14,11 +14,12 @@ from tiny_if import REVISION, SIZE
 from transformers import T5EncoderModel
 
 from core import registry
+from core.experiments import EXPERIMENTS
 from core.generate import TEXT_SAMPLERS
 from core.models import deepfloyd, finish, hub, prompt_bank, t5, upscaler
 from core.models.prompt_bank import COURSE_PROMPTS, PromptBank, read_prompts
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
-from core.pictures import EXPERIMENTS, PictureRequest, remarks
+from core.pictures import PictureRequest, remarks
 from core.registry import ModelError
 from core.rng import generator, randn
 

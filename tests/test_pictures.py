@@ -7,19 +7,16 @@ import pytest
 import torch
 from toys import tiny_pocket
 
-from core import pictures
+from core import experiments, pictures
+from core.experiments import EXPERIMENTS, STEP_SWEEP, SWEEP, Plan
 from core.generate import TEXT_SAMPLERS
 from core.guidance import guide
 from core.pictures import (
     EVEN,
-    EXPERIMENTS,
     MAX_PICTURES,
     MAX_PROMPT,
-    STEP_SWEEP,
-    SWEEP,
     THRESHOLDS,
     PictureRequest,
-    Plan,
     bounded,
     default_guidance,
     draw,
@@ -39,7 +36,8 @@ def pocket(monkeypatch):
     """A tiny pocket in the place of the shipped one."""
     pocket = tiny_pocket()
     monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
-    monkeypatch.setattr(pictures, "load", lambda name, device="auto": pocket)
+    for module in (pictures, experiments):
+        monkeypatch.setattr(module, "load", lambda name, device="auto": pocket)
     return pocket
 
 

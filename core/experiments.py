@@ -1,0 +1,97 @@
+"""Pictures that run together so that they compare: samples, guidance off and on, a guidance sweep, a step sweep."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from core.generate import TEXT_SAMPLERS
+from core.guidance import guide
+from core.pictures import EVEN, PictureRequest, bounded, default_guidance
+from core.registry import load
+from core.rng import MAX_SEED, generator, randn
+from core.samplers import Step, ddim_each
+
+SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Pictures that run together: one prompt, scale, seed and number of steps each, laid out in a labelled grid.
+
+    Args:
+        columns: pictures in a row.
+        across, down: the labels of the columns and of the rows; empty where there is nothing to tell.
+    """
+
+    request: PictureRequest
+    scales: tuple[float, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    columns: int
+    across: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+
+    def cost(self) -> tuple[int, float]:
+        """(network calls, mean number of pictures in each)."""
+        per_picture = 1 if len(set(self.scales)) == 1 and self.scales[0] in (0, 1) else 2
+        return max(self.steps), per_picture * sum(self.steps) / max(self.steps)
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
+        r, model = self.request, load(self.request.model, device)
+        source = [generator(seed) for seed in self.seeds]
+        x = randn((len(source), *model.shape), source, model.device)
+        same = len(set(self.scales)) == 1
+        scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
+        guided = bounded(guide(model, scale, r.negative or None), r.threshold, r.ratio, r.top)
+        cond = guided.encode([r.prompt or None] * len(source))
+        if len(set(self.steps)) == 1:
+            visits = r.visits(model.schedule, self.steps[0])
+            return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
+        lists = [model.schedule.timesteps(steps) for steps in self.steps]
+        return ddim_each(guided, x, lists, cond, 0.0 if r.sampler == "ddim" else 1.0, source)
+
+
+def samples(r: PictureRequest) -> Plan:
+    """n pictures from n noises."""
+    seeds = tuple((r.seed + k) % (MAX_SEED + 1) for k in range(r.n))
+    across = tuple(f"seed {s}" for s in seeds) if r.n <= 5 else ()
+    return Plan(r, (r.guidance,) * r.n, seeds, (r.length,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
+
+
+def with_and_without(r: PictureRequest) -> Plan:
+    """n pictures without guidance, w = 1, above the same n noises with it."""
+    one = samples(r)
+    strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
+    scales = (1.0,) * r.n + (strong,) * r.n
+    across = tuple(f"seed {s}" for s in one.seeds)
+    down = ("no guidance, w = 1", f"guidance, w = {strong:g}")
+    return Plan(r, scales, one.seeds * 2, one.steps * 2, r.n, across, down)
+
+
+def guidance_sweep(r: PictureRequest) -> Plan:
+    """One noise at five scales."""
+    n = len(SWEEP)
+    return Plan(r, SWEEP, (r.seed,) * n, (r.length,) * n, n, tuple(f"w = {w:g}" for w in SWEEP))
+
+
+def step_sweep(r: PictureRequest) -> Plan:
+    """One noise in nine numbers of steps.
+
+    Raises:
+        ValueError: the sampler takes only runs of one length.
+    """
+    if r.sampler not in ("ddim", "ddpm") or r.timesteps != EVEN:
+        raise ValueError("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
+    n = len(STEP_SWEEP)
+    return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))
+
+
+EXPERIMENTS = {
+    "samples": samples,
+    "with-and-without": with_and_without,
+    "guidance-sweep": guidance_sweep,
+    "step-sweep": step_sweep,
+}
