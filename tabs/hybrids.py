@@ -50,7 +50,6 @@ def keep(view: dict):
     value = doubles.kept(recording, view, arrange, around, described(r))
     for part in chosen(recording, 0):
         yield value, 1, *part
-        value = gr.skip()
 
 
 @told
