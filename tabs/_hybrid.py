@@ -57,17 +57,10 @@ def described(r: HybridRequest) -> str:
 
 
 def titles(r: HybridRequest) -> list[str]:
-    """What stands under the picture, and under its first component alone."""
-    first, last = r.parts[0], r.parts[-1]
-    return [
-        f"{READINGS[last]}: {source(r, last)}",
-        f"its {first} part alone, {READINGS[first]}: {source(r, first)}",
-    ]
-
-
-def readings(r: HybridRequest):
-    """Turns pictures (B, H, W, C) into themselves and their first component."""
-    return lambda pixels: [pixels, r.first_part(pixels)]
+    """What stands under every reading, nearest first."""
+    said = [f"{READINGS[name]}: {source(r, name)}" for name in r.parts]
+    left = [f"its {' and '.join(r.parts[: k + 1])} part alone, {line}" for k, line in enumerate(said[:-1])]
+    return [said[-1], *reversed(left)]
 
 
 def gains(r: HybridRequest) -> pd.DataFrame:

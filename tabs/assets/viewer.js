@@ -65,7 +65,11 @@ function show(k) {
   const all = frames();
   if (!all.length) return;
   at = Math.max(0, Math.min(k, all.length - 1));
-  find('.fv-lanes').querySelectorAll('img').forEach((image, i) => { image.src = all[at].images[i]; });
+  find('.fv-lanes').querySelectorAll('img').forEach((image, i) => {
+    const picture = all[at].images[i];  // the result has no noise left to show
+    image.style.visibility = picture ? '' : 'hidden';
+    if (picture) image.src = picture;
+  });
   find('.fv-range').value = at;
   find('.fv-label').textContent = all[at].label || '';
 }
