@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from torch import Tensor
@@ -145,15 +145,16 @@ class HybridRequest(Double):
         visits = [*model.schedule.timesteps(self.steps), -1]
         return constrained(joined, x, visits, cond, keep, source, 0.0 if self.sampler == "ddim" else 1.0)
 
-    def first_part(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """uint8 (B, H, W, C) without all but the first component: what is left from afar, without colour, in motion."""
+    def seen(self, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """uint8 (B, H, W, C) in every reading, nearest first: all components, without the last, ..., the first alone."""
         x = images.from_uint8(np.stack(pixels), -1, 1)
-        return images.to_uint8(next(iter(self.components().values()))(x), -1, 1)
+        sums = accumulate(f(x) for f in list(self.components().values())[:-1])
+        return [np.stack(pixels), *(images.to_uint8(part, -1, 1) for part in reversed(list(sums)))]
 
     def receding(self, pixels: np.ndarray, n: int = 25, side: int = 256) -> list[np.ndarray]:
         """n frames uint8 (side, side, C) from the last reading of uint8 (H, W, C) to the first one."""
         if self.split in ("frequencies", "three"):
             return images.stepping_back(pixels, n, side, FARTHEST)
-        first = self.first_part([pixels])[0].astype(float)
+        first = self.seen([pixels])[-1][0].astype(float)
         mixed = (np.rint(pixels + k * (first - pixels)).astype(np.uint8) for k in np.linspace(0, 1, n))
         return [images.enlarge(frame, side // len(pixels)) for frame in mixed]

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-import gradio as gr
 import numpy as np
 
 from core import images
 from core.anagrams import AnagramRequest
 from core.recording import Recording
-from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
+from tabs._doubles import downloads, how, request_of, there_and_back, waiting
 from tabs._pictures import inside
 from tabs._viewer import shown
 
@@ -77,10 +76,11 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     """What belongs to picture k: first its views in motion and the look inside, then the three files, which take longer."""
     r = request_of(AnagramRequest, recording.settings)
     result = recording.result
-    yield turning(r, result[k], k), inside(recording, k), *WAITING
+    shown_first = turning(r, result[k], k), inside(recording, k)
+    yield *shown_first, *waiting()
     rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
     png = [images.png(images.enlarge(row, 8), recording.settings | {"picture": j}) for j, row in enumerate(rows)]
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
     loop = images.gif(films, 0.08 * len(films), 0)
-    yield gr.skip(), gr.skip(), *downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)
+    yield *shown_first, *downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

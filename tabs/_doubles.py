@@ -19,7 +19,6 @@ from tabs._viewer import RUNS, Arrange, finished, live
 
 FILES = ("GIF", "PNG", "All as zip")
 RUN_ONLY = "(v, k) => [{run: v?.run}, k]"
-WAITING = [gr.skip()] * len(FILES)
 HOLD = 10  # frames that an animation rests at either end
 
 
@@ -132,6 +131,11 @@ def downloads(name: str, loop: bytes, picture: bytes, sheets: Sequence[tuple[str
     archive = images.zip_of([(f"{name}.gif", loop), (f"{name}.png", picture), *sheets])
     files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
     return [gr.DownloadButton(value=temporary(*f), interactive=True) for f in files]
+
+
+def waiting() -> list[gr.DownloadButton]:
+    """The three buttons while their files are made."""
+    return [gr.DownloadButton(interactive=False) for _ in FILES]
 
 
 def download_row() -> list[gr.DownloadButton]:

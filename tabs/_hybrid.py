@@ -9,7 +9,7 @@ import pandas as pd
 from core import images
 from core.hybrids import FARTHEST, READINGS, HybridRequest
 from core.recording import Recording
-from tabs._doubles import WAITING, downloads, how, request_of, there_and_back
+from tabs._doubles import downloads, how, request_of, there_and_back, waiting
 from tabs._look import asset
 from tabs._pictures import inside
 
@@ -57,17 +57,10 @@ def described(r: HybridRequest) -> str:
 
 
 def titles(r: HybridRequest) -> list[str]:
-    """What stands under the picture, and under its first component alone."""
-    first, last = r.parts[0], r.parts[-1]
-    return [
-        f"{READINGS[last]}: {source(r, last)}",
-        f"its {first} part alone, {READINGS[first]}: {source(r, first)}",
-    ]
-
-
-def readings(r: HybridRequest):
-    """Turns pictures (B, H, W, C) into themselves and their first component."""
-    return lambda pixels: [pixels, r.first_part(pixels)]
+    """What stands under every reading, nearest first."""
+    said = [f"{READINGS[name]}: {source(r, name)}" for name in r.parts]
+    left = [f"its {' and '.join(r.parts[: k + 1])} part alone, {line}" for k, line in enumerate(said[:-1])]
+    return [said[-1], *reversed(left)]
 
 
 def gains(r: HybridRequest) -> pd.DataFrame:
@@ -101,9 +94,10 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     """What belongs to picture k: first near and far and the look inside, then the three files, which take longer."""
     r = request_of(HybridRequest, recording.settings)
     result = recording.result
-    yield seen_from(r, result[k]), inside(recording, k, gap=False), *WAITING
+    shown_first = seen_from(r, result[k]), inside(recording, k, gap=False)
+    yield *shown_first, *waiting()
     png = [images.png(images.enlarge(p, 8), recording.settings | {"picture": j}) for j, p in enumerate(result)]
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     film = there_and_back(r.receding(result[k], 17))
     loop = images.gif(film, 0.08 * len(film), 0)
-    yield gr.skip(), gr.skip(), *downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)
+    yield *shown_first, *downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)

@@ -51,7 +51,6 @@ def keep(view: dict):
     )
     for part in chosen(recording, 0):
         yield value, 1, *part
-        value = gr.skip()
 
 
 @told

@@ -11,7 +11,7 @@ from tabs import _doubles as doubles
 from tabs import formulas_two
 from tabs._common import Shared, formula_panel, send_row, told, wire
 from tabs._header import alone
-from tabs._hybrid import PRESETS, chosen, described, distance, fill, readings, request, titles
+from tabs._hybrid import PRESETS, chosen, described, distance, fill, request, titles
 from tabs._hybrid_inputs import inputs_column
 from tabs._inputs import Number
 from tabs._look import example, look
@@ -37,7 +37,7 @@ def run(
     )  # fmt: skip
     given = isinstance(photo, Image.Image)
     picture = images.to_tensor(images.square(images.to_rgb(photo), 64), -1, 1) if given else None
-    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, readings(r))
+    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, r.seen)
     yield from doubles.stream(r, r.run(device, picture), device, arrange, around, described(r))
 
 
@@ -46,11 +46,10 @@ def keep(view: dict):
     """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
     (recording,) = RUNS.get(view)
     r = doubles.request_of(HybridRequest, recording.settings)
-    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, readings(r))
+    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, r.seen)
     value = doubles.kept(recording, view, arrange, around, described(r))
     for part in chosen(recording, 0):
         yield value, 1, *part
-        value = gr.skip()
 
 
 @told

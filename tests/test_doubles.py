@@ -142,7 +142,10 @@ def test_parts_and_receding(split):
     r = HybridRequest.checked(prompts=["a", "b", "c"], split=split)
     pixels = np.asarray(mountains().resize((64, 64)))
     assert torch.allclose(sum(f(torch.ones(1, 3, 8, 8)) for f in r.components().values()), torch.ones(1, 3, 8, 8))
-    assert r.first_part([pixels]).shape == (1, 64, 64, 3)
+    near, *others = r.seen([pixels])
+    assert (near[0] == pixels).all() and len(others) == len(r.parts) - 1 and others[-1].shape == (1, 64, 64, 3)
+    detail = [np.abs(np.diff(p[0].astype(float), axis=1)).sum() for p in (near, *others)]
+    assert split == "colour" or detail == sorted(detail, reverse=True)
     frames = r.receding(pixels, 4)
     assert len(frames) == 4 and frames[-1].shape == (256, 256, 3)
     sums = [sum(g for _, g in points) for points in zip(*r.responses().values(), strict=True)]
