@@ -66,7 +66,7 @@ def paper() -> Image.Image:
 
 
 def static(seed: int = 180) -> Image.Image:
-    """A sheet of grey noise to draw on: SDEdit finds more to hold on to in it than in plain white."""
+    """A sheet of grey noise to draw on."""
     noise = np.random.default_rng(seed).normal(128, 64, (SIZE, SIZE, 3))
     return on_canvas(images.to_pil(noise.clip(0, 255).astype(np.uint8)))
 

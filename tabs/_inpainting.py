@@ -134,10 +134,12 @@ def pick(view: dict, index: float) -> Image.Image:
 
 
 def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model, device) -> str:
-    """The cost line for the settings as they stand."""
+    """The cost line for the settings as they stand, and the calls of the two experiments."""
     values = (prompt, guidance, n, steps, jump_n, jump_length, below, feather, model)
-    plan = FILLINGS["fill"](InpaintRequest.checked(**dict(zip(FIELDS, values, strict=False))))
-    return cost.sentence(*plan.cost(), cost.seconds(model, device, *plan.cost()))
+    request = InpaintRequest.checked(**dict(zip(FIELDS, values, strict=False)))
+    (calls, each), *others = (make(request).cost() for make in FILLINGS.values())
+    line = cost.sentence(calls, each, cost.seconds(model, device, calls, each))
+    return f"{line} · experiments: {' and '.join(str(n) for n, _ in others)} calls"
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):

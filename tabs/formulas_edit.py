@@ -13,7 +13,7 @@ Noise drowns fine detail first and large shapes last. What is left under the noi
 
 **Watch** the rung where the picture stops being yours: left of it the network draws what it knows, right of it your layout holds. A crude drawing wants $i$ in the middle: far enough to lose the flat strokes, near enough to keep what stands where.
 
-All rungs are one batch that grows: rung $i$ joins when the run comes to its $t_0$, so six strengths cost little more calls than one.
+All rungs are one batch that grows: rung $i$ joins when the run comes to its $t_0$, so six strengths take as many network calls as the first alone, each on a few more pictures.
 
 Meng et al. 2021 (SDEdit) · Ho & Salimans 2022 (guidance) — `core.sdedit.sdedit`, `core.ladders.Ladder`
 """
