@@ -1,47 +1,82 @@
-"""Make the finished examples that the tabs show before anything is run:  python -m tabs.make_examples
+"""Make the finished examples that the tabs show before anything is run:  python -m tabs.make_examples [NAME ...]
 
-Each is the last frame of a real run of our own models, kept as JSON in tabs/assets/examples.
+Each is the result of a real run of our own models with the tab's defaults, kept as JSON in tabs/assets/examples.
 """
 
 import json
+import sys
+from collections.abc import Iterable
 
+from PIL import Image, ImageDraw
+
+from core.anagrams import AnagramRequest
+from core.denoising import DenoiseRequest
+from core.fillings import InpaintRequest
+from core.hybrids import HybridRequest
+from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
 from core.scenes import mountains
-from tabs import denoise, sampling
+from tabs import _anagram, _hybrid, _inpainting, _sdedit, anagrams, denoise, hybrids, sampling
 from tabs._look import ASSETS
 
 FOLDER = ASSETS / "examples"
+STATUS = "an example; press the button to make your own"
 
 
-def last(run) -> object:
+def last(run: Iterable):
     """The last thing that a handler yields."""
     *_, value = run
     return value
 
 
-def still(value: dict) -> dict:
-    """A viewer's value with its result alone, marked as an example."""
-    return value | {
-        "run": None,
-        "frames": value["frames"][-1:],
-        "status": "an example; press the button to make your own",
-    }
+def still(run: Iterable) -> dict:
+    """A viewer's last value with its result alone, marked as an example."""
+    value = last(run)
+    return value | {"run": None, "frames": value["frames"][-1:], "status": STATUS}
 
 
-def keep(name: str, value: object) -> None:
-    """Write one example."""
+def canvas(hole: bool = False) -> dict:
+    """The first scene on a canvas, as the editor sends it; with a hole painted where the sun is."""
+    scene = mountains()
+    layer = Image.new("RGBA", scene.size)
+    if hole:
+        ImageDraw.Draw(layer).ellipse((330, 10, 490, 170), fill=(79, 70, 229, 255))
+    return {"background": scene, "layers": [layer] if hole else [], "composite": scene}
+
+
+def denoising() -> dict:
+    """The figures of the first tab."""
+    r = DenoiseRequest()
+    levels = ", ".join(map(str, r.levels))
+    forward, compared, steps, _, _ = last(
+        denoise.run(mountains(), levels, r.prompt, r.guidance, r.model, r.stride, r.seed, "cpu")
+    )
+    return {"forward": forward, "compared": compared, "steps": steps}
+
+
+def fields(request: object, names: Iterable[str]) -> list:
+    """A request's values in the order of a tab's inputs."""
+    return [getattr(request, name) for name in names]
+
+
+EXAMPLES = {
+    "denoise": denoising,
+    "sampling": lambda: still(sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
+    "sdedit": lambda: still(_sdedit.runner("ladder")(canvas(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")),
+    "inpainting": lambda: still(
+        _inpainting.runner("fill")(canvas(hole=True), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu")
+    ),
+    "anagrams": lambda: still(anagrams.runner()(*_anagram.fill(AnagramRequest()), "cpu")),
+    "hybrids": lambda: still(hybrids.run(None, *_hybrid.fill(HybridRequest()), "cpu")),
+}
+
+
+def main(names: list[str]) -> None:
+    """Make those named, or all."""
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(value) + "\n")
-
-
-def main() -> None:
-    """Make them all."""
-    request = PictureRequest()
-    keep("sampling", still(last(sampling.runner("samples")(*sampling.fill(request), "cpu"))))
-    values = ("250, 500, 750", "a high quality photo", 1, "pocket", 30, 180, "cpu")
-    forward, compared, steps, _, _ = last(denoise.run(mountains(), *values))
-    keep("denoise", {"forward": forward, "compared": compared, "steps": steps})
+    for name in names or EXAMPLES:
+        (FOLDER / f"{name}.json").write_text(json.dumps(EXAMPLES[name]()) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
