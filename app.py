@@ -23,7 +23,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
         with gr.Tabs() as tabs:
             shared = Shared(picker, facts, tabs, model)
             for tab in TABS:
-                with gr.Tab(tab.TITLE, id=tab.ID):
+                with gr.Tab(tab.TITLE, id=tab.ID, elem_id=f"{tab.ID}-tab"):
                     tab.build(shared)
             connect(shared)
     return demo.queue(max_size=24, api_open=False)

@@ -272,7 +272,7 @@ def test_every_sampler_draws_with_it(sampler):
 
 
 def test_a_sweep_over_steps_refuses_the_multistep_solver():
-    with pytest.raises(ValueError, match="DDIM or the DDPM posterior"):
+    with pytest.raises(ValueError, match="needs DDIM or DDPM"):
         EXPERIMENTS["step-sweep"](PictureRequest(sampler="dpm-solver"))
 
 

@@ -41,7 +41,7 @@ def test_the_page_answers_within_ten_seconds_and_nothing_leaves_this_machine(pag
 
 
 def test_press_watch_scrub_and_download(page, tmp_path):
-    page.get_by_label("Steps").nth(0).wait_for()
+    page.locator("#mnist-tab").get_by_label("Steps").nth(0).wait_for()
     page.get_by_role("button", name="Generate", exact=True).click()
     frames = set()
     while not DONE.match(page.locator("#digits-view .fv-text").inner_text()):
@@ -60,8 +60,9 @@ def test_press_watch_scrub_and_download(page, tmp_path):
 
     files = {}
     for name in ("GIF", "PNG", "All as zip"):
-        button = page.locator("a", has=page.get_by_role("button", name=name, exact=True)).or_(
-            page.get_by_role("button", name=name, exact=True)
+        tab = page.locator("#mnist-tab")
+        button = tab.locator("a", has=page.get_by_role("button", name=name, exact=True)).or_(
+            tab.get_by_role("button", name=name, exact=True)
         )
         with page.expect_download() as download:
             button.first.click()
@@ -90,7 +91,7 @@ def test_stop_keeps_what_exists(page):
 
 
 def test_keyboard_runs_and_scrubs(page):
-    page.locator("textarea, input[type=text]").first.fill("7")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("7")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
     page.locator("h1").click()
@@ -99,27 +100,29 @@ def test_keyboard_runs_and_scrubs(page):
 
 
 def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
-    page.locator("textarea, input[type=text]").first.fill("hello")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("hello")
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("Type digits from 0 to 9")
-    page.locator("textarea, input[type=text]").first.fill("5")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("5")
     generate(page)
 
 
 def test_a_saved_png_restores_the_settings(page, tmp_path):
-    page.locator("textarea, input[type=text]").first.fill("42")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("42")
     generate(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="PNG", exact=True).or_(page.locator("a", has_text="PNG")).first.click()
+        page.locator("#mnist-tab").get_by_role("button", name="PNG", exact=True).or_(
+            page.locator("#mnist-tab a", has_text="PNG")
+        ).first.click()
     download.value.save_as(tmp_path / "saved.png")
-    page.locator("textarea, input[type=text]").first.fill("9")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("9")
     page.get_by_text("Settings from a saved picture").click()
-    page.locator("input[type=file]").first.set_input_files(tmp_path / "saved.png")
-    expect(page.locator("textarea, input[type=text]").first).to_have_value("42")
+    page.locator("#mnist-tab input[type=file]").first.set_input_files(tmp_path / "saved.png")
+    expect(page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first).to_have_value("42")
 
 
 def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
-    page.locator("textarea, input[type=text]").first.fill("3")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("3")
     generate(page)
     page.get_by_role("button", name="Send this picture to the denoiser").click()
     expect(page.get_by_role("tab", name="Single-step denoiser")).to_have_attribute("aria-selected", "true")
@@ -163,17 +166,17 @@ def test_every_sub_tab_opens(page):
 
 
 def test_projector_mode_and_dark(page):
-    size = page.locator(".fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    size = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     page.get_by_role("button", name="Projector mode").click()
-    grown = page.locator(".fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    grown = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert grown > 1.3 * size
 
 
 def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):
     page.get_by_role("button", name="No guidance").click()
-    expect(page.get_by_label("DDIM", exact=True)).to_be_checked()
+    expect(page.locator("#mnist-tab").get_by_label("DDIM", exact=True)).to_be_checked()
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("50 network calls on 20 images"))
-    page.get_by_label("Heun", exact=True).check()
-    expect(page.get_by_label("Model").first).to_have_value("Flow matching, class-conditioned")
+    page.locator("#mnist-tab").get_by_label("Heun", exact=True).check()
+    expect(page.locator("#mnist-tab").get_by_label("Model").first).to_have_value("Flow matching, class-conditioned")
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("19 network calls on 40 images"))
     expect(page.locator("[data-testid=toast-body]")).to_have_count(0)

@@ -42,8 +42,10 @@ def test_a_sweep_is_a_labelled_row(page):
 
 def test_unknown_words_are_named(page):
     open_tab(page, "Sampling & guidance")
-    page.get_by_label("Prompt", exact=True).locator("visible=true").fill("a campanile")
-    expect(page.locator(".remarks:visible")).to_have_text(re.compile("does not know “campanile”.*lighthouse"))
+    page.locator("#sampling-tab textarea:visible").first.fill("a campanile")
+    expect(page.locator("#sampling-tab .remarks:visible")).to_have_text(
+        re.compile("does not know “campanile”.*lighthouse")
+    )
 
 
 def test_denoising_fills_its_places(page):

@@ -21,7 +21,8 @@ HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1  # captions left out, for classifier-free guidance (Ho & Salimans 2022)
 FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
-EVERYDAY = Path(__file__).with_name("everyday.txt")
+LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
+"""Chosen drawings: on a CPU begin with the first 150, widen to the 584 of every day, then to all."""
 
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
 PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
@@ -95,7 +96,7 @@ def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor,
     """Noto's drawings on white, (N, 64, 64, 3) uint8, and their subjects.
 
     Args:
-        which: "all" but the skin-tone variants and flags, or "everyday", those named in everyday.txt.
+        which: "all" but the skin-tone variants and flags, or a key of LISTS.
 
     Raises:
         FileNotFoundError: one sentence that says where they were looked for.
@@ -104,11 +105,11 @@ def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor,
     if not (root / "names.tsv").exists():
         raise _missing("emoji64", root.parent)
     lines = [(line + "\t\t").split("\t")[:3] for line in (root / "names.tsv").read_text().splitlines()]
-    everyday = set(EVERYDAY.read_text().splitlines())
+    chosen = set(LISTS[which].read_text().splitlines()) if which in LISTS else None
     keep = [
         i
         for i, (code, name, _) in enumerate(lines)
-        if "skin tone" not in name and not code.startswith(FLAGS) and (which == "all" or name in everyday)
+        if "skin tone" not in name and not code.startswith(FLAGS) and (chosen is None or name in chosen)
     ]
     subjects = []
     for i in keep:
@@ -128,7 +129,7 @@ class Pictures:
     """Batches of captioned pictures.
 
     Args:
-        which: "all" or "everyday" emoji.
+        which: which emoji, as in `emoji`.
         photo_share: the share of photos in a batch, 0 .. 1.
         device: where the pictures live and the batches appear.
     """

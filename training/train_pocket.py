@@ -10,6 +10,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from training.pocket_data import LISTS
 from training.pocket_run import Recipe, Run
 
 
@@ -21,7 +22,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     budget.add_argument("--minutes", type=float, default=0.0, help="how long to train, over all parts of the run")
     p.add_argument("--widths", type=int, nargs=3, default=Recipe.widths, help="channels at 32x32, 16x16, 8x8")
     p.add_argument("--depth", type=int, default=Recipe.depth, help="blocks per resolution")
-    p.add_argument("--emoji", choices=("everyday", "all"), default=Recipe.emoji)
+    p.add_argument("--emoji", choices=(*LISTS, "all"), default=Recipe.emoji)
     p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
     p.add_argument("--batch", type=int, default=Recipe.batch, help="pictures per step and process")
     p.add_argument("--lr", type=float, default=Recipe.lr)
