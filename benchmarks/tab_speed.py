@@ -1,0 +1,93 @@
+"""How long the text-to-image tabs take on pocket, against their limits:  python -m benchmarks.tab_speed [--device cpu]
+
+Each run is timed from the request to its last Step, with the tab's default settings, after one warm-up.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+
+from core import masks
+from core.anagrams import AnagramRequest
+from core.denoising import CURVE, DenoiseRequest, Denoising
+from core.experiments import EXPERIMENTS
+from core.fillings import FILLINGS, InpaintRequest
+from core.hybrids import HybridRequest
+from core.images import square, to_rgb, to_tensor
+from core.ladders import LADDERS, SDEditRequest
+from core.pictures import PictureRequest
+from core.registry import DEVICES, device_facts, load
+from core.scenes import mountains
+
+
+def picture() -> torch.Tensor:
+    """The first scene as (1, 3, 64, 64)."""
+    return to_tensor(square(to_rgb(mountains()), 64), -1, 1)
+
+
+def denoising(device: str) -> float:
+    """Three timesteps, every method, and the curve; returns the seconds until the first picture."""
+    started = time.perf_counter()
+    job = Denoising(DenoiseRequest(), picture(), device)
+    job.ladder()
+    first = time.perf_counter() - started
+    job.classical(job.request.levels), job.single(job.request.levels)
+    drain(job.iterate())
+    job.classical(CURVE), job.single(CURVE)
+    return first
+
+
+def drain(steps: Iterable) -> None:
+    """Run to the end."""
+    for _ in steps:
+        pass
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Of the second of two runs."""
+    run()
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def inpainting(device: str, passes: int) -> None:
+    """One picture, 30 steps, gone through `passes` times."""
+    plan = FILLINGS["fill"](InpaintRequest(n=1, steps=30, jump_n=passes))
+    drain(plan.run(picture(), masks.centre_square(), device))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print a line per tab."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--device", default="auto", choices=DEVICES)
+    device = p.parse_args(argv).device
+    load("pocket", device)
+    print(f"pocket on {device_facts(device)}")
+    ladder = LADDERS["ladder"](SDEditRequest(n=1))
+    starts = [int(s) for s in SDEditRequest().starts.split(",")]
+    alone = [LADDERS["ladder"](SDEditRequest(n=1, starts=str(s))) for s in starts]
+    rows = (
+        ("forward & denoise, three t, all methods, curve", 15, lambda: denoising(device)),
+        (
+            "five samples, 30 steps, guidance",
+            12,
+            lambda: drain(EXPERIMENTS["samples"](PictureRequest(n=5)).run(device)),
+        ),
+        ("step sweep, 2 to 100", None, lambda: drain(EXPERIMENTS["step-sweep"](PictureRequest()).run(device))),
+        ("SDEdit, ladder of six", 15, lambda: drain(ladder.run(picture(), device))),
+        ("SDEdit, the six runs one by one", None, lambda: [drain(a.run(picture(), device)) for a in alone]),
+        ("inpainting, 30 steps", 5, lambda: inpainting(device, 1)),
+        ("inpainting, 30 steps, n = 5", 25, lambda: inpainting(device, 5)),
+        ("anagram, two views, 30 steps", 8, lambda: drain(AnagramRequest(n=1).run(device))),
+        ("hybrid, 30 steps", 8, lambda: drain(HybridRequest(n=1).run(device))),
+    )
+    for what, limit, run in rows:
+        print(f"{what:50} {seconds(run):6.2f} s" + (f"  (limit {limit} s)" if limit else ""))
+    print(f"forward & denoise: first picture after {denoising(device):.2f} s (limit 1 s)")
+
+
+if __name__ == "__main__":
+    main()
