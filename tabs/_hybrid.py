@@ -18,8 +18,8 @@ PRESETS = {
     "Lion / rose": HybridRequest(prompts=("a lion", "a rose")),
     "Skull / fire": HybridRequest(prompts=("a skull", "a fire")),
     "Three-way": HybridRequest(prompts=("a panda", "a castle", "a rose"), split="three", sigma=3.0, sigma_small=1.0),
-    "Colour": HybridRequest(prompts=("a cat face", "a sunset"), split="colour"),
-    "Motion": HybridRequest(prompts=("a full moon", "a volleyball"), split="motion", length=11),
+    "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
+    "Motion": HybridRequest(prompts=("a full moon", "a basketball"), split="motion", length=11),
 }
 COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 

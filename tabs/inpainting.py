@@ -32,7 +32,7 @@ NOTE = (
 )
 PRESETS = {
     "A volcano in the middle": ("Mountains", "centre", InpaintRequest("an emoji of a volcano")),
-    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a night with stars")),
+    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow")),
     "Repair holes": ("Sailboat", "holes", InpaintRequest("an emoji of a sailboat", 1)),
     "No prompt": ("Apple", "centre", InpaintRequest("")),
 }

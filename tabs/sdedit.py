@@ -27,7 +27,7 @@ BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Seve
 PRESETS = {
     "Mountains, snowier": ("Mountains", SDEditRequest()),
     "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple")),
-    "A boat becomes a sunset": ("Sailboat", SDEditRequest("an emoji of a sunset", 4)),
+    "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4)),
     "No prompt": ("Mountains", SDEditRequest("", n=2)),
 }
 
