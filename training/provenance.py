@@ -67,7 +67,7 @@ def row(card: dict) -> str:
         f"`{command(card)}`",
         hardware,
         f"{loss:.4f}" if loss else "see the card",
-        differs or "no",
+        differs or card.get("reached") or "no",
     )
     return "| " + " | ".join(cells) + " |"
 

@@ -61,8 +61,8 @@ def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
     return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
 
-def publish(state: Path, folder: Path, data: str | None = None) -> dict:
-    """Weights, card and provenance table from a training state."""
+def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
+    """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
     parts, facts = load_state(state)
     recipe = facts["recipe"]
     out = folder / "pocket"
@@ -101,6 +101,7 @@ def publish(state: Path, folder: Path, data: str | None = None) -> dict:
         "history": [*facts.get("history", []), run],
         "data": DATA,
         "limits": LIMITS,
+        "reached": reached,
         "drawings": [s.names[0] for s in drawings],
         "photos": [s.names[0] for s in kinds],
         "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
@@ -121,8 +122,9 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument(
         "--data", help=f"folder with photos64 and emoji64 (default: the variable {DATA_VARIABLE}, else ./data)"
     )
+    p.add_argument("--reached", default="", help="how far it got, in words, for the card and the provenance table")
     args = p.parse_args(argv)
-    card = publish(args.state, args.out, args.data)
+    card = publish(args.state, args.out, args.data, args.reached)
     print(f"{card['architecture']['parameters']:,} parameters in {len(card['sha256'])} files")
 
 
