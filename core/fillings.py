@@ -41,8 +41,8 @@ class InpaintRequest:
         seed: of the first filling.
     """
 
-    prompt: str = "an emoji of a snow-capped mountain"
-    guidance: float = 3.0
+    prompt: str = "a high quality photo"
+    guidance: float = 1.0
     n: int = 1
     steps: int = 30
     jump_n: int = 2

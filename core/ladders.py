@@ -64,8 +64,8 @@ class SDEditRequest:
         seed: of the first row.
     """
 
-    prompt: str = "an emoji of a snow-capped mountain"
-    guidance: float = 3.0
+    prompt: str = "a high quality photo"
+    guidance: float = 1.0
     starts: str = ", ".join(map(str, LADDER))
     n: int = 1
     prompts: str = "a photo of a volcano\nan emoji of a castle\nan emoji of a sailboat"

@@ -64,7 +64,7 @@ class PictureRequest:
         ratio, top: of dynamic thresholding, the quantile and the largest threshold.
     """
 
-    prompt: str = "an emoji of a penguin"
+    prompt: str = "an emoji of a panda"
     negative: str = ""
     n: int = 4
     model: str = "pocket"

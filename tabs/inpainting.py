@@ -31,8 +31,8 @@ NOTE = (
     "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
 )
 PRESETS = {
-    "A volcano in the middle": ("Mountains", "centre", InpaintRequest("an emoji of a volcano")),
-    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow")),
+    "A volcano in the middle": ("Mountains", "centre", InpaintRequest("an emoji of a volcano", 3)),
+    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow", 3)),
     "Repair holes": ("Sailboat", "holes", InpaintRequest("an emoji of a sailboat", 1)),
     "No prompt": ("Apple", "centre", InpaintRequest("")),
 }

@@ -32,7 +32,7 @@ BIGGER = (
     "The header says what it needs."
 )
 PRESETS = {
-    "A penguin": PictureRequest(),
+    "A panda": PictureRequest(),
     "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50),
     "A volcano": PictureRequest("an emoji of a volcano"),
     "A photo of a lion": PictureRequest("a photo of a lion"),

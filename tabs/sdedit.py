@@ -25,8 +25,8 @@ TAKES_PICTURES = True
 FILES = ("GIF", "PNG", "All as zip")
 BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
 PRESETS = {
-    "Mountains, snowier": ("Mountains", SDEditRequest()),
-    "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple")),
+    "Mountains, photographed": ("Mountains", SDEditRequest()),
+    "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple", 3)),
     "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4)),
     "No prompt": ("Mountains", SDEditRequest("", n=2)),
 }
