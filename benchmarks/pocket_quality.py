@@ -24,14 +24,12 @@ from core.pictures import default_guidance, draw
 from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
 from core.scores import Statistics, frechet_distance
 from training.data import DATA_VARIABLE, data_folder
-from training.pocket_data import HELD_OUT, SIDE, emoji, photos, unit, with_article
+from training.pocket_data import HELD_OUT, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
 from training.publish import write_card
 
 STEPS = 30
 LEVELS = (250, 500, 750)
 GUIDANCES = (1.0, 3.0, 7.0)
-WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
-              "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

@@ -22,7 +22,10 @@ SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1  # captions left out, for classifier-free guidance (Ho & Salimans 2022)
 FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
 LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
-"""Chosen drawings: on a CPU begin with the first 150, widen to the 584 of every day, then to all."""
+"""Chosen drawings: on a CPU begin with the first 200, widen to the 584 of every day, then to all."""
+WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
+              "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
+"""Twenty kinds of photo that everybody knows."""
 
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
 PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
@@ -132,9 +135,17 @@ class Pictures:
         which: which emoji, as in `emoji`.
         photo_share: the share of photos in a batch, 0 .. 1.
         device: where the pictures live and the batches appear.
+        favour: how many times as often as the others the `first` drawings and the WELL_KNOWN photos are picked.
     """
 
-    def __init__(self, which: str, photo_share: float, device: torch.device, folder: str | Path | None = None):
+    def __init__(
+        self,
+        which: str,
+        photo_share: float,
+        device: torch.device,
+        folder: str | Path | None = None,
+        favour: float = 1.0,
+    ):
         self.device, self.share = device, photo_share
         photo_tiles, photo_subjects = photos(folder)
         self.drawings, drawing_subjects = emoji(which, folder)
@@ -146,6 +157,8 @@ class Pictures:
         encoded = {
             c: self.vocabulary.encode([c])[0] for s in (*drawing_subjects, *photo_subjects) for c in s.captions()
         }
+        self._photo_odds = odds(photo_subjects, set(WELL_KNOWN), favour)
+        self._drawing_odds = odds(drawing_subjects, set(LISTS["first"].read_text().splitlines()), favour)
         self._plain = self.vocabulary.encode(PLAIN_PHOTO)
         self._captions = {
             s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)
@@ -155,12 +168,14 @@ class Pictures:
         """n pictures (n, 3, 64, 64) in [-1, 1] and their captions (n, LENGTH), from a CPU generator."""
         rand = lambda high, size=(n,): torch.randint(high, size, generator=g)  # noqa: E731
         n_photos = int(n * self.share + torch.rand((), generator=g).item())
-        chosen_photos, chosen_drawings = rand(len(self.photos), (n_photos,)), rand(len(self.drawings), (n - n_photos,))
+        kinds, chosen_drawings = picks(self._photo_odds, n_photos, g), picks(self._drawing_odds, n - n_photos, g)
+        each = PER_CLASS - HELD_OUT
+        chosen_photos = kinds * each + rand(each, (n_photos,))
         x = torch.cat([self.photos[chosen_photos.to(self.device)], self.drawings[chosen_drawings.to(self.device)]])
         x = unit(x)
         x = torch.cat([flip(x[:n_photos], rand(2, (n_photos,))), x[n_photos:]])
         x = shift(x, rand(2 * SHIFT + 1) - SHIFT, rand(2 * SHIFT + 1) - SHIFT)
-        subjects = [self.photo_subjects[i // (PER_CLASS - HELD_OUT)] for i in chosen_photos.tolist()]
+        subjects = [self.photo_subjects[i] for i in kinds.tolist()]
         subjects += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
         ids = torch.stack([self._caption(s, g) for s in subjects])
         ids[torch.rand(n, generator=g) < DROPPED] = self.vocabulary.encode([""])
@@ -174,6 +189,16 @@ class Pictures:
         rows = self._captions[subject]
         templates = len(PHOTO_TEMPLATES if subject.photo else DRAWING_TEMPLATES)
         return rows[pick(templates) if pick(2) else pick(len(rows))]
+
+
+def odds(subjects: list[Subject], favourites: set[str], favour: float) -> Tensor:
+    """(N,) how likely each subject is picked, up to a factor: `favour` for the favourites, 1 for the others."""
+    return torch.tensor([favour if s.names[0] in favourites else 1.0 for s in subjects])
+
+
+def picks(weights: Tensor, n: int, g: torch.Generator) -> Tensor:
+    """(n,) places picked by their weights, with replacement; n may be 0."""
+    return torch.multinomial(weights, n, replacement=True, generator=g) if n else torch.empty(0, dtype=torch.long)
 
 
 def unit(images: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
 from training.pocket_data import Pictures, unit
@@ -36,8 +37,9 @@ class Recipe:
 
     Args:
         widths, depth, text: the network, see `core.models.text_unet.TextUNet`.
-        emoji: "all" or "everyday".
+        emoji: "all", "everyday" or "first".
         photo_share: the share of photos in every batch.
+        favour: how many times as often as the others the well-known things are shown, see `Pictures`.
         batch: pictures per step and process.
         processes: how many processes share a step.
         lr: the highest learning rate, after the warm-up.
@@ -53,6 +55,7 @@ class Recipe:
     text: int = 192
     emoji: str = "everyday"
     photo_share: float = 0.3
+    favour: float = 1.0
     batch: int = 16
     processes: int = 1
     lr: float = 8e-4
@@ -84,7 +87,7 @@ class Run:
     def __init__(self, recipe: Recipe, folder: Path, seed: int, accelerator: Accelerator, data: str | None = None):
         self.recipe, self.folder, self.seed, self.accelerator = recipe, folder, seed, accelerator
         self.device, self.main = accelerator.device, accelerator.is_main_process
-        self.pictures = Pictures(recipe.emoji, recipe.photo_share, self.device, data)
+        self.pictures = Pictures(recipe.emoji, recipe.photo_share, self.device, data, recipe.favour)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.net = build(recipe, len(self.pictures.vocabulary))
@@ -216,8 +219,6 @@ class Run:
 
 def build(recipe: Recipe, words: int) -> TextUNet:
     """A fresh network for a vocabulary of `words` ids."""
-    from core.models.captions import LENGTH
-
     net = TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth)
     for name, value in net.named_parameters():
         std = next((std for end, std in SPREAD.items() if name.endswith(end)), None)
