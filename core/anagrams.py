@@ -7,7 +7,7 @@ from itertools import zip_longest
 import numpy as np
 
 from core import images
-from core.checks import real, whole
+from core.checks import choice, real, whole
 from core.doubles import Double, listed
 from core.generate import TEXT_SAMPLERS
 from core.illusions import anagram
@@ -42,8 +42,7 @@ class AnagramRequest(Double):
 
     def _own_checks(self) -> dict:
         prompts, views = _paired(self.prompts, self.views)
-        if not isinstance(self.reduction, str) or self.reduction not in REDUCTIONS:
-            raise ValueError(f"The reduction must be one of {', '.join(REDUCTIONS)}.")
+        choice(self.reduction, REDUCTIONS, "The reduction")
         view_seed = whole(self.view_seed, 0, MAX_SEED, "The seed of the views")
         return {
             "prompts": prompts,

@@ -1,6 +1,7 @@
 """Values that a person or a program sent, checked: the value as it should be, or one sentence."""
 
 import math
+from collections.abc import Iterable
 
 
 def number(value: object) -> float:
@@ -17,6 +18,14 @@ def whole(value: object, low: int, high: int, what: str) -> int:
     if not (low <= n <= high) or n != int(n):
         raise ValueError(f"{what} must be a whole number from {low} to {high}.")
     return int(n)
+
+
+def choice(value: object, allowed: Iterable[str], what: str) -> str:
+    """`value` if it is one of `allowed`; ValueError with one sentence otherwise."""
+    names = list(allowed)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{what} must be one of {', '.join(names)}.")
+    return value
 
 
 def real(value: object, low: float, high: float, what: str) -> float:

@@ -18,11 +18,11 @@ from core.editing import (
     psnr,
     strided,
 )
-from core.guidance import guide
+from core.guidance import guide, halves
 from core.images import to_uint8
 from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
 from core.registry import load
-from core.rng import MAX_SEED, generators
+from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step, ddim_each
 
 LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
@@ -73,10 +73,9 @@ class DenoiseRequest:
 
     def cost(self) -> tuple[int, int]:
         """(network calls, pictures in each, on average): the iterative runs, and two calls for the single steps."""
-        halves = 1 if self.guidance in (0, 1) else 2
         runs = [len(strided(t, self.stride)) for t in self.levels]
         total = sum(runs) + len(self.levels) + len(CURVE)
-        return max(runs) + 2, max(1, round(halves * total / (max(runs) + 2)))
+        return max(runs) + 2, max(1, round(halves(self.guidance) * total / (max(runs) + 2)))
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class Denoising:
         levels, seed = self.request.levels, self.request.seed
         x_t, _, _, t = self._noisy(levels)
         lists = [strided(level, self.request.stride) for level in levels]
-        source = generators((seed + 1) % MAX_SEED, len(levels))
+        source = generators(seeds(seed, 2)[1], len(levels))
         return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)
 
     def iterated(self, step: Step) -> list[Estimate]:

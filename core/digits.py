@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.checks import number, real, whole
+from core.checks import choice, number, real, whole
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.images import to_uint8
 from core.registry import ModelError, availability, load, spec
@@ -76,9 +76,8 @@ class DigitRequest:
         if not ready:
             raise ModelError(sentence)
         table = samplers_for(model.kind)
-        if r.sampler not in list(table):
-            raise ValueError(f"The sampler for {model.name} must be one of {', '.join(table)}.")
-        low, _, high = table[r.sampler].steps
+        sampler = table[choice(r.sampler, table, f"The sampler for {model.name}")]
+        low, _, high = sampler.steps
         if low == high and number(r.steps) != low:
             raise ValueError(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
@@ -86,7 +85,7 @@ class DigitRequest:
             each,
             model.name,
             r.sampler,
-            whole(r.steps, low, high, f"The number of steps with {table[r.sampler].title}"),
+            whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
             real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
             whole(r.seed, 0, MAX_SEED, "The seed"),
         )

@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from core.checks import real, whole
+from core.checks import choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
-from core.pictures import MAX_GUIDANCE, MAX_PICTURES, prompt_of, text_model
-from core.rng import MAX_SEED, generators, randn
+from core.guidance import halves
+from core.pictures import MAX_GUIDANCE, MAX_PICTURES, carried, prompt_of, text_model
+from core.rng import MAX_SEED, generators, randn, seeds
 
 STYLES = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
 
@@ -50,15 +51,14 @@ class Double:
         """
         r = cls(**values)
         model = text_model(r.model)
-        if not isinstance(r.sampler, str) or r.sampler not in TEXT_SAMPLERS:
-            raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
-        low, _, high = TEXT_SAMPLERS[r.sampler].steps
+        sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
+        low, _, high = sampler.steps
         return dataclasses.replace(
             r,
             style=prompt_of(r.style, "The style"),
             n=whole(r.n, 1, MAX_PICTURES, "The number of pictures"),
             model=model,
-            steps=whole(r.steps, low, high, f"The number of steps with {TEXT_SAMPLERS[r.sampler].title}"),
+            steps=whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
             guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
             seed=whole(r.seed, 0, MAX_SEED, "The seed"),
             **r._own_checks(),
@@ -71,15 +71,15 @@ class Double:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of each picture."""
-        return tuple((self.seed + k) % (MAX_SEED + 1) for k in range(self.n))
+        return seeds(self.seed, self.n)
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        return {"app": "fun-with-diffusion-models", "kind": self.KIND, **dataclasses.asdict(self)}
+        return carried(self.KIND, self)
 
     def cost_of(self, questions: int) -> tuple[int, int]:
         """(network calls, pictures in each) when every picture asks that many questions."""
-        return self.steps, questions * self.n * (1 if self.guidance in (0, 1) else 2)
+        return self.steps, questions * self.n * halves(self.guidance)
 
     def styled(self, prompt: str) -> str:
         """A prompt with its style in front."""

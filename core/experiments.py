@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
-from core.generate import TEXT_SAMPLERS
-from core.guidance import guide
+from core.generate import ETAS, TEXT_SAMPLERS
+from core.guidance import guide, halves
 from core.pictures import EVEN, PictureRequest, bounded, default_guidance
 from core.registry import load
-from core.rng import MAX_SEED, generator, randn
+from core.rng import generator, randn, seeds
 from core.samplers import Step, ddim_each
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
@@ -35,7 +35,7 @@ class Plan:
 
     def cost(self) -> tuple[int, float]:
         """(network calls, mean number of pictures in each)."""
-        per_picture = 1 if len(set(self.scales)) == 1 and self.scales[0] in (0, 1) else 2
+        per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
         return max(self.steps), per_picture * sum(self.steps) / max(self.steps)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
@@ -51,14 +51,14 @@ class Plan:
             visits = r.visits(model.schedule, self.steps[0])
             return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
         lists = [model.schedule.timesteps(steps) for steps in self.steps]
-        return ddim_each(guided, x, lists, cond, 0.0 if r.sampler == "ddim" else 1.0, source)
+        return ddim_each(guided, x, lists, cond, ETAS[r.sampler], source)
 
 
 def samples(r: PictureRequest) -> Plan:
     """n pictures from n noises."""
-    seeds = tuple((r.seed + k) % (MAX_SEED + 1) for k in range(r.n))
-    across = tuple(f"seed {s}" for s in seeds) if r.n <= 5 else ()
-    return Plan(r, (r.guidance,) * r.n, seeds, (r.length,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
+    each = seeds(r.seed, r.n)
+    across = tuple(f"seed {s}" for s in each) if r.n <= 5 else ()
+    return Plan(r, (r.guidance,) * r.n, each, (r.length,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
 
 
 def with_and_without(r: PictureRequest) -> Plan:
@@ -83,7 +83,7 @@ def step_sweep(r: PictureRequest) -> Plan:
     Raises:
         ValueError: the sampler takes only runs of one length.
     """
-    if r.sampler not in ("ddim", "ddpm") or r.timesteps != EVEN:
+    if r.sampler not in ETAS or r.timesteps != EVEN:
         raise ValueError("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
     n = len(STEP_SWEEP)
     return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))

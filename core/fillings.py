@@ -1,6 +1,5 @@
 """A request to fill a hole in a picture: checked once, carried in every saved picture, turned into Steps."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,12 +8,12 @@ from torch import Tensor
 
 from core import masks
 from core.checks import real, whole
-from core.guidance import guide
+from core.guidance import guide, halves
 from core.inpainting import evaluations, inpaint, zigzag
-from core.ladders import APP, MAX_ROWS
-from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.ladders import MAX_ROWS
+from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
 from core.registry import load
-from core.rng import MAX_SEED, generators
+from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step
 
 MAX_STEPS = 250
@@ -71,7 +70,7 @@ class InpaintRequest:
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        return APP | {"kind": "inpainting", **dataclasses.asdict(self)}
+        return carried("inpainting", self)
 
     def visits(self, jump_n: int | None = None) -> list[int]:
         """The timesteps that the run visits, -1 at the end; `jump_n` instead of the request's."""
@@ -95,14 +94,13 @@ class Filling:
     def rows(self) -> tuple[str, ...]:
         """The labels of the rows."""
         r = self.request
-        seeds = [f"seed {(r.seed + k) % (MAX_SEED + 1)}" for k in range(r.n)] if r.n > 1 else [""]
-        return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in seeds)
+        each = [f"seed {s}" for s in seeds(r.seed, r.n)] if r.n > 1 else [""]
+        return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in each)
 
     def cost(self) -> tuple[int, int]:
         """(network calls, pictures in each)."""
         r = self.request
-        halves = 1 if self.scale in (0, 1) else 2
-        return sum(evaluations(r.visits(passes)) for _, passes, _ in self.ways), halves * r.n
+        return sum(evaluations(r.visits(passes)) for _, passes, _ in self.ways), halves(self.scale) * r.n
 
     @property
     def scale(self) -> float:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core import samplers
 from core.denoiser import Denoiser
-from core.guidance import guide
+from core.guidance import guide, halves
 from core.rng import Generators, generators, randn
 from core.samplers import Step
 
@@ -71,6 +71,8 @@ TEXT_SAMPLERS = {
     "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), _posterior, guidance=3.0),
     "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), _dpm_solver, guidance=3.0),
 }
+ETAS = {"ddim": 0.0, "ddpm": 1.0}
+"""The samplers that can start midway and be held to a picture after every step, with their eta."""
 
 
 def samplers_for(kind: str) -> dict[str, Sampler]:
@@ -80,8 +82,7 @@ def samplers_for(kind: str) -> dict[str, Sampler]:
 
 def evaluations(sampler: str, steps: int, guidance: float, n: int) -> tuple[int, int]:
     """(network calls, images in each call) of a run that makes n pictures."""
-    halves = 1 if guidance in (0, 1) else 2
-    return SAMPLERS[sampler].calls(steps), halves * n
+    return SAMPLERS[sampler].calls(steps), halves(guidance) * n
 
 
 def generate(

@@ -23,6 +23,11 @@ def guide(denoiser: Denoiser, scale: float | Tensor, negative: object = None) ->
     return _Guided(denoiser, scale, negative)
 
 
+def halves(scale: float) -> int:
+    """How many times the batch a guided network call is: w = 0 and w = 1 need one half only."""
+    return 1 if scale in (0, 1) else 2
+
+
 class _Guided(Technique):
     def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object):
         super().__init__(inner)

@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from core import images
-from core.checks import real, whole
+from core.checks import choice, real, whole
 from core.components import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 from core.doubles import Double, listed
-from core.generate import TEXT_SAMPLERS
+from core.generate import ETAS, TEXT_SAMPLERS
 from core.illusions import hybrid, inverse_constraint
 from core.inpainting import constrained
 from core.pictures import bounded, prompt_of
@@ -63,8 +63,9 @@ class HybridRequest(Double):
     own: str = ""
 
     def _own_checks(self) -> dict:
-        if not isinstance(self.split, str) or self.split not in SPLITS:
-            raise ValueError(f"The split must be one of {', '.join(SPLITS)}.")
+        choice(self.split, SPLITS, "The split")
+        if self.own and self.sampler not in ETAS:
+            raise ValueError("A part of your photo can be kept with DDIM or DDPM only; choose one of them.")
         sizes = {
             "sigma": real(self.sigma, *SIGMAS, "Sigma"),
             "sigma_small": real(self.sigma_small, *SIGMAS, "The smaller sigma"),
@@ -143,7 +144,7 @@ class HybridRequest(Double):
             return TEXT_SAMPLERS[self.sampler].run(joined, x, self.steps, cond, source)
         keep = inverse_constraint(model.schedule, self.components()[self.own], photo.to(x), source)
         visits = [*model.schedule.timesteps(self.steps), -1]
-        return constrained(joined, x, visits, cond, keep, source, 0.0 if self.sampler == "ddim" else 1.0)
+        return constrained(joined, x, visits, cond, keep, source, ETAS[self.sampler])
 
     def seen(self, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
         """uint8 (B, H, W, C) in every reading, nearest first: all components, without the last, ..., the first alone."""

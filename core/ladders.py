@@ -1,18 +1,17 @@
 """A request for SDEdit's ladder of strengths: checked once, carried in every saved picture, turned into Steps."""
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.checks import real, whole
+from core.checks import choice, real, whole
 from core.editing import STRIDE
-from core.generate import TEXT_SAMPLERS
-from core.guidance import guide
-from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.generate import ETAS
+from core.guidance import guide, halves
+from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
 from core.registry import load
-from core.rng import MAX_SEED, generators
+from core.rng import MAX_SEED, generator, seeds
 from core.samplers import Step
 from core.sdedit import LADDER, sdedit
 
@@ -20,7 +19,6 @@ TIMESTEPS = tuple(range(990, -1, -STRIDE))
 """990, 960, ..., 0: a start i means TIMESTEPS[i], and the last start, len(TIMESTEPS), is the picture itself."""
 MAX_RUNGS = 8
 MAX_ROWS = 4
-APP = {"app": "fun-with-diffusion-models"}
 
 
 def starts_of(text: object) -> tuple[int, ...]:
@@ -60,7 +58,7 @@ class SDEditRequest:
         n: rows, each from its own noise; row k from that of seed + k.
         prompts: for the experiment with several prompts, one per line.
         model: a registry name of kind "text".
-        sampler: a key of `core.generate.TEXT_SAMPLERS`.
+        sampler: a key of `core.generate.ETAS`.
         seed: of the first row.
     """
 
@@ -77,23 +75,20 @@ class SDEditRequest:
     def checked(cls, **values: object) -> "SDEditRequest":
         """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
         r = cls(**values)
-        name = text_model(r.model)
-        if not isinstance(r.sampler, str) or r.sampler not in TEXT_SAMPLERS:
-            raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
         return cls(
             prompt_of(r.prompt),
             real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
             ", ".join(map(str, starts_of(r.starts))),
             whole(r.n, 1, MAX_ROWS, "The number of seeds"),
             "\n".join(prompts_of(r.prompts)),
-            name,
-            r.sampler,
+            text_model(r.model),
+            choice(r.sampler, ETAS, "The sampler"),
             whole(r.seed, 0, MAX_SEED, "The seed"),
         )
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        return APP | {"kind": "sdedit", **dataclasses.asdict(self)}
+        return carried("sdedit", self)
 
 
 @dataclass(frozen=True)
@@ -125,26 +120,21 @@ class Ladder:
     def cost(self) -> tuple[int, float]:
         """(network calls, mean number of pictures in each)."""
         calls = len(TIMESTEPS) - self.starts[0]
-        halves = 1 if self.scale in (0, 1) else 2
-        return calls, halves * len(self.rows) * sum(len(TIMESTEPS) - i for i in self.starts) / calls
+        return calls, halves(self.scale) * len(self.rows) * sum(len(TIMESTEPS) - i for i in self.starts) / calls
 
     def run(self, picture: Tensor, device: str = "auto") -> Iterator[Step]:
         """The Steps of all rungs, x_t and x_0 (rows x columns, 3, 64, 64), from a picture (1, 3, 64, 64) in [-1, 1]."""
         model, columns = load(self.request.model, device), len(self.starts)
         guided = bounded(guide(model, self.scale))
         cond = guided.encode([prompt or None for _, prompt, _ in self.rows for _ in self.starts])
-        source = [generators(seed, 1)[0] for _, _, seed in self.rows for _ in range(columns)]
-        eta = 0.0 if self.request.sampler == "ddim" else 1.0
+        source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
+        eta = ETAS[self.request.sampler]
         return sdedit(guided, picture.to(model.device), cond, TIMESTEPS, self.starts * len(self.rows), source, eta)
-
-
-def _seeds(seed: int, n: int) -> list[int]:
-    return [(seed + k) % (MAX_SEED + 1) for k in range(n)]
 
 
 def ladder(r: SDEditRequest) -> Ladder:
     """One row per seed."""
-    return Ladder(r, tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in _seeds(r.seed, r.n)))
+    return Ladder(r, tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in seeds(r.seed, r.n)))
 
 
 def with_and_without(r: SDEditRequest) -> Ladder:

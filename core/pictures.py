@@ -4,15 +4,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
-from core.checks import real, whole
+from core.checks import choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import clip, dynamic_threshold, guide
-from core.models.hub import REPOSITORIES, default_model, snapshot
+from core.images import SETTINGS_KEY
+from core.models.hub import REPOSITORIES, default_model
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
-from core.recording import Recording
 from core.registry import MODELS, ModelError, availability, load, spec
 from core.rng import MAX_SEED, generators, randn
 from core.samplers import Step, ddim
@@ -44,6 +42,11 @@ def prompt_of(text: object, what: str = "The prompt") -> str:
     if len(line) > MAX_PROMPT:
         raise ValueError(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
     return line
+
+
+def carried(kind: str, request: object) -> dict:
+    """What a saved picture carries of the request, a dataclass, that made it."""
+    return {"app": SETTINGS_KEY, "kind": kind, **dataclasses.asdict(request)}
 
 
 @dataclass(frozen=True)
@@ -101,24 +104,19 @@ class PictureRequest:
         """
         r = cls(**values)
         name = text_model(r.model)
-        if not isinstance(r.sampler, str) or r.sampler not in TEXT_SAMPLERS:
-            raise ValueError(f"The sampler must be one of {', '.join(TEXT_SAMPLERS)}.")
-        if not isinstance(r.threshold, str) or r.threshold not in THRESHOLDS:
-            raise ValueError(f"The threshold must be one of {', '.join(THRESHOLDS)}.")
-        if not isinstance(r.timesteps, str) or r.timesteps not in (EVEN, *TIMESTEP_LISTS):
-            raise ValueError(f"The timesteps must be one of {', '.join((EVEN, *TIMESTEP_LISTS))}.")
-        low, _, high = TEXT_SAMPLERS[r.sampler].steps
+        sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
+        low, _, high = sampler.steps
         return cls(
             prompt_of(r.prompt),
             prompt_of(r.negative, "The negative prompt"),
             whole(r.n, 1, MAX_PICTURES, "The number of pictures"),
             name,
             r.sampler,
-            whole(r.steps, low, high, f"The number of steps with {TEXT_SAMPLERS[r.sampler].title}"),
+            whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
             real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            r.threshold,
+            choice(r.threshold, THRESHOLDS, "The threshold"),
             whole(r.seed, 0, MAX_SEED, "The seed"),
-            r.timesteps,
+            choice(r.timesteps, (EVEN, *TIMESTEP_LISTS), "The timesteps"),
             real(r.ratio, 0.5, 1, "The quantile of the dynamic threshold"),
             real(r.top, 1, 10, "The largest dynamic threshold"),
         )
@@ -134,7 +132,7 @@ class PictureRequest:
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        return {"app": "fun-with-diffusion-models", "kind": "picture", **dataclasses.asdict(self)}
+        return carried("picture", self)
 
 
 def text_model(name: object) -> str:
@@ -170,26 +168,3 @@ def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
     if model in REPOSITORIES:
         return here.text.bank.remarks(prompt)
     return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
-
-
-def checked_by_maker(recording: Recording, model: str) -> list[str]:
-    """What DeepFloyd's licence asks of finished pictures: its watermark, and no picture that its checker blocks.
-
-    Blocked pictures are greyed out in every frame of the recording. Other models ask nothing.
-
-    Returns:
-        A sentence per blocked picture.
-    """
-    if model not in REPOSITORIES or not recording.done:
-        return []
-    from core.models.finish import BLOCKED, finish
-
-    last = recording.frames[-1]
-    x = torch.from_numpy(last.x_0).permute(0, 3, 1, 2).float() / 127.5 - 1
-    done = finish(x, snapshot(REPOSITORIES[model].id))
-    for k, picture in enumerate(done.pictures):
-        if picture is None:
-            recording.blank(k)
-        else:
-            last.x_0[k] = last.x_t[k] = picture
-    return [f"Picture {k + 1}: {BLOCKED}" for k, bad in enumerate(done.blocked) if bad]

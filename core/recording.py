@@ -37,6 +37,7 @@ class Recording:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     frames: list[Frame] = field(default_factory=list)
     latest: Frame | None = None
+    notes: tuple[str, ...] | None = None  # what the model's maker says of the pictures; None until asked
 
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
         """Pass the Steps on, keeping frames on the way."""

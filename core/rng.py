@@ -17,9 +17,14 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def seeds(seed: int, n: int) -> tuple[int, ...]:
+    """The seeds of n samples: seed, seed + 1, ..., and from 0 again after MAX_SEED."""
+    return (seed, *((seed + k) % (MAX_SEED + 1) for k in range(1, n)))
+
+
 def generators(seed: int, n: int) -> list[torch.Generator]:
-    """One generator per sample, seeded seed, seed + 1, ...: sample k of a batch equals seed + k alone."""
-    return [generator((seed + k) % (MAX_SEED + 1) if k else seed) for k in range(n)]
+    """One generator per sample, seeded as `seeds`: sample k of a batch equals seed + k alone."""
+    return [generator(s) for s in seeds(seed, n)]
 
 
 def randn(shape: Sequence[int], source: Generators, device: torch.device | str = "cpu") -> Tensor:

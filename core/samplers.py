@@ -47,12 +47,16 @@ class Step:
 def update(
     schedule: Schedule, x_t: Tensor, t: Tensor, t_next: Tensor, p: Prediction, eta: float = 0.0, z: Tensor | None = None
 ) -> Tensor:
-    """One step from timesteps t to t_next, both (B,): the module's equation with sigma = eta * schedule.sigma."""
+    """One step from timesteps t to t_next, both (B,): the module's equation with sigma = eta * schedule.sigma.
+
+    Where the model learned the variance, the noise z has that one; the mean stays the posterior's.
+    """
     a, s = schedule.at(t_next, x_t)
     if not eta:
         return a * p.x_0 + s * p.eps
     sigma = eta * schedule.sigma(t, t_next, x_t)
-    return a * p.x_0 + (s**2 - sigma**2).clamp(min=0).sqrt() * p.eps + sigma * z
+    spread = sigma if p.v is None else eta * schedule.learned_sigma(t, t_next, p.v)
+    return a * p.x_0 + (s**2 - sigma**2).clamp(min=0).sqrt() * p.eps + spread * z
 
 
 def _visits(timesteps: Sequence[int] | Tensor, x: Tensor) -> Tensor:

@@ -125,6 +125,21 @@ class Schedule:
         sigma = s_next * (1 - (a * s_next / (a_next * s)) ** 2).clamp(min=0).sqrt()
         return sigma.to(x.dtype).view((-1,) + (1,) * (x.ndim - 1))
 
+    def learned_sigma(self, t: Tensor, t_next: Tensor, v: Tensor) -> Tensor:
+        """Standard deviation that a model chose between two bounds, exp(1/2 (f log b + (1 - f) log b~)), f = (v + 1) / 2.
+
+        b~ is `sigma` squared and b = s^2 - (a s' / a')^2, the variance of x_t given x_t'; on a DDPM path
+        b = 1 - abar / abar' (Nichol & Dhariwal 2021, eq. 15, for a strided step). 0 where t' = -1: no noise at last.
+
+        Args:
+            v: (B, C, H, W) in [-1, 1], as is the result's shape.
+        """
+        (a, s), (a_next, s_next) = self.at(t, v), self.at(t_next, v)
+        log_b = (s**2 - (a / a_next * s_next) ** 2).clamp(min=1e-20).log()
+        log_b_tilde = (self.sigma(t, t_next, v) ** 2).clamp(min=1e-20).log()
+        f = (v + 1) / 2
+        return torch.exp(0.5 * (f * log_b + (1 - f) * log_b_tilde)) * (s_next > 0)
+
     def timesteps(self, steps: int, spacing: str | None = None) -> list[int]:
         """A strictly descending list of `steps` timesteps.
 

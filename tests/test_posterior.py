@@ -9,10 +9,12 @@ from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 
 from core.denoiser import Prediction, Technique
 from core.guidance import from_noise, guide
+from core.inpainting import constrained
 from core.models.analytic import Gaussian
 from core.rng import generator, randn
-from core.samplers import ddim, dpm_solver, posterior
+from core.samplers import ddim, ddim_each, dpm_solver, posterior
 from core.schedule import Schedule, cosine_betas
+from core.sdedit import sdedit
 
 SHAPE = (1, 2, 2)
 COSINE, LINEAR = Schedule.published(cosine_betas()), Schedule.linear(1000)
@@ -46,6 +48,30 @@ def run(sampler, denoiser, x, timesteps, *more):
 
 
 # ---- Posterior ----
+
+
+@pytest.mark.parametrize("v", [None, -1.0, 0.0, 0.7, 1.0])
+@pytest.mark.parametrize("loop", ["ddim", "each", "sdedit", "constrained"])
+def test_every_loop_adds_the_learned_variance(loop, v):
+    """DDIM(1), the batch that shrinks, the ladder and the constrained run are the posterior sampler, noise and all."""
+    model = gaussian(LINEAR) if v is None else Learned(gaussian(LINEAR), v)
+    x, cond = start(1), model.encode([None])
+    expected = list(posterior(model, x, T, cond, generator(9)))[-1].x_t
+    noise = {"source": [generator(9)], "eta": 1.0}
+    if loop == "ddim":
+        steps = ddim(model, x, T, cond, **noise)
+    elif loop == "each":
+        steps = ddim_each(model, x, [T], cond, **noise)
+    elif loop == "sdedit":
+        picture, noise["source"] = torch.zeros(1, *SHAPE, dtype=x.dtype), [generator(5)]
+        begin = LINEAR.forward(picture, torch.tensor(T[:1]), randn((1, *SHAPE), generator(5)).double())
+        twin = generator(5)
+        randn((1, *SHAPE), twin)
+        expected = list(posterior(model, begin, T, cond, twin))[-1].x_t
+        steps = sdedit(model, picture, cond, T, [0], **noise)
+    else:
+        steps = constrained(model, x, [*T, -1], cond, lambda x, t: x, **noise)
+    torch.testing.assert_close(list(steps)[-1].x_t, expected, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("v", [None, -1.0, -0.3, 0.4, 1.0])
