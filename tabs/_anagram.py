@@ -7,10 +7,12 @@ import numpy as np
 from core import images
 from core.anagrams import AnagramRequest
 from core.recording import Recording
-from tabs._doubles import downloads, how, request_of, there_and_back, waiting
+from tabs._doubles import how, request_of, show, there_and_back
 from tabs._pictures import inside
+from tabs._run import Show, filled, waiting
 from tabs._viewer import shown
 
+PICK = "#anagrams-pick"
 PRESETS = {
     "Penguin / rabbit": AnagramRequest(),
     "Volcano / cone": AnagramRequest(prompts=("a volcano", "soft ice cream")),
@@ -58,6 +60,11 @@ def described(r: AnagramRequest) -> str:
     return f"{r.model}: {titles}; {how(r)}{joined}{illegal}."
 
 
+def shown_as(r: AnagramRequest) -> Show:
+    """How its run is shown: a lane per view."""
+    return show(r, readings(r), r.titles(), PICK, described(r))
+
+
 def turning(r: AnagramRequest, pixels: np.ndarray, k: int) -> dict:
     """The chosen picture in all its views, and in motion between them, for a viewer that plays to and fro."""
     still, moves = [shown(p) for p in r.seen(pixels)], r.turning(pixels)
@@ -83,4 +90,4 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
     loop = images.gif(films, 0.08 * len(films), 0)
-    yield *shown_first, *downloads(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)
+    yield *shown_first, *filled(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], [("turning.gif", loop), *sheets])

@@ -1,8 +1,7 @@
 """What the tabs of anagrams and hybrids share: inputs, the stream of a run, and the chosen picture's files."""
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 import numpy as np
@@ -11,14 +10,13 @@ from core import cost, images
 from core.doubles import STYLES, Double
 from core.generate import TEXT_SAMPLERS
 from core.pictures import MAX_GUIDANCE, MAX_PICTURES
-from core.recording import Frame, Recording
-from tabs._common import seed_row, temporary, told
+from core.recording import Frame
+from tabs._common import seed_row, told
 from tabs._inputs import Dropdown, Radio, Slider
 from tabs._pictures import numbered
-from tabs._viewer import RUNS, Arrange, finished, live
+from tabs._run import Show
+from tabs._viewer import RUN_ONLY, RUNS, Arrange
 
-FILES = ("GIF", "PNG", "All as zip")
-RUN_ONLY = "(v, k) => [{run: v?.run}, k]"
 HOLD = 10  # frames that an animation rests at either end
 
 
@@ -75,31 +73,14 @@ def lanes_of(request: Double, readings: Callable[[np.ndarray], Sequence[np.ndarr
     return arrange
 
 
-def stream(
-    request: Double, steps: Iterable, device: str, arrange: Arrange, around: dict, caption: str
-) -> Iterator[dict]:
-    """The viewer's values while a request runs; how long it took is learnt for the next cost line."""
-    recording = Recording(request.settings(), -1, 1)
-    value, started = {}, time.monotonic()
-    for value in live((recording,), recording.follow(steps), arrange, around):
-        if value["running"]:
-            yield value
-    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
-    yield value | {"caption": caption}
-
-
-def kept(recording: Recording, view: dict, arrange: Arrange, around: dict, caption: str) -> dict:
-    """The viewer's value after a run or Stop, with every frame."""
-    value = finished((recording,), arrange, around) | {"caption": caption}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
-    return value
+def show(request: Double, readings: Callable[[np.ndarray], Sequence[np.ndarray]], titles: Sequence[str], pick: str,
+         caption: str) -> Show:  # fmt: skip
+    """How a request's run is shown; arguments as of `face` and `lanes_of`."""
+    return Show(lanes_of(request, readings), face(request, titles, pick), caption, request.model)
 
 
 def request_of(kind: type[Double], settings: dict) -> Double:
-    """The checked request behind settings. Raises ValueError if they are of another kind."""
-    if settings.get("kind") != kind.KIND:
-        raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
+    """The checked request behind the settings of a recording or of a saved picture."""
     names = {f.name for f in dataclasses.fields(kind)}
     return kind.checked(**{k: v for k, v in settings.items() if k in names})
 
@@ -124,23 +105,6 @@ def how(request: Double) -> str:
 def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Frames played to the end and back, resting at both ends."""
     return [frames[0]] * HOLD + list(frames) + [frames[-1]] * HOLD + list(frames[::-1])
-
-
-def downloads(name: str, loop: bytes, picture: bytes, sheets: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
-    """The three buttons, filled: GIF, PNG, and a zip of both and all `sheets`."""
-    archive = images.zip_of([(f"{name}.gif", loop), (f"{name}.png", picture), *sheets])
-    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
-    return [gr.DownloadButton(value=temporary(*f), interactive=True) for f in files]
-
-
-def waiting() -> list[gr.DownloadButton]:
-    """The three buttons while their files are made."""
-    return [gr.DownloadButton(interactive=False) for _ in FILES]
-
-
-def download_row() -> list[gr.DownloadButton]:
-    """The three buttons, empty."""
-    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
 
 
 def wire_choice(index: gr.Number, view: gr.HTML, choose: Callable, outputs: list) -> None:

@@ -9,10 +9,12 @@ import pandas as pd
 from core import images
 from core.hybrids import FARTHEST, READINGS, HybridRequest
 from core.recording import Recording
-from tabs._doubles import downloads, how, request_of, there_and_back, waiting
+from tabs._doubles import how, request_of, show, there_and_back
 from tabs._look import asset
 from tabs._pictures import inside
+from tabs._run import Show, filled, waiting
 
+PICK = "#hybrids-pick"
 PRESETS = {
     "Panda / volcano": HybridRequest(),
     "Lion / rose": HybridRequest(prompts=("a lion", "a rose")),
@@ -63,6 +65,11 @@ def titles(r: HybridRequest) -> list[str]:
     return [said[-1], *reversed(left)]
 
 
+def shown_as(r: HybridRequest) -> Show:
+    """How its run is shown: a lane per reading."""
+    return show(r, r.seen, titles(r), PICK, described(r))
+
+
 def gains(r: HybridRequest) -> pd.DataFrame:
     """The filters' responses as a table for the chart."""
     rows = [(f, round(g, 4), name) for name, line in r.responses().items() for f, g in line]
@@ -100,4 +107,4 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     film = there_and_back(r.receding(result[k], 17))
     loop = images.gif(film, 0.08 * len(film), 0)
-    yield *shown_first, *downloads(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], sheets)
+    yield *shown_first, *filled(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], [("distance.gif", loop), *sheets])

@@ -1,7 +1,5 @@
 """What the inpainting tab does: the run, what is kept of it, the price and the zig-zag."""
 
-import time
-
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -14,8 +12,9 @@ from core.recording import Recording
 from tabs._common import told
 from tabs._mask import grey, hole_of, painted
 from tabs._pictures import inside
-from tabs._saved import packed, saved, unpacked
-from tabs._viewer import RUNS, finished, live
+from tabs._run import Show, kept, saved, stream
+from tabs._saved import packed, unpacked
+from tabs._viewer import RUNS
 
 PICK = "#inpainting-pick"
 FIELDS = tuple(InpaintRequest.__dataclass_fields__)
@@ -61,6 +60,11 @@ def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
     return FILLINGS[s["experiment"]](request), np.asarray(unpacked(s["original"])), used
 
 
+def shown_as(plan: Filling, original: np.ndarray, used: np.ndarray) -> Show:
+    """How its run is shown."""
+    return Show(arrange(original, used), face(plan), described(plan), plan.request.model)
+
+
 def runner(experiment: str):
     """The handler of one experiment. Yields the viewer's value: status, fraction, and pictures as data URIs."""
 
@@ -75,13 +79,9 @@ def runner(experiment: str):
         used = soft(mask, plan.request)
         settings = plan.request.settings() | {"experiment": experiment}
         settings |= {"original": packed(original), "mask": packed(grey(mask))}
-        recording, value, started = Recording(settings, -1, 1), {}, time.monotonic()
-        run_steps = recording.follow(plan.run(images.to_tensor(original, -1, 1), used, device))
-        for value in live((recording,), run_steps, arrange(original, grey(used)), face(plan)):
-            if value["running"]:
-                yield value
-        cost.learn(plan.request.model, device, *plan.cost(), time.monotonic() - started)
-        yield value | {"caption": described(plan)}
+        run_steps = plan.run(images.to_tensor(original, -1, 1), used, device)
+        show = shown_as(plan, original, grey(used))
+        yield from stream(Recording(settings, -1, 1), run_steps, show, device, plan.cost())
 
     return run
 
@@ -91,19 +91,12 @@ def keep(view: dict) -> list:
     """After a run or Stop: the scrubber with all frames, one filling enlarged, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     plan, original, used = recalled(recording)
-    laid = arrange(original, used)
-    value = finished((recording,), laid, face(plan)) | {"caption": described(plan)}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
-    s = recording.settings
+    show, s = shown_as(plan, original, used), recording.settings
+    value = kept(recording, view, show)
     tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
-    files = saved(
-        f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}",
-        s,
-        [laid((f,))[0] for f in recording.frames],
-        tiles,
-    )
+    sheets = [show.arrange((f,))[0] for f in recording.frames]
+    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles)
     return [value, inside(recording, 0), *files]
 
 

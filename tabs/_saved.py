@@ -1,17 +1,14 @@
-"""What travels in a saved picture, besides its settings: the original and the mask; and the files of a run."""
+"""What travels in a saved picture: its settings, and in some tabs the original and the mask."""
 
 import base64
 import binascii
 import io
-from collections.abc import Sequence
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
 from core import images
 from tabs._canvas import SIZE
-from tabs._common import temporary
 
 
 def packed(pixels: np.ndarray) -> str:
@@ -31,27 +28,9 @@ def unpacked(text: object) -> Image.Image:
     raise ValueError("This picture's settings hold no original that can be read; drop a PNG that was saved here.")
 
 
-def settings_in(path: str, kind: str) -> dict:
-    """The settings in a saved PNG of that kind. Raises ValueError if it has none."""
-    settings = images.settings_of(path) or {}
-    if settings.get("kind") != kind:
+def settings_in(path: str, kind: str | None) -> dict:
+    """The settings in a saved PNG of that kind, None for the digits'. Raises ValueError if it has none."""
+    settings = images.settings_of(path)
+    if settings is None or settings.get("kind") != kind:
         raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return settings
-
-
-def saved(
-    name: str, settings: dict, sheets: Sequence[np.ndarray], tiles: Sequence[tuple[str, np.ndarray]]
-) -> list[gr.DownloadButton]:
-    """The GIF, PNG and zip of a run as download buttons.
-
-    Args:
-        sheets: one (H, W, 3) grid per kept step; the last is the result.
-        tiles: (file name without ending, pixels) of every single picture.
-    """
-    factor = max(1, 1000 // sheets[-1].shape[1])
-    loop, picture = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
-    large = images.png(images.enlarge(sheets[-1], factor), settings)
-    inner = [(f"{title}.png", images.png(p, settings | {"picture": title})) for title, p in tiles]
-    archive = images.zip_of([("grid.png", picture), ("trajectory.gif", loop), *inner])
-    files = ((f"{name}.gif", loop), (f"{name}.png", large), (f"{name}.zip", archive))
-    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]

@@ -1,7 +1,5 @@
 """What the SDEdit tab does: the run, what is kept of it, one rung enlarged, the price."""
 
-import time
-
 import gradio as gr
 
 from core import cost, images
@@ -11,8 +9,9 @@ from core.recording import Recording
 from tabs._canvas import drawn
 from tabs._common import told
 from tabs._pictures import LANES, arrange, inside, numbered
-from tabs._saved import packed, saved
-from tabs._viewer import RUNS, finished, live, shown
+from tabs._run import Show, kept, saved, stream
+from tabs._saved import packed
+from tabs._viewer import RUNS, shown
 
 PICK = "#sdedit-pick"
 FIELDS = tuple(SDEditRequest.__dataclass_fields__)
@@ -38,6 +37,13 @@ def described(plan: Ladder) -> str:
     return f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from t = timesteps[i], stride 30; {w}seed {r.seed}."
 
 
+def shown_as(plan: Ladder) -> Show:
+    """How its run is shown; the originals at the ends of the rows are not the model's."""
+    columns = len(plan.starts)
+    ours = [k for k in range(columns * len(plan.rows)) if (k + 1) % columns]
+    return Show(arrange(columns), face(plan), described(plan), plan.request.model, ours)
+
+
 def runner(experiment: str):
     """The handler of one experiment. Yields the viewer's value: status, fraction, and pictures as data URIs."""
 
@@ -50,13 +56,8 @@ def runner(experiment: str):
         plan = LADDERS[experiment](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=True))))
         pixels = drawn(canvas)
         settings = plan.request.settings() | {"experiment": experiment, "original": packed(pixels)}
-        recording, value, started = Recording(settings, -1, 1), {}, time.monotonic()
-        steps = recording.follow(plan.run(images.to_tensor(pixels, -1, 1), device))
-        for value in live((recording,), steps, arrange(len(plan.starts)), face(plan)):
-            if value["running"]:
-                yield value
-        cost.learn(plan.request.model, device, *plan.cost(), time.monotonic() - started)
-        yield value | {"caption": described(plan)}
+        steps = plan.run(images.to_tensor(pixels, -1, 1), device)
+        yield from stream(Recording(settings, -1, 1), steps, shown_as(plan), device, plan.cost())
 
     return run
 
@@ -66,18 +67,15 @@ def keep(view: dict) -> list:
     """After a run or Stop: the scrubber with all frames, one rung enlarged, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     plan, settings = planned(recording.settings), recording.settings
-    columns = len(plan.starts)
-    value = finished((recording,), arrange(columns), face(plan)) | {"caption": described(plan)}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
+    value = kept(recording, view, shown_as(plan))
     names = [
         f"row-{r + 1}-{label.split(' · ')[0].replace(' = ', '-')}"
         for r in range(len(plan.rows))
         for label in plan.across
     ]
-    sheets = [images.grid(f.x_0, columns) for f in recording.frames]
+    sheets = [images.grid(f.x_0, len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
-    files = saved(name, settings, sheets, list(zip(names, recording.result, strict=True)))
+    _, files = saved(name, settings, sheets, list(zip(names, recording.result, strict=True)))
     return [value, rung(recording, 0), *files]
 
 

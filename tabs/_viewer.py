@@ -15,6 +15,8 @@ from tabs._look import asset
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
 SLIM = "(v, ...rest) => [{run: v?.run, status: v?.status, caption: v?.caption}, ...rest]"
 """Sends a viewer's value back to the server without its pictures."""
+RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
+"""Sends back no more than which run it was."""
 
 
 class Runs:

@@ -4,22 +4,23 @@ import functools
 
 import gradio as gr
 
-from core import images
 from core.anagrams import MAX_WEIGHT, REDUCTIONS, AnagramRequest
+from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
-from tabs._anagram import PRESETS, chosen, described, fill, readings, request
+from tabs._anagram import PICK, PRESETS, chosen, fill, request, shown_as
 from tabs._common import Shared, formula_panel, run_row, send_row, tell_cost, told, wire
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Textbox
 from tabs._legal import legal_panel, view_choices
 from tabs._look import example, look
 from tabs._pictures import MODEL_CHOICES, numbered, pick, remark_line
+from tabs._run import download_row, kept, stream
+from tabs._saved import settings_in
 from tabs._viewer import RUNS, viewer
 
 TITLE = "Visual anagrams"
 ID = "anagrams"
-PICK = "#anagrams-pick"
 
 
 def runner(view: str | None = None):
@@ -35,8 +36,7 @@ def runner(view: str | None = None):
             style, prompt_1, prompt_2, view or view_2, prompt_3, view_3, prompt_4, view_4, n, steps, guidance, seed,
             model, sampler, reduction, weights, view_seed,
         )  # fmt: skip
-        around = doubles.face(r, r.titles(), PICK)
-        yield from doubles.stream(r, r.run(device), device, doubles.lanes_of(r, readings(r)), around, described(r))
+        yield from stream(Recording(r.settings(), -1, 1), r.run(device), shown_as(r), device, r.cost())
 
     return run
 
@@ -45,10 +45,7 @@ def runner(view: str | None = None):
 def keep(view: dict):
     """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
     (recording,) = RUNS.get(view)
-    r = doubles.request_of(AnagramRequest, recording.settings)
-    value = doubles.kept(
-        recording, view, doubles.lanes_of(r, readings(r)), doubles.face(r, r.titles(), PICK), described(r)
-    )
+    value = kept(recording, view, shown_as(doubles.request_of(AnagramRequest, recording.settings)))
     for part in chosen(recording, 0):
         yield value, 1, *part
 
@@ -63,7 +60,7 @@ def choose(view: dict, index: float):
 @told
 def restore(path: str) -> list:
     """The settings inside a PNG that this tab saved, back into the inputs."""
-    return fill(doubles.request_of(AnagramRequest, images.settings_of(path) or {}))
+    return fill(doubles.request_of(AnagramRequest, settings_in(path, AnagramRequest.KIND)))
 
 
 def price(*values) -> str:
@@ -123,7 +120,7 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
-                buttons = doubles.download_row()
+                buttons = download_row()
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, turning: press play", open=True):
                 motion = viewer("anagrams-motion")

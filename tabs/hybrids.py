@@ -7,21 +7,23 @@ from PIL import Image
 
 from core import images
 from core.hybrids import HybridRequest
+from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
 from tabs._common import Shared, formula_panel, send_row, told, wire
 from tabs._header import alone
-from tabs._hybrid import PRESETS, chosen, described, distance, fill, request, titles
+from tabs._hybrid import PICK, PRESETS, chosen, distance, fill, request, shown_as
 from tabs._hybrid_inputs import inputs_column
 from tabs._inputs import Number
 from tabs._look import example, look
 from tabs._pictures import numbered, pick
+from tabs._run import download_row, kept, stream
+from tabs._saved import settings_in
 from tabs._viewer import RUNS, viewer
 
 TITLE = "Hybrids"
 ID = "hybrids"
 TAKES_PICTURES = True
-PICK = "#hybrids-pick"
 
 
 @told
@@ -37,17 +39,14 @@ def run(
     )  # fmt: skip
     given = isinstance(photo, Image.Image)
     picture = images.to_tensor(images.square(images.to_rgb(photo), 64), -1, 1) if given else None
-    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, r.seen)
-    yield from doubles.stream(r, r.run(device, picture), device, arrange, around, described(r))
+    yield from stream(Recording(r.settings(), -1, 1), r.run(device, picture), shown_as(r), device, r.cost())
 
 
 @told
 def keep(view: dict):
     """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
     (recording,) = RUNS.get(view)
-    r = doubles.request_of(HybridRequest, recording.settings)
-    around, arrange = doubles.face(r, titles(r), PICK), doubles.lanes_of(r, r.seen)
-    value = doubles.kept(recording, view, arrange, around, described(r))
+    value = kept(recording, view, shown_as(doubles.request_of(HybridRequest, recording.settings)))
     for part in chosen(recording, 0):
         yield value, 1, *part
 
@@ -62,7 +61,7 @@ def choose(view: dict, index: float):
 @told
 def restore(path: str) -> list:
     """The settings inside a PNG that this tab saved, back into the inputs; a photo does not travel with them."""
-    return fill(doubles.request_of(HybridRequest, images.settings_of(path) or {}))
+    return fill(doubles.request_of(HybridRequest, settings_in(path, HybridRequest.KIND)))
 
 
 def price(*values) -> str:
@@ -82,7 +81,7 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
-                buttons = doubles.download_row()
+                buttons = download_row()
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, near and far: move the slider or press play", open=True):
                 near_and_far = distance()

@@ -18,13 +18,13 @@ from tabs._inputs import Dropdown, Number, Slider, Textbox
 from tabs._look import example, look
 from tabs._mask import INK, mask_rows, preview, repainted
 from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._run import download_row
 from tabs._saved import settings_in, unpacked
-from tabs._viewer import viewer
+from tabs._viewer import RUN_ONLY, viewer
 
 TITLE = "Inpainting"
 ID = "inpainting"
 TAKES_PICTURES = True
-FILES = ("GIF", "PNG", "All as zip")
 BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint / clean paste"}
 NOTE = (
     "RePaint noises the known pixels to the level just reached; clean paste keeps them free of noise, so the network "
@@ -126,7 +126,7 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("inpainting-view", example("inpainting"))
             with gr.Row(elem_classes="slim"):
-                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+                buttons = download_row()
                 index = Number(
                     len(ACROSS), label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one"
                 )
@@ -138,8 +138,7 @@ def build(shared: Shared) -> None:
     kept = [view, inner, *buttons]
     for button, name in zip([start, *experiments], FILLINGS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"inpaint_{name}".replace("-", "_"))
-    slim = "(v, k) => [{run: v?.run}, k]"
-    index.change(look_at, [view, index], [inner, panel], js=slim, api_visibility="private", show_progress="hidden")
+    index.change(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
     gr.on(
         None,
         path,

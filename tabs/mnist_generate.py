@@ -1,7 +1,6 @@
 """Generate digits: a class picker, guidance, two kinds of model, live, with the trajectory to scrub and keep."""
 
 import functools
-import time
 from dataclasses import dataclass
 
 import gradio as gr
@@ -11,6 +10,7 @@ from core import cost, images
 from core.digits import DigitRequest
 from core.generate import SAMPLERS
 from core.recording import Recording
+from core.rng import seeds
 from tabs import formulas
 from tabs._common import (
     Shared,
@@ -19,15 +19,14 @@ from tabs._common import (
     seed_row,
     send_to,
     tell_cost,
-    temporary,
     told,
     wire,
 )
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_sampler, on_canvas
-from tabs._viewer import RUNS, finished, live, viewer
-
-FILES = ("GIF", "PNG", "All as zip")
+from tabs._run import Show, download_row, kept, saved, stream
+from tabs._saved import settings_in
+from tabs._viewer import RUNS, viewer
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,11 @@ class Parts:
     send: gr.Button
 
 
+def shown_as(request: DigitRequest) -> Show:
+    """How its run is shown."""
+    return Show(arrange(request.columns), face(request), described(request), request.model)
+
+
 @told
 def run(
     digits: str, each: float, model: str, sampler: str, steps: float, guidance: float, seed: float, device: str = "auto"
@@ -48,13 +52,8 @@ def run(
         digits=digits, each=each, model=model, sampler=sampler, steps=steps, guidance=guidance, seed=seed
     )
     recording = Recording(request.settings())
-    look, layout = face(request), arrange(request.columns)
-    value, started = {}, time.monotonic()
-    for value in live((recording,), recording.follow(request.run(device)), layout, look):
-        if value["running"]:
-            yield value
-    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
-    yield value | {"caption": caption(request, recording.result, device)}
+    for value in stream(recording, request.run(device), shown_as(request), device, request.cost()):
+        yield value if value["running"] else value | {"caption": caption(request, recording.result, device)}
 
 
 @told
@@ -62,24 +61,16 @@ def keep(view: dict):
     """After a run or Stop: the scrubber with all frames, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     request = DigitRequest(**recording.settings)
-    value = finished((recording,), arrange(request.columns), face(request))
-    value["caption"] = described(request)
-    if recording.done:
-        value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
-    factor = max(1, 900 // (29 * request.columns))
-    sheets = [images.enlarge(images.grid(f.x_t, request.columns), factor) for f in recording.frames]
-    loop = images.gif(sheets)
-    grid = images.grid(recording.result, request.columns)
-    picture = images.png(images.enlarge(grid, factor), recording.settings)
-    tiles = [
-        (f"{k:03d}-digit-{label}-seed-{request.seed + k}.png", images.png(tile, recording.settings | {"picture": k}))
-        for k, (label, tile) in enumerate(zip(request.labels, recording.result, strict=True))
-    ]
-    archive = images.zip_of([("grid.png", images.png(grid, recording.settings)), ("trajectory.gif", loop), *tiles])
+    value = kept(recording, view, shown_as(request))
+    if recording.done and view.get("caption"):
+        value["caption"] = view["caption"]
+    sheets = [images.grid(f.x_t, request.columns) for f in recording.frames]
+    each = zip(request.labels, seeds(request.seed, len(request.labels)), recording.result, strict=True)
+    tiles = [(f"{k:03d}-digit-{label}-seed-{seed}", tile) for k, (label, seed, tile) in enumerate(each)]
     name = f"digits-{request.digits[:12]}-{request.model}-seed-{request.seed}"
-    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
+    loop, files = saved(name, recording.settings, sheets, tiles)
     shown = f'<div class="figure"><img alt="Trajectory" src="{images.data_uri(loop, "gif")}"></div>'
-    return value, shown, *(gr.DownloadButton(value=temporary(*f), interactive=True) for f in files)
+    return value, shown, *files
 
 
 def price(digits, each, model, sampler, steps, guidance, device) -> str:
@@ -94,10 +85,8 @@ def price(digits, each, model, sampler, steps, guidance, device) -> str:
 @told
 def restore(path: str):
     """The settings inside a PNG that this tab saved, back into the inputs."""
-    settings = images.settings_of(path) or {}
+    settings = settings_in(path, None)
     known = {k: settings[k] for k in DigitRequest().settings() if k in settings}
-    if "digits" not in known:
-        raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return fill(DigitRequest.checked(**known))
 
 
@@ -144,7 +133,7 @@ def build(shared: Shared) -> Parts:
         with gr.Column(scale=5, min_width=480):
             view = viewer("digits-view")
             with gr.Row(elem_classes="slim"):
-                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=80) for t in FILES]
+                buttons = download_row()
                 index = Number(1, label="Picture number", precision=0, min_width=120)
                 send = gr.Button("Send this picture to the denoiser", size="sm", min_width=230)
             with gr.Accordion("Trajectory GIF", open=False):

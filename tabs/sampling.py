@@ -1,32 +1,31 @@
 """Sampling and guidance: pictures from pure noise, and three experiments in which only one thing changes."""
 
 import functools
-import time
 
 import gradio as gr
 
 from core import cost, images
 from core.checks import whole
-from core.enlarging import enlarge
+from core.enlarging import enlarge, enlarger
 from core.experiments import EXPERIMENTS, Plan
-from core.pictures import EVEN, PictureRequest, checked_by_maker
+from core.pictures import EVEN, PictureRequest
 from core.recording import Recording
 from core.rng import MAX_SEED
 from tabs import formulas
-from tabs._common import NETWORK, Shared, formula_panel, send_row, tell_cost, temporary, told, wire
+from tabs._common import NETWORK, Shared, formula_panel, send_row, tell_cost, told, wire
 from tabs._header import alone
 from tabs._inputs import Number
 from tabs._look import example, look
 from tabs._pictures import LANES, arrange, described, grid_of, inside, known_words, look_inside, numbered, pick
+from tabs._run import Show, download_row, kept, saved, stream
 from tabs._sampling import EXPERIMENT_BUTTONS, inputs_column
-from tabs._viewer import RUNS, finished, live, viewer
+from tabs._saved import settings_in
+from tabs._viewer import RUN_ONLY, RUNS, viewer
 
 TITLE = "Sampling & guidance"
 ID = "sampling"
-FILES = ("GIF", "PNG", "All as zip")
 PICK = "#sampling-pick"
 FIELDS = tuple(PictureRequest.__dataclass_fields__)
-RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
 BIGGER = (
     "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256. "
     "The header says what it needs."
@@ -52,6 +51,11 @@ def planned(settings: dict) -> Plan:
     return EXPERIMENTS[settings["experiment"]](PictureRequest(**known))
 
 
+def shown_as(plan: Plan) -> Show:
+    """How its run is shown."""
+    return Show(arrange(plan.columns), face(plan), described(plan.request), plan.request.model)
+
+
 def runner(experiment: str):
     """The handler of one experiment. Yields the viewer's value: status, fraction, and pictures as data URIs."""
 
@@ -75,16 +79,7 @@ def runner(experiment: str):
         request = PictureRequest.checked(**dict(zip(FIELDS, values, strict=True)))
         plan = EXPERIMENTS[experiment](request)
         recording = Recording(request.settings() | {"experiment": experiment}, -1, 1)
-        value, started = {}, time.monotonic()
-        for value in live((recording,), recording.follow(plan.run(device)), arrange(plan.columns), face(plan)):
-            if value["running"]:
-                yield value
-        cost.learn(model, device, *plan.cost(), time.monotonic() - started)
-        notes = [described(request), *checked_by_maker(recording, request.model)]
-        yield finished((recording,), arrange(plan.columns), face(plan)) | {
-            "status": value["status"],
-            "caption": " ".join(notes),
-        }
+        yield from stream(recording, plan.run(device), shown_as(plan), device, plan.cost())
 
     return run
 
@@ -94,22 +89,15 @@ def keep(view: dict):
     """After a run or Stop: the scrubber with all frames, the look inside, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     plan = planned(recording.settings)
-    value = finished((recording,), arrange(plan.columns), face(plan)) | {"caption": described(plan.request)}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
-    factor = max(1, 1000 // (64 * plan.columns))
-    sheets = [images.enlarge(images.grid(f.x_0, plan.columns), factor) for f in recording.frames]
-    loop, grid = images.gif(sheets), images.grid(recording.result, plan.columns)
-    tiles = [
-        (f"{k + 1:02d}-seed-{plan.seeds[k]}-guidance-{plan.scales[k]:g}-steps-{plan.steps[k]}.png",
-         images.png(tile, recording.settings | {"picture": k}))
-        for k, tile in enumerate(recording.result)
-    ]  # fmt: skip
-    archive = images.zip_of([("grid.png", images.png(grid, recording.settings)), ("trajectory.gif", loop), *tiles])
+    value = kept(recording, view, shown_as(plan))
+    sheets = [images.grid(f.x_0, plan.columns) for f in recording.frames]
+    titles = [
+        f"{k:02d}-seed-{seed}-guidance-{w:g}-steps-{steps}"
+        for k, (seed, w, steps) in enumerate(zip(plan.seeds, plan.scales, plan.steps, strict=True), 1)
+    ]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
-    picture = images.png(images.enlarge(grid, factor), recording.settings)
-    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", archive))
-    return value, inside(recording, 0), *(gr.DownloadButton(value=temporary(*f), interactive=True) for f in files)
+    _, files = saved(name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)))
+    return value, inside(recording, 0), *files
 
 
 def price(*values) -> str:
@@ -130,19 +118,19 @@ def larger(view: dict, index: float, prompt: str, seed: float, device: str = "au
     """The chosen picture at 256 pixels by DeepFloyd's stage II, live, or what that would need."""
     (recording,) = RUNS.get(view)
     k = numbered(recording, index)
-    big = Recording(recording.settings | {"enlarged": k}, -1, 1)
-    steps = enlarge(recording.result[k], prompt, whole(seed, 0, MAX_SEED, "The seed"), device)
+    pixels = recording.result[k]
+    steps = enlarge(pixels, prompt, whole(seed, 0, MAX_SEED, "The seed"), device)
     face = {"lanes": ["x_0 at 256 pixels"], "columns": 2}
-    yield from live((big,), big.follow(steps), lambda frames: [frames[0].x_0[0]], face)
+    name = enlarger(len(pixels))
+    show = Show(lambda frames: [frames[0].x_0[0]], face, f"Picture {k + 1}, enlarged by {name}; seed {seed:g}.", name)
+    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), steps, show, device)
 
 
 @told
 def restore(path: str) -> list:
     """The settings inside a PNG that this tab saved, back into the inputs."""
-    settings = images.settings_of(path) or {}
+    settings = settings_in(path, "picture")
     known = {k: settings[k] for k in FIELDS if k in settings}
-    if settings.get("kind") != "picture":
-        raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return fill(PictureRequest.checked(**known))
 
 
@@ -157,7 +145,7 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("sampling-view", example("sampling"))
             with gr.Row(elem_classes="slim"):
-                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+                buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("Enlarge the chosen picture to 256 pixels", open=False):

@@ -4,7 +4,7 @@ import functools
 
 import gradio as gr
 
-from core.generate import TEXT_SAMPLERS
+from core.generate import ETAS, TEXT_SAMPLERS
 from core.ladders import LADDERS, MAX_ROWS, SDEditRequest
 from core.pictures import MAX_GUIDANCE
 from core.scenes import SCENES
@@ -15,14 +15,14 @@ from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._look import example, look
 from tabs._pictures import MODEL_CHOICES, pick, remark_line
+from tabs._run import download_row
 from tabs._saved import settings_in, unpacked
 from tabs._sdedit import FIELDS, PICK, keep, look_at, price, runner
-from tabs._viewer import viewer
+from tabs._viewer import RUN_ONLY, viewer
 
 TITLE = "SDEdit"
 ID = "sdedit"
 TAKES_PICTURES = True
-FILES = ("GIF", "PNG", "All as zip")
 BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
 PRESETS = {
     "Mountains, photographed": ("Mountains", SDEditRequest()),
@@ -68,7 +68,7 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
     )
     with gr.Accordion("More settings", open=False):
         model.render()
-        choices = [(s.title, name) for name, s in TEXT_SAMPLERS.items()]
+        choices = [(TEXT_SAMPLERS[name].title, name) for name in ETAS]
         sampler = Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
         upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
     inputs = [picture, prompt, guidance, starts, n, prompts, model, sampler, seed]
@@ -88,7 +88,7 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("sdedit-view", example("sdedit"))
             with gr.Row(elem_classes="slim"):
-                buttons = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+                buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("One rung, enlarged: step by step", open=False) as panel:
@@ -97,8 +97,7 @@ def build(shared: Shared) -> None:
     kept = [view, inner, *buttons]
     for button, name in zip([start, *experiments], LADDERS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"sdedit_{name}".replace("-", "_"))
-    slim = "(v, k) => [{run: v?.run}, k]"
-    index.change(look_at, [view, index], [inner, panel], js=slim, api_visibility="private", show_progress="hidden")
+    index.change(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
     for button, preset in presets:
         button.click(functools.partial(fill, *preset), None, inputs, api_visibility="private", queue=False)
 

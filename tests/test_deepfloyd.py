@@ -16,12 +16,16 @@ from transformers import T5EncoderModel
 from core import registry
 from core.experiments import EXPERIMENTS
 from core.generate import TEXT_SAMPLERS
+from core.licence import observe
 from core.models import deepfloyd, finish, hub, prompt_bank, t5, upscaler
 from core.models.prompt_bank import COURSE_PROMPTS, PromptBank, read_prompts
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
 from core.pictures import PictureRequest, remarks
+from core.recording import Recording
 from core.registry import ModelError
 from core.rng import generator, randn
+from core.samplers import Step
+from tabs._run import Show, kept, stream
 
 CPU = torch.device("cpu")
 DOG = "a photo of a dog"
@@ -364,6 +368,65 @@ def test_a_finished_picture_carries_the_mark_as_the_pipeline_sets_it(verdict):
         np.testing.assert_array_equal(ours, np.asarray(theirs))
         changed = (ours != plain).any(-1)
         assert 100 < changed.sum() <= 15 * 15 and changed[-20:, -20:].sum() == changed.sum()
+
+
+def recorded(n=3, steps=4, upto=None):
+    """A recording of n pictures of 64 pixels, stopped after `upto` steps."""
+    recording, x = Recording({}, -1, 1), randn((n, 3, 64, 64), generator(1)).clamp(-1, 1)
+    t = torch.tensor([*reversed(range(steps)), -1])
+    run = (Step(i, steps, t[i].expand(n), x, x / 2) for i in range(steps + 1 if upto is None else upto))
+    assert list(recording.follow(run))
+    return recording
+
+
+@pytest.mark.parametrize("upto", [None, 3])
+def test_a_recording_is_checked_and_marked_once_and_what_is_not_ours_stays(verdict, upto):
+    """Also a run that was stopped: its estimates are what is saved."""
+    verdict(False, False)
+    recording = recorded(upto=upto)
+    before = [(f.x_t.copy(), f.x_0.copy()) for f in recording.frames]
+    assert observe(recording, "if-m", ours=[0, 2]) == ()
+    once = recording.result.copy()
+    changed = (recording.result != before[-1][1]).any((1, 2, 3))
+    assert changed.tolist() == [True, False, True]
+    assert ((recording.frames[-1].x_t != before[-1][0]).any((1, 2, 3)).tolist() == changed.tolist()) == (upto is None)
+    for frame, (x_t, x_0) in zip(recording.frames[:-1], before, strict=False):
+        np.testing.assert_array_equal(frame.x_t, x_t)
+        np.testing.assert_array_equal(frame.x_0, x_0)
+    observe(recording, "if-m")
+    np.testing.assert_array_equal(recording.result, once)
+
+
+@pytest.mark.parametrize("model", ["if-m", "if-ii-m"])
+def test_a_blocked_picture_is_grey_in_every_frame_and_named(verdict, model):
+    verdict(True, False)
+    recording = recorded()
+    kept = recording.result[0].copy()
+    notes = observe(recording, model, ours=[1, 2])
+    assert notes == recording.notes == tuple(f"Picture {k}: {finish.BLOCKED}" for k in (2, 3))
+    for frame in recording.frames:
+        assert (frame.x_t[1:] == 128).all() and (frame.x_0[1:] == 128).all()
+    np.testing.assert_array_equal(recording.result[0], kept)
+
+
+@pytest.mark.parametrize("model", ["pocket", "x4-upscaler", "flow-class"])
+def test_other_models_ask_nothing(model):
+    recording = recorded()
+    before = recording.result.copy()
+    assert observe(recording, model) == ()
+    np.testing.assert_array_equal(recording.result, before)
+
+
+def test_a_stream_ends_with_what_the_checker_said(verdict):
+    """By the way that every tab takes."""
+    verdict(True, False)
+    recording, x = Recording({}, -1, 1), torch.zeros(1, 3, 64, 64)
+    steps = (Step(i, 2, torch.tensor([1 - i]), x, x + 0.5) for i in range(3))
+    show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "A picture.", "if-m")
+    *_, value = stream(recording, steps, show, "cpu")
+    assert value["caption"] == f"A picture. Picture 1: {finish.BLOCKED}" and not value["running"]
+    assert kept(recording, value, show)["caption"] == value["caption"]
+    assert (recording.result == 128).all()
 
 
 def test_the_mark_can_be_left_out_and_a_tiny_picture_has_no_room_for_it(verdict):

@@ -1,0 +1,105 @@
+"""What every tab with a viewer does with a run: stream it, keep what it did, and make its files."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+
+from core import cost, images
+from core.licence import observe
+from core.recording import Recording
+from tabs._common import temporary
+from tabs._viewer import Arrange, finished, live
+
+FILES = ("GIF", "PNG", "All as zip")
+
+
+@dataclass(frozen=True)
+class Show:
+    """How a run is shown.
+
+    Args:
+        arrange: lays out the pictures of a frame.
+        face: what the viewer shows around them, see `live`.
+        caption: what the pictures are.
+        model: the one that draws them.
+        ours: the pictures that it draws, by number, where others stand beside them; by default all.
+    """
+
+    arrange: Arrange
+    face: dict
+    caption: str
+    model: str
+    ours: Sequence[int] | None = None
+
+
+def stream(
+    recording: Recording, steps: Iterable, show: Show, device: str, price: tuple[int, float] | None = None
+) -> Iterator[dict]:
+    """The viewer's values while a run goes on and at its end; how long it took is learnt for the next cost line.
+
+    Args:
+        price: what was expected, (network calls, pictures in each); None where no cost is told before.
+    """
+
+    def observed() -> Iterator:
+        yield from recording.follow(steps)
+        observe(recording, show.model, show.ours)
+
+    value, started = {}, time.monotonic()
+    for value in live((recording,), observed(), show.arrange, show.face):
+        if value["running"]:
+            yield value
+    if price:
+        cost.learn(show.model, device, *price, time.monotonic() - started)
+    yield value | {"caption": _captioned(recording, show)}
+
+
+def kept(recording: Recording, view: dict, show: Show) -> dict:
+    """The viewer's value after a run or Stop, with every frame."""
+    observe(recording, show.model, show.ours)
+    value = finished((recording,), show.arrange, show.face) | {"caption": _captioned(recording, show)}
+    if recording.done and view.get("status"):
+        value["status"] = view["status"]
+    return value
+
+
+def _captioned(recording: Recording, show: Show) -> str:
+    return " ".join([show.caption, *recording.notes])
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def download_row() -> list[gr.DownloadButton]:
+    """The three buttons, empty."""
+    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+
+
+def waiting() -> list[gr.DownloadButton]:
+    """The three buttons while their files are made."""
+    return [gr.DownloadButton(interactive=False) for _ in FILES]
+
+
+def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
+    """The three buttons with their files: a GIF, a PNG, and a zip of what is `inside`."""
+    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", images.zip_of(inside)))
+    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
+
+
+def saved(
+    name: str, settings: dict, sheets: Sequence[np.ndarray], tiles: Sequence[tuple[str, np.ndarray]]
+) -> tuple[bytes, list[gr.DownloadButton]]:
+    """The trajectory as GIF bytes, and the three buttons: it, the result as PNG, a zip with every single picture.
+
+    Args:
+        sheets: one (H, W, C) grid per kept step; the last is the result.
+        tiles: (file name without ending, pixels) of every single picture.
+    """
+    factor = max(1, 1000 // sheets[-1].shape[1])
+    loop, grid = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
+    large = images.png(images.enlarge(sheets[-1], factor), settings)
+    inside = [(f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(tiles)]
+    return loop, filled(name, loop, large, [("grid.png", grid), ("trajectory.gif", loop), *inside])
