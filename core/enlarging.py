@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from core.anagrams import AnagramRequest
 from core.images import to_pil, to_tensor
 from core.models.timesteps import timestep_list
 from core.pictures import prompt_of
@@ -32,6 +33,22 @@ def enlarger(side: int) -> str:
             f"The picture stays at {side} pixels: enlarging takes {last}, which is not ready here. {states[last][1]}"
         )
     return here[0]
+
+
+def enlarge_anagram(pixels: np.ndarray, r: AnagramRequest, seed: int, device: str = "auto") -> Iterator[Step]:
+    """One picture (64, 64, 3) uint8 of an anagram, 256 pixels wide: stage II asks about every view of it too.
+
+    Args:
+        r: has the prompts and the views; the weights of the views count alike here.
+
+    Raises:
+        ModelError: stage II is not here, or it does not fit.
+    """
+    from core.models.deepfloyd import super_resolve
+
+    name, low = enlarger(len(pixels)), to_tensor(to_pil(pixels), -1, 1).to(pick_device(device))
+    asked, source = tuple(map(r.styled, r.prompts)), generators(seed, 1)
+    return super_resolve(load(name, device), low, [asked], timestep_list(LIST), source, views=r.seen_through)
 
 
 def enlarge(pixels: np.ndarray, prompt: object, seed: int, device: str = "auto") -> Iterator[Step]:

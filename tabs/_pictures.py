@@ -2,7 +2,7 @@
 
 import functools
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import gradio as gr
 import numpy as np
@@ -13,13 +13,17 @@ from core.generate import TEXT_SAMPLERS
 from core.pictures import PictureRequest, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
-from tabs._common import told
-from tabs._viewer import RUNS, shown, timestep
+from tabs._common import NETWORK, Shared, told
+from tabs._viewer import RUN_ONLY, RUNS, shown, timestep, viewer
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
+BIGGER = (
+    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256. "
+    "The header says what it needs."
+)
 MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
 
 
@@ -123,6 +127,22 @@ def remark_line(model: gr.Dropdown, *prompts: gr.Textbox) -> None:
         api_visibility="private",
         queue=False,
     )
+
+
+def enlarging_panel(how: str, elem_id: str) -> tuple[gr.Button, gr.HTML]:
+    """The button that enlarges the chosen picture with DeepFloyd's stage II, and the viewer that shows it."""
+    with gr.Accordion(f"Enlarge the chosen picture to 256 pixels {how}".strip(), open=False):
+        gr.HTML(f'<div class="caption">{BIGGER}</div>')
+        return gr.Button("Enlarge with DeepFloyd's stage II", size="sm"), viewer(elem_id)
+
+
+def wire_enlarging(
+    button: gr.Button, stop: gr.Button, larger: Callable, inputs: list, big: gr.HTML, shared: Shared
+) -> None:
+    """The button streams `larger(*inputs, device)` into the viewer; Stop ends it."""
+    values = [*inputs, shared.device]
+    job = button.click(larger, values, big, js=RUN_ONLY, api_visibility="private", show_progress="hidden", **NETWORK)
+    stop.click(None, None, None, cancels=[job], api_visibility="private")
 
 
 @functools.cache

@@ -5,6 +5,7 @@ import functools
 import gradio as gr
 
 from core.anagrams import MAX_WEIGHT, REDUCTIONS, AnagramRequest
+from core.enlarging import enlarge_anagram, enlarger
 from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
@@ -14,8 +15,8 @@ from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Textbox
 from tabs._legal import legal_panel, view_choices
 from tabs._look import example, look
-from tabs._pictures import MODEL_CHOICES, numbered, pick, remark_line
-from tabs._run import download_row, kept, stream
+from tabs._pictures import MODEL_CHOICES, enlarging_panel, numbered, pick, remark_line, wire_enlarging
+from tabs._run import Show, download_row, kept, stream
 from tabs._saved import settings_in
 from tabs._viewer import RUNS, viewer
 
@@ -55,6 +56,18 @@ def choose(view: dict, index: float):
     """What belongs to the picture with that number, counted from 1 row by row."""
     (recording,) = RUNS.get(view)
     yield from chosen(recording, numbered(recording, index))
+
+
+@told
+def larger(view: dict, index: float, device: str = "auto"):
+    """The chosen picture at 256 pixels in all its views, live, by DeepFloyd's stage II, or what that would need."""
+    (recording,) = RUNS.get(view)
+    k, r = numbered(recording, index), doubles.request_of(AnagramRequest, recording.settings)
+    steps, name = enlarge_anagram(recording.result[k], r, r.seeds[k], device), enlarger(len(recording.result[k]))
+    face = {"lanes": r.titles(), "columns": 2}
+    caption = f"Picture {k + 1}, enlarged by {name}; seed {r.seeds[k]}."
+    show = Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name)
+    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), steps, show, device)
 
 
 @told
@@ -124,6 +137,7 @@ def build(shared: Shared) -> None:
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, turning: press play", open=True):
                 motion = viewer("anagrams-motion")
+            bigger, big = enlarging_panel("in all its views", "anagrams-big")
             with gr.Accordion("Inside the chosen picture: the noise that each view sees", open=False):
                 inner = viewer("anagrams-inside")
             lessons = legal_panel(inputs[-1])
@@ -132,6 +146,7 @@ def build(shared: Shared) -> None:
     wire(start, stop, runner(), inputs, keep, [view, index, *of_one], shared, "make_anagrams")
     for button, name in zip(lessons, ("blur", "white_balance"), strict=True):
         wire(button, stop, runner(name), inputs, keep, [view, index, *of_one], shared, f"anagrams_through_{name}")
+    wire_enlarging(bigger, stop, larger, [view, index], big, shared)
     doubles.wire_choice(index, view, choose, of_one)
     doubles.wire_only(one, AnagramRequest, view, index, inputs[11], inputs[8])
     for button, r in presets:

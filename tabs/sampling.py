@@ -12,11 +12,23 @@ from core.pictures import EVEN, PictureRequest
 from core.recording import Recording
 from core.rng import MAX_SEED
 from tabs import formulas
-from tabs._common import NETWORK, Shared, formula_panel, send_row, tell_cost, told, wire
+from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
 from tabs._header import alone
 from tabs._inputs import Number
 from tabs._look import example, look
-from tabs._pictures import LANES, arrange, described, grid_of, inside, known_words, look_inside, numbered, pick
+from tabs._pictures import (
+    LANES,
+    arrange,
+    described,
+    enlarging_panel,
+    grid_of,
+    inside,
+    known_words,
+    look_inside,
+    numbered,
+    pick,
+    wire_enlarging,
+)
 from tabs._run import Show, download_row, kept, saved, stream
 from tabs._sampling import EXPERIMENT_BUTTONS, inputs_column
 from tabs._saved import settings_in
@@ -26,10 +38,6 @@ TITLE = "Sampling & guidance"
 ID = "sampling"
 PICK = "#sampling-pick"
 FIELDS = tuple(PictureRequest.__dataclass_fields__)
-BIGGER = (
-    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256. "
-    "The header says what it needs."
-)
 PRESETS = {
     "A panda": PictureRequest(),
     "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50),
@@ -148,10 +156,7 @@ def build(shared: Shared) -> None:
                 buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 send_row(pick, [view, index], shared, ID)
-            with gr.Accordion("Enlarge the chosen picture to 256 pixels", open=False):
-                gr.HTML(f'<div class="caption">{BIGGER}</div>')
-                bigger = gr.Button("Enlarge with DeepFloyd's stage II", size="sm")
-                big = viewer("sampling-big")
+            bigger, big = enlarging_panel("", "sampling-big")
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False):
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
@@ -171,10 +176,7 @@ def build(shared: Shared) -> None:
         show_progress="hidden",
     )
     prompt, seed = inputs[0], inputs[FIELDS.index("seed")]
-    enlarging = bigger.click(
-        larger, [view, index, prompt, seed, shared.device], big, js=RUN_ONLY, api_visibility="private", **NETWORK
-    )
-    stop.click(None, None, None, cancels=[enlarging], api_visibility="private")
+    wire_enlarging(bigger, stop, larger, [view, index, prompt, seed], big, shared)
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, api_visibility="private", queue=False)
 

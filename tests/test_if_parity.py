@@ -2,17 +2,21 @@
 
 import functools
 
+import numpy as np
 import pytest
 import torch
 from diffusers import IFImg2ImgPipeline, IFPipeline, IFSuperResolutionPipeline, StableDiffusionUpscalePipeline
 from tiny_if import SIZE
 
+from core import enlarging
+from core.anagrams import AnagramRequest
 from core.models import deepfloyd, hub, upscaler
 from core.models.deepfloyd import Settings
 from core.models.once import Once
 from core.models.timesteps import timestep_list
 from core.rng import generator, randn
 from core.schedule import Schedule
+from core.views import views_of
 
 CPU = torch.device("cpu")
 PROMPT = "a photo of a dog"
@@ -77,6 +81,55 @@ def test_stage_two_is_the_super_resolution_pipeline(guidance, steps):
     settings = Settings(guidance, top=1.0)
     ours = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(steps), generator(5), settings)
     assert torch.equal(last(ours), expected)
+
+
+def test_stage_two_with_the_plain_view_is_stage_two():
+    model, low = deepfloyd.load("if-ii-m", CPU), torch.linspace(-1, 1, 3 * 8 * 8).view(1, 3, 8, 8)
+    views = views_of(["identity"])
+    ours = deepfloyd.super_resolve(model, low, [(PROMPT,)], schedule_of(20), generator(5), views=views)
+    plain = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(20), generator(5))
+    torch.testing.assert_close(last(ours), last(plain), atol=1e-5, rtol=0)
+
+
+def test_stage_two_shows_every_view_its_own_low_picture(monkeypatch):
+    """Two pictures, two views, two halves of the guidance: eight rows, [no prompt, prompt] of each view."""
+    model, low = deepfloyd.load("if-ii-m", CPU), randn((2, 3, 8, 8), generator(1))
+    views, prompts = views_of(["identity", "rotate_90"]), [("a photo", "a dog"), ("a man", "a rocket")]
+    asked, ask = [], model.ask
+
+    def spy(x_t, x_in, t, cond, *more):
+        asked.append((x_in, cond))
+        return ask(x_t, x_in, t, cond, *more)
+
+    monkeypatch.setattr(model, "ask", spy)
+    final = last(deepfloyd.super_resolve(model, low, prompts, [700, 300, 0], [generator(5), generator(6)], views=views))
+    assert final.shape == (2, 3, SIZE, SIZE) and len(asked) == 3
+    words = model.encode([None, "a photo", "a man", "a dog", "a rocket"])
+    for x_in, cond in asked:
+        plain, turned, *_ = halves = x_in.split(2)
+        assert [len(h) for h in halves] == [2] * 4
+        assert torch.equal(turned, views[1].apply(plain)) and torch.equal(torch.cat(halves[2:]), torch.cat(halves[:2]))
+        assert torch.equal(plain[:, 3:], asked[0][0][:2, 3:])
+        assert torch.equal(cond, words[[0, 0, 0, 0, 1, 2, 3, 4]])
+
+
+def test_an_anagram_is_enlarged_with_its_prompts_and_views(monkeypatch):
+    seen = {}
+
+    def spy(model, low, prompts, timesteps, source, views):
+        seen.update(low=low, prompts=prompts, views=views)
+        return iter(())
+
+    monkeypatch.setattr(deepfloyd, "super_resolve", spy)
+    monkeypatch.setattr(enlarging, "enlarger", lambda side: "if-ii-m")  # as if a GPU were here
+    request = AnagramRequest(
+        prompts=("a dog", "a rocket"), views=("identity", "jigsaw"), style="a photo of", view_seed=7
+    )
+    pixels = np.full((64, 64, 3), 51, np.uint8)
+    assert list(enlarging.enlarge_anagram(pixels, request, 3)) == []
+    assert seen["prompts"] == [("a photo of a dog", "a photo of a rocket")]
+    assert [v.title for v in seen["views"]] == ["As it is", "Jigsaw"] and seen["views"][1].seed == 7
+    assert seen["low"].shape == (1, 3, 64, 64) and torch.allclose(seen["low"], torch.tensor(-0.6))
 
 
 def test_a_list_that_does_not_end_at_zero_keeps_the_noise_of_its_last_step():

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
 from core.guidance import dynamic_threshold, from_noise, guide
+from core.illusions import anagram
 from core.models import faults, hub
 from core.models.once import project_text_once
 from core.models.t5 import Text
@@ -23,6 +24,7 @@ from core.registry import ModelError
 from core.rng import Generators, randn
 from core.samplers import Step, posterior
 from core.schedule import Schedule, cosine_betas
+from core.views import View
 
 SCHEDULE = Schedule.published(cosine_betas(1000))
 
@@ -96,7 +98,8 @@ class _Upscaling(Technique):
     """Stage II for given low-resolution pictures: they enter as three more channels (Saharia et al. 2022, section 2.4).
 
     Args:
-        low: (B, 3, 256, 256) upsampled and noised; a call with k B samples (guidance, views) repeats it k times.
+        low: (B, 3, 256, 256) upsampled and noised, or (n B, ...) seen through n views; a call with more rows, as
+            guidance makes them, repeats it.
         level: the timestep at which it was noised.
     """
 
@@ -131,9 +134,13 @@ class Settings:
 STAGE_ONE, STAGE_TWO = Settings(), Settings(guidance=4.0, top=1.0)
 
 
-def published(model: Denoiser, settings: Settings = STAGE_ONE) -> Denoiser:
-    """A DeepFloyd as its pipelines run it: guided noise, the clean estimate from it, dynamic threshold."""
-    guided = from_noise(guide(model, settings.guidance, settings.negative))
+def published(model: Denoiser, settings: Settings = STAGE_ONE, views: Sequence[View] = ()) -> Denoiser:
+    """A DeepFloyd as its pipelines run it: guided noise, the clean estimate from it, dynamic threshold.
+
+    With views, the noise is that of the anagram that they make.
+    """
+    w, negative = settings.guidance, settings.negative
+    guided = from_noise(anagram(model, views, w, negative) if views else guide(model, w, negative))
     return guided if settings.ratio is None else dynamic_threshold(guided, settings.ratio, settings.top)
 
 
@@ -169,23 +176,29 @@ def sample(
 def super_resolve(
     model: DeepFloyd,
     low: Tensor,
-    prompts: Sequence[str | None],
+    prompts: Sequence,
     timesteps: Sequence[int],
     source: Generators,
     settings: Settings = STAGE_TWO,
     noise_level: int = 250,
+    views: Sequence[View] = (),
 ) -> Iterator[Step]:
     """Stage II, (B, 3, 64, 64) in [-1, 1] to (B, 3, 256, 256), as IFSuperResolutionPipeline; otherwise as `sample`.
 
     Args:
+        prompts: one per picture; with n views, a tuple of n.
         noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
+        views: of an anagram; every view sees the low-resolution picture through itself (Geng et al. 2024).
     """
-    cond = _encode(model, prompts, settings)
+    rows = [tuple(p) if views else (p,) for p in prompts]
+    cond = _encode(model, [p for row in rows for p in row], settings)
+    cond = cond.unflatten(0, (len(rows), len(views))) if views else cond
     shape, size = (len(prompts), *model.shape), model.shape[1:]
     x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order
     low = torch.nn.functional.interpolate(low.to(model.device), size, mode="bilinear", align_corners=True)
     low = model.schedule.forward(low, torch.full((len(prompts),), noise_level, device=model.device), noise)
-    denoiser = published(_Upscaling(model, low, noise_level), settings)
+    low = torch.cat([view.apply(low) for view in views]) if views else low
+    denoiser = published(_Upscaling(model, low, noise_level), settings, views)
     yield from posterior(denoiser, x, timesteps, cond, source)
 
 
