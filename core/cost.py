@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 
 from core.denoiser import Denoiser
-from core.registry import load, pick_device
+from core.registry import borrows, load, pick_device
 
 
 @lru_cache(maxsize=32)
@@ -28,19 +28,25 @@ def _timed(model: Denoiser, n: int) -> float:
     return time.perf_counter() - started
 
 
+LENT = (0.1, 0.02)
+"""(base, per_image) assumed on a GPU that is lent for a call, where nothing can be measured before; runs correct it."""
 _correction: dict[tuple[str, str], float] = {}
+
+
+def _key(name: str, device: str) -> tuple[str, str]:
+    return name, "lent" if borrows(name, device) else str(pick_device(device))
 
 
 def seconds(name: str, device: str, calls: int, images: int) -> float:
     """Expected seconds of `calls` network calls of the named model on `images` images each."""
-    key = name, str(pick_device(device))
-    base, per_image = _line(*key)
+    key = _key(name, device)
+    base, per_image = LENT if key[1] == "lent" else _line(*key)
     return _correction.get(key, 1.0) * calls * (base + images * per_image)
 
 
 def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
     """Let a finished run that took `took` seconds correct what the next one is expected to take."""
-    key = name, str(pick_device(device))
+    key = _key(name, device)
     ratio = took / max(seconds(name, device, calls, images), 1e-3)
     _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
 

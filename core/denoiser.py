@@ -1,6 +1,5 @@
 """The one question that every network answers: what noise, and so what clean image, is in x_t?"""
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,9 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from core.locks import new_lock
 from core.schedule import Schedule
 
-NETWORK_LOCK = threading.Lock()
+NETWORK_LOCK = new_lock()
 """Held around each single network call, never across a yield: two jobs take turns on one device."""
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import threading
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from core.locks import new_lock
 from core.models import hub
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -74,6 +75,16 @@ def spec(name: str) -> ModelSpec:
     return MODELS[name]
 
 
+def lends_gpu() -> bool:
+    """Whether this is a Space that lends its GPU for single calls (ZeroGPU); outside of them there is none."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true", "yes", "on")
+
+
+def borrows(name: str, device: str | None) -> bool:
+    """Whether a model's calls need the GPU that the Space lends; the small ones stay on the CPU."""
+    return lends_gpu() and name in hub.REPOSITORIES and device in (None, "auto")
+
+
 def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
@@ -82,7 +93,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name in (None, "auto"):
-        return torch.device(next(d for d in ("cuda", "mps", "cpu") if here[d]))
+        return torch.device("cpu" if lends_gpu() else next(d for d in ("cuda", "mps", "cpu") if here[d]))
     if not isinstance(name, str) or name not in here:
         raise ModelError(f"The device must be one of {', '.join(DEVICES)}, not {str(name)[:40]!r}.")
     if not here[name]:
@@ -151,7 +162,7 @@ def availability(name: str, folder: Path = CHECKPOINTS) -> tuple[bool, str]:
     return (False, f"Missing: {', '.join(missing)}.") if missing else (True, "Ready.")
 
 
-_loading = threading.Lock()
+_loading = new_lock()
 _loaded: dict[tuple[str, str], None] = {}
 
 

@@ -43,6 +43,11 @@ class Step:
     x_0: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def cpu(self) -> "Step":
+        """The same on the CPU."""
+        parts = {name: part.cpu() for name, part in self.parts.items()}
+        return Step(self.i, self.n, self.t.cpu(), self.x_t.cpu(), self.x_0.cpu(), parts)
+
 
 def update(
     schedule: Schedule, x_t: Tensor, t: Tensor, t_next: Tensor, p: Prediction, eta: float = 0.0, z: Tensor | None = None

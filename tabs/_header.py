@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from core.registry import DEVICES, MODELS, availability, card
+from core.registry import DEVICES, MODELS, availability, card, lends_gpu
 from tabs import _deepfloyd
 from tabs._common import Shared, connect, facts
 from tabs._inputs import Dropdown
@@ -33,7 +33,12 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150)
     with gr.Accordion("Device and models", open=False):
         with gr.Row(elem_classes="slim"):
-            picker = Dropdown(DEVICES, value=device, label="Device", info="auto takes a GPU if there is one.")
+            picker = Dropdown(
+                ["auto", "cpu"] if lends_gpu() else DEVICES,
+                value=device,
+                label="Device",
+                info="auto takes a GPU if there is one.",
+            )
             line = gr.HTML(facts(device), elem_classes="facts")
         gr.HTML(models())
         _deepfloyd.build()

@@ -1,5 +1,7 @@
 """What the inpainting tab does: the run, what is kept of it, the price and the zig-zag."""
 
+import functools
+
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -79,9 +81,9 @@ def runner(experiment: str):
         used = soft(mask, plan.request)
         settings = plan.request.settings() | {"experiment": experiment}
         settings |= {"original": packed(original), "mask": packed(grey(mask))}
-        run_steps = plan.run(images.to_tensor(original, -1, 1), used, device)
+        make = functools.partial(plan.run, images.to_tensor(original, -1, 1), used)
         show = shown_as(plan, original, grey(used))
-        yield from stream(Recording(settings, -1, 1), run_steps, show, device, plan.cost())
+        yield from stream(Recording(settings, -1, 1), make, show, device, plan.cost())
 
     return run
 

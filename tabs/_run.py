@@ -1,7 +1,7 @@
 """What every tab with a viewer does with a run: stream it, keep what it did, and make its files."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -11,6 +11,7 @@ from core import cost, images
 from core.licence import observe
 from core.recording import Recording
 from tabs._common import temporary
+from tabs._gpu import placed
 from tabs._viewer import Arrange, finished, live
 
 FILES = ("GIF", "PNG", "All as zip")
@@ -36,16 +37,21 @@ class Show:
 
 
 def stream(
-    recording: Recording, steps: Iterable, show: Show, device: str, price: tuple[int, float] | None = None
+    recording: Recording,
+    make: Callable[[str], Iterator],
+    show: Show,
+    device: str,
+    price: tuple[int, float] | None = None,
 ) -> Iterator[dict]:
     """The viewer's values while a run goes on and at its end; how long it took is learnt for the next cost line.
 
     Args:
+        make: from a device's name to the Steps.
         price: what was expected, (network calls, pictures in each); None where no cost is told before.
     """
 
     def observed() -> Iterator:
-        yield from recording.follow(steps)
+        yield from recording.follow(placed(make, show.model, device, price))
         observe(recording, show.model, show.ours)
 
     value, started = {}, time.monotonic()

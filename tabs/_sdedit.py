@@ -1,5 +1,7 @@
 """What the SDEdit tab does: the run, what is kept of it, one rung enlarged, the price."""
 
+import functools
+
 import gradio as gr
 
 from core import cost, images
@@ -56,8 +58,8 @@ def runner(experiment: str):
         plan = LADDERS[experiment](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=True))))
         pixels = drawn(canvas)
         settings = plan.request.settings() | {"experiment": experiment, "original": packed(pixels)}
-        steps = plan.run(images.to_tensor(pixels, -1, 1), device)
-        yield from stream(Recording(settings, -1, 1), steps, shown_as(plan), device, plan.cost())
+        make = functools.partial(plan.run, images.to_tensor(pixels, -1, 1))
+        yield from stream(Recording(settings, -1, 1), make, shown_as(plan), device, plan.cost())
 
     return run
 

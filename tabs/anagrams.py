@@ -37,7 +37,7 @@ def runner(view: str | None = None):
             style, prompt_1, prompt_2, view or view_2, prompt_3, view_3, prompt_4, view_4, n, steps, guidance, seed,
             model, sampler, reduction, weights, view_seed,
         )  # fmt: skip
-        yield from stream(Recording(r.settings(), -1, 1), r.run(device), shown_as(r), device, r.cost())
+        yield from stream(Recording(r.settings(), -1, 1), r.run, shown_as(r), device, r.cost())
 
     return run
 
@@ -63,11 +63,12 @@ def larger(view: dict, index: float, device: str = "auto"):
     """The chosen picture at 256 pixels in all its views, live, by DeepFloyd's stage II, or what that would need."""
     (recording,) = RUNS.get(view)
     k, r = numbered(recording, index), doubles.request_of(AnagramRequest, recording.settings)
-    steps, name = enlarge_anagram(recording.result[k], r, r.seeds[k], device), enlarger(len(recording.result[k]))
+    pixels, seed = recording.result[k], r.seeds[k]
+    make, name = functools.partial(enlarge_anagram, pixels, r, seed), enlarger(len(pixels))
     face = {"lanes": r.titles(), "columns": 2}
-    caption = f"Picture {k + 1}, enlarged by {name}; seed {r.seeds[k]}."
+    caption = f"Picture {k + 1}, enlarged by {name}; seed {seed}."
     show = Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name)
-    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), steps, show, device)
+    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
 
 
 @told

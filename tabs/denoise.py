@@ -1,7 +1,9 @@
 """Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
 
 import dataclasses
+import functools
 import time
+from collections.abc import Iterator
 
 import gradio as gr
 import numpy as np
@@ -11,10 +13,12 @@ from core import cost, images
 from core.denoising import CURVE, LADDER, DenoiseRequest, Denoising
 from core.pictures import MAX_GUIDANCE, PictureRequest, draw
 from core.registry import load
+from core.samplers import Step
 from tabs import formulas
 from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, tell_cost, told
 from tabs._denoise import COLOURS, clean_of, comparison, noising, picture_input, progress, table
 from tabs._figure import figure, tile
+from tabs._gpu import placed
 from tabs._header import alone
 from tabs._inputs import Dropdown, Slider, Textbox
 from tabs._look import example, look
@@ -31,9 +35,15 @@ def run(
     device: str = "auto",
 ):  # fmt: skip
     """Noise a picture and bring it back. Yields three figures, a table for the chart, and a status line."""
-    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
-    job = Denoising(request, images.to_tensor(clean_of(picture), -1, 1), device)
-    started = time.monotonic()
+    request, started = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed), time.monotonic()
+    make = functools.partial(figures, request, images.to_tensor(clean_of(picture), -1, 1))
+    yield from placed(make, request.model, device, request.cost())
+    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
+
+
+def figures(request: DenoiseRequest, clean, device: str) -> Iterator[tuple]:
+    """What `run` yields, for a checked request and a picture (1, 3, 64, 64) in [-1, 1]."""
+    job, started = Denoising(request, clean, device), time.monotonic()
     say = lambda text: f"{text} · {time.monotonic() - started:.1f} s"  # noqa: E731
     forward, found, kept = noising(job), [], []
     yield forward, comparison(request.levels, found), "", gr.skip(), say("noised")
@@ -50,9 +60,8 @@ def run(
         status = say("measuring the curve" if last else f"iterating, step {step.i} / {step.n}")
         yield forward, comparison(request.levels, now), progress(kept), gr.skip(), status
     curve = job.classical(CURVE) + job.single(CURVE) + [e for e in now if e.method == "iterative"]
-    took = time.monotonic() - started
-    cost.learn(request.model, device, *request.cost(), took)
-    yield forward, comparison(request.levels, now), progress(kept), table(curve), f"done in {took:.1f} s"
+    done = f"done in {time.monotonic() - started:.1f} s"
+    yield forward, comparison(request.levels, now), progress(kept), table(curve), done
 
 
 def price(levels, prompt, guidance, model, stride, seed, device) -> str:
@@ -65,9 +74,14 @@ def price(levels, prompt, guidance, model, stride, seed, device) -> str:
 def make(prompt: str, model: str, seed: float, device: str = "auto"):
     """A picture of the prompt from our own model, as the input. Stop works between steps."""
     request = PictureRequest.checked(prompt=prompt, n=1, model=model, seed=seed)
-    for step in draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed):  # noqa: B007
+    for step in placed(functools.partial(drawing, request), request.model, device, (request.steps, 2)):  # noqa: B007
         yield gr.skip()
     yield images.to_pil(images.enlarge(images.to_uint8(step.x_t, -1, 1)[0], 8))
+
+
+def drawing(request: PictureRequest, device: str) -> Iterator[Step]:
+    """The Steps of one picture."""
+    return draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed)
 
 
 def build(shared: Shared) -> None:

@@ -39,7 +39,9 @@ def run(
     )  # fmt: skip
     given = isinstance(photo, Image.Image)
     picture = images.to_tensor(images.square(images.to_rgb(photo), 64), -1, 1) if given else None
-    yield from stream(Recording(r.settings(), -1, 1), r.run(device, picture), shown_as(r), device, r.cost())
+    yield from stream(
+        Recording(r.settings(), -1, 1), functools.partial(r.run, photo=picture), shown_as(r), device, r.cost()
+    )
 
 
 @told

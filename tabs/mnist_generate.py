@@ -52,7 +52,7 @@ def run(
         digits=digits, each=each, model=model, sampler=sampler, steps=steps, guidance=guidance, seed=seed
     )
     recording = Recording(request.settings())
-    for value in stream(recording, request.run(device), shown_as(request), device, request.cost()):
+    for value in stream(recording, request.run, shown_as(request), device, request.cost()):
         yield value if value["running"] else value | {"caption": caption(request, recording.result, device)}
 
 

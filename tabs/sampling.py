@@ -87,7 +87,7 @@ def runner(experiment: str):
         request = PictureRequest.checked(**dict(zip(FIELDS, values, strict=True)))
         plan = EXPERIMENTS[experiment](request)
         recording = Recording(request.settings() | {"experiment": experiment}, -1, 1)
-        yield from stream(recording, plan.run(device), shown_as(plan), device, plan.cost())
+        yield from stream(recording, plan.run, shown_as(plan), device, plan.cost())
 
     return run
 
@@ -127,11 +127,11 @@ def larger(view: dict, index: float, prompt: str, seed: float, device: str = "au
     (recording,) = RUNS.get(view)
     k = numbered(recording, index)
     pixels = recording.result[k]
-    steps = enlarge(pixels, prompt, whole(seed, 0, MAX_SEED, "The seed"), device)
+    make = functools.partial(enlarge, pixels, prompt, whole(seed, 0, MAX_SEED, "The seed"))
     face = {"lanes": ["x_0 at 256 pixels"], "columns": 2}
     name = enlarger(len(pixels))
     show = Show(lambda frames: [frames[0].x_0[0]], face, f"Picture {k + 1}, enlarged by {name}; seed {seed:g}.", name)
-    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), steps, show, device)
+    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
 
 
 @told

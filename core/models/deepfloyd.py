@@ -5,7 +5,6 @@ run in half precision on a GPU, the samplers always in float32: alpha_bar is 0 i
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from torch import Tensor
 from core.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
 from core.guidance import dynamic_threshold, from_noise, guide
 from core.illusions import anagram
+from core.locks import new_lock
 from core.models import faults, hub
 from core.models.once import project_text_once
 from core.models.t5 import Text
@@ -51,7 +51,7 @@ class DeepFloyd:
     ):
         self.name, self.shape, self.text, self.device, self._read = name, (3, size, size), text, device, read
         self.dtype = torch.float32 if device.type == "cpu" else torch.float16
-        self._net, self._loading = None, threading.Lock()
+        self._net, self._loading = None, new_lock()
 
     @property
     def net(self) -> Callable:
@@ -212,7 +212,7 @@ def _encode(model: DeepFloyd, prompts: Sequence[str | None], settings: Settings)
 # ---- Loading ----
 
 _models: dict[tuple[str, str], DeepFloyd] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 def load(name: str, device: torch.device) -> DeepFloyd:

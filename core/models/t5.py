@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.denoiser import NETWORK_LOCK
+from core.locks import new_lock
 from core.models import faults, hub
 from core.models.prompt_bank import PromptBank, normal
 from core.registry import ModelError
@@ -110,7 +110,7 @@ def remarks(tokenizer, prompt: str) -> list[str]:
     return told
 
 
-_ENCODING = threading.Lock()  # one T5 at a time
+_ENCODING = new_lock()  # one T5 at a time
 
 
 class Text:

@@ -3,7 +3,6 @@
 A StableDiffusionUpscalePipeline is loaded for its parts; the loop is ours, so that it can be watched and stopped.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from core.denoiser import NETWORK_LOCK, Prediction
 from core.guidance import guide
+from core.locks import new_lock
 from core.models import faults, hub
 from core.models.deepfloyd import release_all
 from core.registry import ModelError
@@ -118,7 +118,7 @@ def upscale(
 
 
 _pipes: dict[str, object] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 def load(name: str, device: torch.device):

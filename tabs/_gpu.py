@@ -1,0 +1,39 @@
+"""Where a run happens: in this process, or in the worker of a Space that lends its GPU for one call (ZeroGPU)."""
+
+import math
+from collections.abc import Callable, Iterator
+
+from core import cost
+from core.registry import borrows, lends_gpu
+from core.samplers import Step
+
+LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan
+
+
+def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
+    """How long the GPU is asked for; shorter loans come sooner."""
+    return min(MOST, max(LEAST, LOADING + math.ceil(1.5 * seconds)))
+
+
+def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
+    """What `make` yields on the lent GPU. It is pickled on its way back, so nothing may stay there."""
+    for step in make("cuda"):
+        yield step.cpu() if isinstance(step, Step) else step
+
+
+if lends_gpu():  # Spaces provides the package, and wants to see the function before the page opens
+    import spaces
+
+    _lent = spaces.GPU(duration=_duration)(_lent)
+
+
+def placed(make: Callable[[str], Iterator], model: str, device: str, price: tuple[int, float] | None) -> Iterator:
+    """What `make(device)` yields, wherever the model runs.
+
+    Args:
+        make: from a device's name to Steps or to other things that can be pickled; it can be pickled itself.
+        price: (network calls, pictures in each), from which follows how long a GPU is borrowed; None if unknown.
+    """
+    if not borrows(model, device):
+        return make(device)
+    return _lent(cost.seconds(model, device, *price) if price else 60.0, make)

@@ -1,0 +1,109 @@
+"""On a Space that lends its GPU for single calls: a stand-in for its package forks a worker and pickles every yield."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import cost, registry
+from core.registry import borrows, lends_gpu, pick_device
+from tabs import _gpu
+
+ROOT = Path(__file__).parents[1]
+STAND_IN = """
+import multiprocessing, pickle
+
+asked = []
+
+def GPU(duration):
+    def decorate(function):
+        def borrowed(*args):
+            asked.append(duration(*args))
+            mine, theirs = multiprocessing.get_context("fork").Pipe()
+            def work(sent):
+                for value in function(*pickle.loads(sent)):
+                    theirs.send_bytes(pickle.dumps(value))
+                theirs.send_bytes(b"")
+            worker = multiprocessing.get_context("fork").Process(target=work, args=(pickle.dumps(args),))
+            worker.start()
+            while data := mine.poll(60) and mine.recv_bytes():
+                yield pickle.loads(data)
+            worker.join(10)
+            assert worker.exitcode == 0, worker.exitcode
+        return borrowed
+    return decorate
+"""
+RUN = """
+import functools
+import torch
+torch.set_num_threads(1)
+import spaces
+from core import experiments, recording
+from core.denoiser import NETWORK_LOCK
+from core.pictures import PictureRequest
+from core.registry import availability
+from tabs import _gpu
+from tabs._run import Show, stream
+
+assert availability("pocket")[0]
+plan = experiments.with_and_without(PictureRequest(n=1, steps=3))
+
+def there(plan, device):
+    assert device == "cuda"
+    yield from plan.run("cpu")
+
+here = list(plan.run("cpu"))
+_gpu.borrows = lambda name, device: True
+with NETWORK_LOCK:  # as if another job computed while the worker is forked
+    lent = list(_gpu.placed(functools.partial(there, plan), "if-xl", "auto", (3, 4)))
+assert len(lent) == len(here) == 4
+for a, b in zip(here, lent):
+    assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and set(a.parts) == set(b.parts)
+    assert (a.i, a.n) == (b.i, b.n) and torch.equal(a.t, b.t)
+show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Lent.", "pocket")
+kept = recording.Recording({}, -1, 1)
+*_, value = stream(kept, functools.partial(there, plan), show, "auto")
+assert kept.done and value["caption"] == "Lent." and len(value["frames"]) == 4
+print("durations", *spaces.asked)
+"""
+
+
+@pytest.fixture
+def lending(monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_in_the_worker_is_the_run_here(tmp_path):
+    (tmp_path / "spaces.py").write_text(STAND_IN)
+    env = os.environ | {"SPACES_ZERO_GPU": "true", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    short, unknown = map(int, done.stdout.split()[1:])
+    assert _gpu.LEAST <= short < unknown <= _gpu.MOST
+
+
+def test_elsewhere_nothing_is_borrowed(monkeypatch):
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    assert not lends_gpu() and not borrows("if-xl", "auto")
+    assert list(_gpu.placed(lambda device: iter([device]), "if-xl", "auto", None)) == ["auto"]
+
+
+def test_only_large_models_borrow_the_gpu_and_small_ones_stay_on_the_cpu(lending, monkeypatch):
+    monkeypatch.setattr(registry.torch.cuda, "is_available", lambda: True)  # as Spaces pretends
+    assert pick_device("auto").type == "cpu"
+    assert borrows("if-xl", "auto") and not borrows("if-xl", "cpu")
+    assert not any(borrows(name, "auto") for name in ("pocket", "flow-class"))
+
+
+def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
+    monkeypatch.setattr(cost, "_correction", {})
+    few, many = (cost.seconds("if-xl", "auto", calls, 2) for calls in (10, 100))
+    assert 0 < few < many
+    assert _gpu._duration(few, None) < _gpu._duration(many, None) <= _gpu._duration(1e6, None) == _gpu.MOST
+    cost.learn("if-xl", "auto", 100, 2, 2 * many)
+    assert cost.seconds("if-xl", "auto", 100, 2) > many
