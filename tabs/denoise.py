@@ -1,6 +1,5 @@
 """Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
 
-import dataclasses
 import functools
 import time
 from collections.abc import Iterator
@@ -84,57 +83,52 @@ def drawing(request: PictureRequest, device: str) -> Iterator[Step]:
     return draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed)
 
 
+def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[gr.Image, list, tuple[gr.Button, gr.Button, gr.Button]]:
+    """The picture, the six inputs in the order of `DenoiseRequest.checked`, and the buttons Run, Stop and Draw."""
+    picture = picture_input(shared, ID)
+    start, stop, line = run_row("Noise and denoise")
+    info = "1 to 5 of 1 to 999; larger is noisier."
+    levels = Textbox(", ".join(map(str, r.levels)), label="Timesteps t to compare at", info=info)
+    prompt = Textbox(r.prompt, label="Prompt", info="What the network is told about the picture.")
+    model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
+    remark_line(model, prompt)
+    seed = seed_row(r.seed)
+    with gr.Accordion("More settings", open=False):
+        model.render()
+        info = "1 is none: denoising needs none."
+        guidance = Slider(0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info=info)
+        info = "Timesteps from one step to the next; the course takes 30."
+        stride = Slider(5, 200, r.stride, step=5, label="Stride", info=info)
+        with gr.Row(elem_classes="slim"):
+            new = gr.Button("Let the model draw the prompt as the picture", size="sm")
+    inputs = [levels, prompt, guidance, model, stride, seed]
+    tell_cost(line, price, [*inputs, shared.device])
+    return picture, inputs, (start, stop, new)
+
+
+def outputs_column(r: DenoiseRequest) -> list:
+    """The three figures, the chart and the status line, with the finished example in them."""
+    status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
+    shown = example(ID) or {
+        "forward": figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]),
+        "compared": comparison(r.levels, []),
+    }
+    forward, compared = gr.HTML(shown["forward"]), gr.HTML(shown["compared"])
+    steps = gr.HTML(shown.get("steps", ""))
+    title = "PSNR against t: higher is nearer to the clean picture"
+    plot = gr.LinePlot(x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280, title=title)
+    return [forward, compared, steps, plot, status]
+
+
 def build(shared: Shared) -> None:
     """The tab."""
-    defaults = dataclasses.asdict(DenoiseRequest())
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            picture = picture_input(shared, ID)
-            start, stop, line = run_row("Noise and denoise")
-            levels = Textbox(
-                ", ".join(map(str, defaults["levels"])),
-                label="Timesteps t to compare at",
-                info="1 to 5 of 1 to 999; larger is noisier.",
-            )
-            prompt = Textbox(defaults["prompt"], label="Prompt", info="What the network is told about the picture.")
-            model = Dropdown(MODEL_CHOICES, value=defaults["model"], label="Model", render=False)
-            remark_line(model, prompt)
-            seed = seed_row(defaults["seed"])
-            with gr.Accordion("More settings", open=False):
-                model.render()
-                guidance = Slider(
-                    0, MAX_GUIDANCE, 1, step=0.5, label="Guidance w", info="1 is none: denoising needs none."
-                )
-                stride = Slider(
-                    5,
-                    200,
-                    defaults["stride"],
-                    step=5,
-                    label="Stride",
-                    info="Timesteps from one step to the next; the course takes 30.",
-                )
-                with gr.Row(elem_classes="slim"):
-                    new = gr.Button("Let the model draw the prompt as the picture", size="sm")
+            picture, inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
         with gr.Column(scale=5, min_width=480):
-            status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
-            shown = example(ID) or {
-                "forward": figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]),
-                "compared": comparison(defaults["levels"], []),
-            }
-            forward, compared = gr.HTML(shown["forward"]), gr.HTML(shown["compared"])
-            steps = gr.HTML(shown.get("steps", ""))
-            plot = gr.LinePlot(
-                x="t",
-                y="PSNR in dB",
-                color="method",
-                color_map=COLOURS,
-                height=280,
-                title="PSNR against t: higher is nearer to the clean picture",
-            )
+            outputs = outputs_column(DenoiseRequest())
             formula_panel(formulas.DENOISE)
-    inputs = [levels, prompt, guidance, model, stride, seed]
-    device = shared.device
-    outputs = [forward, compared, steps, plot, status]
+    device, (_, prompt, _, model, _, seed) = shared.device, inputs
     job = start.click(
         run, [picture, *inputs, device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )
@@ -143,7 +137,6 @@ def build(shared: Shared) -> None:
         make, [prompt, model, seed, device], picture, api_name="make_picture", show_progress="minimal", **NETWORK
     )
     stop.click(None, None, None, cancels=[job, made], api_visibility="private")
-    tell_cost(line, price, [*inputs, device])
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
     words = [f"--widths {' '.join(map(str, recipe['widths']))}"]
     words += [
         f"--{name.replace('_', '-')} {shlex.quote(str(recipe[name]))}"
-        for name in ("depth", "emoji", "photo_share", "batch", "lr", "ema", "init")
+        for name in ("depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
         if recipe[name] != ""
     ]
     words += ["--fp32"] * (precision == "no")
@@ -61,13 +61,10 @@ def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
     return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
 
-def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
-    """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
-    parts, facts = load_state(state)
+def run_of(facts: dict) -> dict:
+    """The run behind a state, for the card's history."""
     recipe = facts["recipe"]
-    out = folder / "pocket"
-    out.mkdir(parents=True, exist_ok=True)
-    run = recipe | {
+    return recipe | {
         "seed": facts["seed"],
         "steps_done": facts["step"],
         "pictures_seen": facts["step"] * recipe["batch"] * recipe["processes"],
@@ -77,14 +74,25 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
     }
-    groups = shards(parts["ema"])
+
+
+def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
+    """The weights as files in `out`, in place of those that were there; returns their checksums by name."""
     for old in out.glob("weights-*.safetensors"):
         old.unlink()
-    sums = {}
+    groups, sums = shards(tensors), {}
     for i, group in enumerate(groups, 1):
         file = out / f"weights-{i}-of-{len(groups)}.safetensors"
         save_file(group, file)
         sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return sums
+
+
+def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
+    """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
+    parts, facts = load_state(state)
+    recipe, run, out = facts["recipe"], run_of(facts), folder / "pocket"
+    out.mkdir(parents=True, exist_ok=True)
     _, drawings = emoji(recipe["emoji"], data)
     _, kinds = photos(data)
     card = {
@@ -107,7 +115,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
         "validation": facts["validation"],
         "metrics": {},
-        "sha256": sums,
+        "sha256": write_shards(out, parts["ema"]),
     }
     write_card(out / "card.json", card)
     provenance.write(folder)
