@@ -1,6 +1,7 @@
 """What a run will take, from measured network calls, seconds = calls (base + images per_image), and from past runs."""
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 
 import torch
@@ -53,6 +54,15 @@ def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
 
 def sentence(calls: int, images: int, expected: float) -> str:
     """The cost line: "20 network calls on 40 images each, about 3 s"."""
-    unit = f"about {expected:.0f} s" if expected >= 1.5 else f"about {max(expected, 0.1):.1f} s"
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
-    return f"{many}{' each' * (calls != 1)}, {unit}"
+    return f"{many}{' each' * (calls != 1)}, about {_rounded(expected)} s"
+
+
+def others(expected: Iterable[float]) -> str:
+    """What follows the cost line where a tab has experiments: " · experiments: 2 s, 0.8 s, 5 s"."""
+    times = [f"{_rounded(seconds)} s" for seconds in expected]
+    return f" · experiments: {', '.join(times)}" if times else ""
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 1.5 else f"{max(seconds, 0.1):.1f}"

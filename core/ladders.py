@@ -9,7 +9,7 @@ from core.checks import choice, real, whole
 from core.editing import STRIDE
 from core.generate import ETAS
 from core.guidance import guide, halves
-from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
+from core.pictures import MAX_GUIDANCE, bounded, carried, clipped, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generator, seeds
 from core.samplers import Step
@@ -40,11 +40,6 @@ def prompts_of(text: object) -> tuple[str, ...]:
     if len(lines) > MAX_ROWS:
         raise ValueError(f"Give at most {MAX_ROWS} prompts, one per line, not {len(lines)}.")
     return lines
-
-
-def clipped(text: str, most: int = 40) -> str:
-    """A prompt as a label."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def carried(kind: str, request: object) -> dict:
     return {"app": SETTINGS_KEY, "kind": kind, **dataclasses.asdict(request)}
 
 
+def clipped(text: str, most: int = 40) -> str:
+    """A prompt as a label."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 @dataclass(frozen=True)
 class PictureRequest:
     """What to draw, and how. `PictureRequest.checked` is the way in for anything a person typed.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import gradio as gr
 import numpy as np
 
 from core import images
@@ -39,12 +40,23 @@ def request(
 
 
 def fill(r: AnagramRequest) -> list:
-    """A request as values of the inputs."""
+    """A request as values of the inputs; and the panel of readings 3 and 4, open where there are any."""
     pairs = [*zip(r.prompts, r.views, strict=True), ("", ""), ("", "")][:4]
     rows = [value for pair in pairs for value in pair]
     weights = ", ".join(f"{w:g}" for w in r.weights)
     numbers = [r.n, r.steps, r.guidance, r.seed]
-    return [r.style, rows[0], *rows[2:], *numbers, r.model, r.sampler, r.reduction, weights, r.view_seed]
+    return [
+        r.style,
+        rows[0],
+        *rows[2:],
+        *numbers,
+        r.model,
+        r.sampler,
+        r.reduction,
+        weights,
+        r.view_seed,
+        gr.Accordion(open=len(r.prompts) > 2),
+    ]
 
 
 def readings(r: AnagramRequest):

@@ -32,7 +32,7 @@ class Shared:
         facts: the line of facts in the header.
         tabs: where send-to opens another tab.
         model: the model that was asked for at the start, if any.
-        inbox: the component that takes a sent picture, by tab.
+        inbox: by tab, the component that takes a sent picture, and the panel around it that opens then, or None.
         outbox: the sends to wire once every tab is there: (button, pick, inputs, tab).
     """
 
@@ -40,7 +40,7 @@ class Shared:
     facts: gr.HTML
     tabs: gr.Tabs
     model: str | None = None
-    inbox: dict[str, gr.components.Component] = field(default_factory=dict)
+    inbox: dict[str, tuple[gr.components.Component, gr.Accordion | None]] = field(default_factory=dict)
     outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
 
 
@@ -157,10 +157,20 @@ def formula_panel(text: str) -> None:
         gr.Markdown(text, latex_delimiters=LATEX)
 
 
-def send_to(button: gr.Button, pick: Callable, inputs: list, shared: Shared, tab: str, target: gr.Image) -> None:
-    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab."""
-    handler = told(lambda *args: (gr.Tabs(selected=tab), pick(*args)))
-    button.click(handler, inputs, [shared.tabs, target], js=SLIM, api_visibility="private", queue=False)
+def send_to(
+    button: gr.Button,
+    pick: Callable,
+    inputs: list,
+    shared: Shared,
+    tab: str,
+    target: gr.components.Component,
+    panel: gr.Accordion | None = None,
+) -> None:
+    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it."""
+    opened = [gr.Accordion(open=True)] * (panel is not None)
+    handler = told(lambda *args: (gr.Tabs(selected=tab), pick(*args), *opened))
+    outputs = [shared.tabs, target, *[panel] * (panel is not None)]
+    button.click(handler, inputs, outputs, js=SLIM, api_visibility="private", show_progress="hidden")
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:
@@ -177,7 +187,7 @@ def connect(shared: Shared) -> None:
     """Wire every send whose target is on this page."""
     for button, pick, inputs, tab in shared.outbox:
         if tab in shared.inbox:
-            send_to(button, pick, inputs, shared, tab, shared.inbox[tab])
+            send_to(button, pick, inputs, shared, tab, *shared.inbox[tab])
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

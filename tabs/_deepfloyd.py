@@ -46,6 +46,6 @@ def build() -> None:
             stop = gr.Button("Stop the download", size="sm", min_width=90)
         state = gr.HTML(needs("if-xl"), elem_classes="caption")
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    picker.change(told(needs), picker, state, queue=False, **private)
+    picker.change(told(needs), picker, state, **private)
     job = start.click(fetch, picker, state, concurrency_id="download", concurrency_limit=1, **private)
     stop.click(None, None, None, cancels=[job], api_visibility="private").then(told(needs), picker, state, **private)

@@ -77,5 +77,5 @@ def picture_input(shared: Shared, own: str, label: str = "Picture") -> gr.Image:
         for name, scene in SCENES.items():
             button = gr.Button(name, size="sm", min_width=60)
             button.click(functools.partial(scene), None, picture, api_visibility="private", queue=False)
-    shared.inbox[own] = picture
+    shared.inbox[own] = picture, None
     return picture

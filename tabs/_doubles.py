@@ -17,6 +17,7 @@ from tabs._pictures import numbered
 from tabs._run import Show
 from tabs._viewer import RUN_ONLY, RUNS, Arrange
 
+RUN_AGAIN = "() => [...document.querySelectorAll('.do-run')].find((b) => b.offsetParent)?.click()"
 HOLD = 10  # frames that an animation rests at either end
 
 
@@ -48,7 +49,7 @@ def sampler_input(r: Double) -> gr.Radio:
 def upload_input(restore: Callable, inputs: list, api_name: str) -> None:
     """Where a PNG that was saved here brings its settings back."""
     upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
-    upload.upload(restore, upload, inputs, api_name=api_name, queue=False)
+    upload.upload(restore, upload, inputs, api_name=api_name, show_progress="hidden")
 
 
 # ---- a run ---------------------------------------------------------------------------------------------------------
@@ -109,17 +110,20 @@ def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def wire_choice(index: gr.Number, view: gr.HTML, choose: Callable, outputs: list) -> None:
     """A click on another picture fills `outputs` with what belongs to it."""
-    index.change(choose, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+    index.input(choose, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
 
 
 def wire_only(
     button: gr.Button, kind: type[Double], view: gr.HTML, index: gr.Number, seed: gr.Number, n: gr.Slider
 ) -> None:
-    """A button that sets the seed of the chosen picture, and 1 picture, so that the next run makes this one alone."""
+    """A button that sets the seed of the chosen picture, and 1 picture, and runs: this one alone."""
 
     @told
     def keep_one(value: dict, k: float) -> tuple[int, int]:
         (recording,) = RUNS.get(value)
         return request_of(kind, recording.settings).seeds[numbered(recording, k)], 1
 
-    button.click(keep_one, [view, index], [seed, n], js=RUN_ONLY, api_visibility="private", queue=False)
+    job = button.click(
+        keep_one, [view, index], [seed, n], js=RUN_ONLY, api_visibility="private", show_progress="hidden"
+    )
+    job.success(None, None, None, js=RUN_AGAIN, api_visibility="private")

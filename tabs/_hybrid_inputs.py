@@ -17,8 +17,10 @@ from tabs._pictures import MODEL_CHOICES, remark_line
 def fitted(split: str, own: str) -> list:
     """The prompts' labels, and which settings a split has: for three prompts, four sliders, the filter and `own`."""
     names = SPLITS[split][1]
-    prompts = [gr.update(label=f"Prompt {k}: {READINGS[name]} ({name})") for k, name in enumerate(names, 1)]
-    prompts = [gr.update(visible=True) | p for p in prompts] + [gr.update(visible=False)] * (3 - len(names))
+    given = ["your photo, not this prompt" if name == own else READINGS[name] for name in names]
+    labels = [f"Prompt {k}: {said} ({name})" for k, (said, name) in enumerate(zip(given, names, strict=True), 1)]
+    prompts = [gr.update(label=label, visible=True) for label in labels]
+    prompts += [gr.update(visible=False)] * (3 - len(names))
     blurs, moves = split in ("frequencies", "three"), split == "motion"
     shown = [blurs, split == "three", moves, moves, blurs]
     parts = [("nothing", ""), *((f"its {name} part", name) for name in names)]
@@ -48,7 +50,7 @@ def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdo
                 button.click(functools.partial(scene), None, photo, api_visibility="private", queue=False)
         choices = [("nothing", ""), ("its low part", "low"), ("its high part", "high")]
         own = Dropdown(choices, value="", label="Take from the photo", info="The prompts fill in the rest.")
-    shared.inbox["hybrids"] = photo
+    shared.inbox["hybrids"] = photo, panel
 
     def arrived(picture, split, own):
         return (gr.skip(), "") if picture is None else (gr.Accordion(open=True), own or SPLITS[split][1][0])

@@ -99,7 +99,7 @@ def keep(view: dict) -> list:
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
     _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles)
-    return [value, inside(recording, 0), *files]
+    return [value, len(ACROSS), inside(recording, 0), *files]
 
 
 def cell(view: dict, index: object) -> tuple[Recording, int, int]:
@@ -134,7 +134,7 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
     request = InpaintRequest.checked(**dict(zip(FIELDS, values, strict=False)))
     (calls, each), *others = (make(request).cost() for make in FILLINGS.values())
     line = cost.sentence(calls, each, cost.seconds(model, device, calls, each))
-    return f"{line} · experiments: {' and '.join(str(n) for n, _ in others)} calls"
+    return line + cost.others(cost.seconds(model, device, *price) for price in others)
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):

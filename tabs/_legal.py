@@ -71,7 +71,7 @@ def legal_panel(seed: gr.Number) -> tuple[gr.Button, gr.Button]:
             ]
         result = gr.HTML()
         gr.on(
-            None, check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",
+            None, check, [choice, seed], result, api_name="check_view", show_progress="hidden",
             trigger_mode="always_last",
         )  # fmt: skip
     for button, name in zip(lessons, ("blur", "white_balance"), strict=True):

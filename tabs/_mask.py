@@ -89,7 +89,7 @@ def preview(editor: dict, feather: float) -> str:
 
 def mask_rows(picture: gr.ImageEditor) -> None:
     """Buttons that change the mask, the presets, and the upload."""
-    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    private = {"api_visibility": "private", "show_progress": "hidden"}
     with gr.Row(elem_classes="presets"):
         for name, tool in TOOLS.items():
             gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
@@ -98,4 +98,4 @@ def mask_rows(picture: gr.ImageEditor) -> None:
         for title, make in masks.PRESETS.values():
             tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)
             gr.Button(title, size="sm", min_width=80).click(reshaper(tool), picture, picture, **private)
-    upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", queue=False)
+    upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", show_progress="hidden")

@@ -2,7 +2,7 @@
 
 import functools
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from core import images
 from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
-from core.pictures import PictureRequest, prompt_of, remarks, text_model
+from core.pictures import clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
 from tabs._common import NETWORK, Shared, told
@@ -37,12 +37,19 @@ def arrange(columns: int):
     return lambda frames: [images.grid(lane, columns, gap=0) for f in frames for lane in (f.x_0, f.x_t)]
 
 
-def described(r: PictureRequest) -> str:
-    """What the picture is: model, prompt, sampler, steps, guidance, seed."""
-    prompt = f"“{r.prompt}”" if r.prompt else "no prompt"
-    negative = f", away from “{r.negative}”" if r.negative else ""
-    how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}"
-    return f"{r.model}: {prompt}{negative}; {how}."
+def described(plan: Plan) -> str:
+    """What the pictures are: model, prompt, sampler, steps, guidance, seeds; one number, or where it goes from and to."""
+    r = plan.request
+    prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
+    negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
+    steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(plan.steps)} steps"
+    return f"{r.model}: {prompt}{negative}; {steps}; guidance {ranged(plan.scales)}; seed {ranged(plan.seeds)}."
+
+
+def ranged(values: Sequence[float]) -> str:
+    """A number that is the same throughout, or the first and the last: "2 – 100"."""
+    ends = dict.fromkeys((values[0], values[-1]))
+    return " – ".join(f"{v:.10g}" for v in ends)
 
 
 def inside(recording: Recording, k: int, gap: bool = True) -> dict:

@@ -1,5 +1,6 @@
 """What the SDEdit tab does: the run, what is kept of it, one rung enlarged, the price."""
 
+import contextlib
 import functools
 
 import gradio as gr
@@ -78,7 +79,7 @@ def keep(view: dict) -> list:
     sheets = [images.grid(f.x_0, len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
     _, files = saved(name, settings, sheets, list(zip(names, recording.result, strict=True)))
-    return [value, rung(recording, 0), *files]
+    return [value, 1, rung(recording, 0), *files]
 
 
 def rung(recording: Recording, k: int) -> dict:
@@ -98,5 +99,10 @@ def look_at(view: dict, index: float):
 def price(prompt, guidance, starts, n, prompts, model, sampler, device) -> str:
     """The cost line for the settings as they stand."""
     values = (prompt, guidance, starts, n, prompts, model, sampler)
-    calls, many = LADDERS["ladder"](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=False)))).cost()
-    return cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)))
+    request, plans = SDEditRequest.checked(**dict(zip(FIELDS, values, strict=False))), []
+    for make in LADDERS.values():
+        with contextlib.suppress(ValueError):  # an experiment without its prompt
+            plans.append(make(request).cost())
+    (calls, many), *others = plans
+    line = cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)))
+    return line + cost.others(cost.seconds(model, device, *price) for price in others)

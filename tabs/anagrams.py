@@ -82,26 +82,26 @@ def price(*values) -> str:
     return doubles.priced(request(*values[:-1]), values[-1])
 
 
-def prompt_inputs(r: AnagramRequest) -> list:
-    """Style, prompt 1, and prompt and view of 2, 3 and 4."""
+def prompt_inputs(r: AnagramRequest) -> tuple[list, gr.Accordion]:
+    """Style, prompt 1, and prompt and view of 2, 3 and 4; and the panel of 3 and 4."""
     style = doubles.style_input(r)
     first = Textbox(r.prompts[0], label="Prompt 1: as it is", info="What the picture shows before it is touched.")
     inputs = [style, first]
     with gr.Row():
         inputs.append(Textbox(r.prompts[1], label="Prompt 2", info="What it shows then.", min_width=150))
         inputs.append(Dropdown(view_choices(), value=r.views[1], label="View 2", info="How to look.", min_width=130))
-    with gr.Accordion("A third and a fourth reading", open=False):
+    with gr.Accordion("A third and a fourth reading", open=False) as more:
         for k in (3, 4):
             with gr.Row():
                 inputs.append(Textbox(label=f"Prompt {k}", info="Empty for none.", min_width=150))
                 choices = view_choices(none=True)
                 inputs.append(Dropdown(choices, value="", label=f"View {k}", info="How to look.", min_width=130))
-    return inputs
+    return inputs, more
 
 
-def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button]:
-    """The inputs in the order of `request`, Run and Stop."""
-    prompts = prompt_inputs(r)
+def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Accordion, gr.Button, gr.Button]:
+    """The inputs in the order of `request` and the panel of readings 3 and 4, which `fill` fills; Run and Stop."""
+    prompts, more = prompt_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompts[0], *(p for p in prompts if isinstance(p, Textbox)))
     start, stop, line = run_row("Make anagrams")
@@ -117,9 +117,9 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Button, g
         info = "Shuffles the patches, pixels and jigsaw anew; 0 to 2147483647."
         view_seed = Number(r.view_seed, label="Seed of the views", precision=0, info=info)
         inputs = [*prompts, *numbers, model, sampler, reduction, weights, view_seed]
-        doubles.upload_input(restore, inputs, "restore_anagrams")
+        doubles.upload_input(restore, [*inputs, more], "restore_anagrams")
     tell_cost(line, price, [*inputs, shared.device])
-    return inputs, start, stop
+    return inputs, more, start, stop
 
 
 def build(shared: Shared) -> None:
@@ -128,7 +128,7 @@ def build(shared: Shared) -> None:
         presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, start, stop = inputs_column(AnagramRequest(), shared)
+            inputs, more, start, stop = inputs_column(AnagramRequest(), shared)
         with gr.Column(scale=5, min_width=480):
             view = viewer("anagrams-view", example("anagrams"))
             with gr.Row(elem_classes="slim"):
@@ -151,7 +151,7 @@ def build(shared: Shared) -> None:
     doubles.wire_choice(index, view, choose, of_one)
     doubles.wire_only(one, AnagramRequest, view, index, inputs[11], inputs[8])
     for button, r in presets:
-        button.click(functools.partial(fill, r), None, inputs, api_visibility="private", queue=False)
+        button.click(functools.partial(fill, r), None, [*inputs, more], api_visibility="private", queue=False)
 
 
 if __name__ == "__main__":

@@ -106,13 +106,13 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
         )
         upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
     inputs = [picture, prompt, guidance, n, steps, jump_n, length, below, feather, model, seed]
-    upload.upload(restore, upload, inputs, api_name="restore_inpainting", queue=False)
+    upload.upload(restore, upload, inputs, api_name="restore_inpainting", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
     gr.on(
         [picture.input, picture.change, feather.change], preview, [picture, feather], used, api_visibility="private",
         queue=False, show_progress="hidden", trigger_mode="always_last",
     )  # fmt: skip
-    shared.inbox[ID] = picture
+    shared.inbox[ID] = picture, None
     return inputs, start, stop, experiments
 
 
@@ -135,10 +135,10 @@ def build(shared: Shared) -> None:
                 inner = viewer("inpainting-row")
             zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
             formula_panel(formulas_edit.INPAINTING)
-    kept = [view, inner, *buttons]
+    kept = [view, index, inner, *buttons]
     for button, name in zip([start, *experiments], FILLINGS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"inpaint_{name}".replace("-", "_"))
-    index.change(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+    index.input(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
     gr.on(
         None,
         path,

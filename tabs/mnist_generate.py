@@ -146,7 +146,7 @@ def build(shared: Shared) -> Parts:
     wire(start, stop, run, inputs, keep, [view, loop, *buttons], shared, "generate_digits")
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, **private)
-    upload.upload(restore, upload, inputs, api_name="restore_digits", queue=False)
+    upload.upload(restore, upload, inputs, api_name="restore_digits", show_progress="hidden")
     return Parts(view, index, send)
 
 

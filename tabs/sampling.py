@@ -1,5 +1,6 @@
 """Sampling and guidance: pictures from pure noise, and three experiments in which only one thing changes."""
 
+import contextlib
 import functools
 
 import gradio as gr
@@ -61,7 +62,7 @@ def planned(settings: dict) -> Plan:
 
 def shown_as(plan: Plan) -> Show:
     """How its run is shown."""
-    return Show(arrange(plan.columns), face(plan), described(plan.request), plan.request.model)
+    return Show(arrange(plan.columns), face(plan), described(plan), plan.request.model)
 
 
 def runner(experiment: str):
@@ -105,15 +106,20 @@ def keep(view: dict):
     ]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
     _, files = saved(name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)))
-    return value, inside(recording, 0), *files
+    return value, 1, inside(recording, 0), *files
 
 
 def price(*values) -> str:
     """The cost line for the settings as they stand: the request's fields but the seed's, and the device."""
     *fields, device = values
     request = PictureRequest.checked(**dict(zip([f for f in FIELDS if f != "seed"], fields, strict=True)))
-    calls, n = EXPERIMENTS["samples"](request).cost()
-    return cost.sentence(calls, round(n), cost.seconds(request.model, device, calls, round(n)))
+    plans = [EXPERIMENTS["samples"](request)]
+    for name in EXPERIMENT_BUTTONS:
+        with contextlib.suppress(ValueError):  # the sweep over steps does not go with every sampler
+            plans.append(EXPERIMENTS[name](request))
+    calls, n = plans[0].cost()
+    line = cost.sentence(calls, round(n), cost.seconds(request.model, device, calls, round(n)))
+    return line + cost.others(cost.seconds(request.model, device, *plan.cost()) for plan in plans[1:])
 
 
 def fill(request: PictureRequest) -> list:
@@ -162,12 +168,12 @@ def build(shared: Shared) -> None:
             formula_panel(formulas.SAMPLING)
             with gr.Accordion("What pocket knows", open=False):
                 gr.HTML(known_words())
-    kept = [view, inner, *buttons]
-    upload.upload(restore, upload, inputs, api_name="restore_pictures", queue=False)
+    kept = [view, index, inner, *buttons]
+    upload.upload(restore, upload, inputs, api_name="restore_pictures", show_progress="hidden")
     wire(start, stop, runner("samples"), inputs, keep, kept, shared, "sample_pictures")
     for button, name in zip(experiments, EXPERIMENT_BUTTONS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, name.replace("-", "_"))
-    index.change(
+    index.input(
         look_inside,
         [view, index],
         inner,

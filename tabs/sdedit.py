@@ -72,9 +72,9 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
         sampler = Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
         upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
     inputs = [picture, prompt, guidance, starts, n, prompts, model, sampler, seed]
-    upload.upload(restore, upload, inputs, api_name="restore_sdedit", queue=False)
+    upload.upload(restore, upload, inputs, api_name="restore_sdedit", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
-    shared.inbox[ID] = picture
+    shared.inbox[ID] = picture, None
     return inputs, start, stop, experiments
 
 
@@ -94,10 +94,10 @@ def build(shared: Shared) -> None:
             with gr.Accordion("One rung, enlarged: step by step", open=False) as panel:
                 inner = viewer("sdedit-rung")
             formula_panel(formulas_edit.SDEDIT)
-    kept = [view, inner, *buttons]
+    kept = [view, index, inner, *buttons]
     for button, name in zip([start, *experiments], LADDERS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"sdedit_{name}".replace("-", "_"))
-    index.change(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+    index.input(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
     for button, preset in presets:
         button.click(functools.partial(fill, *preset), None, inputs, api_visibility="private", queue=False)
 
