@@ -9,7 +9,6 @@ import torch
 from core.denoiser import Denoiser
 from core.registry import borrows, load, pick_device
 
-
 SLOW = 0.5  # seconds for one image
 
 
