@@ -52,3 +52,27 @@ def test_denoising_fills_its_places(page):
     expect(page.locator("#denoise-tab .cost", has_text="done in").first).to_be_visible(timeout=90_000)
     assert page.locator(".tiles img").count() >= 9 + 18
     assert page.locator(".tiles .place").count() == 0
+
+
+def test_a_new_run_chooses_its_first_picture(page):
+    open_tab(page, "Sampling & guidance")
+    sample(page, "Sample")
+    image = page.locator("#sampling-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+    expect(page.locator("#sampling-pick input")).to_have_value("4")
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 4")
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(page.locator("#sampling-pick input")).to_have_value("1", timeout=60_000)
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 1", timeout=60_000)
+    expect(page.locator("#sampling-view .fv-chosen:visible")).to_have_count(0)
+
+
+def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
+    """A file that is no picture, dropped where the settings go."""
+    (tmp_path / "no-picture.png").write_bytes(b"no picture")
+    open_tab(page, "Sampling & guidance")
+    page.locator("#sampling-tab").get_by_role("button", name="More settings").click()
+    page.locator("#sampling-tab input[type=file]").first.set_input_files(tmp_path / "no-picture.png")
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("not a picture with settings", timeout=30_000)

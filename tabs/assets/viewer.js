@@ -2,7 +2,7 @@
 const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
-let at = 0, timer = null, way = 1, rest = 0;
+let at = 0, timer = null, way = 1, rest = 0, run = null;
 
 function labels(className, texts) {
   const box = document.createElement('div');
@@ -109,6 +109,8 @@ function refresh() {
   find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
   find('.fv-range').max = Math.max(0, frames().length - 1);
   find('.fv-caption').textContent = v.caption || '';
+  if (v.run !== run) find('.fv-lanes').querySelectorAll('.fv-chosen').forEach((mark) => { mark.style.display = 'none'; });
+  run = v.run;
   show(v.back ? 0 : frames().length - 1);
 }
 
