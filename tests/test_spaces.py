@@ -1,15 +1,28 @@
 """On a Space that lends its GPU for single calls: a stand-in for its package forks a worker and pickles every yield."""
 
+import functools
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from core import cost, registry
+from core.anagrams import AnagramRequest
+from core.denoising import DenoiseRequest
+from core.enlarging import enlarge_anagram
+from core.experiments import EXPERIMENTS
+from core.fillings import FILLINGS, InpaintRequest
+from core.hybrids import HybridRequest
+from core.ladders import LADDERS, SDEditRequest
+from core.pictures import PictureRequest
 from core.registry import borrows, lends_gpu, pick_device
 from tabs import _gpu
+from tabs.denoise import drawing, figures
 
 ROOT = Path(__file__).parents[1]
 STAND_IN = """
@@ -107,3 +120,20 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
     assert _gpu._duration(few, None) < _gpu._duration(many, None) <= _gpu._duration(1e6, None) == _gpu.MOST
     cost.learn("if-xl", "auto", 100, 2, 2 * many)
     assert cost.seconds("if-xl", "auto", 100, 2) > many
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
+        functools.partial(LADDERS["ladder"](SDEditRequest()).run, torch.zeros(1, 3, 64, 64)),
+        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), None),
+        AnagramRequest().run,
+        functools.partial(HybridRequest().run, photo=None),
+        functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
+        functools.partial(drawing, PictureRequest(n=1)),
+        functools.partial(figures, DenoiseRequest(), torch.zeros(1, 3, 64, 64)),
+    ],
+)
+def test_what_is_sent_to_the_worker_can_be_pickled(run):
+    assert callable(pickle.loads(pickle.dumps(run)))
