@@ -1,5 +1,6 @@
 """From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler where they are."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,6 +55,8 @@ def enlarge_anagram(pixels: np.ndarray, r: AnagramRequest, seed: int, device: st
 def enlarge(pixels: np.ndarray, prompt: object, seed: int, device: str = "auto") -> Iterator[Step]:
     """One picture (S, S, 3) uint8, S = 64 or 256, four times larger; the last Step holds it in [-1, 1].
 
+    Stage III works on latents, so until the last Step three of their four channels are what can be seen.
+
     Raises:
         ValueError: the prompt is not text.
         ModelError: no model for it is here, or it does not fit.
@@ -63,7 +66,12 @@ def enlarge(pixels: np.ndarray, prompt: object, seed: int, device: str = "auto")
     if name == STAGE_THREE:
         from core.models.upscaler import upscale
 
-        return upscale(load(name, device), low.to(there), [text], STEPS, source)
+        return map(_seen, upscale(load(name, device), low.to(there), [text], STEPS, source))
     from core.models.deepfloyd import super_resolve
 
     return super_resolve(load(name, device), low.to(there), [text or None], timestep_list(LIST), source)
+
+
+def _seen(step: Step) -> Step:
+    """Three channels, as pictures have."""
+    return dataclasses.replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])

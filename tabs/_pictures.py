@@ -21,8 +21,8 @@ INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
 BIGGER = (
-    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256. "
-    "The header says what it needs."
+    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256, and "
+    "Stable Diffusion's x4 upscaler, its stage III, from there to 1024. The header says what they need."
 )
 MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
 
@@ -136,11 +136,12 @@ def remark_line(model: gr.Dropdown, *prompts: gr.Textbox) -> None:
     )
 
 
-def enlarging_panel(how: str, elem_id: str) -> tuple[gr.Button, gr.HTML]:
-    """The button that enlarges the chosen picture with DeepFloyd's stage II, and the viewer that shows it."""
+def enlarging_panel(how: str, elem_id: str) -> tuple[gr.Button, gr.HTML, gr.Button]:
+    """The button that enlarges the chosen picture with stage II, the viewer that shows it, and the button for stage III."""
     with gr.Accordion(f"Enlarge the chosen picture to 256 pixels {how}".strip(), open=False):
         gr.HTML(f'<div class="caption">{BIGGER}</div>')
-        return gr.Button("Enlarge with DeepFloyd's stage II", size="sm"), viewer(elem_id)
+        bigger, big = gr.Button("Enlarge with DeepFloyd's stage II", size="sm"), viewer(elem_id)
+        return bigger, big, gr.Button("And on to 1024 pixels with stage III", size="sm", visible=not how)
 
 
 def wire_enlarging(

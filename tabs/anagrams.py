@@ -138,7 +138,7 @@ def build(shared: Shared) -> None:
                 send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, turning: press play", open=True):
                 motion = viewer("anagrams-motion")
-            bigger, big = enlarging_panel("in all its views", "anagrams-big")
+            bigger, big, _ = enlarging_panel("in all its views", "anagrams-big")
             with gr.Accordion("Inside the chosen picture: the noise that each view sees", open=False):
                 inner = viewer("anagrams-inside")
             lessons = legal_panel(inputs[-1])

@@ -129,15 +129,19 @@ def fill(request: PictureRequest) -> list:
 
 @told
 def larger(view: dict, index: float, prompt: str, seed: float, device: str = "auto"):
-    """The chosen picture at 256 pixels by DeepFloyd's stage II, live, or what that would need."""
+    """The chosen picture four times larger, live, by stage II or III, or what that would need."""
     (recording,) = RUNS.get(view)
     k = numbered(recording, index)
     pixels = recording.result[k]
     make = functools.partial(enlarge, pixels, prompt, whole(seed, 0, MAX_SEED, "The seed"))
-    face = {"lanes": ["x_0 at 256 pixels"], "columns": 2}
-    name = enlarger(len(pixels))
-    show = Show(lambda frames: [frames[0].x_0[0]], face, f"Picture {k + 1}, enlarged by {name}; seed {seed:g}.", name)
+    name, face = enlarger(len(pixels)), {"lanes": [f"x_0 at {4 * len(pixels)} pixels"], "columns": 1}
+    show = Show(lambda frames: [frames[0].x_0[0]], face, f"Enlarged by {name}; seed {seed:g}.", name)
     yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
+
+
+def larger_still(view: dict, prompt: str, seed: float, device: str = "auto"):
+    """As `larger`, for the one picture that was enlarged already."""
+    yield from larger(view, 1, prompt, seed, device)
 
 
 @told
@@ -162,7 +166,7 @@ def build(shared: Shared) -> None:
                 buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 send_row(pick, [view, index], shared, ID)
-            bigger, big = enlarging_panel("", "sampling-big")
+            bigger, big, still = enlarging_panel("", "sampling-big")
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False):
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
@@ -183,6 +187,7 @@ def build(shared: Shared) -> None:
     )
     prompt, seed = inputs[0], inputs[FIELDS.index("seed")]
     wire_enlarging(bigger, stop, larger, [view, index, prompt, seed], big, shared)
+    wire_enlarging(still, stop, larger_still, [big, prompt, seed], big, shared)
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, api_visibility="private", queue=False)
 

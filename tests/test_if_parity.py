@@ -14,6 +14,7 @@ from core.models import deepfloyd, hub, upscaler
 from core.models.deepfloyd import Settings
 from core.models.once import Once
 from core.models.timesteps import timestep_list
+from core.recording import Recording
 from core.rng import generator, randn
 from core.schedule import Schedule
 from core.views import views_of
@@ -130,6 +131,16 @@ def test_an_anagram_is_enlarged_with_its_prompts_and_views(monkeypatch):
     assert seen["prompts"] == [("a photo of a dog", "a photo of a rocket")]
     assert [v.title for v in seen["views"]] == ["As it is", "Jigsaw"] and seen["views"][1].seed == 7
     assert seen["low"].shape == (1, 3, 64, 64) and torch.allclose(seen["low"], torch.tensor(-0.6))
+
+
+def test_stage_three_can_be_watched_and_kept(monkeypatch):
+    """What is seen of the latents on the way has three channels, as the picture at the end."""
+    monkeypatch.setattr(enlarging, "enlarger", lambda side: "x4-upscaler")
+    monkeypatch.setattr(enlarging, "STEPS", 3)
+    recording = Recording({}, -1, 1)
+    *way, last_step = recording.follow(enlarging.enlarge(np.full((16, 16, 3), 90, np.uint8), PROMPT, 1, "cpu"))
+    assert {step.x_0.shape for step in way} == {(1, 3, 16, 16)} and last_step.x_0.shape == (1, 3, 64, 64)
+    assert recording.done and recording.result.shape == (1, 64, 64, 3)
 
 
 def test_a_list_that_does_not_end_at_zero_keeps_the_noise_of_its_last_step():
