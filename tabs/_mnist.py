@@ -8,8 +8,9 @@ from core import images
 from core.digits import DigitRequest, default_guidance, read
 from core.generate import SAMPLERS, samplers_for
 from core.registry import MODELS, spec
+from tabs._pictures import ORIGINS
 
-LANES = ["x_t: the state, from noise to digits", "x_0: the clean estimate made from it"]
+LANES = ["x_0: the clean estimate", "x_t: the state, from noise to digits"]
 CANVAS = 280
 GENERATORS = [(m.title, m.name) for m in MODELS.values() if m.kind in ("ddpm", "flow")]
 PRESETS = {
@@ -24,14 +25,14 @@ PRESETS = {
 
 
 def arrange(columns: int):
-    """Frames to one grid per lane, x_t above x_0."""
-    return lambda frames: [images.grid(lane, columns) for f in frames for lane in (f.x_t, f.x_0)]
+    """Frames to one grid per lane, x_0 above x_t."""
+    return lambda frames: [images.grid(lane, columns) for f in frames for lane in (f.x_0, f.x_t)]
 
 
 def face(request: DigitRequest) -> dict:
     """Wide grids go one above the other, square ones side by side."""
     wide = request.columns > 1.6 * (len(request.labels) / request.columns)
-    return {"lanes": LANES, "columns": 1 if wide else 2}
+    return {"lanes": LANES, "origins": ORIGINS, "columns": 1 if wide else 2}
 
 
 def described(request: DigitRequest) -> str:

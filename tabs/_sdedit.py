@@ -17,6 +17,7 @@ from tabs._saved import packed
 from tabs._viewer import RUNS, shown
 
 PICK = "#sdedit-pick"
+ORIGINS = ["", "Where each one began: your picture, noised"]
 FIELDS = tuple(SDEditRequest.__dataclass_fields__)
 
 
@@ -24,7 +25,8 @@ def face(plan: Ladder) -> dict:
     """Two labelled grids, one above the other."""
     columns, down = len(plan.starts), [label for label, _, _ in plan.rows]
     grid = {"columns": columns, "count": columns * len(down), "across": plan.across, "pick": PICK}
-    return {"lanes": LANES, "columns": 1, "grid": grid | {"down": down if any(down) else []}}
+    grid["down"] = down if any(down) else []
+    return {"lanes": LANES, "origins": ORIGINS, "columns": 1, "grid": grid}
 
 
 def planned(settings: dict) -> Ladder:

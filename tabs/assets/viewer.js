@@ -4,11 +4,30 @@ const value = () => props.value || {};
 const frames = () => value().frames || [];
 let at = 0, timer = null, way = 1, rest = 0, run = null;
 
+// What must not be torn apart, such as "w = 1", gets a span of its own.
+function whole(text) {
+  const span = document.createElement('span');
+  span.append(...text.split(/(\S+ = [^\s,]+)/).map((part, i) => i % 2
+    ? Object.assign(document.createElement('span'), { className: 'fv-whole', textContent: part })
+    : part));
+  return span;
+}
+
 function labels(className, texts) {
   const box = document.createElement('div');
   box.className = className;
-  box.replaceChildren(...texts.map((text) => Object.assign(document.createElement('span'), { textContent: text })));
+  box.replaceChildren(...texts.map(whole));
   return box;
+}
+
+// How much of the height that the pictures have together belongs to a lane: with lanes one above the other, one that
+// only tells where the others come from is smaller.
+function share(index) {
+  const { lanes, columns = 1, origins = [] } = value();
+  const small = origins.filter(Boolean).length;
+  if (columns > 1 || lanes.length === 1) return 1 / Math.ceil(lanes.length / columns);
+  if (!small) return 0.72 / lanes.length;
+  return origins[index] ? 0.24 : (1 - 0.24 * small) / (lanes.length - small);
 }
 
 function lane(title, index) {
@@ -20,11 +39,13 @@ function lane(title, index) {
   const caption = document.createElement('figcaption');
   caption.textContent = title;
   const across = grid.across || [], down = grid.down || [];
-  if (grid.columns) figure.style.maxWidth = `calc(62vh * ${grid.columns / Math.ceil(grid.count / grid.columns)} + ${down.length ? 110 : 0}px)`;
+  const small = (value().columns || 1) === 1 && !!(value().origins || [])[index];
+  figure.style.setProperty('--share', share(index));
+  if (grid.columns) figure.style.setProperty('--ratio', grid.columns / Math.ceil(grid.count / grid.columns));
   figure.classList.toggle('fv-rows', down.length > 0);
   figure.classList.toggle('fv-pick', !!grid.pick);
-  if (across.length) figure.append(labels('fv-across', across));
-  if (down.length) figure.append(labels('fv-down', down));
+  if (across.length && !small) figure.append(labels('fv-across', across));
+  if (down.length && !small) figure.append(labels('fv-down', down));
   const frame = document.createElement('div');
   frame.className = 'fv-frame';
   frame.append(image, Object.assign(document.createElement('i'), { className: 'fv-chosen' }));
@@ -33,14 +54,14 @@ function lane(title, index) {
 }
 
 function layout() {
-  const lanes = value().lanes || [];
+  const { lanes = [], columns, grid, origins } = value();
   const box = find('.fv-lanes');
-  const key = JSON.stringify([lanes, value().grid]);
+  const key = JSON.stringify([lanes, columns, grid, origins]);
   if (box.dataset.key !== key) {
     box.dataset.key = key;
     box.replaceChildren(...lanes.map(lane));
   }
-  box.style.setProperty('--columns', value().columns || 1);
+  box.style.setProperty('--columns', columns || 1);
 }
 
 // A click on a picture of the grid chooses it: its number goes into the tab's number field, and it is outlined.
@@ -65,10 +86,13 @@ function show(k) {
   const all = frames();
   if (!all.length) return;
   at = Math.max(0, Math.min(k, all.length - 1));
+  const { lanes, origins = [] } = value();
   find('.fv-lanes').querySelectorAll('img').forEach((image, i) => {
-    const source = all[at].images[i];  // the last frame, and a step up, have no noise estimates to show
+    const begin = all[at].end && origins[i];  // in the result x_t is x_0: what it came from tells more
+    const source = all[begin ? 0 : at].images[i];  // the last frame, and a step up, have no noise estimates to show
     image.style.visibility = source ? 'visible' : 'hidden';
     if (source) image.src = source;
+    image.closest('figure').querySelector('figcaption').textContent = begin || lanes[i];
   });
   find('.fv-range').value = at;
   find('.fv-label').textContent = all[at].label || '';
