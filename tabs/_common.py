@@ -174,13 +174,15 @@ def send_to(
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:
-    """Buttons that send `pick(*inputs)` to every other tab that takes a picture; `connect` wires them."""
+    """A row of buttons that send `pick(*inputs)` to every other tab that takes a picture; `connect` wires them."""
     from tabs import TABS
 
-    for tab in TABS:
-        if getattr(tab, "TAKES_PICTURES", False) and own != tab.ID:
-            button = gr.Button(f"→ {tab.TITLE}", size="sm", min_width=120)
-            shared.outbox.append((button, pick, inputs, tab.ID))
+    with gr.Row(elem_classes="sends"):
+        gr.HTML('<div class="caption">Send the picture to</div>')
+        for tab in TABS:
+            if getattr(tab, "TAKES_PICTURES", False) and own != tab.ID:
+                button = gr.Button(f"→ {getattr(tab, 'SHORT', tab.TITLE)}", size="sm")
+                shared.outbox.append((button, pick, inputs, tab.ID))
 
 
 def connect(shared: Shared) -> None:

@@ -15,6 +15,7 @@ from tabs._common import seed_row, told
 from tabs._inputs import Dropdown, Radio, Slider
 from tabs._pictures import numbered
 from tabs._run import Show
+from tabs._saved import settings_input
 from tabs._viewer import RUN_ONLY, RUNS, Arrange
 
 RUN_AGAIN = "() => [...document.querySelectorAll('.do-run')].find((b) => b.offsetParent)?.click()"
@@ -48,7 +49,7 @@ def sampler_input(r: Double) -> gr.Radio:
 
 def upload_input(restore: Callable, inputs: list, api_name: str) -> None:
     """Where a PNG that was saved here brings its settings back."""
-    upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+    upload = settings_input()
     upload.upload(restore, upload, inputs, api_name=api_name, show_progress="hidden")
 
 

@@ -10,7 +10,10 @@ from tabs import _deepfloyd
 from tabs._common import Shared, connect, facts
 from tabs._inputs import Dropdown
 
-PROJECTOR = "() => { document.querySelector('main.contain').firstElementChild.classList.toggle('projector'); }"
+PROJECTOR = """() => {
+  const on = document.querySelector('main.contain').firstElementChild.classList.toggle('projector');
+  document.querySelector('#projector').setAttribute('aria-pressed', on);
+}"""
 SUBTITLE = "See, touch and understand how noise becomes a picture."
 
 
@@ -30,7 +33,7 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     """The header; returns the device picker that every tab reads, and the line of facts that every run renews."""
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
-        projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150)
+        projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")
     with gr.Accordion("Device and models", open=False):
         with gr.Row(elem_classes="slim"):
             picker = Dropdown(

@@ -8,6 +8,7 @@ from core.pictures import EVEN, MAX_GUIDANCE, MAX_PICTURES, THRESHOLDS, PictureR
 from tabs._common import Shared, run_row, seed_row
 from tabs._inputs import Dropdown, Radio, Slider, Textbox
 from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._saved import settings_input
 
 EXPERIMENT_BUTTONS = {
     "with-and-without": "Guidance off / on",
@@ -42,7 +43,7 @@ def inputs_column(r: PictureRequest, shared: Shared):
         model.render()
         negative = Textbox(r.negative, label="Negative prompt", info="Guidance leads away from it; empty for none.")
         sampler, timesteps, threshold, ratio, top = _details(r)
-        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+        upload = settings_input()
     inputs = [prompt, negative, n, model, sampler, steps, guidance, threshold, seed, timesteps, ratio, top]
     return inputs, start, stop, line, experiments, upload
 

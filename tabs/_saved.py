@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 
+import gradio as gr
 import numpy as np
 from PIL import Image
 
@@ -34,3 +35,9 @@ def settings_in(path: str, kind: str | None) -> dict:
     if settings is None or settings.get("kind") != kind:
         raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return settings
+
+
+def settings_input() -> gr.File:
+    """Where a saved PNG is dropped to bring its settings back."""
+    label = "Settings from a PNG that was saved here"
+    return gr.File(label=label, file_types=[".png"], height=96, elem_classes="saved-png")
