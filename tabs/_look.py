@@ -1,6 +1,5 @@
 """How the app looks: one theme, one style sheet, one script, all from this machine."""
 
-import json
 from pathlib import Path
 
 import gradio as gr
@@ -13,12 +12,6 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def asset(name: str) -> str:
     """The text of a file in tabs/assets."""
     return (ASSETS / name).read_text()
-
-
-def example(name: str) -> dict:
-    """The finished example that a tab's viewer shows before anything is run: made by our own models, kept as JSON."""
-    path = ASSETS / "examples" / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def theme() -> gr.themes.Base:

@@ -17,6 +17,7 @@ from tabs._common import NETWORK, Shared, told
 from tabs._viewer import RUN_ONLY, RUNS, shown, timestep, viewer
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
+ORIGINS = ["", "The noise that this came from"]
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
@@ -103,6 +104,11 @@ def numbered(recording: Recording, index: object) -> int:
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
         raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
     return int(index) - 1
+
+
+def fill_when_opened(panel: gr.Accordion, look: Callable, view: gr.HTML, index: gr.Number, outputs: list) -> None:
+    """Opening a panel fills it with what belongs to the chosen picture, of an example too."""
+    panel.expand(look, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
 
 
 def pick(view: dict, index: float):

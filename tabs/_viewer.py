@@ -10,6 +10,7 @@ import numpy as np
 
 from core.images import data_uri, png, webp
 from core.recording import Frame, Recording
+from tabs._examples import recorded
 from tabs._look import asset
 
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
@@ -20,7 +21,10 @@ RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
 
 
 class Runs:
-    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped."""
+    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped.
+
+    The recordings of the examples are always there.
+    """
 
     def __init__(self, keep: int = 16):
         self.keep, self._lock, self._runs = keep, threading.Lock(), OrderedDict()
@@ -37,6 +41,7 @@ class Runs:
         key = value.get("run") if isinstance(value, dict) else None
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
+        found = found or recorded(key)
         if not found or not found[0].frames:
             raise ValueError("There is no finished picture yet, or it is no longer kept; please run again.")
         return found
@@ -75,8 +80,8 @@ def shown(pixels: np.ndarray) -> str:
 
 
 def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
-    """Simultaneous frames as one entry of the viewer: a picture per lane, and a label."""
-    return {"images": [shown(p) for p in arrange(frames)], "label": timestep(frames[0])}
+    """Simultaneous frames as one entry of the viewer: a picture per lane, a label, and whether it is the result."""
+    return {"images": [shown(p) for p in arrange(frames)], "label": timestep(frames[0]), "end": frames[0].t < 0}
 
 
 def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
@@ -84,7 +89,8 @@ def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, f
 
     Args:
         steps: tuples of Steps, one per recording, or single Steps for one recording.
-        face: what the viewer shows around the pictures: "lanes", "columns", and "grid" with the labels of a labelled one.
+        face: what the viewer shows around the pictures: "lanes", "columns", "grid" with the labels of a labelled one, and
+            "origins": the title under which a lane shows, in the result, where the run began; empty for the others.
     """
     RUNS.add(*recordings)
     started, last = time.monotonic(), 0.0

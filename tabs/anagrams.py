@@ -11,11 +11,20 @@ from tabs import _doubles as doubles
 from tabs import formulas_two
 from tabs._anagram import PICK, PRESETS, chosen, fill, request, shown_as
 from tabs._common import Shared, formula_panel, run_row, send_row, tell_cost, told, wire
+from tabs._examples import example
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Textbox
 from tabs._legal import legal_panel, view_choices
-from tabs._look import example, look
-from tabs._pictures import MODEL_CHOICES, enlarging_panel, numbered, pick, remark_line, wire_enlarging
+from tabs._look import look
+from tabs._pictures import (
+    MODEL_CHOICES,
+    enlarging_panel,
+    fill_when_opened,
+    numbered,
+    pick,
+    remark_line,
+    wire_enlarging,
+)
 from tabs._run import Show, download_row, kept, stream
 from tabs._saved import settings_in
 from tabs._viewer import RUNS, viewer
@@ -135,11 +144,11 @@ def build(shared: Shared) -> None:
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
                 buttons = download_row()
-                send_row(pick, [view, index], shared, ID)
+            send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, turning: press play", open=True):
-                motion = viewer("anagrams-motion")
+                motion = viewer("anagrams-motion", example("anagrams-motion"))
             bigger, big, _ = enlarging_panel("in all its views", "anagrams-big")
-            with gr.Accordion("Inside the chosen picture: the noise that each view sees", open=False):
+            with gr.Accordion("Inside the chosen picture: the noise that each view sees", open=False) as panel:
                 inner = viewer("anagrams-inside")
             lessons = legal_panel(inputs[-1])
             formula_panel(formulas_two.ANAGRAMS)
@@ -149,6 +158,7 @@ def build(shared: Shared) -> None:
         wire(button, stop, runner(name), inputs, keep, [view, index, *of_one], shared, f"anagrams_through_{name}")
     wire_enlarging(bigger, stop, larger, [view, index], big, shared)
     doubles.wire_choice(index, view, choose, of_one)
+    fill_when_opened(panel, choose, view, index, of_one)
     doubles.wire_only(one, AnagramRequest, view, index, inputs[11], inputs[8])
     for button, r in presets:
         button.click(functools.partial(fill, r), None, [*inputs, more], api_visibility="private", queue=False)

@@ -16,14 +16,16 @@ from core.samplers import Step
 from tabs import formulas
 from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, tell_cost, told
 from tabs._denoise import COLOURS, clean_of, comparison, noising, picture_input, progress, table
+from tabs._examples import example
 from tabs._figure import figure, tile
 from tabs._gpu import placed
 from tabs._header import alone
 from tabs._inputs import Dropdown, Slider, Textbox
-from tabs._look import example, look
+from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 
 TITLE = "Forward & denoise"
+SHORT = "Denoise"
 ID = "denoise"
 TAKES_PICTURES = True
 

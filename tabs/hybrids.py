@@ -11,12 +11,13 @@ from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
 from tabs._common import Shared, formula_panel, send_row, told, wire
+from tabs._examples import example
 from tabs._header import alone
 from tabs._hybrid import PICK, PRESETS, chosen, distance, fill, request, shown_as
 from tabs._hybrid_inputs import inputs_column
 from tabs._inputs import Number
-from tabs._look import example, look
-from tabs._pictures import numbered, pick
+from tabs._look import look
+from tabs._pictures import fill_when_opened, numbered, pick
 from tabs._run import download_row, kept, stream
 from tabs._saved import settings_in
 from tabs._viewer import RUNS, viewer
@@ -84,15 +85,18 @@ def build(shared: Shared) -> None:
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
                 buttons = download_row()
-                send_row(pick, [view, index], shared, ID)
+            send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, near and far: move the slider or press play", open=True):
-                near_and_far = distance()
-            with gr.Accordion("Inside the chosen picture: the part of the noise that each prompt gives", open=False):
+                near_and_far = distance(example("hybrids-distance"))
+            with gr.Accordion(
+                "Inside the chosen picture: the part of the noise that each prompt gives", open=False
+            ) as panel:
                 inner = viewer("hybrids-inside")
             formula_panel(formulas_two.HYBRIDS)
     of_one = [near_and_far, inner, *buttons]
     wire(start, stop, run, [photo, *inputs], keep, [view, index, *of_one], shared, "make_hybrids")
     doubles.wire_choice(index, view, choose, of_one)
+    fill_when_opened(panel, choose, view, index, of_one)
     doubles.wire_only(one, HybridRequest, view, index, inputs[9], inputs[6])
     for button, r in presets:
         button.click(functools.partial(fill, r), None, inputs, api_visibility="private", queue=False)

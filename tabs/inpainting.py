@@ -12,14 +12,15 @@ from core.scenes import SCENES
 from tabs import formulas_edit
 from tabs._canvas import canvas, examples
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
+from tabs._examples import example
 from tabs._header import alone
 from tabs._inpainting import ACROSS, FIELDS, PICK, keep, look_at, path, pick, price, runner
 from tabs._inputs import Dropdown, Number, Slider, Textbox
-from tabs._look import example, look
+from tabs._look import look
 from tabs._mask import INK, mask_rows, preview, repainted
-from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._pictures import MODEL_CHOICES, fill_when_opened, remark_line
 from tabs._run import download_row
-from tabs._saved import settings_in, unpacked
+from tabs._saved import settings_in, settings_input, unpacked
 from tabs._viewer import RUN_ONLY, viewer
 
 TITLE = "Inpainting"
@@ -104,7 +105,7 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
             label="Resampling starts at t",
             info="0 to 1000: only at or below it; 1000 is all the way.",
         )
-        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+        upload = settings_input()
     inputs = [picture, prompt, guidance, n, steps, jump_n, length, below, feather, model, seed]
     upload.upload(restore, upload, inputs, api_name="restore_inpainting", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
@@ -130,7 +131,7 @@ def build(shared: Shared) -> None:
                 index = Number(
                     len(ACROSS), label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one"
                 )
-                send_row(pick, [view, index], shared, ID)
+            send_row(pick, [view, index], shared, ID)
             with gr.Accordion("One filling, enlarged: step by step", open=False) as panel:
                 inner = viewer("inpainting-row")
             zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
@@ -139,6 +140,7 @@ def build(shared: Shared) -> None:
     for button, name in zip([start, *experiments], FILLINGS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"inpaint_{name}".replace("-", "_"))
     index.input(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+    fill_when_opened(panel, look_at, view, index, [inner, panel])
     gr.on(
         None,
         path,

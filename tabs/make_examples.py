@@ -1,25 +1,42 @@
 """Make the finished examples that the tabs show before anything is run:  python -m tabs.make_examples [NAME ...]
 
-Each is the result of a real run of our own models with the tab's defaults, kept as JSON in tabs/assets/examples.
+Each is a real run of our own models with the tab's defaults, kept in tabs/assets/examples: see tabs._examples.
 """
 
+import base64
+import io
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 from PIL import Image, ImageDraw
 
+from core import images
 from core.anagrams import AnagramRequest
 from core.denoising import DenoiseRequest
+from core.digits import DigitRequest
 from core.fillings import InpaintRequest
 from core.hybrids import HybridRequest
 from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
+from core.recording import Recording
 from core.scenes import mountains
-from tabs import _anagram, _hybrid, _inpainting, _sdedit, anagrams, denoise, hybrids, sampling
-from tabs._look import ASSETS
+from tabs import (
+    _anagram,
+    _hybrid,
+    _inpainting,
+    _sdedit,
+    anagrams,
+    denoise,
+    hybrids,
+    mnist_compare,
+    mnist_generate,
+    sampling,
+)
+from tabs._examples import FOLDER, PREFIX, QUALITY, packed, thinned
+from tabs._viewer import RUNS
 
-FOLDER = ASSETS / "examples"
 STATUS = "an example; press the button to make your own"
 
 
@@ -29,10 +46,32 @@ def last(run: Iterable):
     return value
 
 
-def still(run: Iterable) -> dict:
-    """A viewer's last value with its result alone, marked as an example."""
+def smaller(frame: dict) -> dict:
+    """A frame of a viewer with its pictures as small files."""
+    sizes = []
+    for uri in frame["images"]:
+        with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        sizes.append(images.data_uri(images.webp(pixels, QUALITY), "webp"))
+    return frame | {"images": sizes}
+
+
+def shown(value: dict, name: str | None = None) -> dict:
+    """A viewer's last value with few frames, the last one untouched, marked as an example.
+
+    Args:
+        name: of the example whose recording is kept with it, if any.
+    """
+    *steps, result = thinned(value["frames"])
+    frames = [*map(smaller, steps), result]
+    return value | {"run": name and PREFIX + name, "frames": frames, "status": STATUS}
+
+
+def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
+    """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
-    return value | {"run": None, "frames": value["frames"][-1:], "status": STATUS}
+    (recording,) = RUNS.get(value)
+    return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
 
 
 def canvas(hole: bool = False) -> dict:
@@ -59,15 +98,39 @@ def fields(request: object, names: Iterable[str]) -> list:
     return [getattr(request, name) for name in names]
 
 
+def anagram() -> dict:
+    """The anagrams, and the first one in motion."""
+    r = AnagramRequest()
+    turning = lambda recording: {"anagrams-motion.json": _anagram.turning(r, recording.result[0], 0)}  # noqa: E731
+    return kept("anagrams", anagrams.runner()(*_anagram.fill(r), "cpu"), turning)
+
+
+def hybrid() -> dict:
+    """The hybrids, and the first one near and far."""
+    r = HybridRequest()
+    distance = lambda recording: {"hybrids-distance.json": _hybrid.seen_from(r, recording.result[0])}  # noqa: E731
+    return kept("hybrids", hybrids.run(None, *_hybrid.fill(r), "cpu"), distance)
+
+
+def digits() -> dict:
+    """Twenty digits."""
+    return kept("digits", mnist_generate.run(*DigitRequest().settings().values(), "cpu"))
+
+
 EXAMPLES = {
-    "denoise": denoising,
-    "sampling": lambda: still(sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
-    "sdedit": lambda: still(_sdedit.runner("ladder")(canvas(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")),
-    "inpainting": lambda: still(
-        _inpainting.runner("fill")(canvas(hole=True), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu")
+    "denoise": lambda: {"denoise.json": denoising()},
+    "sampling": lambda: kept("sampling", sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
+    "sdedit": lambda: kept(
+        "sdedit", _sdedit.runner("ladder")(canvas(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")
     ),
-    "anagrams": lambda: still(anagrams.runner()(*_anagram.fill(AnagramRequest()), "cpu")),
-    "hybrids": lambda: still(hybrids.run(None, *_hybrid.fill(HybridRequest()), "cpu")),
+    "inpainting": lambda: kept(
+        "inpainting",
+        _inpainting.runner("fill")(canvas(hole=True), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu"),
+    ),
+    "anagrams": anagram,
+    "hybrids": hybrid,
+    "digits": digits,
+    "compare": lambda: {"compare.json": shown(last(mnist_compare.run("0123456789", 20, 2, 180, "cpu")))},
 }
 
 
@@ -75,7 +138,9 @@ def main(names: list[str]) -> None:
     """Make those named, or all."""
     FOLDER.mkdir(exist_ok=True)
     for name in names or EXAMPLES:
-        (FOLDER / f"{name}.json").write_text(json.dumps(EXAMPLES[name]()) + "\n")
+        for file, content in EXAMPLES[name]().items():
+            data = content if isinstance(content, bytes) else (json.dumps(content) + "\n").encode()
+            (FOLDER / file).write_bytes(data)
 
 
 if __name__ == "__main__":

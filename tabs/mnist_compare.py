@@ -16,6 +16,7 @@ from tabs._common import (
     told,
     wire,
 )
+from tabs._examples import example
 from tabs._inputs import Slider, Textbox
 from tabs._mnist import caption, described
 from tabs._viewer import RUNS, finished, live, viewer
@@ -26,7 +27,8 @@ LANES = [
     "DDPM: its clean estimate",
     "Flow matching: its clean estimate",
 ]
-FACE = {"lanes": LANES, "columns": 2}
+ORIGINS = ["The noise that both came from"] * 2 + ["", ""]
+FACE = {"lanes": LANES, "origins": ORIGINS, "columns": 2}
 
 
 def pair(digits: object, steps: object, guidance: object, seed: object) -> tuple[DigitRequest, DigitRequest]:
@@ -90,6 +92,6 @@ def build(shared: Shared) -> None:
             start, stop, line = run_row("Run both")
             tell_cost(line, price, [digits, steps, guidance, shared.device])
         with gr.Column(scale=5, min_width=480):
-            view = viewer("compare-view")
+            view = viewer("compare-view", example("compare"))
             formula_panel(formulas.SAME_NOISE)
     wire(start, stop, run, [digits, steps, guidance, seed], keep, [view], shared, "same_noise")

@@ -22,10 +22,11 @@ from tabs._common import (
     told,
     wire,
 )
+from tabs._examples import example
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_sampler, on_canvas
 from tabs._run import Show, download_row, kept, saved, stream
-from tabs._saved import settings_in
+from tabs._saved import settings_in, settings_input
 from tabs._viewer import RUNS, viewer
 
 
@@ -129,9 +130,9 @@ def build(shared: Shared) -> Parts:
                 DigitRequest.of(shared.model) if shared.model in dict(GENERATORS).values() else DigitRequest(), shared
             )
             with gr.Accordion("Settings from a saved picture", open=False):
-                upload = gr.File(label="Drop a PNG that was saved here", file_types=[".png"], height=110)
+                upload = settings_input()
         with gr.Column(scale=5, min_width=480):
-            view = viewer("digits-view")
+            view = viewer("digits-view", example("digits"))
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
                 index = Number(1, label="Picture number", precision=0, min_width=120)

@@ -14,14 +14,17 @@ from core.recording import Recording
 from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
+from tabs._examples import example
 from tabs._header import alone
 from tabs._inputs import Number
-from tabs._look import example, look
+from tabs._look import look
 from tabs._pictures import (
     LANES,
+    ORIGINS,
     arrange,
     described,
     enlarging_panel,
+    fill_when_opened,
     grid_of,
     inside,
     known_words,
@@ -49,9 +52,10 @@ PRESETS = {
 
 
 def face(plan: Plan) -> dict:
-    """Wide grids one above the other, square ones side by side."""
+    """Wide and labelled grids one above the other, square ones side by side."""
     rows = -(-len(plan.seeds) // plan.columns)
-    return {"lanes": LANES, "columns": 1 if plan.columns > 2 * rows else 2, "grid": grid_of(plan, PICK)}
+    stacked = plan.columns > 2 * rows or plan.down
+    return {"lanes": LANES, "origins": ORIGINS, "columns": 1 if stacked else 2, "grid": grid_of(plan, PICK)}
 
 
 def planned(settings: dict) -> Plan:
@@ -165,9 +169,9 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
-                send_row(pick, [view, index], shared, ID)
+            send_row(pick, [view, index], shared, ID)
             bigger, big, still = enlarging_panel("", "sampling-big")
-            with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False):
+            with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False) as panel:
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
             with gr.Accordion("What pocket knows", open=False):
@@ -185,6 +189,7 @@ def build(shared: Shared) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
+    fill_when_opened(panel, look_inside, view, index, [inner])
     prompt, seed = inputs[0], inputs[FIELDS.index("seed")]
     wire_enlarging(bigger, stop, larger, [view, index, prompt, seed], big, shared)
     wire_enlarging(still, stop, larger_still, [big, prompt, seed], big, shared)

@@ -11,12 +11,13 @@ from core.scenes import SCENES
 from tabs import formulas_edit
 from tabs._canvas import COLOURS, canvas, examples, paper, static
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
+from tabs._examples import example
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
-from tabs._look import example, look
-from tabs._pictures import MODEL_CHOICES, pick, remark_line
+from tabs._look import look
+from tabs._pictures import MODEL_CHOICES, fill_when_opened, pick, remark_line
 from tabs._run import download_row
-from tabs._saved import settings_in, unpacked
+from tabs._saved import settings_in, settings_input, unpacked
 from tabs._sdedit import FIELDS, PICK, keep, look_at, price, runner
 from tabs._viewer import RUN_ONLY, viewer
 
@@ -70,7 +71,7 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
         model.render()
         choices = [(TEXT_SAMPLERS[name].title, name) for name in ETAS]
         sampler = Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
-        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+        upload = settings_input()
     inputs = [picture, prompt, guidance, starts, n, prompts, model, sampler, seed]
     upload.upload(restore, upload, inputs, api_name="restore_sdedit", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
@@ -90,7 +91,7 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
                 index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
-                send_row(pick, [view, index], shared, ID)
+            send_row(pick, [view, index], shared, ID)
             with gr.Accordion("One rung, enlarged: step by step", open=False) as panel:
                 inner = viewer("sdedit-rung")
             formula_panel(formulas_edit.SDEDIT)
@@ -98,6 +99,7 @@ def build(shared: Shared) -> None:
     for button, name in zip([start, *experiments], LADDERS, strict=True):
         wire(button, stop, runner(name), inputs, keep, kept, shared, f"sdedit_{name}".replace("-", "_"))
     index.input(look_at, [view, index], [inner, panel], js=RUN_ONLY, api_visibility="private", show_progress="hidden")
+    fill_when_opened(panel, look_at, view, index, [inner, panel])
     for button, preset in presets:
         button.click(functools.partial(fill, *preset), None, inputs, api_visibility="private", queue=False)
 
