@@ -32,7 +32,8 @@ def arrange(columns: int):
 def face(request: DigitRequest) -> dict:
     """Wide grids go one above the other, square ones side by side."""
     wide = request.columns > 1.6 * (len(request.labels) / request.columns)
-    return {"lanes": LANES, "origins": ORIGINS, "columns": 1 if wide else 2}
+    grid = {"columns": request.columns, "count": len(request.labels)}
+    return {"lanes": LANES, "origins": ORIGINS, "columns": 1 if wide else 2, "grid": grid}
 
 
 def described(request: DigitRequest) -> str:

@@ -10,8 +10,25 @@ from core.registry import availability
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
 
+TABS = ("Sampling & guidance", "SDEdit", "Inpainting", "Visual anagrams", "Hybrids")
+
+
 def open_tab(page, name: str):
     page.get_by_role("tab", name=name).click()
+
+
+def top(page, selector: str) -> float:
+    """Where the first visible match begins, from the top of the page."""
+    place = page.locator(selector).locator("visible=true").first
+    return place.evaluate("e => e.getBoundingClientRect().top + scrollY")
+
+
+def lanes(page, view: str) -> list[tuple[str, str]]:
+    """(caption, source) of every picture in a viewer."""
+    figures = page.locator(f"{view} figure")
+    return figures.evaluate_all(
+        "all => all.map(f => [f.querySelector('figcaption').textContent, f.querySelector('img').src])"
+    )
 
 
 def sample(page, button: str):
@@ -30,7 +47,7 @@ def test_sample_pick_look_inside_and_send(page):
     expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
     page.locator("#sampling-inside .fv-range").fill("10")
     assert page.locator("#sampling-inside img:visible").count() == 5
-    page.get_by_role("button", name="→ Forward & denoise").click()
+    page.get_by_role("button", name="→ Denoise").click()
     expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
 
 
@@ -76,3 +93,107 @@ def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
     page.locator("#sampling-tab").get_by_role("button", name="More settings").click()
     page.locator("#sampling-tab input[type=file]").first.set_input_files(tmp_path / "no-picture.png")
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("not a picture with settings", timeout=30_000)
+
+
+def test_the_example_is_as_alive_as_a_run(page):
+    open_tab(page, "Sampling & guidance")
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("example"))
+    image = page.locator("#sampling-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
+    expect(page.locator("#sampling-pick input")).to_have_value("3")
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
+    page.get_by_role("button", name="→ Denoise").locator("visible=true").click()
+    expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+def test_a_panel_that_is_opened_is_not_empty(page):
+    open_tab(page, "Sampling & guidance")
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 1")
+
+
+def test_no_viewer_is_empty_at_first(page):
+    for name in (*TABS, "MNIST"):
+        open_tab(page, name)
+        expect(page.locator(".fv img, .far canvas").locator("visible=true").first).to_be_visible()
+        assert page.locator(".fv-empty, .far-empty").locator("visible=true").count() == 0, name
+
+
+def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_tab(page, "Sampling & guidance")
+    page.locator("#sampling-view img").first.wait_for()
+    (_, result), (said, noise) = lanes(page, "#sampling-view")
+    assert said == "The noise that this came from" and noise != result
+    controls = top(page, "#sampling-view .fv-controls")
+    assert controls < 770, "the scrubber is in sight"
+    page.locator("#sampling-view .fv-range").fill("0")
+    (_, first), (said, state) = lanes(page, "#sampling-view")
+    assert said.startswith("x_t") and state == noise and first != result
+    assert top(page, "#sampling-view .fv-controls") == controls
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile(r"step \d+ / 30"))
+    assert top(page, "#sampling-view .fv-controls") == controls
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
+    assert top(page, "#sampling-view .fv-controls") == controls
+    assert lanes(page, "#sampling-view")[1][0] == "The noise that this came from"
+
+
+def test_guidance_off_and_on_fills_the_width_and_keeps_w_together(page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_tab(page, "Sampling & guidance")
+    sample(page, "Guidance off / on")
+    image = page.locator("#sampling-view img").first.bounding_box()
+    assert image["width"] / 4 > 120, "a picture was 75 pixels wide while the lanes stood side by side"
+    whole = page.locator("#sampling-view .fv-down .fv-whole")
+    expect(whole).to_have_text(["w = 1", "w = 3"])
+    assert all(box < 25 for box in whole.evaluate_all("all => all.map(e => e.getBoundingClientRect().height)"))
+
+
+def test_the_sends_stand_in_one_line(page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    for name in TABS:
+        open_tab(page, name)
+        row = page.locator(".sends").locator("visible=true")
+        row.wait_for()
+        boxes = row.locator("button").evaluate_all("all => all.map(e => e.getBoundingClientRect().toJSON())")
+        assert len(boxes) >= 3 and len({round(b["top"]) for b in boxes}) == 1, name
+        assert max(b["height"] for b in boxes) < 36, name
+
+
+def test_projector_mode_is_for_a_lecture(page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    button = page.get_by_role("button", name="Projector mode")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    for name in ("Forward & denoise", *TABS, "MNIST"):
+        open_tab(page, name)
+        run = page.locator("button.do-run").locator("visible=true")
+        run.wait_for()
+        box = run.bounding_box()
+        assert box["y"] + box["height"] < 800, name
+        assert page.locator(".info-text, footer").locator("visible=true").count() == 0, name
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
+    open_tab(page, "SDEdit")
+    words = page.locator("#sdedit-view .fv-across .fv-whole")
+    words.first.wait_for()
+    assert all(box < 30 for box in words.evaluate_all("all => all.map(e => e.getBoundingClientRect().height)"))
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".info-text").locator("visible=true").first).to_be_visible()
+
+
+def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
+    open_tab(page, "Sampling & guidance")
+    page.locator("#sampling-view img").first.wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture, run, prompt = (
+        top(page, s) for s in ("#sampling-view img", "#sampling-tab .do-run", "#sampling-tab textarea")
+    )
+    assert picture < run < prompt and picture < 400
+    smooth = page.locator("#sampling-view .fv-smooth").bounding_box()
+    assert smooth["x"] + smooth["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -4,11 +4,11 @@ const value = () => props.value || {};
 const frames = () => value().frames || [];
 let at = 0, timer = null, way = 1, rest = 0, run = null;
 
-// What must not be torn apart, such as "w = 1", gets a span of its own.
+// What must not be torn apart, such as "w = 1", gets a span of its own, and so does a dot, for a line may end there.
 function whole(text) {
   const span = document.createElement('span');
-  span.append(...text.split(/(\S+ = [^\s,]+)/).map((part, i) => i % 2
-    ? Object.assign(document.createElement('span'), { className: 'fv-whole', textContent: part })
+  span.append(...text.split(/( · |\S+ = [^\s,]+)/).map((part, i) => i % 2
+    ? Object.assign(document.createElement('span'), { className: part === ' · ' ? 'fv-dot' : 'fv-whole', textContent: part })
     : part));
   return span;
 }
@@ -26,7 +26,7 @@ function share(index) {
   const { lanes, columns = 1, origins = [] } = value();
   const small = origins.filter(Boolean).length;
   if (columns > 1 || lanes.length === 1) return 1 / Math.ceil(lanes.length / columns);
-  if (!small) return 0.72 / lanes.length;
+  if (!small) return 0.84 / lanes.length;
   return origins[index] ? 0.24 : (1 - 0.24 * small) / (lanes.length - small);
 }
 
@@ -39,12 +39,13 @@ function lane(title, index) {
   const caption = document.createElement('figcaption');
   caption.textContent = title;
   const across = grid.across || [], down = grid.down || [];
-  const small = (value().columns || 1) === 1 && !!(value().origins || [])[index];
+  const below = index > 0 && (value().columns || 1) === 1;  // the columns have their labels already
+  const small = below && !!(value().origins || [])[index];
   figure.style.setProperty('--share', share(index));
   if (grid.columns) figure.style.setProperty('--ratio', grid.columns / Math.ceil(grid.count / grid.columns));
   figure.classList.toggle('fv-rows', down.length > 0);
   figure.classList.toggle('fv-pick', !!grid.pick);
-  if (across.length && !small) figure.append(labels('fv-across', across));
+  if (across.length && !below) figure.append(labels('fv-across', across));
   if (down.length && !small) figure.append(labels('fv-down', down));
   const frame = document.createElement('div');
   frame.className = 'fv-frame';
