@@ -101,8 +101,9 @@ def fields(request: object, names: Iterable[str]) -> list:
 def anagram() -> dict:
     """The anagrams, and the first one in motion."""
     r = AnagramRequest()
+    *inputs, _ = _anagram.fill(r)  # the last is a panel
     turning = lambda recording: {"anagrams-motion.json": _anagram.turning(r, recording.result[0], 0)}  # noqa: E731
-    return kept("anagrams", anagrams.runner()(*_anagram.fill(r), "cpu"), turning)
+    return kept("anagrams", anagrams.runner()(*inputs, "cpu"), turning)
 
 
 def hybrid() -> dict:
