@@ -59,7 +59,8 @@ def packed(recording: Recording) -> bytes:
         names=json.dumps(names),
         marks=[(f.i, f.n, f.t, bool(f.parts)) for f in (*steps, last)],
         shape=(*last.x_0.shape, len(steps)),
-        steps=_bytes(np.concatenate([_tiles(f, names) for f in steps]), len(last.x_0), quality=QUALITY),
+        steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in steps]), len(last.x_0), quality=QUALITY),
+        rest=_bytes(np.concatenate([_rest(f, names) for f in steps]), len(last.x_0), quality=90),
         result=_bytes(np.concatenate([last.x_t, last.x_0]), len(last.x_0), lossless=True),
     )
     return out.getvalue()
@@ -70,21 +71,31 @@ def unpacked(data: bytes, run: str) -> Recording:
     with np.load(io.BytesIO(data)) as file:
         settings, names = json.loads(str(file["settings"])), json.loads(str(file["names"]))
         count, *shape, steps = file["shape"].tolist()
-        tiles = _split(file["steps"], shape).reshape(steps, 2 + len(names), count, *shape)
+        tiles = _split(file["steps"], shape).reshape(steps, 2 + bool(names), count, *shape)
+        rest = _split(file["rest"], shape).reshape(steps, -1, count, *shape)
         result = _split(file["result"], shape).reshape(2, count, *shape)
         marks = file["marks"].tolist()
     frames = []
-    for (i, n, t, has_parts), (x_t, x_0, *parts) in zip(marks, [*tiles, result], strict=True):
-        whole = parts[:1] + [_sum(parts[0], rest) for rest in parts[1:]]
-        frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, whole, strict=True)) if has_parts else {}))
+    for (i, n, t, has_parts), (x_t, x_0, *first), others in zip(marks, [*tiles, result], [*rest, ()], strict=True):
+        parts = first + [_sum(first[0], other) for other in others[: len(names[1:])]]
+        frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}))
     return Recording(settings, id=run, frames=frames, notes=())
 
 
-def _tiles(frame: Frame, names: Sequence[str]) -> np.ndarray:
-    """A frame's pictures, x_t, x_0, the first part and what the others differ from it: that stays exact when it is small."""
-    parts = [frame.parts.get(name, np.zeros_like(frame.x_0)) for name in names]
-    rest = [(128 + (p.astype(np.int16) - parts[0]) / 2).round().clip(0, 255).astype(np.uint8) for p in parts[1:]]
-    return np.concatenate([frame.x_t, frame.x_0, *parts[:1], *rest])
+def _tiles(frame: Frame, first: Sequence[str]) -> np.ndarray:
+    """A frame's pictures: x_t, x_0 and the first part, if there are any."""
+    return np.concatenate([frame.x_t, frame.x_0, *(frame.parts.get(name, np.zeros_like(frame.x_0)) for name in first)])
+
+
+def _rest(frame: Frame, names: Sequence[str]) -> np.ndarray:
+    """What the other parts differ from the first: kept apart, it stays exact where it is small. Grey if there is none."""
+    grey = np.full_like(frame.x_0, 128)
+    if not frame.parts or len(names) < 2:
+        return np.concatenate([grey] * max(1, len(names) - 1))
+    first, *others = (frame.parts[name] for name in names)
+    return np.concatenate(
+        [(128 + (p.astype(np.int16) - first) / 2).round().clip(0, 255).astype(np.uint8) for p in others]
+    )
 
 
 def _sum(first: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ function share(index) {
   const small = origins.filter(Boolean).length;
   if (columns > 1 || lanes.length === 1) return 1 / Math.ceil(lanes.length / columns);
   if (!small) return 0.84 / lanes.length;
-  return origins[index] ? 0.24 : (1 - 0.24 * small) / (lanes.length - small);
+  return origins[index] ? 0.26 : (1 - 0.26 * small) / (lanes.length - small);
 }
 
 function lane(title, index) {
