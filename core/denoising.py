@@ -1,7 +1,7 @@
 """One picture, noised and brought back: by classical filters at their best, in one step, and in many."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from core.editing import (
 )
 from core.guidance import guide, halves
 from core.images import to_uint8
-from core.pictures import MAX_GUIDANCE, bounded, prompt_of, text_model
+from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step, ddim_each
@@ -28,12 +28,15 @@ from core.samplers import Step, ddim_each
 LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
 CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
 METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
+BY_NETWORK = ("one step", "iterative")
 MAX_LEVELS = 5
+EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a long one at most that many
 
 
 def timesteps_of(text: object) -> tuple[int, ...]:
-    """Comma-separated timesteps. Raises ValueError unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
-    parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()]
+    """Comma-separated timesteps, or a list. Raises ValueError unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
+    words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
+    parts = [p for p in words if str(p).strip()]
     if not 1 <= len(parts) <= MAX_LEVELS:
         raise ValueError(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
     return tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
@@ -71,9 +74,31 @@ class DenoiseRequest:
             whole(seed, 0, MAX_SEED, "The seed"),
         )
 
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Where the iterative runs begin: the levels; below a single one two more, so that its curve is a line."""
+        top = max(self.levels)
+        more = {2 * top // 3, top // 3} - {0, top} if len(set(self.levels)) == 1 else ()
+        return (*self.levels, *sorted(more, reverse=True))
+
+    @property
+    def visits(self) -> list[int]:
+        """The timesteps of the longest iterative run."""
+        return strided(max(self.levels), self.stride)
+
+    @property
+    def shown(self) -> list[int]:
+        """The steps of the longest iterative run that are shown: every few, and the last."""
+        n = len(self.visits)
+        return [*range(0, n, EVERY * -(-n // (EVERY * MAX_SHOWN))), n]
+
+    def settings(self) -> dict:
+        """What a saved picture carries."""
+        return carried("denoise", self)
+
     def cost(self) -> tuple[int, int]:
         """(network calls, pictures in each, on average): the iterative runs, and two calls for the single steps."""
-        runs = [len(strided(t, self.stride)) for t in self.levels]
+        runs = [len(strided(t, self.stride)) for t in self.runs]
         total = sum(runs) + len(self.levels) + len(CURVE)
         return max(runs) + 2, max(1, round(halves(self.guidance) * total / (max(runs) + 2)))
 
@@ -97,6 +122,27 @@ class Estimate:
     calls: int = 0
 
 
+@dataclass(frozen=True)
+class Moment:
+    """How far a comparison has got.
+
+    Args:
+        n: iterative steps in all.
+        i: iterative steps done; -1 before the first estimate.
+        ladder: the picture at every timestep of LADDER, (9, 64, 64, 3) uint8.
+        found: the estimates at the levels, so far.
+        states: of the longest iterative run, those of the steps that are shown, so far, (64, 64, 3) uint8 each.
+        curve: the estimates of the chart; none before the end.
+    """
+
+    n: int
+    i: int = -1
+    ladder: np.ndarray | None = None
+    found: tuple[Estimate, ...] = ()
+    states: tuple[np.ndarray, ...] = ()
+    curve: tuple[Estimate, ...] = ()
+
+
 class Denoising:
     """Everything about one request and one clean picture (1, 3, 64, 64) in [-1, 1]."""
 
@@ -104,6 +150,23 @@ class Denoising:
         self.request, self.model = request, load(request.model, device)
         self.clean = clean.to(self.model.device)
         self.denoiser = bounded(guide(self.model, request.guidance))
+
+    def run(self) -> Iterator[Moment]:
+        """All of it in turn: noise, filters and one step, the iterative runs, the curve."""
+        levels = self.request.levels
+        now = Moment(len(self.request.visits), ladder=self.ladder())
+        yield now
+        quick = (*self.classical(levels), *self.single(levels))
+        now = replace(now, found=quick)
+        yield now
+        longest = int(np.argmax(levels))
+        for step in self.iterate():
+            iterated = self.iterated(step)
+            if step.i in self.request.shown:
+                now = replace(now, states=(*now.states, to_uint8(step.x_t[longest, None], -1, 1)[0]))
+            now = replace(now, i=step.i, found=(*quick, *iterated[: len(levels)]))
+            yield now
+        yield replace(now, curve=(*self.classical(CURVE), *self.single(CURVE), *iterated))
 
     def ladder(self) -> np.ndarray:
         """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""
@@ -138,8 +201,8 @@ class Denoising:
         )
 
     def iterate(self) -> Iterator[Step]:
-        """The iterative runs from every level as one batch, with the strided DDPM posterior."""
-        levels, seed = self.request.levels, self.request.seed
+        """The iterative runs as one batch, with the strided DDPM posterior."""
+        levels, seed = self.request.runs, self.request.seed
         x_t, _, _, t = self._noisy(levels)
         lists = [strided(level, self.request.stride) for level in levels]
         source = generators(seeds(seed, 2)[1], len(levels))
@@ -147,8 +210,8 @@ class Denoising:
 
     def iterated(self, step: Step) -> list[Estimate]:
         """A Step of `iterate` as estimates: those that are done, and the others as far as they have got."""
-        calls = [min(step.i, len(strided(t, self.request.stride))) for t in self.request.levels]
-        return self._estimates(self.request.levels, "iterative", step.x_0, calls=calls)
+        calls = [min(step.i, len(strided(t, self.request.stride))) for t in self.request.runs]
+        return self._estimates(self.request.runs, "iterative", step.x_0, calls=calls)
 
     def _estimates(
         self, levels: Sequence[int], method: str, x: Tensor, knobs: Sequence[str] = (), calls: Sequence[int] = ()

@@ -1,81 +1,221 @@
-"""The input and the figures of the tab Forward & denoise."""
+"""What the tab Forward & denoise does: the run, what is kept of it and of what is left after Stop, the price."""
 
 import functools
-from collections.abc import Sequence
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from core import images
-from core.denoising import LADDER, METHODS, Denoising, Estimate
-from core.scenes import SCENES
-from tabs._common import Shared
-from tabs._figure import figure, tile
+from core import cost, images
+from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
+from core.licence import observe
+from core.recording import Frame, Recording
+from tabs._canvas import small
+from tabs._common import temporary, told
+from tabs._denoise_figures import comparison, described, moments, noising, on_page, progress, sheet, table
+from tabs._gpu import placed
+from tabs._saved import packed, settings_in, unpacked
+from tabs._viewer import PREVIEW_SECONDS, Runs
 
-COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
+FIELDS = tuple(DenoiseRequest.__dataclass_fields__)
 NO_PICTURE = "There is no picture yet: upload one, choose an example, or let the model draw one."
 
 
-def clean_of(picture: Image.Image | None) -> Image.Image:
-    """Any picture as the 64x64 RGB square that is worked on. Raises ValueError if there is none."""
+@dataclass
+class Comparison:
+    """A run: its settings, its picture, and how far it got."""
+
+    request: DenoiseRequest
+    original: np.ndarray
+    frames: list[Moment]  # the latest alone
+    notes: tuple[str, ...] | None = None  # what the model's maker says of the pictures; None until asked
+    took: float | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> Moment:
+        """How far it got."""
+        return self.frames[-1]
+
+    def follow(self, run: Iterator[Moment]) -> Iterator[Moment]:
+        """Pass the moments on, keeping the latest."""
+        for now in run:
+            self.frames = [now]
+            yield now
+        self.took = time.monotonic() - self.started
+
+    def observe(self) -> None:
+        """What DeepFloyd's licence asks of the pictures that its network made, once; see `core.licence`."""
+        ours = [e.pixels for e in self.now.found if e.method in BY_NETWORK]
+        if not ours or self.notes is not None:
+            return
+        pictures = np.stack([*ours, *self.now.states])
+        recording = Recording({}, -1, 1, frames=[Frame(self.now.i, self.now.n, -1, pictures.copy(), pictures)])
+        said = [note.partition(": ")[2] for note in observe(recording, self.request.model)]
+        self.notes = tuple(f"Grey: {sentence}" for sentence in dict.fromkeys(said))
+        left = iter(recording.result)
+        found = tuple(replace(e, pixels=next(left)) if e.method in BY_NETWORK else e for e in self.now.found)
+        self.frames = [replace(self.now, found=found, states=tuple(left))]
+
+    def settings(self) -> dict:
+        """What its pictures carry."""
+        return self.request.settings() | {"original": packed(self.original)}
+
+    def caption(self) -> str:
+        """What its pictures are, and what was said of them."""
+        return " ".join([described(self.request), *(self.notes or ())])
+
+
+COMPARISONS = Runs()
+
+
+# ---- a run ----------------------------------------------------------------------------------------------------------
+
+
+@told
+def run(
+    picture: Image.Image, levels: str, prompt: str, guidance: float, model: str, stride: float, seed: float,
+    device: str = "auto",
+):  # fmt: skip
+    """Noise a picture and bring it back. Yields three figures, a table for the chart, the run's id, and a status line."""
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    this = Comparison(request, pixels_of(picture), [Moment(len(request.visits))])
+    COMPARISONS.add(this)
+    yield figures(this)
+    make, last = functools.partial(steps, request, this.original), 0.0
+    for now in this.follow(placed(make, request.model, device, request.cost())):
+        if not now.curve and (now.i == now.n or time.monotonic() - last >= PREVIEW_SECONDS):
+            last = time.monotonic()
+            yield figures(this)
+    cost.learn(request.model, device, *request.cost(), this.took)
+    this.observe()
+    yield figures(this)
+
+
+def pixels_of(picture: Image.Image | None) -> np.ndarray:
+    """Any picture as the (64, 64, 3) uint8 that is worked on. Raises ValueError if there is none."""
     if not isinstance(picture, Image.Image):
         raise ValueError(NO_PICTURE)
-    return images.square(images.to_rgb(picture), 64)
+    return small(picture)
 
 
-def noising(job: Denoising) -> str:
-    """The row of noised pictures."""
-    tiles = [tile(p, f"t = {t}") for t, p in zip(LADDER, job.ladder(), strict=True)]
-    return figure([f"t = {t}" for t in LADDER], [("x_t", tiles)])
+def steps(request: DenoiseRequest, original: np.ndarray, device: str) -> Iterator[Moment]:
+    """The Moments of a run."""
+    yield from Denoising(request, images.from_uint8(original[None], -1, 1), device).run()
 
 
-def comparison(levels: Sequence[int], found: Sequence[Estimate]) -> str:
-    """A row per timestep, a column per method, with PSNR, setting and number of evaluations under each."""
-    at = {(e.t, e.method): e for e in found}
-    rows = []
-    for t in levels:
-        row = [at.get((t, m)) for m in METHODS]
-        tiles = [
-            tile(e.pixels, f"{m} at t = {t}", [f"{e.db:.1f} dB", e.knob or spent(e.calls, m)])
-            if e
-            else tile(None, m, ["–", "–"])
-            for m, e in zip(METHODS, row, strict=True)
-        ]
-        rows.append((f"t = {t}", tiles))
-    return figure(["noisy x_t", *METHODS[1:]], rows)
+def figures(this: Comparison) -> tuple:
+    """What `run` yields: the noised pictures and the chart only where they change."""
+    now, fixed = this.now, [gr.skip()] * 2
+    if now.i < 0 or now.curve:
+        fixed = on_page(noising(now)), table(now.curve)
+    forward, chart = fixed
+    return forward, *later(this), chart, {"run": this.id}, status(this)
 
 
-def spent(calls: int, method: str) -> str:
-    """The number of network evaluations in words, for the methods that have a network."""
-    return f"{calls} evaluation{'s' * (calls != 1)}" if method in ("one step", "iterative") else "–"
+def status(this: Comparison) -> str:
+    """What is being done, or was."""
+    if this.took is not None:
+        return f"done in {this.took:.1f} s"
+    return f"{doing(this.now)} · {time.monotonic() - this.started:.1f} s"
 
 
-def progress(kept: Sequence[tuple[int, np.ndarray]]) -> str:
-    """Every fifth clean estimate and state of the longest iterative run."""
-    if not kept:
-        return ""
-    head = [f"t = {t}" if t >= 0 else "result" for t, _ in kept]
-    return figure(head, [("iterative", [tile(p, h) for h, (_, p) in zip(head, kept, strict=True)])])
+def later(this: Comparison) -> tuple[str, str]:
+    """The two figures that fill while a run goes on."""
+    return (
+        on_page(comparison(this.request, this.now), this.caption()),
+        on_page(progress(this.request, this.now)),
+    )
 
 
-def table(found: Sequence[Estimate]) -> pd.DataFrame:
-    """The chart's points."""
-    rows = sorted(((e.t, round(e.db, 2), e.method) for e in found), key=lambda r: (METHODS.index(r[2]), r[0]))
-    return pd.DataFrame(rows, columns=["t", "PSNR in dB", "method"])
+def doing(now: Moment) -> str:
+    """What is being done."""
+    if now.i == now.n:
+        return "measuring the curve"
+    if now.i >= 0:
+        return f"iterating, step {now.i} / {now.n}"
+    if now.found:
+        return "filters and one step done; iterating"
+    return "loading the model" if now.ladder is None else "noised; finding the best filters"
 
 
-def picture_input(shared: Shared, own: str, label: str = "Picture") -> gr.Image:
-    """The input that takes a picture from disk, clipboard or another tab, with the examples under it."""
-    first = next(iter(SCENES.values()))
-    picture = gr.Image(
-        first(), type="pil", image_mode=None, format="png", label=label, sources=["upload", "clipboard"], height=230,
-        elem_id=f"{own}-picture",
-    )  # fmt: skip
-    with gr.Row(elem_classes="presets"):
-        for name, scene in SCENES.items():
-            button = gr.Button(name, size="sm", min_width=60)
-            button.click(functools.partial(scene), None, picture, api_visibility="private", queue=False)
-    shared.inbox[own] = picture, None
-    return picture
+def price(levels, prompt, guidance, model, stride, seed, device) -> str:
+    """The cost line for the settings as they stand."""
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()))
+
+
+# ---- after a run ----------------------------------------------------------------------------------------------------
+
+
+@told
+def keep(view: dict) -> list:
+    """After a run or Stop: two figures and the status, the pictures that can be sent, the PNG and the zip."""
+    try:
+        (this,) = COMPARISONS.get(view)
+    except ValueError:
+        return [gr.skip()] * 6
+    this.observe()
+    shown = [gr.skip()] * 3 if this.took is not None else [*later(this), stopped(this.now)]
+    names = [named(e) for e in this.now.found]
+    choice = gr.Dropdown(choices=names, value=names[-1]) if names else gr.skip()
+    return [*shown, choice, *files(this)]
+
+
+def stopped(now: Moment) -> str:
+    """How far a run got that was stopped."""
+    return f"stopped at step {now.i} / {now.n}" if now.i >= 0 else "stopped before the first step"
+
+
+def named(e: Estimate) -> str:
+    """What an estimate is called where one is chosen."""
+    return f"{e.method}, t = {e.t}"
+
+
+def pick(view: dict, name: str) -> Image.Image:
+    """One picture of the current run, for another tab."""
+    (this,) = COMPARISONS.get(view)
+    for e in this.now.found:
+        if named(e) == name:
+            return images.to_pil(e.pixels)
+    raise ValueError("Choose one of the pictures of this run.")
+
+
+def files(this: Comparison) -> list[gr.DownloadButton]:
+    """The two buttons with their files: the whole comparison as PNG, and a zip that also has every single picture."""
+    settings, now, request = this.settings(), this.now, this.request
+    name = f"denoise-{request.model}-seed-{request.seed}"
+    panels = [noising(now), comparison(request, now), progress(request, now)]
+    whole = images.png(sheet(panels, this.caption()), settings)
+    inside = [("comparison.png", whole), ("original.png", images.png(this.original, settings))]
+    for e in now.found:
+        extra = {"t": e.t, "method": e.method, "psnr": round(e.db, 2)}
+        inside.append((f"t-{e.t}-{e.method.replace(' ', '-')}.png", images.png(e.pixels, settings | extra)))
+    for at, pixels in zip(moments(request), now.states, strict=False):
+        inside.append((f"iterative-run-{at.replace(' = ', '-')}.png", images.png(pixels, settings)))
+    if now.curve:
+        inside.append(("psnr.csv", table(now.curve).to_csv(index=False).encode()))
+    made = ((f"{name}.png", whole), (f"{name}.zip", images.zip_of(inside)))
+    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in made]
+
+
+# ---- the inputs -----------------------------------------------------------------------------------------------------
+
+
+def fill(request: DenoiseRequest) -> list:
+    """A request as values of the inputs."""
+    return [", ".join(map(str, request.levels)), *(getattr(request, name) for name in FIELDS[1:])]
+
+
+@told
+def restore(path: str) -> list:
+    """The picture and the settings inside a PNG that this tab saved, back into the tab."""
+    settings = settings_in(path, "denoise")
+    known = {k: settings[k] for k in FIELDS if k in settings}
+    request = DenoiseRequest.checked(**vars(DenoiseRequest()) | known)
+    return [unpacked(settings.get("original")), *fill(request)]

@@ -10,7 +10,7 @@ from core.scenes import SCENES
 from tabs import _doubles as doubles
 from tabs._common import Shared, run_row, tell_cost
 from tabs._hybrid import COLOURS, gains
-from tabs._inputs import Dropdown, Slider, Textbox
+from tabs._inputs import Dropdown, Picture, Slider, Textbox
 from tabs._pictures import MODEL_CHOICES, remark_line
 
 
@@ -43,7 +43,7 @@ def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
 def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdown]:
     """The person's own photo, and which component is taken from it; a photo that arrives gives its first one."""
     with gr.Accordion("A part of your own photo", open=False) as panel:
-        photo = gr.Image(type="pil", image_mode=None, format="png", label="Photo", sources=["upload", "clipboard"], height=190)  # fmt: skip
+        photo = Picture(type="pil", image_mode=None, format="png", label="Photo", sources=["upload", "clipboard"], height=190)  # fmt: skip
         with gr.Row(elem_classes="presets"):
             for name, scene in SCENES.items():
                 button = gr.Button(name, size="sm", min_width=60)
@@ -55,7 +55,9 @@ def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdo
     def arrived(picture, split, own):
         return (gr.skip(), "") if picture is None else (gr.Accordion(open=True), own or SPLITS[split][1][0])
 
-    photo.change(arrived, [photo, split, own], [panel, own], api_visibility="private", queue=False)
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    change = photo.change(arrived, [photo, split, own], [panel, own], **quiet)
+    change.failure(lambda: None, None, photo, **quiet)
     return photo, own
 
 

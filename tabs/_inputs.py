@@ -5,6 +5,12 @@ value of the wrong type with no sentence at all.
 """
 
 import gradio as gr
+from PIL import Image
+
+from core import images
+from tabs._canvas import on_canvas
+
+UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
 
 
 class _AsSent:
@@ -31,3 +37,23 @@ class Radio(_AsSent, gr.Radio):
 
 class Dropdown(_AsSent, gr.Dropdown):
     """gr.Dropdown, unchecked."""
+
+
+class Picture(gr.Image):
+    """gr.Image that says in one sentence when a file is no picture, and shows pictures square and crisply enlarged."""
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """The picture, read to its end unless it is too large. Answers in one sentence if that cannot be done."""
+        try:
+            picture = super().preprocess(payload)
+            if picture is not None and picture.width * picture.height <= images.MAX_PIXELS:
+                picture.load()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            raise gr.Error(UNREADABLE, title="Please check", print_exception=False) from None
+        return picture
+
+    def postprocess(self, value):
+        """A picture, as the centred square that is worked on."""
+        return super().postprocess(on_canvas(value) if isinstance(value, Image.Image) else value)

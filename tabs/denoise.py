@@ -1,26 +1,25 @@
 """Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
 
 import functools
-import time
 from collections.abc import Iterator
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
-from core import cost, images
-from core.denoising import CURVE, LADDER, DenoiseRequest, Denoising
+from core import images
+from core.denoising import DenoiseRequest, Moment
 from core.pictures import MAX_GUIDANCE, PictureRequest, draw
 from core.registry import load
 from core.samplers import Step
+from core.scenes import SCENES
 from tabs import formulas
-from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, tell_cost, told
-from tabs._denoise import COLOURS, clean_of, comparison, noising, picture_input, progress, table
+from tabs._canvas import examples
+from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, send_row, tell_cost, told
+from tabs._denoise import fill, keep, pick, price, restore, run
+from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
 from tabs._examples import example
-from tabs._figure import figure, tile
 from tabs._gpu import placed
 from tabs._header import alone
-from tabs._inputs import Dropdown, Slider, Textbox
+from tabs._inputs import Dropdown, Picture, Slider, Textbox
 from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 
@@ -28,47 +27,13 @@ TITLE = "Forward & denoise"
 SHORT = "Denoise"
 ID = "denoise"
 TAKES_PICTURES = True
-
-
-@told
-def run(
-    picture: Image.Image, levels: str, prompt: str, guidance: float, model: str, stride: float, seed: float,
-    device: str = "auto",
-):  # fmt: skip
-    """Noise a picture and bring it back. Yields three figures, a table for the chart, and a status line."""
-    request, started = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed), time.monotonic()
-    make = functools.partial(figures, request, images.to_tensor(clean_of(picture), -1, 1))
-    yield from placed(make, request.model, device, request.cost())
-    cost.learn(request.model, device, *request.cost(), time.monotonic() - started)
-
-
-def figures(request: DenoiseRequest, clean, device: str) -> Iterator[tuple]:
-    """What `run` yields, for a checked request and a picture (1, 3, 64, 64) in [-1, 1]."""
-    job, started = Denoising(request, clean, device), time.monotonic()
-    say = lambda text: f"{text} · {time.monotonic() - started:.1f} s"  # noqa: E731
-    forward, found, kept = noising(job), [], []
-    yield forward, comparison(request.levels, found), "", gr.skip(), say("noised")
-    found = job.classical(request.levels) + job.single(request.levels)
-    yield forward, comparison(request.levels, found), "", gr.skip(), say("filters and one step done; iterating")
-    longest = int(np.argmax(request.levels))
-    for step in job.iterate():
-        last = step.i == step.n
-        if step.i % 5 and not last:
-            continue
-        shown = images.to_uint8(step.x_t[longest : longest + 1], -1, 1)[0]
-        kept.append((int(step.t[longest]), shown))
-        now = found + job.iterated(step)
-        status = say("measuring the curve" if last else f"iterating, step {step.i} / {step.n}")
-        yield forward, comparison(request.levels, now), progress(kept), gr.skip(), status
-    curve = job.classical(CURVE) + job.single(CURVE) + [e for e in now if e.method == "iterative"]
-    done = f"done in {time.monotonic() - started:.1f} s"
-    yield forward, comparison(request.levels, now), progress(kept), table(curve), done
-
-
-def price(levels, prompt, guidance, model, stride, seed, device) -> str:
-    """The cost line for the settings as they stand."""
-    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
-    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()))
+PRESETS = {
+    "t = 250, 500, 750": ("Mountains", DenoiseRequest()),
+    "Every fifth step from t = 690": ("Mountains", DenoiseRequest((690,))),
+    "Almost nothing but noise": ("Sailboat", DenoiseRequest((800, 900, 999))),
+    "An emoji that the model drew": (None, DenoiseRequest(prompt="an emoji of a penguin")),
+}
+"""What each shows: a scene, or none where the model draws the prompt first, and the settings."""
 
 
 @told
@@ -77,7 +42,7 @@ def make(prompt: str, model: str, seed: float, device: str = "auto"):
     request = PictureRequest.checked(prompt=prompt, n=1, model=model, seed=seed)
     for step in placed(functools.partial(drawing, request), request.model, device, (request.steps, 2)):  # noqa: B007
         yield gr.skip()
-    yield images.to_pil(images.enlarge(images.to_uint8(step.x_t, -1, 1)[0], 8))
+    yield images.to_pil(images.to_uint8(step.x_t, -1, 1)[0])
 
 
 def drawing(request: PictureRequest, device: str) -> Iterator[Step]:
@@ -85,12 +50,26 @@ def drawing(request: PictureRequest, device: str) -> Iterator[Step]:
     return draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed)
 
 
-def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[gr.Image, list, tuple[gr.Button, gr.Button, gr.Button]]:
-    """The picture, the six inputs in the order of `DenoiseRequest.checked`, and the buttons Run, Stop and Draw."""
-    picture = picture_input(shared, ID)
+def picture_input(shared: Shared) -> Picture:
+    """The input that takes a picture from disk, clipboard or another tab, with the examples under it."""
+    picture = Picture(
+        next(iter(SCENES.values()))(), type="pil", image_mode=None, format="png", label="Picture",
+        sources=["upload", "clipboard"], height=300, elem_id=f"{ID}-picture",
+    )  # fmt: skip
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    squared = picture.upload(lambda p: p, picture, picture, **quiet)
+    squared.failure(lambda: None, None, picture, **quiet)
+    examples(picture)
+    shared.inbox[ID] = picture, None
+    return picture
+
+
+def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.Button, gr.Button, gr.Button]]:
+    """The picture and the six inputs in the order of `DenoiseRequest.checked`; the buttons Run, Stop and Draw."""
+    picture = picture_input(shared)
     start, stop, line = run_row("Noise and denoise")
-    info = "1 to 5 of 1 to 999; larger is noisier."
-    levels = Textbox(", ".join(map(str, r.levels)), label="Timesteps t to compare at", info=info)
+    values = fill(r)
+    levels = Textbox(values[0], label="Timesteps t to compare at", info="1 to 5 of 1 to 999; larger is noisier.")
     prompt = Textbox(r.prompt, label="Prompt", info="What the network is told about the picture.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
@@ -103,42 +82,65 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[gr.Image, list, tu
         stride = Slider(5, 200, r.stride, step=5, label="Stride", info=info)
         with gr.Row(elem_classes="slim"):
             new = gr.Button("Let the model draw the prompt as the picture", size="sm")
-    inputs = [levels, prompt, guidance, model, stride, seed]
-    tell_cost(line, price, [*inputs, shared.device])
-    return picture, inputs, (start, stop, new)
+        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+    inputs = [picture, levels, prompt, guidance, model, stride, seed]
+    upload.upload(restore, upload, inputs, api_name="restore_denoise", show_progress="hidden")
+    tell_cost(line, price, [*inputs[1:], shared.device])
+    return inputs, (start, stop, new)
 
 
-def outputs_column(r: DenoiseRequest) -> list:
-    """The three figures, the chart and the status line, with the finished example in them."""
+def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
+    """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
     status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
-    shown = example(ID) or {
-        "forward": figure([f"t = {t}" for t in LADDER], [("x_t", [tile(None, "") for _ in LADDER])]),
-        "compared": comparison(r.levels, []),
-    }
-    forward, compared = gr.HTML(shown["forward"]), gr.HTML(shown["compared"])
-    steps = gr.HTML(shown.get("steps", ""))
+    shown, now = example(ID), Moment(len(r.visits))
+    forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
+    compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
+    strip = gr.HTML(shown.get("steps") or on_page(progress(r, now)))
+    view = gr.JSON(visible="hidden")
+    with gr.Row(elem_classes="slim"):
+        files = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in ("PNG", "All as zip")]
+        which = Dropdown([], label="Picture to send", min_width=180)
+    with gr.Row(elem_classes="slim"):
+        send_row(pick, [view, which], shared, ID)
     title = "PSNR against t: higher is nearer to the clean picture"
-    plot = gr.LinePlot(x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280, title=title)
-    return [forward, compared, steps, plot, status]
+    chart = gr.LinePlot(
+        points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
+        x_lim=[0, 1000], title=title,
+    )  # fmt: skip
+    formula_panel(formulas.DENOISE)
+    return [forward, compared, strip, chart, view, status], [compared, strip, status, which, *files]
 
 
 def build(shared: Shared) -> None:
     """The tab."""
+    with gr.Row(elem_classes="presets"):
+        presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            picture, inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
+            inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
         with gr.Column(scale=5, min_width=480):
-            outputs = outputs_column(DenoiseRequest())
-            formula_panel(formulas.DENOISE)
-    device, (_, prompt, _, model, _, seed) = shared.device, inputs
+            outputs, kept = outputs_column(DenoiseRequest(), shared)
+    view, quiet = outputs[4], {"api_visibility": "private", "show_progress": "hidden"}
     job = start.click(
-        run, [picture, *inputs, device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
+        run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )
-    job.then(facts, device, shared.facts, api_visibility="private", show_progress="hidden")
-    made = new.click(
-        make, [prompt, model, seed, device], picture, api_name="make_picture", show_progress="minimal", **NETWORK
-    )
-    stop.click(None, None, None, cancels=[job, made], api_visibility="private")
+    job.then(facts, shared.device, shared.facts, **quiet)
+    job.then(keep, view, kept, **quiet)
+    stop.click(None, None, None, cancels=[job, *drawings(inputs, new, presets, shared)], api_visibility="private")
+
+
+def drawings(inputs: list, new: gr.Button, presets: list, shared: Shared) -> list:
+    """Wire what fills the inputs: the presets, and the model, which draws the picture; returns the jobs that draw."""
+    picture, _, prompt, _, model, _, seed = inputs
+    drawn = {"fn": make, "inputs": [prompt, model, seed, shared.device], "outputs": picture}
+    drawn |= {"show_progress": "minimal", **NETWORK}
+    jobs = [new.click(**drawn, api_name="make_picture")]
+    for button, (scene, request) in presets:
+        values = [SCENES[scene]() if scene else gr.skip(), *fill(request)]
+        filled = button.click(functools.partial(list, values), None, inputs, api_visibility="private", queue=False)
+        if scene is None:
+            jobs.append(filled.then(**drawn, api_visibility="private"))
+    return jobs
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from core.hybrids import HybridRequest
 from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
+from tabs._canvas import small
 from tabs._common import Shared, formula_panel, send_row, told, wire
 from tabs._examples import example
 from tabs._header import alone
@@ -39,7 +40,7 @@ def run(
         kernel, length, angle,
     )  # fmt: skip
     given = isinstance(photo, Image.Image)
-    picture = images.to_tensor(images.square(images.to_rgb(photo), 64), -1, 1) if given else None
+    picture = images.to_tensor(small(photo), -1, 1) if given else None
     yield from stream(
         Recording(r.settings(), -1, 1), functools.partial(r.run, photo=picture), shown_as(r), device, r.cost()
     )

@@ -84,13 +84,9 @@ def canvas(hole: bool = False) -> dict:
 
 
 def denoising() -> dict:
-    """The figures of the first tab."""
-    r = DenoiseRequest()
-    levels = ", ".join(map(str, r.levels))
-    forward, compared, steps, _, _ = last(
-        denoise.run(mountains(), levels, r.prompt, r.guidance, r.model, r.stride, r.seed, "cpu")
-    )
-    return {"forward": forward, "compared": compared, "steps": steps}
+    """The figures of the first tab, and the points of its chart."""
+    forward, compared, steps, chart, _, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
+    return {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
 
 
 def fields(request: object, names: Iterable[str]) -> list:

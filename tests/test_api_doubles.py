@@ -57,6 +57,12 @@ def test_an_anagram_streams_in_all_its_views(client):
     assert "upside down “a rabbit face”" in last["caption"] and "seed 7 – 8" in last["caption"]
 
 
+def test_a_photo_that_is_no_picture_gets_one_sentence(client, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(AppError, match="This file is not a picture that can be read"):
+        client.predict(**HYBRID | {"photo": handle_file(str(tmp_path / "bad.png"))}, api_name="/make_hybrids")
+
+
 def test_four_views_taking_turns(client):
     more = {"prompt_3": "a cat", "view_3": "jigsaw", "prompt_4": "a rose", "view_4": "negate", "reduction": "alternate"}
     value = client.predict(**ANAGRAM | more | {"n": 1}, api_name="/make_anagrams")

@@ -8,8 +8,11 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from core import images
+from core.denoising import DenoiseRequest
 from core.registry import availability
 from core.scenes import mountains
+from tabs._saved import packed
 from tests.test_api import raw
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -110,11 +113,11 @@ def test_strange_prompts_are_drawn_all_the_same(client, prompt):
 
 
 def test_denoising_tells_every_method_and_its_number_of_evaluations(client, photo):
-    forward, compared, steps, plot, status = client.predict(photo, **NOISED, api_name="/denoise_picture")
+    forward, compared, steps, plot, view, status = client.predict(photo, **NOISED, api_name="/denoise_picture")
     assert forward.count("<img") == 9
     assert compared.count("<img") == 2 * 6 and compared.count(" dB") == 2 * 6
     assert "1 evaluation<" in compared and "6 evaluations" in compared and "σ = " in compared
-    assert steps.count("<img") and plot and status.startswith("done")
+    assert steps.count("<img") and plot and view["run"] and status.startswith("done")
 
 
 @pytest.mark.parametrize(
@@ -167,3 +170,25 @@ def test_the_model_draws_the_input(client):
     made = client.predict("an emoji of a rose", "pocket", 1, "cpu", api_name="/make_picture")
     with Image.open(made) as picture:
         assert picture.size == (512, 512)
+
+
+@pytest.mark.parametrize("data", [b"no picture", b"\x89PNG\r\n\x1a\n and no more"])
+def test_a_file_that_is_no_picture_gets_one_sentence(client, tmp_path, data):
+    (tmp_path / "bad.png").write_bytes(data)
+    with pytest.raises(AppError, match="This file is not a picture that can be read") as error:
+        client.predict(handle_file(str(tmp_path / "bad.png")), **NOISED, api_name="/denoise_picture")
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_saved_comparison_restores_picture_and_settings(client, tmp_path):
+    pixels = images.enlarge(np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8), 8)
+    request = DenoiseRequest((690, 250), "a rose", 2.5, stride=60, seed=9)
+    settings = request.settings() | {"original": packed(pixels)}
+    (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
+    picture, *values = client.predict(handle_file(str(tmp_path / "saved.png")), api_name="/restore_denoise")
+    assert values == ["690, 250", "a rose", 2.5, "pocket", 60, 9]
+    with Image.open(picture) as large:
+        np.testing.assert_array_equal(np.asarray(large), images.enlarge(pixels, 8))
+    mountains().save(tmp_path / "plain.png")
+    with pytest.raises(AppError, match="holds no settings of this tab"):
+        client.predict(handle_file(str(tmp_path / "plain.png")), api_name="/restore_denoise")

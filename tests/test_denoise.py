@@ -1,0 +1,257 @@
+"""The tab Forward & denoise: places from the start, what is left after Stop, what is saved, sent and brought back."""
+
+import io
+import json
+import zipfile
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import denoising, images
+from core.denoiser import Prediction
+from core.denoising import DenoiseRequest, timesteps_of
+from core.registry import availability
+from core.scenes import mountains
+from core.schedule import Schedule
+from tabs import _denoise, make_examples
+from tabs._denoise import COMPARISONS, Comparison, keep, pick, restore, run
+from tabs._denoise_figures import points
+from tabs._inputs import Picture
+from tabs._look import example
+
+pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+class Grey:
+    """A denoiser that takes every picture for an even grey, and counts its calls."""
+
+    schedule, shape, device, calls = Schedule.cosine(1000), (3, 64, 64), torch.device("cpu"), 0
+
+    def encode(self, prompts):
+        """Nothing to encode."""
+        return torch.zeros(len(prompts), 1)
+
+    def predict(self, x_t, t, cond):
+        """Grey, and the noise that goes with it."""
+        self.calls += 1
+        s = self.schedule.at(t, x_t)[1]
+        return Prediction(torch.zeros_like(x_t), x_t / s)
+
+
+@pytest.fixture(autouse=True)
+def grey(monkeypatch):
+    """That denoiser in place of every model, and no filter that takes its time."""
+    toy = Grey()
+    monkeypatch.setattr(denoising, "load", lambda name, device: toy)
+    for name in ("best_blur", "best_median"):
+        monkeypatch.setattr(denoising, name, lambda noisy, clean: (noisy, [1.0] * len(noisy)))
+    monkeypatch.setattr(denoising, "best_non_local_means", lambda noisy, clean, sigma: (noisy, [1.0] * len(noisy)))
+    monkeypatch.setattr(_denoise, "PREVIEW_SECONDS", 0.0)
+    return toy
+
+
+def start(levels="250, 500", stride=30):
+    """A run on the mountains."""
+    return run(mountains(), levels, "a “rose” <b>", 1, "pocket", stride, 7, "cpu")
+
+
+def places(figure: str) -> int:
+    """Pictures and empty places in a figure."""
+    return figure.count("<img") + figure.count('class="place"')
+
+
+def finished(**settings) -> dict:
+    """The view of a finished run."""
+    *_, (*_, view, _) = start(**settings)
+    return view
+
+
+def test_every_place_is_there_from_the_first_moment():
+    values = list(start("690, 250"))
+    for forward, compared, strip, *_ in values:
+        assert isinstance(forward, dict) or places(forward) == 9
+        assert places(compared) == 12
+        assert places(strip) == len(DenoiseRequest((690,)).shown) == 6
+    assert values[0][1].count("<img") == values[0][2].count("<img") == 0
+    assert "place" not in values[-1][1] + values[-1][2]
+    assert "t = 690" in values[0][2] and "t = 540" in values[0][2] and "result" in values[0][2]
+
+
+def test_a_run_clears_the_chart_and_fills_it_at_its_end():
+    charts = [value[3] for value in start()]
+    assert charts[0].empty and list(charts[0].columns) == ["t", "PSNR in dB", "method"]
+    drawn = [chart for chart in charts if not isinstance(chart, dict) and not chart.empty]
+    assert len(drawn) == 1 and drawn[0] is charts[-1]
+
+
+def test_the_caption_names_everything_and_is_escaped():
+    *_, (_, compared, *_) = start(stride=60)
+    assert "pocket: “a “rose” &lt;b&gt;”; guidance 1; stride 60; seed 7." in compared
+
+
+@pytest.mark.parametrize(
+    ("moments", "status"), [(1, "stopped before the first step"), (3, "stopped before the first step"), (8, None)]
+)
+def test_stop_keeps_what_exists_and_says_so(moments, status):
+    job = start()
+    for _ in range(moments):
+        *_, view, running = next(job)
+    job.close()
+    compared, strip, said, choice, *files = keep(view)
+    (this,) = COMPARISONS.get(view)
+    step = running.removeprefix("iterating, step ").partition(" /")[0]
+    assert said == (status or f"stopped at step {step} / 17")
+    assert status or int(step) == this.now.i == 4
+    assert compared.count("<img") == len(this.now.found) and places(compared) == 12
+    assert strip.count("<img") == len(this.now.states) == (1 if moments == 8 else 0)
+    assert all(button.interactive for button in files)
+    assert moments < 8 or choice.value == "iterative, t = 500"
+
+
+def test_before_any_run_there_is_nothing_to_keep():
+    assert keep(None) == [gr.skip()] * 6
+
+
+def test_after_a_run_the_figures_stay_as_they_are():
+    *shown, choice, _, _ = keep(finished())
+    assert shown == [gr.skip()] * 3 and len(choice.choices) == 12
+
+
+def test_the_files_hold_the_comparison_every_estimate_and_the_curve():
+    *_, whole, everything = keep(finished(levels="300"))
+    with Image.open(whole.value["path"]) as sheet:
+        assert sheet.width > 9 * 128 and sheet.height > 3 * 128
+    assert json.dumps(images.settings_of(whole.value["path"]))
+    with zipfile.ZipFile(everything.value["path"]) as archive:
+        names = archive.namelist()
+        with Image.open(io.BytesIO(archive.read("t-300-one-step.png"))) as one:
+            assert one.size == (64, 64)
+        assert archive.read("psnr.csv").startswith(b"t,PSNR in dB,method")
+    assert {"comparison.png", "original.png", "t-300-non-local-means.png", "t-300-iterative.png"} <= set(names)
+    assert {"iterative-run-t-300.png", "iterative-run-t-150.png", "iterative-run-result.png"} <= set(names)
+
+
+def test_a_saved_picture_brings_everything_back():
+    view = finished(levels="400, 300", stride=60)
+    *_, whole, _ = keep(view)
+    original, *values = restore(whole.value["path"])
+    (this,) = COMPARISONS.get(view)
+    np.testing.assert_array_equal(np.asarray(original), this.original)
+    assert values == ["400, 300", "a “rose” <b>", 1.0, "pocket", 60, 7]
+
+
+@pytest.mark.parametrize("bad", [{"levels": {}}, {"levels": [0]}, {"original": "x"}, {"original": None}, {"seed": "s"}])
+def test_damaged_settings_get_one_sentence(tmp_path, bad):
+    settings = Comparison(DenoiseRequest(), np.zeros((64, 64, 3), np.uint8), []).settings() | bad
+    (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
+    with pytest.raises(gr.Error):
+        restore(str(tmp_path / "saved.png"))
+
+
+def test_one_estimate_is_picked():
+    view = finished()
+    (this,) = COMPARISONS.get(view)
+    chosen = next(e for e in this.now.found if (e.method, e.t) == ("one step", 500))
+    np.testing.assert_array_equal(np.asarray(pick(view, "one step, t = 500")), chosen.pixels)
+    for name in ("one step, t = 501", None, ["one step, t = 500"]):
+        with pytest.raises(ValueError, match="Choose one of the pictures"):
+            pick(view, name)
+    with pytest.raises(ValueError, match="please run again"):
+        pick({"run": "gone"}, "one step, t = 500")
+
+
+def test_one_timestep_alone_still_has_a_line_in_the_chart(grey):
+    *_, (_, compared, _, chart, _, _) = start("300")
+    iterative = chart[chart["method"] == "iterative"]
+    assert iterative["t"].tolist() == [100, 200, 300]
+    assert places(compared) == 6, "the other two are in the chart alone"
+    calls, _ = DenoiseRequest((300,)).cost()
+    assert grey.calls == calls, "they cost no call of their own"
+
+
+def test_a_long_run_shows_few_of_its_steps():
+    for stride in range(5, 205, 5):
+        for top in (1, 250, 690, 999):
+            r = DenoiseRequest((top,), stride=stride)
+            assert r.shown[0] == 0 and r.shown[-1] == len(r.visits) and len(r.shown) <= 11
+            assert len(set(r.shown)) == len(r.shown)
+
+
+def test_timesteps_come_as_text_or_as_a_list():
+    assert timesteps_of([250, 500]) == timesteps_of("250; 500") == (250, 500)
+
+
+def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
+    asked = []
+
+    def observe(recording, model):
+        asked.append(model)
+        recording.frames[-1].x_0[:] = 1
+        return "Picture 1: blocked.", "Picture 2: blocked."
+
+    monkeypatch.setattr(_denoise, "observe", observe)
+    *_, (_, compared, _, _, view, _) = start()
+    assert "seed 7. Grey: blocked.<" in compared
+    keep(view)
+    (this,) = COMPARISONS.get(view)
+    assert asked == ["pocket"]
+    for e in this.now.found:
+        assert (e.pixels == 1).all() == (e.method in ("one step", "iterative"))
+    assert all((state == 1).all() for state in this.now.states)
+
+
+def test_runs_are_forgotten_in_the_end():
+    views = [finished(levels="30") for _ in range(COMPARISONS.keep + 1)]
+    assert keep(views[0]) == [gr.skip()] * 6 != keep(views[1])
+
+
+# ---- the input ------------------------------------------------------------------------------------------------------
+
+
+def sent(path):
+    """A file as the page sends it."""
+    return Picture.data_model(path=str(path), orig_name=path.name)
+
+
+@pytest.mark.parametrize("kind", ["text", "cut png", "cut jpeg"])
+def test_a_file_that_is_no_picture_is_told_in_one_sentence(tmp_path, kind):
+    path = tmp_path / ("bad.jpg" if kind == "cut jpeg" else "bad.png")
+    mountains().save(path)
+    path.write_bytes(b"no picture" if kind == "text" else path.read_bytes()[:4000])
+    with pytest.raises(gr.Error, match="This file is not a picture that can be read") as told:
+        Picture(type="pil", image_mode=None).preprocess(sent(path))
+    assert not told.value.print_exception
+
+
+def test_a_picture_is_shown_square_and_crisp(tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    component = Picture(type="pil", image_mode=None, format="png")
+    with Image.open(component.postprocess(images.to_pil(pixels)).path) as large:
+        np.testing.assert_array_equal(np.asarray(large), images.enlarge(pixels, 8))
+        np.testing.assert_array_equal(_denoise.pixels_of(large), pixels)
+    with Image.open(component.postprocess(mountains().resize((900, 300))).path) as square:
+        assert square.size == (512, 512)
+    assert component.postprocess(None) is None and component.preprocess(None) is None
+
+
+# ---- the example ----------------------------------------------------------------------------------------------------
+
+
+def test_the_example_is_finished_and_has_its_chart():
+    shown = example("denoise")
+    chart = points(shown["chart"])
+    assert set(chart["method"]) == set(denoising.METHODS) and len(chart) > 60
+    assert "place" not in shown["compared"] + shown["steps"]
+    assert places(shown["steps"]) == len(DenoiseRequest().shown)
+
+
+def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(make_examples, "FOLDER", tmp_path)
+    make_examples.main(["denoise"])
+    assert [path.name for path in tmp_path.iterdir()] == ["denoise.json"]
+    made = json.loads((tmp_path / "denoise.json").read_text())
+    assert set(made) == {"forward", "compared", "steps", "chart"} and places(made["compared"]) == 18
+    assert len(points(made["chart"])) == 5 * len(denoising.CURVE) + 3
