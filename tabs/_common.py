@@ -167,9 +167,16 @@ def send_to(
     panel: gr.Accordion | None = None,
 ) -> None:
     """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it."""
-    opened = [gr.Accordion(open=True)] * (panel is not None)
-    handler = told(lambda *args: (gr.Tabs(selected=tab), pick(*args), *opened))
-    outputs = [shared.tabs, target, *[panel] * (panel is not None)]
+    panels = [] if panel is None else [panel]
+
+    @told
+    def handler(*args) -> list:
+        opened = [
+            gr.Accordion(open=True) for _ in panels
+        ]  # made here: made while the page is built, each would be on it
+        return [gr.Tabs(selected=tab), pick(*args), *opened]
+
+    outputs = [shared.tabs, target, *panels]
     button.click(handler, inputs, outputs, js=SLIM, api_visibility="private", show_progress="hidden")
 
 

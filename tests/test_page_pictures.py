@@ -120,6 +120,9 @@ def test_no_viewer_is_empty_at_first(page):
         open_tab(page, name)
         expect(page.locator(".fv img, .far canvas").locator("visible=true").first).to_be_visible()
         assert page.locator(".fv-empty, .far-empty").locator("visible=true").count() == 0, name
+        assert all(t.strip(" ▼\n") for t in page.locator("button.label-wrap").all_text_contents()), (
+            "a panel without a name"
+        )
 
 
 def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):

@@ -43,6 +43,7 @@ function lane(title, index) {
   const small = below && !!(value().origins || [])[index];
   figure.style.setProperty('--share', share(index));
   if (grid.columns) figure.style.setProperty('--ratio', grid.columns / Math.ceil(grid.count / grid.columns));
+  figure.classList.toggle('fv-small', small);
   figure.classList.toggle('fv-rows', down.length > 0);
   figure.classList.toggle('fv-pick', !!grid.pick);
   if (across.length && !below) figure.append(labels('fv-across', across));
