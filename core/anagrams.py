@@ -34,7 +34,7 @@ class AnagramRequest(Double):
     """
 
     KIND = "anagram"
-    prompts: tuple[str, ...] = ("a penguin", "a rabbit face")
+    prompts: tuple[str, ...] = ("a trophy", "a bell")
     views: tuple[str, ...] = ("identity", "flip")
     weights: tuple[float, ...] = ()
     reduction: str = "mean"

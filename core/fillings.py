@@ -40,8 +40,8 @@ class InpaintRequest:
         seed: of the first filling.
     """
 
-    prompt: str = "a high quality photo"
-    guidance: float = 1.0
+    prompt: str = "an emoji of a red apple"
+    guidance: float = 3.0
     n: int = 1
     steps: int = 30
     jump_n: int = 2

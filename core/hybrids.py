@@ -53,9 +53,9 @@ class HybridRequest(Double):
     """
 
     KIND = "hybrid"
-    prompts: tuple[str, ...] = ("a panda", "a volcano")
+    prompts: tuple[str, ...] = ("a sun", "a spider")
     split: str = "frequencies"
-    sigma: float = SIGMA
+    sigma: float = 2 * SIGMA  # flat drawings need more than the published 2
     sigma_small: float = 1.0
     kernel: int = KERNEL
     length: int = 7

@@ -57,11 +57,11 @@ class SDEditRequest:
         seed: of the first row.
     """
 
-    prompt: str = "a high quality photo"
-    guidance: float = 1.0
+    prompt: str = "an emoji of a red apple"
+    guidance: float = 3.0
     starts: str = ", ".join(map(str, LADDER))
     n: int = 1
-    prompts: str = "a photo of a volcano\nan emoji of a castle\nan emoji of a sailboat"
+    prompts: str = "an emoji of a red apple\nan emoji of a tomato\nan emoji of a red heart"
     model: str = "pocket"
     sampler: str = "ddim"
     seed: int = 180

@@ -15,14 +15,15 @@ from tabs._viewer import shown
 
 PICK = "#anagrams-pick"
 PRESETS = {
-    "Penguin / rabbit": AnagramRequest(),
-    "Volcano / cone": AnagramRequest(prompts=("a volcano", "soft ice cream")),
-    "Panda / skull": AnagramRequest(prompts=("a panda", "a skull")),
-    "Quarter turn": AnagramRequest(prompts=("a fish", "a rocket"), views=("identity", "rotate_90")),
-    "Jigsaw": AnagramRequest(prompts=("a lion", "a rose"), views=("identity", "jigsaw")),
-    "Negative": AnagramRequest(prompts=("a full moon", "a cookie"), views=("identity", "negate")),
+    "Trophy / bell": AnagramRequest(),
+    "Skull / light bulb": AnagramRequest(prompts=("a skull", "a light bulb")),
+    "Anchor / umbrella": AnagramRequest(prompts=("an anchor", "an umbrella")),
+    "Tree / apple": AnagramRequest(prompts=("an evergreen tree", "a green apple")),
+    "Penguin / rocket": AnagramRequest(prompts=("a penguin", "a rocket")),
+    "Jigsaw": AnagramRequest(prompts=("a pizza", "a watermelon"), views=("identity", "jigsaw")),
+    "Negative": AnagramRequest(prompts=("a snowflake", "a spider"), views=("identity", "negate")),
     "Three at once": AnagramRequest(
-        prompts=("a cat face", "a rose", "a castle"), views=("identity", "flip", "rotate_90")
+        prompts=("an evergreen tree", "a green apple", "a carrot"), views=("identity", "flip", "rotate_90")
     ),
 }
 

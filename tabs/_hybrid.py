@@ -16,12 +16,13 @@ from tabs._run import Show, filled, waiting
 
 PICK = "#hybrids-pick"
 PRESETS = {
-    "Panda / volcano": HybridRequest(),
-    "Lion / rose": HybridRequest(prompts=("a lion", "a rose")),
-    "Skull / fire": HybridRequest(prompts=("a skull", "a fire")),
-    "Three-way": HybridRequest(prompts=("a panda", "a castle", "a rose"), split="three", sigma=3.0, sigma_small=1.0),
+    "Sun / spider": HybridRequest(),
+    "Tomato / crab": HybridRequest(prompts=("a tomato", "a crab")),
+    "Lemon / chick": HybridRequest(prompts=("a lemon", "a baby chick")),
+    "Cookie / lion": HybridRequest(prompts=("a cookie", "a lion"), sigma=3.0),
+    "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
-    "Motion": HybridRequest(prompts=("a full moon", "a basketball"), split="motion", length=11),
+    "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=15),
 }
 COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 

@@ -22,6 +22,7 @@ from tabs._header import alone
 from tabs._inputs import Dropdown, Picture, Slider, Textbox
 from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._saved import settings_input
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
@@ -82,7 +83,7 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
         stride = Slider(5, 200, r.stride, step=5, label="Stride", info=info)
         with gr.Row(elem_classes="slim"):
             new = gr.Button("Let the model draw the prompt as the picture", size="sm")
-        upload = gr.File(label="Settings from a PNG that was saved here", file_types=[".png"], height=90)
+        upload = settings_input()
     inputs = [picture, levels, prompt, guidance, model, stride, seed]
     upload.upload(restore, upload, inputs, api_name="restore_denoise", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:], shared.device])
@@ -100,8 +101,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     with gr.Row(elem_classes="slim"):
         files = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in ("PNG", "All as zip")]
         which = Dropdown([], label="Picture to send", min_width=180)
-    with gr.Row(elem_classes="slim"):
-        send_row(pick, [view, which], shared, ID)
+    send_row(pick, [view, which], shared, ID)
     title = "PSNR against t: higher is nearer to the clean picture"
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,

@@ -31,9 +31,11 @@ NOTE = (
     "RePaint noises the known pixels to the level just reached; clean paste keeps them free of noise, so the network "
     "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
 )
+START = "Apple", "top"
 PRESETS = {
-    "A volcano in the middle": ("Mountains", "centre", InpaintRequest("an emoji of a volcano", 3)),
-    "Another sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow", 3)),
+    "Another top": (*START, InpaintRequest()),
+    "Half a strawberry": (*START, InpaintRequest("an emoji of a strawberry")),
+    "A rainbow for a sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow")),
     "Repair holes": ("Sailboat", "holes", InpaintRequest("an emoji of a sailboat", 1)),
     "No prompt": ("Apple", "centre", InpaintRequest("")),
 }
@@ -62,7 +64,7 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
     """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
-    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin("Mountains", "centre"), 310)
+    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin(*START), 310)
     mask_rows(picture)
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from core import images
 from core.anagrams import AnagramRequest
@@ -21,7 +21,7 @@ from core.hybrids import HybridRequest
 from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
 from core.recording import Recording
-from core.scenes import mountains
+from core.scenes import SCENES, mountains
 from tabs import (
     _anagram,
     _hybrid,
@@ -30,9 +30,11 @@ from tabs import (
     anagrams,
     denoise,
     hybrids,
+    inpainting,
     mnist_compare,
     mnist_generate,
     sampling,
+    sdedit,
 )
 from tabs._examples import FOLDER, PREFIX, QUALITY, packed, thinned
 from tabs._viewer import RUNS
@@ -74,19 +76,16 @@ def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = No
     return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
 
 
-def canvas(hole: bool = False) -> dict:
-    """The first scene on a canvas, as the editor sends it; with a hole painted where the sun is."""
-    scene = mountains()
-    layer = Image.new("RGBA", scene.size)
-    if hole:
-        ImageDraw.Draw(layer).ellipse((330, 10, 490, 170), fill=(79, 70, 229, 255))
-    return {"background": scene, "layers": [layer] if hole else [], "composite": scene}
-
-
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
     forward, compared, steps, chart, _, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
     return {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
+
+
+def drawn() -> dict:
+    """The scene that SDEdit begins with, as its canvas sends it."""
+    scene = SCENES[sdedit.SCENE]()
+    return {"background": scene, "layers": [], "composite": scene}
 
 
 def fields(request: object, names: Iterable[str]) -> list:
@@ -118,11 +117,13 @@ EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
     "sampling": lambda: kept("sampling", sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
     "sdedit": lambda: kept(
-        "sdedit", _sdedit.runner("ladder")(canvas(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")
+        "sdedit", _sdedit.runner("ladder")(drawn(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")
     ),
     "inpainting": lambda: kept(
         "inpainting",
-        _inpainting.runner("fill")(canvas(hole=True), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu"),
+        _inpainting.runner("fill")(
+            inpainting.begin(*inpainting.START), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu"
+        ),
     ),
     "anagrams": anagram,
     "hybrids": hybrid,

@@ -44,10 +44,9 @@ PICK = "#sampling-pick"
 FIELDS = tuple(PictureRequest.__dataclass_fields__)
 PRESETS = {
     "A panda": PictureRequest(),
-    "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50),
+    "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50, guidance=1.0),
     "A volcano": PictureRequest("an emoji of a volcano"),
-    "A photo of a lion": PictureRequest("a photo of a lion"),
-    "Away from red": PictureRequest("an emoji of a rose", negative="a red heart"),
+    "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
 }
 
 

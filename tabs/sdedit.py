@@ -25,10 +25,12 @@ TITLE = "SDEdit"
 ID = "sdedit"
 TAKES_PICTURES = True
 BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
+SCENE = "Apple"
 PRESETS = {
-    "Mountains, photographed": ("Mountains", SDEditRequest()),
-    "A sketch becomes an apple": ("Apple", SDEditRequest("an emoji of a red apple", 3)),
+    "A sketch becomes an apple": ("Apple", SDEditRequest()),
     "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4)),
+    "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano")),
+    "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1)),
     "No prompt": ("Mountains", SDEditRequest("", n=2)),
 }
 
@@ -49,7 +51,7 @@ def restore(path: str) -> list:
 def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
     """The canvas and the eight inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
     brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
-    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES["Mountains"](), 340)
+    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES[SCENE](), 340)
     examples(picture, {"White": paper, "Noise": static})
     prompt = Textbox(r.prompt, label="Prompt", info="What it should become; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
