@@ -50,7 +50,7 @@ def progress(request: DenoiseRequest, now: Moment) -> Panel:
     """Every few states of the longest iterative run, each in its place from the start."""
     head = moments(request)
     pixels = [*now.states, *[None] * (len(head) - len(now.states))]
-    return head, [("iterative", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
+    return head, [("iterative x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
 
 
 def moments(request: DenoiseRequest) -> list[str]:

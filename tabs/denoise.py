@@ -102,7 +102,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
         files = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in ("PNG", "All as zip")]
         which = Dropdown([], label="Picture to send", min_width=180)
     send_row(pick, [view, which], shared, ID)
-    title = "PSNR against t: higher is nearer to the clean picture"
+    title = "PSNR against t: higher is nearer"
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
         x_lim=[0, 1000], title=title,

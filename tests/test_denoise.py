@@ -12,15 +12,15 @@ from PIL import Image
 
 from core import denoising, images
 from core.denoiser import Prediction
-from core.denoising import DenoiseRequest, timesteps_of
+from core.denoising import DenoiseRequest, Moment, timesteps_of
 from core.registry import availability
 from core.scenes import mountains
 from core.schedule import Schedule
 from tabs import _denoise, make_examples
 from tabs._denoise import COMPARISONS, Comparison, keep, pick, restore, run
 from tabs._denoise_figures import points
+from tabs._examples import example
 from tabs._inputs import Picture
-from tabs._look import example
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
@@ -204,8 +204,11 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
 
 
 def test_runs_are_forgotten_in_the_end():
-    views = [finished(levels="30") for _ in range(COMPARISONS.keep + 1)]
-    assert keep(views[0]) == [gr.skip()] * 6 != keep(views[1])
+    some = [Comparison(DenoiseRequest(), np.zeros((64, 64, 3), np.uint8), [Moment(26)]) for _ in range(17)]
+    for this in some:
+        COMPARISONS.add(this)
+    assert COMPARISONS.keep == 16 and COMPARISONS.get({"run": some[1].id}) == (some[1],)
+    assert keep({"run": some[0].id}) == [gr.skip()] * 6
 
 
 # ---- the input ------------------------------------------------------------------------------------------------------

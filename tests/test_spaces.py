@@ -22,7 +22,8 @@ from core.ladders import LADDERS, SDEditRequest
 from core.pictures import PictureRequest
 from core.registry import borrows, lends_gpu, pick_device
 from tabs import _gpu
-from tabs.denoise import drawing, figures
+from tabs._denoise import steps
+from tabs.denoise import drawing
 
 ROOT = Path(__file__).parents[1]
 STAND_IN = """
@@ -132,7 +133,7 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
         functools.partial(drawing, PictureRequest(n=1)),
-        functools.partial(figures, DenoiseRequest(), torch.zeros(1, 3, 64, 64)),
+        functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
     ],
 )
 def test_what_is_sent_to_the_worker_can_be_pickled(run):
