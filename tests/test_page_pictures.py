@@ -197,6 +197,10 @@ def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
         top(page, s) for s in ("#sampling-view img", "#sampling-tab .do-run", "#sampling-tab textarea")
     )
     assert picture < run < prompt and picture < 400
+    presets = page.locator("#sampling-tab .presets button").evaluate_all(
+        "all => all.map(e => e.scrollWidth - e.clientWidth)"
+    )
+    assert max(presets) <= 2, "no label runs out of its button"
     smooth = page.locator("#sampling-view .fv-smooth").bounding_box()
     assert smooth["x"] + smooth["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
