@@ -200,7 +200,7 @@ def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
     presets = page.locator("#sampling-tab .presets button").evaluate_all(
         "all => all.map(e => e.scrollWidth - e.clientWidth)"
     )
-    assert max(presets) <= 2, "no label runs out of its button"
+    assert max(presets) <= 2, f"no label runs out of its button: {presets}"
     smooth = page.locator("#sampling-view .fv-smooth").bounding_box()
     assert smooth["x"] + smooth["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
