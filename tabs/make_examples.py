@@ -97,7 +97,11 @@ def anagram() -> dict:
     """The anagrams, and the first one in motion."""
     r = AnagramRequest()
     *inputs, _ = _anagram.fill(r)  # the last is a panel
-    turning = lambda recording: {"anagrams-motion.json": _anagram.turning(r, recording.result[0], 0)}  # noqa: E731
+
+    def turning(recording: Recording) -> dict:
+        value = _anagram.turning(r, recording.result[0], 0)
+        return {"anagrams-motion.json": value | {"frames": [smaller(frame) for frame in value["frames"]]}}
+
     return kept("anagrams", anagrams.runner()(*inputs, "cpu"), turning)
 
 

@@ -421,9 +421,9 @@ def test_a_stream_ends_with_what_the_checker_said(verdict):
     """By the way that every tab takes."""
     verdict(True, False)
     recording, x = Recording({}, -1, 1), torch.zeros(1, 3, 64, 64)
-    steps = (Step(i, 2, torch.tensor([1 - i]), x, x + 0.5) for i in range(3))
+    steps = [Step(i, 2, torch.tensor([1 - i]), x, x + 0.5) for i in range(3)]
     show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "A picture.", "if-m")
-    *_, value = stream(recording, steps, show, "cpu")
+    *_, value = stream(recording, lambda device: iter(steps), show, "cpu")
     assert value["caption"] == f"A picture. Picture 1: {finish.BLOCKED}" and not value["running"]
     assert kept(recording, value, show)["caption"] == value["caption"]
     assert (recording.result == 128).all()

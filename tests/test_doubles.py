@@ -9,7 +9,6 @@ import torch
 
 from core import images
 from core.anagrams import AnagramRequest
-from core.components import frequencies
 from core.hybrids import SPLITS, HybridRequest
 from core.registry import availability
 from core.scenes import mountains
@@ -131,7 +130,7 @@ def test_turning_ends_in_the_view():
 def test_the_part_of_the_photo_is_kept():
     photo = images.to_tensor(images.square(mountains(), 64), -1, 1)
     r = HybridRequest.checked(own="low", prompts=["", "a rose"], n=1, steps=4)
-    low = frequencies()["low"]
+    low = r.components()["low"]
     made = result(r.run("cpu", photo)).x_0
     assert (low(made) - low(photo)).abs().mean() < 0.03
     assert r.cost() == (4, 2)

@@ -76,7 +76,7 @@ def until(page, settled, seconds: float = 15):
 
 def test_paint_a_mask_and_see_the_hole_filled(page):
     ready(page, "Inpainting", "#inpainting-canvas")
-    until(page, lambda n: n == 32 * 32)
+    until(page, lambda n: n == 64 * 32)
     button(page, "Clear").click()
     until(page, lambda n: n == 0)
     button(page, "Fill the hole").click()
@@ -89,7 +89,7 @@ def test_paint_a_mask_and_see_the_hole_filled(page):
     until(page, lambda n: n > 1.2 * narrow)
     page.wait_for_timeout(500)
     page.get_by_label(re.compile("^number input for Resampling n")).locator("visible=true").fill("1")
-    expect(page.locator(".cost:visible").first).to_have_text(re.compile("30 network calls on 1 image each, about"))
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile("30 network calls on 2 images each, about"))
     run(page, "Fill the hole", "#inpainting-view")
     original, mask, hole, _, result = cells(page, "#inpainting-view", 5)
     inside, gap = mask.mean(-1) > 128, np.abs(result - original).mean(-1)
