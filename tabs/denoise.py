@@ -136,7 +136,7 @@ def drawings(inputs: list, new: gr.Button, presets: list, shared: Shared) -> lis
     drawn |= {"show_progress": "minimal", **NETWORK}
     jobs = [new.click(**drawn, api_name="make_picture")]
     for button, (scene, request) in presets:
-        values = [SCENES[scene]() if scene else gr.skip(), *fill(request)]
+        values = [SCENES[scene]() if scene else None, *fill(request)]
         filled = button.click(functools.partial(list, values), None, inputs, api_visibility="private", queue=False)
         if scene is None:
             jobs.append(filled.then(**drawn, api_visibility="private"))

@@ -258,3 +258,12 @@ def test_tiles_stay_readable_on_a_phone(page):
     tile = page.locator("#denoise-tab .tiles img").first
     assert tile.bounding_box()["width"] >= 64
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_preset_lets_the_model_draw_the_picture_first(page):
+    box = page.locator("#denoise-picture img")
+    before = box.first.get_attribute("src")
+    page.get_by_role("button", name="An emoji that the model drew").click()
+    expect(box.first).not_to_have_attribute("src", before)
+    assert box.first.evaluate("(img) => img.decode().then(() => img.naturalWidth)") == 512
+    expect(page.locator("#denoise-tab").get_by_label("Prompt", exact=True)).to_have_value("an emoji of a penguin")
