@@ -15,9 +15,10 @@ from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Mome
 from core.licence import observe
 from core.recording import Frame, Recording
 from tabs._canvas import small
-from tabs._common import temporary, told
+from tabs._common import told
 from tabs._denoise_figures import comparison, described, moments, noising, on_page, progress, sheet, table
 from tabs._gpu import placed
+from tabs._run import offered
 from tabs._saved import packed, settings_in, unpacked
 from tabs._viewer import PREVIEW_SECONDS, Runs
 
@@ -200,8 +201,7 @@ def files(this: Comparison) -> list[gr.DownloadButton]:
         inside.append((f"iterative-run-{at.replace(' = ', '-')}.png", images.png(pixels, settings)))
     if now.curve:
         inside.append(("psnr.csv", table(now.curve).to_csv(index=False).encode()))
-    made = ((f"{name}.png", whole), (f"{name}.zip", images.zip_of(inside)))
-    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in made]
+    return offered((f"{name}.png", whole), (f"{name}.zip", images.zip_of(inside)))
 
 
 # ---- the inputs -----------------------------------------------------------------------------------------------------

@@ -79,9 +79,9 @@ def _captioned(recording: Recording, show: Show) -> str:
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
-def download_row() -> list[gr.DownloadButton]:
-    """The three buttons, empty."""
-    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in FILES]
+def download_row(titles: Sequence[str] = FILES) -> list[gr.DownloadButton]:
+    """The buttons, empty."""
+    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in titles]
 
 
 def waiting() -> list[gr.DownloadButton]:
@@ -91,7 +91,11 @@ def waiting() -> list[gr.DownloadButton]:
 
 def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
     """The three buttons with their files: a GIF, a PNG, and a zip of what is `inside`."""
-    files = ((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", images.zip_of(inside)))
+    return offered((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", images.zip_of(inside)))
+
+
+def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
+    """A button per file, (name, content)."""
     return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
 
 

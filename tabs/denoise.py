@@ -22,6 +22,7 @@ from tabs._header import alone
 from tabs._inputs import Dropdown, Picture, Slider, Textbox
 from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
+from tabs._run import download_row
 from tabs._saved import settings_input
 
 TITLE = "Forward & denoise"
@@ -99,7 +100,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     strip = gr.HTML(shown.get("steps") or on_page(progress(r, now)))
     view = gr.JSON(visible="hidden")
     with gr.Row(elem_classes="slim"):
-        files = [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in ("PNG", "All as zip")]
+        files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
     send_row(pick, [view, which], shared, ID)
     title = "PSNR against t: higher is nearer"

@@ -36,15 +36,20 @@ def sample(page, button: str):
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
 
 
+def look_inside(page, share: float, number: str):
+    """Click that far to the right in the row of pictures, which chooses that one, and open the look inside."""
+    image = page.locator("#sampling-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+    expect(page.locator("#sampling-pick input")).to_have_value(number)
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text(f"picture {number}")
+
+
 def test_sample_pick_look_inside_and_send(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
-    image = page.locator("#sampling-view img").first
-    box = image.bounding_box()
-    image.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
-    expect(page.locator("#sampling-pick input")).to_have_value("3")
-    page.get_by_text("Inside one picture").click()
-    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
+    look_inside(page, 0.6, "3")
     page.locator("#sampling-inside .fv-range").fill("10")
     assert page.locator("#sampling-inside img:visible").count() == 5
     page.get_by_role("button", name="→ Denoise").click()
@@ -74,12 +79,7 @@ def test_denoising_fills_its_places(page):
 def test_a_new_run_chooses_its_first_picture(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
-    image = page.locator("#sampling-view img").first
-    box = image.bounding_box()
-    image.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
-    expect(page.locator("#sampling-pick input")).to_have_value("4")
-    page.get_by_text("Inside one picture").click()
-    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 4")
+    look_inside(page, 0.9, "4")
     page.get_by_role("button", name="Sample", exact=True).click()
     expect(page.locator("#sampling-pick input")).to_have_value("1", timeout=60_000)
     expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 1", timeout=60_000)
@@ -98,12 +98,7 @@ def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
 def test_the_example_is_as_alive_as_a_run(page):
     open_tab(page, "Sampling & guidance")
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("example"))
-    image = page.locator("#sampling-view img").first
-    box = image.bounding_box()
-    image.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
-    expect(page.locator("#sampling-pick input")).to_have_value("3")
-    page.get_by_text("Inside one picture").click()
-    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
+    look_inside(page, 0.6, "3")
     page.get_by_role("button", name="→ Denoise").locator("visible=true").click()
     expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
     expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
