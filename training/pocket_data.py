@@ -19,7 +19,10 @@ SIDE = 64
 PER_CLASS = 500
 HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 SHIFT = 2  # pixels, at most, in each direction
-DROPPED = 0.1  # captions left out, for classifier-free guidance (Ho & Salimans 2022)
+DROPPED = 0.1
+"""The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
+were most of its pictures drawings on white, guidance, which leads away from it, would darken every photo. A drawing keeps
+a plain caption instead."""
 FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
 LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
 """Chosen drawings: on a CPU begin with the first 200, widen to the 584 of every day, then to all."""
@@ -30,6 +33,7 @@ WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
 PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
 PLAIN_PHOTO = ("a high quality photo", "a photo")
+PLAIN_DRAWING = ("an emoji", "a drawing")
 
 
 def with_article(noun: str) -> str:
@@ -124,7 +128,7 @@ def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor,
 
 def vocabulary(subjects: list[Subject]) -> Vocabulary:
     """Every word of every caption."""
-    captions = [*PLAIN_PHOTO, *(c for s in subjects for c in s.captions())]
+    captions = [*PLAIN_PHOTO, *PLAIN_DRAWING, *(c for s in subjects for c in s.captions())]
     return Vocabulary(sorted({w for c in captions for w in words_of(c)}))
 
 
@@ -159,7 +163,7 @@ class Pictures:
         }
         self._photo_odds = odds(photo_subjects, set(WELL_KNOWN), favour)
         self._drawing_odds = odds(drawing_subjects, set(LISTS["first"].read_text().splitlines()), favour)
-        self._plain = self.vocabulary.encode(PLAIN_PHOTO)
+        self._plain = {True: self.vocabulary.encode(PLAIN_PHOTO), False: self.vocabulary.encode(PLAIN_DRAWING)}
         self._captions = {
             s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)
         }
@@ -178,14 +182,17 @@ class Pictures:
         subjects = [self.photo_subjects[i] for i in kinds.tolist()]
         subjects += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
         ids = torch.stack([self._caption(s, g) for s in subjects])
-        ids[torch.rand(n, generator=g) < DROPPED] = self.vocabulary.encode([""])
         return x, ids.to(self.device)
 
     def _caption(self, subject: Subject, g: torch.Generator) -> Tensor:
-        """(LENGTH,) one caption at random; the usual name comes in half of them, one photo in ten is just "a photo"."""
+        """(LENGTH,) one caption at random; the usual name comes in half of them, one in ten is just "a photo" or
+        "an emoji", and one photo in ten has none."""
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
-        if subject.photo and pick(10) == 0:
-            return self._plain[pick(len(self._plain))]
+        if subject.photo and torch.rand((), generator=g) < DROPPED:
+            return self.vocabulary.encode([""])[0]
+        if torch.rand((), generator=g) < DROPPED:
+            plain = self._plain[subject.photo]
+            return plain[pick(len(plain))]
         rows = self._captions[subject]
         templates = len(PHOTO_TEMPLATES if subject.photo else DRAWING_TEMPLATES)
         return rows[pick(templates) if pick(2) else pick(len(rows))]
