@@ -66,6 +66,16 @@ def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
     )
 
 
+def status_line(value: str) -> gr.HTML:
+    """A line that says how a run goes, for a tab without a viewer; while the run waits for its turn, that."""
+    return gr.HTML(
+        value,
+        html_template='<span>${value}</span><span class="waits"></span>',
+        js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });",
+        elem_classes="cost",
+    )
+
+
 def timestep(frame: Frame) -> str:
     """The scrubber's label of a frame."""
     return f"result · {frame.n} steps" if frame.t < 0 else f"step {frame.i + 1} / {frame.n} · t = {frame.t}"

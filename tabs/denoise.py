@@ -24,6 +24,7 @@ from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 from tabs._run import download_row
 from tabs._saved import settings_input
+from tabs._viewer import status_line
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
@@ -93,7 +94,7 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
 
 def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
-    status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
+    status = status_line("An example; press the button to make your own.")
     shown, now = example(ID), Moment(len(r.visits))
     forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
