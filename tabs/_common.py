@@ -4,8 +4,10 @@ import functools
 import html
 import inspect
 import logging
+import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,14 +204,18 @@ def connect(shared: Shared) -> None:
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
+_filing = threading.Lock()
+
+
 def temporary(name: str, data: bytes) -> str:
     """Bytes as a file that Gradio may serve; the page's cache is cleaned by age."""
-    folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
-    (folder / name).write_bytes(data)
+    with _filing:
+        folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
+        (folder / name).write_bytes(data)
     return str(folder / name)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def _scratch_folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="fun-with-diffusion-")
 
@@ -218,7 +224,5 @@ def _scratch(keep: int = 200) -> str:
     """This process's scratch folder, with all but the newest entries removed; it goes when the process ends."""
     folder = Path(_scratch_folder().name)
     for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-keep]:
-        for file in old.iterdir():
-            file.unlink(missing_ok=True)
-        old.rmdir()
+        shutil.rmtree(old, ignore_errors=True)
     return str(folder)
