@@ -13,8 +13,8 @@ from core.samplers import Step
 from core.scenes import SCENES
 from tabs import formulas
 from tabs._canvas import examples
-from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, send_row, tell_cost, told
-from tabs._denoise import fill, keep, pick, price, restore, run
+from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
+from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
 from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
 from tabs._examples import example
 from tabs._gpu import placed
@@ -122,12 +122,11 @@ def build(shared: Shared) -> None:
             inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
         with gr.Column(scale=5, min_width=480):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
-    view, quiet = outputs[4], {"api_visibility": "private", "show_progress": "hidden"}
+    view = outputs[4]
     job = start.click(
         run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )
-    job.then(facts, shared.device, shared.facts, **quiet)
-    job.then(keep, view, kept, **quiet)
+    after(job, keep, view, kept, shared, COMPARISONS)
     stop.click(None, None, None, cancels=[job, *drawings(inputs, new, presets, shared)], api_visibility="private")
 
 
