@@ -14,6 +14,8 @@ from tabs._common import Shared, connect
 from tabs._look import look
 
 TITLE = "Fun with Diffusion Models"
+QUEUE = 200
+"""What may wait at once, of everybody together: several clicks of each person in a lecture room."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
@@ -26,7 +28,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
                 with gr.Tab(tab.TITLE, id=tab.ID, elem_id=f"{tab.ID}-tab"):
                     tab.build(shared)
             connect(shared)
-    return demo.queue(max_size=24, api_open=False)
+    return demo.queue(max_size=QUEUE, api_open=False)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

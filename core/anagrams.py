@@ -7,7 +7,7 @@ from itertools import zip_longest
 import numpy as np
 
 from core import images
-from core.checks import choice, real, whole
+from core.checks import Refused, choice, real, whole
 from core.doubles import Double, listed
 from core.generate import TEXT_SAMPLERS
 from core.illusions import anagram
@@ -104,13 +104,13 @@ def _paired(prompts: object, views: object) -> tuple[tuple[str, ...], tuple[str,
         if k > 2 and not prompt and not view:
             continue
         if not view:
-            raise ValueError(f"Prompt {k} has no view: choose one, or clear the prompt.")
+            raise Refused(f"Prompt {k} has no view: choose one, or clear the prompt.")
         view_of(view)
         if not prompt:
-            raise ValueError(f"Prompt {k} is missing: what should the view “{VIEWS[view].title}” show?")
+            raise Refused(f"Prompt {k} is missing: what should the view “{VIEWS[view].title}” show?")
         kept.append((prompt, view))
     if len(kept) < 2:
-        raise ValueError(f"An anagram needs 2 to {MAX_VIEWS} prompts, and a view for each.")
+        raise Refused(f"An anagram needs 2 to {MAX_VIEWS} prompts, and a view for each.")
     return tuple(zip(*kept, strict=True))
 
 
@@ -120,5 +120,5 @@ def _weights(value: object, n: int) -> tuple[float, ...]:
     parts = [] if parts is None else parts if isinstance(parts, list | tuple) else [parts]
     numbers = tuple(real(w, 0, MAX_WEIGHT, "Every weight") for w in parts)
     if numbers and (len(numbers) != n or not any(numbers)):
-        raise ValueError(f"Give {n} weights, one per view and not all of them 0, or none at all.")
+        raise Refused(f"Give {n} weights, one per view and not all of them 0, or none at all.")
     return numbers

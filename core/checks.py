@@ -4,6 +4,10 @@ import math
 from collections.abc import Iterable
 
 
+class Refused(ValueError):
+    """One sentence that tells a person what is wrong with what was asked for, and what is allowed."""
+
+
 def number(value: object) -> float:
     """`value` as a float; NaN, which is in no range, for whatever is not a number."""
     try:
@@ -13,24 +17,24 @@ def number(value: object) -> float:
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:
-    """`value` as a whole number in low .. high; ValueError with one sentence otherwise."""
+    """`value` as a whole number in low .. high; Refused with one sentence otherwise."""
     n = number(value)
     if not (low <= n <= high) or n != int(n):
-        raise ValueError(f"{what} must be a whole number from {low} to {high}.")
+        raise Refused(f"{what} must be a whole number from {low} to {high}.")
     return int(n)
 
 
 def choice(value: object, allowed: Iterable[str], what: str) -> str:
-    """`value` if it is one of `allowed`; ValueError with one sentence otherwise."""
+    """`value` if it is one of `allowed`; Refused with one sentence otherwise."""
     names = list(allowed)
     if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{what} must be one of {', '.join(names)}.")
+        raise Refused(f"{what} must be one of {', '.join(names)}.")
     return value
 
 
 def real(value: object, low: float, high: float, what: str) -> float:
-    """`value` as a finite number in low .. high; ValueError with one sentence otherwise."""
+    """`value` as a finite number in low .. high; Refused with one sentence otherwise."""
     n = number(value)
     if not low <= n <= high:
-        raise ValueError(f"{what} must be a number from {low:g} to {high:g}.")
+        raise Refused(f"{what} must be a number from {low:g} to {high:g}.")
     return n

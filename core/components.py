@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.checks import Refused
+
 Component = Callable[[Tensor], Tensor]
 Split = Mapping[str, Component]
 
@@ -27,12 +29,12 @@ def weights(sigma: float, kernel: int = KERNEL) -> Tensor:
         kernel: number of taps, odd.
 
     Raises:
-        ValueError: sigma is negative or not finite, or the kernel is not an odd positive number.
+        Refused: sigma is negative or not finite, or the kernel is not an odd positive number.
     """
     if not 0 <= sigma < math.inf:
-        raise ValueError(f"Sigma must be a number from 0, not {sigma}.")
+        raise Refused(f"Sigma must be a number from 0, not {sigma}.")
     if kernel < 1 or kernel % 2 == 0:
-        raise ValueError(f"The kernel must have an odd number of pixels, not {kernel}.")
+        raise Refused(f"The kernel must have an odd number of pixels, not {kernel}.")
     taps = torch.arange(kernel, dtype=torch.float64) - kernel // 2
     return torch.softmax(-0.5 * (taps / max(sigma, 1e-6)) ** 2, 0)
 
@@ -41,7 +43,7 @@ def lowpass(x: Tensor, sigma: float = SIGMA, kernel: int = KERNEL) -> Tensor:
     """Gaussian blur of (B, C, H, W), the border mirrored; a kernel wider than the picture allows is cut.
 
     Raises:
-        ValueError: see `weights`.
+        Refused: see `weights`.
     """
     radius = min(kernel // 2, min(x.shape[-2:]) - 1)
     w = weights(sigma, kernel)[kernel // 2 - radius : kernel // 2 + radius + 1]
@@ -68,10 +70,10 @@ def frequencies(sigmas: Sequence[float] = (SIGMA,), kernel: int = KERNEL) -> Spl
         sigmas: in pixels; twice as large a picture needs twice the sigma and the kernel for the same look.
 
     Raises:
-        ValueError: not one or two sigmas, or not descending; or see `weights`.
+        Refused: not one or two sigmas, or not descending; or see `weights`.
     """
     if len(sigmas) + 1 not in BANDS or list(sigmas) != sorted(sigmas, reverse=True):
-        raise ValueError("Give one sigma, or two of which the first is the larger.")
+        raise Refused("Give one sigma, or two of which the first is the larger.")
     for sigma in sigmas:
         weights(sigma, kernel)
     blurs = [lambda x, s=s: lowpass(x, s, kernel) for s in sigmas] + [lambda x: x]
@@ -96,10 +98,10 @@ def motion(length: int = 7, angle: float = 45.0) -> Split:
         angle: in degrees; 0 moves sideways, 90 up.
 
     Raises:
-        ValueError: the path is shorter than a pixel.
+        Refused: the path is shorter than a pixel.
     """
     if length < 1:
-        raise ValueError(f"The path must be at least 1 pixel long, not {length}.")
+        raise Refused(f"The path must be at least 1 pixel long, not {length}.")
     kernel = _line(length, angle)
 
     def blurred(x: Tensor) -> Tensor:

@@ -1,44 +1,54 @@
-"""What a run will take, from measured network calls, seconds = calls (base + images per_image), and from past runs."""
+"""What a run will take, seconds = calls (base + images per_image), from measured network calls and from past runs."""
 
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 
 import torch
 
-from core.denoiser import Denoiser
+from core.denoiser import NETWORK_LOCK, Denoiser
+from core.locks import new_lock
+from core.models.hub import REPOSITORIES
 from core.registry import borrows, load, pick_device
 
-SLOW = 0.5  # seconds for one image
+_lines: dict[tuple[str, str], tuple[float, float]] = {}
+_measuring = new_lock()  # a page asks for all its cost lines at once: one measures, the others wait for what it finds
 
 
-@lru_cache(maxsize=32)
 def _line(name: str, device: str) -> tuple[float, float]:
-    """(base, per_image) seconds of one network call, from calls on 1 and on 20 images, each the best of two.
+    """(base, per_image) seconds of one network call, measured when it is first asked for."""
+    with _measuring:
+        if (name, device) not in _lines:
+            _lines[name, device] = _measured(load(name, device))
+        return _lines[name, device]
 
-    A large network on a CPU is asked about one image alone, and twenty are taken to last twenty times as long.
-    """
-    model = load(name, device)
-    few = min(_timed(model, 1) for _ in range(2))
-    if few > SLOW:
-        return 0.0, few
-    many = min(_timed(model, 20) for _ in range(2))
+
+def _measured(model: Denoiser) -> tuple[float, float]:
+    """(base, per_image) from calls on 1 and on 20 images, each the best of three, of which the first only warms up."""
+    few, many = (min(_timed(model, n) for _ in range(3)) for n in (1, 20))
     per_image = max(many - few, 0) / 19
     return max(few - per_image, 0), per_image
 
 
 @torch.no_grad()
 def _timed(model: Denoiser, n: int) -> float:
-    x, t = torch.zeros(n, *model.shape, device=model.device), torch.zeros(n, dtype=torch.long, device=model.device)
+    """Seconds of one network call on n images, from when the network is free for it."""
+    x, t = torch.zeros(n, *model.shape, device=model.device), torch.zeros(n, device=model.device)
     cond = model.encode([None] * n)
-    model.predict(x, t, cond)
-    started = time.perf_counter()
-    model.predict(x, t, cond).x_0.cpu()  # the copy waits for the device
-    return time.perf_counter() - started
+    with NETWORK_LOCK:
+        started = time.perf_counter()
+        model.net(x, t, cond).cpu()  # the copy waits for the device
+        return time.perf_counter() - started
 
 
-LENT = (0.1, 0.02)
-"""(base, per_image) assumed on a GPU that is lent for a call, where nothing can be measured before; runs correct it."""
+def _assumed(name: str, device: str) -> tuple[float, float]:
+    """(base, per_image) of a model of the hub: to measure it, it would have to be loaded, and others to make room.
+
+    Rough, and in proportion to its parameters; the runs correct it.
+    """
+    size = REPOSITORIES[name].parameters / 1e9
+    return (0.0, 4 * size) if device == "cpu" else (0.1, 0.005 * size)
+
+
 _correction: dict[tuple[str, str], float] = {}
 
 
@@ -49,7 +59,7 @@ def _key(name: str, device: str) -> tuple[str, str]:
 def seconds(name: str, device: str, calls: int, images: int) -> float:
     """Expected seconds of `calls` network calls of the named model on `images` images each."""
     key = _key(name, device)
-    base, per_image = LENT if key[1] == "lent" else _line(*key)
+    base, per_image = (_assumed if name in REPOSITORIES else _line)(*key)
     return _correction.get(key, 1.0) * calls * (base + images * per_image)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.checks import real, whole
+from core.checks import Refused, real, whole
 from core.editing import (
     STRIDE,  # fmt: skip
     best_blur,
@@ -34,11 +34,11 @@ EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a
 
 
 def timesteps_of(text: object) -> tuple[int, ...]:
-    """Comma-separated timesteps, or a list. Raises ValueError unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
+    """Comma-separated timesteps, or a list. Raises Refused unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
     words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
     parts = [p for p in words if str(p).strip()]
     if not 1 <= len(parts) <= MAX_LEVELS:
-        raise ValueError(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
+        raise Refused(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
     return tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
 
 
@@ -64,7 +64,7 @@ class DenoiseRequest:
 
     @classmethod
     def checked(cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object):
-        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         return cls(
             timesteps_of(levels),
             prompt_of(prompt),

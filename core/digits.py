@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.checks import choice, number, real, whole
+from core.checks import Refused, choice, number, real, whole
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.images import to_uint8
 from core.registry import ModelError, availability, load, spec
@@ -59,16 +59,16 @@ class DigitRequest:
         """A request from untrusted values.
 
         Raises:
-            ValueError: one sentence that says which value is wrong and what is allowed.
+            Refused: one sentence that says which value is wrong and what is allowed.
             ModelError: the model does not exist or is not here.
         """
         r = cls(**values)
         digits = "".join(str(r.digits or "").split()).replace("-", "")
         if not digits or not digits.isascii() or not digits.isdigit():
-            raise ValueError("Type digits from 0 to 9, such as 5101234; spaces and hyphens are ignored.")
+            raise Refused("Type digits from 0 to 9, such as 5101234; spaces and hyphens are ignored.")
         each = whole(r.each, 1, MAX_PICTURES, "The number of each digit")
         if len(digits) * each > MAX_PICTURES:
-            raise ValueError(f"That would be {len(digits) * each} pictures; at most {MAX_PICTURES} fit in one run.")
+            raise Refused(f"That would be {len(digits) * each} pictures; at most {MAX_PICTURES} fit in one run.")
         model = spec(r.model)
         if model.kind not in ("ddpm", "flow"):
             raise ModelError(f"The model {model.name} does not generate digits from noise.")
@@ -79,7 +79,7 @@ class DigitRequest:
         sampler = table[choice(r.sampler, table, f"The sampler for {model.name}")]
         low, _, high = sampler.steps
         if low == high and number(r.steps) != low:
-            raise ValueError(f"The sampler {r.sampler} takes exactly {low} steps.")
+            raise Refused(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
             digits,
             each,

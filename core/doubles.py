@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from core.checks import choice, real, whole
+from core.checks import Refused, choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import halves
@@ -46,7 +46,7 @@ class Double:
         """A request from untrusted values.
 
         Raises:
-            ValueError: one sentence that says which value is wrong and what is allowed.
+            Refused: one sentence that says which value is wrong and what is allowed.
             ModelError: the model does not exist or is not here.
         """
         r = cls(**values)
@@ -94,7 +94,7 @@ class Double:
 def listed(value: object, high: int, what: str) -> list:
     """A list or tuple of at most `high` things."""
     if not isinstance(value, list | tuple):
-        raise ValueError(f"The {what} must be a list.")
+        raise Refused(f"The {what} must be a list.")
     if len(value) > high:
-        raise ValueError(f"There can be at most {high} {what}, not {len(value)}.")
+        raise Refused(f"There can be at most {high} {what}, not {len(value)}.")
     return list(value)

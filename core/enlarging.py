@@ -58,7 +58,7 @@ def enlarge(pixels: np.ndarray, prompt: object, seed: int, device: str = "auto")
     Stage III works on latents, so until the last Step three of their four channels are what can be seen.
 
     Raises:
-        ValueError: the prompt is not text.
+        Refused: the prompt is not text.
         ModelError: no model for it is here, or it does not fit.
     """
     text, name = prompt_of(prompt), enlarger(len(pixels))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from core.checks import Refused
 from core.generate import ETAS, TEXT_SAMPLERS
 from core.guidance import guide, halves
 from core.pictures import EVEN, PictureRequest, bounded, default_guidance
@@ -81,10 +82,10 @@ def step_sweep(r: PictureRequest) -> Plan:
     """One noise in nine numbers of steps.
 
     Raises:
-        ValueError: the sampler takes only runs of one length.
+        Refused: the sampler takes only runs of one length.
     """
     if r.sampler not in ETAS or r.timesteps != EVEN:
-        raise ValueError("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
+        raise Refused("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
     n = len(STEP_SWEEP)
     return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))
 

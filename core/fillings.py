@@ -53,7 +53,7 @@ class InpaintRequest:
 
     @classmethod
     def checked(cls, **values: object) -> "InpaintRequest":
-        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         r = cls(**values)
         return cls(
             prompt_of(r.prompt),

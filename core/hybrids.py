@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from core import images
-from core.checks import choice, real, whole
+from core.checks import Refused, choice, real, whole
 from core.components import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 from core.doubles import Double, listed
 from core.generate import ETAS, TEXT_SAMPLERS
@@ -65,7 +65,7 @@ class HybridRequest(Double):
     def _own_checks(self) -> dict:
         choice(self.split, SPLITS, "The split")
         if self.own and self.sampler not in ETAS:
-            raise ValueError("A part of your photo can be kept with DDIM or DDPM only; choose one of them.")
+            raise Refused("A part of your photo can be kept with DDIM or DDPM only; choose one of them.")
         sizes = {
             "sigma": real(self.sigma, *SIGMAS, "Sigma"),
             "sigma_small": real(self.sigma_small, *SIGMAS, "The smaller sigma"),
@@ -74,19 +74,19 @@ class HybridRequest(Double):
             "angle": real(self.angle, 0, 180, "The angle"),
         }
         if sizes["kernel"] % 2 == 0:
-            raise ValueError("The kernel must have an odd number of pixels.")
+            raise Refused("The kernel must have an odd number of pixels.")
         if self.split == "three" and sizes["sigma_small"] >= sizes["sigma"]:
-            raise ValueError("The smaller sigma must be below the larger one.")
+            raise Refused("The smaller sigma must be below the larger one.")
         return sizes | {"prompts": self._checked_prompts(), "own": self.own or ""}
 
     def _checked_prompts(self) -> tuple[str, ...]:
         if self.own and self.own not in self.parts:
-            raise ValueError(f"The part of the photo must be one of {', '.join(self.parts)}, or nothing.")
+            raise Refused(f"The part of the photo must be one of {', '.join(self.parts)}, or nothing.")
         given = listed(self.prompts, 3, "prompts") + [""] * 3
         prompts = tuple(prompt_of(text, f"Prompt {k}") for k, text in enumerate(given[: len(self.parts)], 1))
         for name, prompt in zip(self.parts, prompts, strict=True):
             if not prompt and name != self.own:
-                raise ValueError(f"A prompt is missing: what should be {READINGS[name]} ({name})?")
+                raise Refused(f"A prompt is missing: what should be {READINGS[name]} ({name})?")
         return prompts
 
     @property
@@ -131,10 +131,10 @@ class HybridRequest(Double):
             photo: (1, 3, 64, 64) in [-1, 1], whose component `own` is kept.
 
         Raises:
-            ValueError: a component is to come from a photo, and there is none.
+            Refused: a component is to come from a photo, and there is none.
         """
         if self.own and photo is None:
-            raise ValueError("There is no photo yet: upload one, choose an example, or take nothing from it.")
+            raise Refused("There is no photo yet: upload one, choose an example, or take nothing from it.")
         model = load(self.model, device)
         joined = bounded(hybrid(model, self._asked(), self.guidance))
         x, source = self.start(model)

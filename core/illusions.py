@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from core.checks import Refused
 from core.components import Component, Split, frequencies
 from core.denoiser import Denoiser, Prediction, Technique
 from core.guidance import guide
@@ -29,7 +30,7 @@ class _Several(Technique):
         """(B, n, ...) of B tuples of n prompts; a prompt by itself, or None, is asked n times.
 
         Raises:
-            ValueError: a tuple has another length.
+            Refused: a tuple has another length.
         """
         rows = [p if isinstance(p, tuple | list) else [p] * self.n for p in prompts]
         for row in rows:
@@ -78,20 +79,20 @@ def anagram(
         timesteps: the sampler's, descending; for "alternate" only.
 
     Raises:
-        ValueError: no view, weights that do not fit, or a reduction that does not exist.
+        Refused: no view, weights that do not fit, or a reduction that does not exist.
     """
     n = len(views)
     if not n:
-        raise ValueError("An anagram needs at least one view.")
+        raise Refused("An anagram needs at least one view.")
     if reduction == "alternate":
         if weights is not None or not len(timesteps):
-            raise ValueError("Alternating views take the sampler's timesteps and no weights.")
+            raise Refused("Alternating views take the sampler's timesteps and no weights.")
         return _Alternating(guide(denoiser, scale, negative), views, timesteps)
     if reduction != "mean":
-        raise ValueError(f"The reduction must be mean or alternate, not {str(reduction)[:40]!r}.")
+        raise Refused(f"The reduction must be mean or alternate, not {str(reduction)[:40]!r}.")
     weights = [1.0] * n if weights is None else [float(w) for w in weights]
     if len(weights) != n or not all(w >= 0 for w in weights) or not 0 < sum(weights) < float("inf"):
-        raise ValueError(f"{n} views take {n} weights from 0, not all of them 0.")
+        raise Refused(f"{n} views take {n} weights from 0, not all of them 0.")
     return _Anagram(guide(denoiser, _scale_for(scale, n), negative), views, [w / sum(weights) for w in weights])
 
 

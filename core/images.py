@@ -15,6 +15,8 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
+from core.checks import Refused
+
 SETTINGS_KEY = "fun-with-diffusion-models"
 MAX_PIXELS = 50_000_000
 
@@ -23,12 +25,10 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL picture as upright 8-bit RGB: first frame, EXIF rotation, 16-bit scaled, transparency on white.
 
     Raises:
-        ValueError: the picture has more than MAX_PIXELS pixels.
+        Refused: the picture has more than MAX_PIXELS pixels.
     """
     if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError(
-            f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
-        )
+        raise Refused(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first.")
     picture.seek(0)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
@@ -116,14 +116,14 @@ def settings_of(path: str | Path) -> dict | None:
     """The settings inside a PNG that this app saved; None if it holds none.
 
     Raises:
-        ValueError: the file is not a picture, or its settings are damaged.
+        Refused: the file is not a picture, or its settings are damaged.
     """
     try:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(SETTINGS_KEY)
         settings = json.loads(text) if text else None
     except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError):
-        raise ValueError("This file is not a picture with settings that can be read.") from None
+        raise Refused("This file is not a picture with settings that can be read.") from None
     return settings if isinstance(settings, dict) else None
 
 
@@ -164,14 +164,14 @@ def digit_of(picture: Image.Image) -> np.ndarray:
     28 x 28 digit comes back exactly.
 
     Raises:
-        ValueError: the picture is empty.
+        Refused: the picture is empty.
     """
     grey = np.asarray(to_rgb(picture).convert("L"), dtype=np.float32)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(np.median(border))
     ink = np.clip(paper - grey if paper > 127 else grey - paper, 0, 255).round().astype(np.uint8)
     if ink.max() < 48:
-        raise ValueError("There is no digit yet: draw one, upload one, or let the model make one.")
+        raise Refused("There is no digit yet: draw one, upload one, or let the model make one.")
     block = max(1, len(ink) // 28)
     small = ink[::block, ::block, None]
     exact = small.shape == (28, 28, 1) and np.array_equal(enlarge(small, block)[..., 0], ink)

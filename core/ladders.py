@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.checks import choice, real, whole
+from core.checks import Refused, choice, real, whole
 from core.editing import STRIDE
 from core.generate import ETAS
 from core.guidance import guide, halves
@@ -22,23 +22,23 @@ MAX_ROWS = 4
 
 
 def starts_of(text: object) -> tuple[int, ...]:
-    """Comma-separated starts i, ascending. Raises ValueError unless there are 1 to MAX_RUNGS, each 0 to 33, none twice."""
+    """Comma-separated starts i, ascending. Raises Refused unless there are 1 to MAX_RUNGS, each 0 to 33, none twice."""
     parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
     if not 1 <= len(parts) <= MAX_RUNGS:
-        raise ValueError(f"Give 1 to {MAX_RUNGS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
+        raise Refused(f"Give 1 to {MAX_RUNGS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
     starts = sorted(whole(p, 0, len(TIMESTEPS) - 1, "Every start i") for p in parts)
     if len(set(starts)) < len(starts):
-        raise ValueError("Every start i may be given only once.")
+        raise Refused("Every start i may be given only once.")
     return tuple(starts)
 
 
 def prompts_of(text: object) -> tuple[str, ...]:
-    """Prompts, one per line. Raises ValueError if it is not text, or there are more than MAX_ROWS."""
+    """Prompts, one per line. Raises Refused if it is not text, or there are more than MAX_ROWS."""
     if text is not None and not isinstance(text, str):
-        raise ValueError("The prompts must be text, one per line.")
+        raise Refused("The prompts must be text, one per line.")
     lines = tuple(prompt_of(line, "Every prompt") for line in (text or "").splitlines() if line.strip())
     if len(lines) > MAX_ROWS:
-        raise ValueError(f"Give at most {MAX_ROWS} prompts, one per line, not {len(lines)}.")
+        raise Refused(f"Give at most {MAX_ROWS} prompts, one per line, not {len(lines)}.")
     return lines
 
 
@@ -68,7 +68,7 @@ class SDEditRequest:
 
     @classmethod
     def checked(cls, **values: object) -> "SDEditRequest":
-        """A request from untrusted values. Raises ValueError or ModelError with one sentence."""
+        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         r = cls(**values)
         return cls(
             prompt_of(r.prompt),
@@ -133,17 +133,17 @@ def ladder(r: SDEditRequest) -> Ladder:
 
 
 def with_and_without(r: SDEditRequest) -> Ladder:
-    """The same noise without a prompt and with it. Raises ValueError if there is no prompt."""
+    """The same noise without a prompt and with it. Raises Refused if there is no prompt."""
     if not r.prompt:
-        raise ValueError("Give a prompt: the second row is drawn with it, the first without.")
+        raise Refused("Give a prompt: the second row is drawn with it, the first without.")
     return Ladder(r, (("no prompt", "", r.seed), (clipped(r.prompt), r.prompt, r.seed)))
 
 
 def several_prompts(r: SDEditRequest) -> Ladder:
-    """The same noise with each of the prompts. Raises ValueError if there are none."""
+    """The same noise with each of the prompts. Raises Refused if there are none."""
     prompts = prompts_of(r.prompts)
     if not prompts:
-        raise ValueError(f"Give 1 to {MAX_ROWS} prompts to compare, one per line.")
+        raise Refused(f"Give 1 to {MAX_ROWS} prompts to compare, one per line.")
     return Ladder(r, tuple((clipped(p), p, r.seed) for p in prompts))
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from core.checks import Refused
 from core.images import square, to_rgb
 from core.rng import generator
 
@@ -24,25 +25,25 @@ def mask_of(drawn: object, size: int = SIZE) -> Tensor:
     is a mask if it is not: transparent where new content goes, or if nothing is, white.
 
     Raises:
-        ValueError: there is nothing in it that can be read as a mask.
+        Refused: there is nothing in it that can be read as a mask.
     """
     if isinstance(drawn, Mapping):
         return _sized(_painted(drawn), size)
     pixels = _array(drawn)
     if pixels is None:
-        raise ValueError("There is no mask yet: paint over the part that should be made anew.")
+        raise Refused("There is no mask yet: paint over the part that should be made anew.")
     clear = _clear(pixels)
     return _sized(clear if clear.any() else pixels[..., : 3 if pixels.shape[-1] > 2 else 1].mean(-1), size)
 
 
 def _array(picture: object) -> np.ndarray | None:
-    """uint8 (H, W, C) of a PIL picture or an array; None for None. Raises ValueError for anything else."""
+    """uint8 (H, W, C) of a PIL picture or an array; None for None. Raises Refused for anything else."""
     if picture is None:
         return None
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture.convert("RGBA") if "A" in picture.getbands() else to_rgb(picture))
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-        raise ValueError("The mask must be a picture.")
+        raise Refused("The mask must be a picture.")
     return picture if picture.ndim == 3 else picture[..., None]
 
 
@@ -58,11 +59,11 @@ def _painted(editor: Mapping) -> np.ndarray:
     inks = [ink for ink in inks if ink.any()]
     if inks:
         if any(ink.shape != inks[0].shape for ink in inks):
-            raise ValueError("The layers of the mask must all have the same size.")
+            raise Refused("The layers of the mask must all have the same size.")
         return np.max(inks, axis=0)
     background, composite = _array(editor.get("background")), _array(editor.get("composite"))
     if background is None:
-        raise ValueError("There is no picture yet: upload one, or take one from another tab.")
+        raise Refused("There is no picture yet: upload one, or take one from another tab.")
     if composite is not None and composite.shape[:2] == background.shape[:2]:
         colours = min(3, background.shape[-1], composite.shape[-1])
         gap = np.abs(composite[..., :colours].astype(int) - background[..., :colours]).max(-1)
@@ -88,12 +89,12 @@ def checked(mask: Tensor) -> Tensor:
     """The mask, if it leaves something to do and something to keep.
 
     Raises:
-        ValueError: it is empty or full.
+        Refused: it is empty or full.
     """
     if not (mask > 0).any():
-        raise ValueError("The mask is empty: paint over the part that should be made anew.")
+        raise Refused("The mask is empty: paint over the part that should be made anew.")
     if (mask > 0).all():
-        raise ValueError("The mask covers everything, so nothing of the picture would stay: leave a part unpainted.")
+        raise Refused("The mask covers everything, so nothing of the picture would stay: leave a part unpainted.")
     return mask
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.checks import choice, real, whole
+from core.checks import Refused, choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
 from core.guidance import clip, dynamic_threshold, guide
@@ -35,12 +35,12 @@ def default_guidance(model: str) -> float:
 
 
 def prompt_of(text: object, what: str = "The prompt") -> str:
-    """A prompt as one line; ValueError unless it is text of at most MAX_PROMPT characters."""
+    """A prompt as one line; Refused unless it is text of at most MAX_PROMPT characters."""
     if text is not None and not isinstance(text, str):
-        raise ValueError(f"{what} must be text.")
+        raise Refused(f"{what} must be text.")
     line = " ".join((text or "").split())
     if len(line) > MAX_PROMPT:
-        raise ValueError(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
+        raise Refused(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
     return line
 
 
@@ -104,7 +104,7 @@ class PictureRequest:
         """A request from untrusted values.
 
         Raises:
-            ValueError: one sentence that says which value is wrong and what is allowed.
+            Refused: one sentence that says which value is wrong and what is allowed.
             ModelError: the model does not exist or is not here.
         """
         r = cls(**values)

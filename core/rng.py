@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from core.checks import Refused
+
 MAX_SEED = 2**31 - 1  # a browser rounds integers above 2^53
 
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
 def generator(seed: int) -> torch.Generator:
-    """A CPU generator. Raises ValueError unless 0 <= seed <= MAX_SEED."""
+    """A CPU generator. Raises Refused unless 0 <= seed <= MAX_SEED."""
     if not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.")
+        raise Refused(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.")
     return torch.Generator().manual_seed(seed)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from core.checks import Refused
 from core.denoiser import Denoiser, Prediction
 from core.rng import Generators, randn
 from core.schedule import Schedule
@@ -139,7 +140,7 @@ def posterior(
     arithmetic is that of diffusers' DDPMScheduler, bit for bit. Arguments as `ddim`; one Step per timestep and a last.
 
     Raises:
-        ValueError: the path does not preserve variance.
+        Refused: the path does not preserve variance.
     """
     visits = _visits(timesteps, x)
     on_device, rows = visits.to(x.device), _posterior_rows(denoiser.schedule, visits, x)
@@ -164,7 +165,7 @@ def _posterior_rows(schedule: Schedule, visits: Tensor, x: Tensor) -> list[Tenso
     """
     alpha_bar = schedule.alpha_bar
     if (alpha_bar + schedule.s**2 - 1).abs().max() > 1e-6:
-        raise ValueError("The DDPM posterior needs a variance-preserving path; use ddim on this one.")
+        raise Refused("The DDPM posterior needs a variance-preserving path; use ddim on this one.")
     now, after = alpha_bar.to(x.dtype)[visits[:-1]], alpha_bar.to(x.dtype)[visits[1:]]  # (n, B)
     alpha = now / after
     b = 1 - alpha

@@ -23,6 +23,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from core.checks import Refused
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
@@ -149,10 +151,10 @@ class Schedule:
                 (Lin et al. 2024, table 2, names as in diffusers); None for the path's own.
 
         Raises:
-            ValueError: steps out of range, or a spacing that does not exist.
+            Refused: steps out of range, or a spacing that does not exist.
         """
         if not 1 <= steps <= self.T:
-            raise ValueError(f"The number of steps must be between 1 and {self.T}, not {steps}.")
+            raise Refused(f"The number of steps must be between 1 and {self.T}, not {steps}.")
         T, spacing = self.T, spacing or self.spacing
         if spacing == "trailing":
             return [round(T - i * T / steps) - 1 for i in range(steps)]
@@ -160,7 +162,7 @@ class Schedule:
             return [i * (T // steps) for i in reversed(range(steps))]
         if spacing == "linspace":
             return [round(i * (T - 1) / max(steps - 1, 1)) for i in reversed(range(steps))]
-        raise ValueError(f"The spacing must be trailing, leading or linspace, not {spacing!r}.")
+        raise Refused(f"The spacing must be trailing, leading or linspace, not {spacing!r}.")
 
 
 def cosine_betas(T: int = 1000, max_beta: float = 0.999) -> Tensor:

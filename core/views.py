@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from core import pieces
+from core.checks import Refused
 from core.images import to_uint8
 from core.rng import generator, randn
 from core.view_kinds import Blur, Flip, Negate, Pieced, Same, Skew, WhiteBalance
@@ -79,18 +80,18 @@ def view_of(name: object, seed: int | None = None) -> View:
     """A view by its key in VIEWS; `seed` shuffles those that have one anew, the others take no notice.
 
     Raises:
-        ValueError: there is no such view.
+        Refused: there is no such view.
     """
     if not isinstance(name, str) or name not in VIEWS:
-        raise ValueError(f"The view must be one of {', '.join(VIEWS)}, not {str(name)[:40]!r}.")
+        raise Refused(f"The view must be one of {', '.join(VIEWS)}, not {str(name)[:40]!r}.")
     view = VIEWS[name]
     return view if seed is None or view.seed is None else replace(view, seed=seed)
 
 
 def views_of(names: Sequence[object], seed: int | None = None) -> list[View]:
-    """1 .. MAX_VIEWS views by their names. Raises ValueError."""
+    """1 .. MAX_VIEWS views by their names. Raises Refused."""
     if not 1 <= len(names) <= MAX_VIEWS:
-        raise ValueError(f"An anagram has from 1 to {MAX_VIEWS} views, not {len(names)}.")
+        raise Refused(f"An anagram has from 1 to {MAX_VIEWS} views, not {len(names)}.")
     return [view_of(name, seed) for name in names]
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError, model_validator
 
 from core import images
+from core.checks import Refused
 from core.scenes import SCENES
 
 SIDE = 512
@@ -90,13 +91,13 @@ def trimmed(editor: object) -> dict:
     """An editor's answer without the empty margin that a picture which is not square has on the canvas.
 
     Raises:
-        ValueError: there is no picture in it.
+        Refused: there is no picture in it.
     """
     editor = editor if isinstance(editor, Mapping) else {"background": editor}
     below, above, layers = editor.get("background"), editor.get("composite"), editor.get("layers") or []
     whole = below if isinstance(below, Image.Image) else above
     if not isinstance(whole, Image.Image):
-        raise ValueError(NO_PICTURE)
+        raise Refused(NO_PICTURE)
     box = whole.getchannel("A").getbbox() if "A" in whole.getbands() else None
     full = box and (box[0::2] == (0, whole.width) or box[1::2] == (0, whole.height))
     box = box if full else (0, 0, *whole.size)
@@ -110,6 +111,6 @@ def small(picture: Image.Image) -> np.ndarray:
 
 
 def drawn(editor: object) -> np.ndarray:
-    """The canvas with all that was drawn on it, (64, 64, 3) uint8. Raises ValueError if it is empty."""
+    """The canvas with all that was drawn on it, (64, 64, 3) uint8. Raises Refused if it is empty."""
     parts = trimmed(editor)
     return small(parts["composite"] or parts["background"])

@@ -4,18 +4,21 @@ import functools
 import html
 import inspect
 import logging
+import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
 
+from core.checks import Refused
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
 from tabs._inputs import Number
-from tabs._viewer import SLIM
+from tabs._viewer import RUNS, SLIM, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
 DICE = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
@@ -48,12 +51,12 @@ class Shared:
 
 
 def told(handler: Callable) -> Callable:
-    """A handler whose failures reach the person as one sentence; anything unforeseen is logged in full."""
+    """A handler whose failures reach the person: what we refuse in its one sentence, anything else as such, logged in full."""
 
     def translate(e: Exception) -> gr.Error:
         if isinstance(e, gr.Error):
             return e
-        if isinstance(e, (ValueError, ModelError)):
+        if isinstance(e, (Refused, ModelError)):
             return gr.Error(str(e), title="Please check", print_exception=False)
         if "out of memory" in str(e).lower():
             sentence = "The device ran out of memory; ask for fewer pictures, or choose the CPU."
@@ -78,6 +81,19 @@ def told(handler: Callable) -> Callable:
     return iterate if inspect.isgeneratorfunction(handler) else call
 
 
+def said(handler: Callable) -> Callable:
+    """A handler of one piece of HTML that says its failures there: for what runs outside the queue, where no error is shown."""
+
+    @functools.wraps(handler)
+    def call(*args) -> str:
+        try:
+            return told(handler)(*args)
+        except gr.Error as e:
+            return html.escape(e.message)
+
+    return call
+
+
 def memory() -> str:
     """The most memory that this process has used; Windows does not tell."""
     try:
@@ -88,7 +104,7 @@ def memory() -> str:
     return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory at its peak"
 
 
-@told
+@said
 def facts(device: str) -> str:
     """The device, the memory and the models in memory, in one line."""
     here = ", ".join(loaded()) or "no model yet"
@@ -117,11 +133,32 @@ def wire(
     api_name: str,
 ) -> None:
     """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
-    device = shared.device
-    job = start.click(run, [*inputs, device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
-    job.then(facts, device, shared.facts, api_visibility="private", show_progress="hidden")
-    job.then(keep, kept[0], kept, js=SLIM, api_visibility="private", show_progress="hidden")
+    job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
+    after(job, keep, kept[0], kept, shared)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
+
+
+def after(
+    job: gr.events.Dependency, keep: Callable, view: gr.HTML | gr.JSON, kept: list, shared: Shared, runs: Runs = RUNS
+) -> None:
+    """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`."""
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    job.then(facts, shared.device, shared.facts, queue=False, **quiet)
+    job.then(once(keep, runs), view, kept, js=SLIM, show_progress_on=shared.facts, **quiet)
+
+
+def once(keep: Callable, runs: Runs = RUNS) -> Callable:
+    """`keep` for what follows a job: one that is refused, or stopped while it waits, leaves the run before, kept already."""
+
+    def keep_once(view: dict):
+        if not runs.claim(view):
+            yield gr.skip()
+        elif inspect.isgeneratorfunction(keep):
+            yield from keep(view)
+        else:
+            yield keep(view)
+
+    return keep_once
 
 
 def seed_row(value: int = 180) -> gr.Number:
@@ -142,13 +179,8 @@ def seed_row(value: int = 180) -> gr.Number:
 def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:
     """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
 
-    def say(*values) -> str:
-        try:
-            return price(*values)
-        except (ValueError, ModelError) as e:
-            return html.escape(str(e))
-
-    gr.on(None, told(say), inputs, line, trigger_mode="always_last", show_progress="hidden", api_visibility="private")
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    gr.on(None, said(price), inputs, line, trigger_mode="always_last", **quiet)
 
 
 def formula_panel(text: str) -> None:
@@ -202,14 +234,18 @@ def connect(shared: Shared) -> None:
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
+_filing = threading.Lock()
+
+
 def temporary(name: str, data: bytes) -> str:
     """Bytes as a file that Gradio may serve; the page's cache is cleaned by age."""
-    folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
-    (folder / name).write_bytes(data)
+    with _filing:
+        folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
+        (folder / name).write_bytes(data)
     return str(folder / name)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def _scratch_folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="fun-with-diffusion-")
 
@@ -218,7 +254,5 @@ def _scratch(keep: int = 200) -> str:
     """This process's scratch folder, with all but the newest entries removed; it goes when the process ends."""
     folder = Path(_scratch_folder().name)
     for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-keep]:
-        for file in old.iterdir():
-            file.unlink(missing_ok=True)
-        old.rmdir()
+        shutil.rmtree(old, ignore_errors=True)
     return str(folder)

@@ -7,7 +7,7 @@ import gradio as gr
 from core.models.fetch import download
 from core.models.hub import LICENCE, REPOSITORIES, TOKENS, availability
 from core.registry import MODELS, ModelError
-from tabs._common import told
+from tabs._common import said, told
 from tabs._inputs import Dropdown
 
 HOW = (
@@ -46,6 +46,7 @@ def build() -> None:
             stop = gr.Button("Stop the download", size="sm", min_width=90)
         state = gr.HTML(needs("if-xl"), elem_classes="caption")
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    picker.change(told(needs), picker, state, **private)
+    quick = {"queue": False, **private}
+    picker.change(said(needs), picker, state, **quick)
     job = start.click(fetch, picker, state, concurrency_id="download", concurrency_limit=1, **private)
-    stop.click(None, None, None, cancels=[job], api_visibility="private").then(told(needs), picker, state, **private)
+    stop.click(None, None, None, cancels=[job], api_visibility="private").then(said(needs), picker, state, **quick)

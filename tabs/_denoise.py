@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core import cost, images
+from core.checks import Refused
 from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
 from core.licence import observe
 from core.recording import Frame, Recording
@@ -99,9 +100,9 @@ def run(
 
 
 def pixels_of(picture: Image.Image | None) -> np.ndarray:
-    """Any picture as the (64, 64, 3) uint8 that is worked on. Raises ValueError if there is none."""
+    """Any picture as the (64, 64, 3) uint8 that is worked on. Raises Refused if there is none."""
     if not isinstance(picture, Image.Image):
-        raise ValueError(NO_PICTURE)
+        raise Refused(NO_PICTURE)
     return small(picture)
 
 
@@ -159,7 +160,7 @@ def keep(view: dict) -> list:
     """After a run or Stop: two figures and the status, the pictures that can be sent, the PNG and the zip."""
     try:
         (this,) = COMPARISONS.get(view)
-    except ValueError:
+    except Refused:
         return [gr.skip()] * 6
     this.observe()
     shown = [gr.skip()] * 3 if this.took is not None else [*later(this), stopped(this.now)]
@@ -184,7 +185,7 @@ def pick(view: dict, name: str) -> Image.Image:
     for e in this.now.found:
         if named(e) == name:
             return images.to_pil(e.pixels)
-    raise ValueError("Choose one of the pictures of this run.")
+    raise Refused("Choose one of the pictures of this run.")
 
 
 def files(this: Comparison) -> list[gr.DownloadButton]:

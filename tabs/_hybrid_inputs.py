@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
+from core.checks import Refused
 from core.hybrids import KERNELS, LENGTHS, READINGS, SIGMAS, SPLITS, HybridRequest
 from core.scenes import SCENES
 from tabs import _doubles as doubles
@@ -35,7 +36,7 @@ def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
     """The chart of the filters' responses; it rests while the values make no sense."""
     try:
         r = HybridRequest.checked(prompts=["a"] * 3, split=split, sigma=sigma, sigma_small=sigma_small, kernel=kernel)
-    except ValueError:
+    except Refused:
         return gr.skip()
     return gains(r) if r.responses() else gr.skip()
 

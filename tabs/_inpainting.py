@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from core import cost, images, masks
+from core.checks import Refused
 from core.fillings import FILLINGS, Filling, InpaintRequest, soft
 from core.inpainting import evaluations
 from core.recording import Recording
@@ -103,11 +104,11 @@ def keep(view: dict) -> list:
 
 
 def cell(view: dict, index: object) -> tuple[Recording, int, int]:
-    """The recording, and row and column of a picture number, counted row by row from 1. Raises ValueError if there is none."""
+    """The recording, and row and column of a picture number, counted row by row from 1. Raises Refused if there is none."""
     (recording,) = RUNS.get(view)
     count = len(ACROSS) * len(recording.result)
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
-        raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
+        raise Refused(f"Choose a picture from 1 to {count}, counted row by row.")
     return recording, *divmod(int(index) - 1, len(ACROSS))
 
 
@@ -141,7 +142,7 @@ def path(steps: float, jump_n: float, jump_length: float, below: float):
     """The zig-zag of timesteps, as the chart's update."""
     try:
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
-    except ValueError:
+    except Refused:
         return gr.skip()
     title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them evaluations"
     return gr.LinePlot(pd.DataFrame({"transition": range(len(visits)), "t": visits}), title=title)

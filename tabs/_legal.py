@@ -5,7 +5,7 @@ import html
 import gradio as gr
 
 from core.views import VIEWS, Report, report, through, view_of
-from tabs._common import told
+from tabs._common import said
 from tabs._figure import figure, tile
 from tabs._inputs import Dropdown
 
@@ -49,7 +49,7 @@ def numbers(r: Report) -> str:
     return f'<table class="board">{head}{body}</table>'
 
 
-@told
+@said
 def check(name: str, seed: float) -> str:
     """Noise through a view, in pictures and numbers, as HTML."""
     view = view_of(name, int(seed) if isinstance(seed, (int, float)) and 0 <= seed < 2**31 else None)
@@ -71,7 +71,7 @@ def legal_panel(seed: gr.Number) -> tuple[gr.Button, gr.Button]:
             ]
         result = gr.HTML()
         gr.on(
-            None, check, [choice, seed], result, api_name="check_view", show_progress="hidden",
+            None, check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",
             trigger_mode="always_last",
         )  # fmt: skip
     for button, name in zip(lessons, ("blur", "white_balance"), strict=True):

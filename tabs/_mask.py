@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from core import images, masks
+from core.checks import Refused
 from core.fillings import InpaintRequest, soft
 from tabs._canvas import SIDE, on_canvas, small, trimmed
 from tabs._common import told
@@ -23,7 +24,7 @@ TOOLS = {
 
 
 def painted(editor: object) -> tuple[np.ndarray, object]:
-    """The picture under the paint, (64, 64, 3) uint8, and the mask, (1, 1, 64, 64). Raises ValueError without a picture."""
+    """The picture under the paint, (64, 64, 3) uint8, and the mask, (1, 1, 64, 64). Raises Refused without a picture."""
     parts = trimmed(editor)
     below = parts["background"] if isinstance(parts["background"], Image.Image) else parts["composite"]
     return small(below), masks.mask_of(parts)
@@ -55,7 +56,7 @@ def upload_mask(editor: dict, path: str) -> dict:
         with Image.open(path) as picture:
             picture.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise ValueError("This file is not a picture that can be read as a mask.") from None
+        raise Refused("This file is not a picture that can be read as a mask.") from None
     return repainted(trimmed(editor)["background"], masks.mask_of(picture))
 
 
@@ -83,7 +84,7 @@ def preview(editor: dict, feather: float) -> str:
         else:
             tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
         return f'<div class="trio">{figure(head, [("", tiles)])}</div>'
-    except ValueError as e:
+    except Refused as e:
         return f'<div class="caption">{html.escape(str(e))}</div>'
 
 

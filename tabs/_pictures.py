@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from core import images
+from core.checks import Refused
 from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
 from core.pictures import clipped, prompt_of, remarks, text_model
@@ -99,10 +100,10 @@ def look_inside(view: dict, index: float) -> dict:
 
 
 def numbered(recording: Recording, index: object) -> int:
-    """A picture number from 1 on as an index. Raises ValueError if there is no such picture."""
+    """A picture number from 1 on as an index. Raises Refused if there is no such picture."""
     count = len(recording.result)
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
-        raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
+        raise Refused(f"Choose a picture from 1 to {count}, counted row by row.")
     return int(index) - 1
 
 
@@ -122,7 +123,7 @@ def remark_on(model: str, *prompts: str) -> str:
     """What the model makes of the prompts as they stand, as HTML."""
     try:
         told_ = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
-    except ValueError as e:
+    except Refused as e:
         return html.escape(str(e))
     return "<br>".join(html.escape(line) for line in told_)
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from core import images
+from core.checks import Refused
 from tabs._canvas import SIZE
 
 
@@ -18,7 +19,7 @@ def packed(pixels: np.ndarray) -> str:
 
 
 def unpacked(text: object) -> Image.Image:
-    """The picture behind `packed`. Raises ValueError if there is none of 64x64 pixels."""
+    """The picture behind `packed`. Raises Refused if there is none of 64x64 pixels."""
     try:
         data = base64.b64decode(str(text).partition(",")[2], validate=True)
         with Image.open(io.BytesIO(data)) as picture:
@@ -26,14 +27,14 @@ def unpacked(text: object) -> Image.Image:
                 return images.to_rgb(picture)
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass
-    raise ValueError("This picture's settings hold no original that can be read; drop a PNG that was saved here.")
+    raise Refused("This picture's settings hold no original that can be read; drop a PNG that was saved here.")
 
 
 def settings_in(path: str, kind: str | None) -> dict:
-    """The settings in a saved PNG of that kind, None for the digits'. Raises ValueError if it has none."""
+    """The settings in a saved PNG of that kind, None for the digits'. Raises Refused if it has none."""
     settings = images.settings_of(path)
     if settings is None or settings.get("kind") != kind:
-        raise ValueError("This picture holds no settings of this tab; drop a PNG that was saved here.")
+        raise Refused("This picture holds no settings of this tab; drop a PNG that was saved here.")
     return settings
 
 

@@ -6,6 +6,7 @@ import functools
 import gradio as gr
 
 from core import cost, images
+from core.checks import Refused
 from core.generate import TEXT_SAMPLERS
 from core.ladders import LADDERS, Ladder, SDEditRequest
 from core.recording import Recording
@@ -103,7 +104,7 @@ def price(prompt, guidance, starts, n, prompts, model, sampler, device) -> str:
     values = (prompt, guidance, starts, n, prompts, model, sampler)
     request, plans = SDEditRequest.checked(**dict(zip(FIELDS, values, strict=False))), []
     for make in LADDERS.values():
-        with contextlib.suppress(ValueError):  # an experiment without its prompt
+        with contextlib.suppress(Refused):  # an experiment without its prompt
             plans.append(make(request).cost())
     (calls, many), *others = plans
     line = cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import gradio as gr
 import numpy as np
 
+from core.checks import Refused
 from core.images import data_uri, png, webp
 from core.recording import Frame, Recording
 from tabs._examples import recorded
@@ -24,26 +25,41 @@ class Runs:
     """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped.
 
     The recordings of the examples are always there.
+
+    Args:
+        keep: how many; one for everybody in a class. They are uint8: the tabs' first settings make 1 to 10 MB of each,
+            the most pictures at 64 pixels 61 frames x 4 kinds x 8 x 12 kB = 24 MB.
     """
 
-    def __init__(self, keep: int = 16):
-        self.keep, self._lock, self._runs = keep, threading.Lock(), OrderedDict()
+    def __init__(self, keep: int = 32):
+        self.keep, self._lock = keep, threading.Lock()
+        self._runs: OrderedDict[str, tuple[Recording, ...]] = OrderedDict()
+        self._unclaimed: set[str] = set()
 
     def add(self, *recordings: Recording) -> None:
         """Remember recordings under the first one's id."""
         with self._lock:
             self._runs[recordings[0].id] = recordings
+            self._unclaimed.add(recordings[0].id)
             while len(self._runs) > self.keep:
-                self._runs.popitem(last=False)
+                self._unclaimed.discard(self._runs.popitem(last=False)[0])
+
+    def claim(self, value: object) -> bool:
+        """Whether the run behind a viewer's value is here and was not claimed yet; from now on it is."""
+        key = value.get("run") if isinstance(value, dict) else None
+        with self._lock:
+            new = isinstance(key, str) and key in self._unclaimed
+            self._unclaimed -= {key} if new else set()
+        return new
 
     def get(self, value: object) -> tuple[Recording, ...]:
-        """The recordings behind a viewer's value. Raises ValueError if they are gone or never were."""
+        """The recordings behind a viewer's value. Raises Refused if they are gone or never were."""
         key = value.get("run") if isinstance(value, dict) else None
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
         found = found or recorded(key)
         if not found or not found[0].frames:
-            raise ValueError("There is no finished picture yet, or it is no longer kept; please run again.")
+            raise Refused("There is no finished picture yet, or it is no longer kept; please run again.")
         return found
 
 
@@ -63,6 +79,16 @@ def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
         elem_id=elem_id,
         apply_default_css=False,
         min_height=260,
+    )
+
+
+def status_line(value: str) -> gr.HTML:
+    """A line that says how a run goes, for a tab without a viewer; while the run waits for its turn, that."""
+    return gr.HTML(
+        value,
+        html_template='<span>${value}</span><span class="waits"></span>',
+        js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });",
+        elem_classes="cost",
     )
 
 

@@ -13,8 +13,8 @@ from core.samplers import Step
 from core.scenes import SCENES
 from tabs import formulas
 from tabs._canvas import examples
-from tabs._common import NETWORK, Shared, facts, formula_panel, run_row, seed_row, send_row, tell_cost, told
-from tabs._denoise import fill, keep, pick, price, restore, run
+from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
+from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
 from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
 from tabs._examples import example
 from tabs._gpu import placed
@@ -24,6 +24,7 @@ from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 from tabs._run import download_row
 from tabs._saved import settings_input
+from tabs._viewer import status_line
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
@@ -93,7 +94,7 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
 
 def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
-    status = gr.HTML("An example; press the button to make your own.", elem_classes="cost")
+    status = status_line("An example; press the button to make your own.")
     shown, now = example(ID), Moment(len(r.visits))
     forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
@@ -121,12 +122,11 @@ def build(shared: Shared) -> None:
             inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
         with gr.Column(scale=5, min_width=480):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
-    view, quiet = outputs[4], {"api_visibility": "private", "show_progress": "hidden"}
+    view = outputs[4]
     job = start.click(
         run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )
-    job.then(facts, shared.device, shared.facts, **quiet)
-    job.then(keep, view, kept, **quiet)
+    after(job, keep, view, kept, shared, COMPARISONS)
     stop.click(None, None, None, cancels=[job, *drawings(inputs, new, presets, shared)], api_visibility="private")
 
 

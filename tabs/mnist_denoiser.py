@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.checks import real, whole
+from core.checks import Refused, real, whole
 from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit
 from core.images import data_uri, digit_of, png
 from core.recording import Recording
@@ -18,10 +18,10 @@ from tabs._mnist import CANVAS, on_canvas
 
 
 def levels(text: object) -> tuple[float, ...]:
-    """Comma-separated noise levels. Raises ValueError unless there are 1 to 10 of them, each 0 to 2."""
+    """Comma-separated noise levels. Raises Refused unless there are 1 to 10 of them, each 0 to 2."""
     parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()]
     if not 1 <= len(parts) <= 10:
-        raise ValueError("Give 1 to 10 noise levels, separated by commas.")
+        raise Refused("Give 1 to 10 noise levels, separated by commas.")
     return tuple(real(p, 0, 2, "Every noise level") for p in parts)
 
 
@@ -31,7 +31,7 @@ def drawn(editor: dict | None) -> np.ndarray:
     below = editor.get("background")
     picture = editor.get("composite") or below
     if picture is None:
-        raise ValueError("There is no digit yet: draw one, upload one, or let the model make one.")
+        raise Refused("There is no digit yet: draw one, upload one, or let the model make one.")
     if below is not None and below.mode == "RGBA" and below.size == picture.size:
         picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square was padded
     return digit_of(picture)

@@ -7,6 +7,7 @@ import gradio as gr
 from PIL import Image
 
 from core import cost, images
+from core.checks import Refused
 from core.digits import DigitRequest
 from core.generate import SAMPLERS
 from core.recording import Recording
@@ -96,7 +97,7 @@ def pick_one(view: dict, index: float) -> Image.Image:
     (recording,) = RUNS.get(view)
     count = len(recording.result)
     if not 1 <= (index or 0) <= count:
-        raise ValueError(f"Choose a picture from 1 to {count}, counted row by row.")
+        raise Refused(f"Choose a picture from 1 to {count}, counted row by row.")
     return on_canvas(recording.result[int(index) - 1])
 
 

@@ -6,7 +6,7 @@ import functools
 import gradio as gr
 
 from core import cost, images
-from core.checks import whole
+from core.checks import Refused, whole
 from core.enlarging import enlarge, enlarger
 from core.experiments import EXPERIMENTS, Plan
 from core.pictures import EVEN, PictureRequest
@@ -118,7 +118,7 @@ def price(*values) -> str:
     request = PictureRequest.checked(**dict(zip([f for f in FIELDS if f != "seed"], fields, strict=True)))
     plans = [EXPERIMENTS["samples"](request)]
     for name in EXPERIMENT_BUTTONS:
-        with contextlib.suppress(ValueError):  # the sweep over steps does not go with every sampler
+        with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
             plans.append(EXPERIMENTS[name](request))
     calls, n = plans[0].cost()
     line = cost.sentence(calls, round(n), cost.seconds(request.model, device, calls, round(n)))

@@ -146,8 +146,7 @@ def test_views_are_checked_against_noise(client):
     assert "Legal: still noise" in client.predict("jigsaw", 5, api_name="/check_view")
     assert "neighbouring pixels are alike" in client.predict("blur", 5, api_name="/check_view")
     assert "the variance of a channel" in client.predict("white_balance", 5, api_name="/check_view")
-    with pytest.raises(AppError, match="The view must be one of"):
-        client.predict("sideways", 5, api_name="/check_view")
+    assert "The view must be one of" in client.predict("sideways", 5, api_name="/check_view")
 
 
 @pytest.mark.parametrize(

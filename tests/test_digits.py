@@ -83,21 +83,6 @@ def test_the_cost_told_is_the_number_of_calls_made(model, monkeypatch, sampler, 
     assert evaluations("ddim", 7, 1, 3) == (7, 3) and evaluations("heun", 4, 1.5, 3) == (7, 6)
 
 
-@pytest.mark.parametrize("one, twenty", [(0.02, 0.4), (0.7, None)])
-def test_a_slow_network_is_asked_about_one_image_only(monkeypatch, one, twenty):
-    asked = []
-
-    def timed(model, n):
-        asked.append(n)
-        return one if n == 1 else twenty
-
-    monkeypatch.setattr(cost, "_timed", timed)
-    monkeypatch.setattr(cost, "load", lambda name, device: None)
-    base, per_image = cost._line.__wrapped__("if-m", "cpu")
-    assert set(asked) == ({1, 20} if twenty else {1})
-    assert base + 20 * per_image == pytest.approx(twenty or 20 * one)
-
-
 def test_the_cost_line_reads_well_and_learns(monkeypatch):
     assert cost.sentence(1, 1, 0.03) == "1 network call on 1 image, about 0.1 s"
     assert cost.sentence(20, 40, 3.2) == "20 network calls on 40 images each, about 3 s"

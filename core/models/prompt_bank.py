@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, float16
 
+from core.checks import Refused
+
 COURSE_PROMPTS = Path(__file__).with_name("course_prompts.txt")
 
 
@@ -59,11 +61,11 @@ class PromptBank:
         """Write one embedding; a reader sees the whole file or none.
 
         Raises:
-            ValueError: the embedding is not finite in float16.
+            Refused: the embedding is not finite in float16.
         """
         embedding = embedding.detach().cpu().to(float16).contiguous()
         if not embedding.isfinite().all():
-            raise ValueError("The text encoder gave numbers that are not finite; load it in bf16 or fp32.")
+            raise Refused("The text encoder gave numbers that are not finite; load it in bf16 or fp32.")
         self.folder.mkdir(parents=True, exist_ok=True)
         about = {"repository": self.repository, "revision": self.revision, "text": normal(prompt)}
         about["remarks"] = json.dumps(list(remarks))

@@ -1,5 +1,7 @@
 """The lists of timesteps that were published with DeepFloyd IF, by name, and the course's."""
 
+from core.checks import Refused
+
 TIMESTEP_LISTS = {
     "stride30": "stride 30, the course's (34 steps)",
     "fast27": "fast27 (27 steps)",
@@ -17,10 +19,10 @@ def timestep_list(name: str) -> list[int]:
     """A published list of descending timesteps by its name in TIMESTEP_LISTS; "stride30" is 990, 960, ... 0.
 
     Raises:
-        ValueError: there is no such list.
+        Refused: there is no such list.
     """
     if name not in TIMESTEP_LISTS:
-        raise ValueError(f"The list of timesteps must be one of {', '.join(TIMESTEP_LISTS)}, not {str(name)[:40]!r}.")
+        raise Refused(f"The list of timesteps must be one of {', '.join(TIMESTEP_LISTS)}, not {str(name)[:40]!r}.")
     if name == "stride30":
         return list(range(990, -1, -30))
     from diffusers.pipelines import deepfloyd_if

@@ -1,4 +1,23 @@
-// Keyboard for the whole page: Ctrl+Enter runs, Esc stops, arrows scrub, space plays. Loaded once, from this machine.
+// For the whole page; loaded once, from this machine.
+
+// Tells how a run waits for its turn at the network, and "" once it goes on. Gradio writes a run's place among those that
+// wait, and the seconds, into a line of its own beside a component, which the app hides: "queue: 2/3 | 1.4s".
+function whileWaiting(element, tell) {
+  const line = element.closest('.block').querySelector('[data-testid="status-tracker"]');
+  let before = '';
+  const read = () => {
+    const [, place, seconds] = line.textContent.match(/(?:queue: (\d+)\/\d+|processing)\s*\|\s*([\d.]+)/) || [];
+    if (!(seconds >= 0.25)) return '';  // most runs start at once: nothing flickers
+    if (!place) return 'starting';
+    return place === '1' ? 'waiting: another run is using the network' : `waiting: ${place} runs are before yours`;
+  };
+  new MutationObserver(() => {
+    const now = read();
+    if (now !== before) tell(before = now);
+  }).observe(line, { childList: true, characterData: true, subtree: true });
+}
+
+// The keyboard: Ctrl+Enter runs, Esc stops, arrows scrub, space plays.
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((e) => e.offsetParent !== null);
   const typing = (e) => e.target.closest('input, textarea, select, [contenteditable="true"], [role="tab"], [role="radio"], button, canvas');

@@ -150,5 +150,6 @@ element.addEventListener('click', (e) => {
 });
 element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
 element.addEventListener('fv-play', play);
+whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
 watch('value', refresh);
 refresh();
