@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from core.cards import write_card
+from core.datasets import DATA_VARIABLE, data_folder
+from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
 from core.editing import best_blur, one_step, psnr
 from core.images import to_uint8
 from core.pictures import default_guidance, draw
 from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
 from core.scores import Statistics, frechet_distance
-from training.data import DATA_VARIABLE, data_folder
-from training.pocket_data import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
-from training.publish import write_card
 
 STEPS = 30
 LEVELS = (250, 500, 750)
@@ -110,7 +110,7 @@ def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
 def drawings(bench: Bench) -> dict:
     """The share of drawings whose nearest neighbour among all emoji is the one asked for.
 
-    The names asked for are the 200 of `training/first.txt`, at several scales; and as many at random of all that
+    The names asked for are the 200 of `core/datasets/first.txt`, at several scales; and as many at random of all that
     pocket was taught, at the default scale.
     """
     known = set(bench.card["drawings"])

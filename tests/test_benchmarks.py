@@ -235,7 +235,7 @@ def test_bfloat16_stays_inside_the_network_call(folder):
 
 def test_real_digits_are_a_seeded_choice_of_the_test_set(monkeypatch):
     images = torch.arange(50, dtype=torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28)
-    data = pytest.importorskip("training.data")
+    data = pytest.importorskip("core.datasets.mnist")
     monkeypatch.setattr(data, "mnist", lambda train: (images, None))
     chosen = judging.real_digits(20, 0)
     assert chosen.shape == (20, 28, 28) and len(set(chosen[:, 0, 0].tolist())) == 20

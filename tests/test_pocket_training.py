@@ -23,6 +23,7 @@ from toys import (
     tiny_pocket,
 )
 
+from core.datasets.pictures import HELD_OUT, PER_CLASS, Subject, emoji, photo_names, photos, unit, with_article
 from core.images import to_uint8
 from core.models.captions import LENGTH, Vocabulary
 from core.models.photos import PhotoClassifier
@@ -32,18 +33,10 @@ from core.registry import card, load
 from training import pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
 from training.pocket_data import (
     DROPPED,
-    HELD_OUT,
-    PER_CLASS,
     SHIFT,
     Pictures,
-    Subject,
-    emoji,
     flip,
-    photo_names,
-    photos,
     shift,
-    unit,
-    with_article,
 )
 from training.pocket_run import LEVELS, Loss, Recipe, Run, start_from, stratified
 from training.pocket_sheet import PROMPTS, sheet

@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
-from training.pocket_data import Pictures, unit
+from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
 

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.cards import write_card
+from core.datasets import DATA_VARIABLE
+from core.datasets.pictures import emoji, photos
 from core.registry import CHECKPOINTS
 from training import provenance
-from training.data import DATA_VARIABLE
-from training.pocket_data import emoji, photos
-from training.publish import write_card
 from training.state import load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
