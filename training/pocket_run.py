@@ -208,8 +208,9 @@ class Run:
 
     def _resume(self) -> None:
         parts, facts = load_state(self.state_file)
-        if facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])} != dataclasses.asdict(self.recipe):
-            raise ValueError(f"{self.state_file} belongs to another recipe; move it away or pass --work.")
+        recipe = facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
+        if recipe != dataclasses.asdict(self.recipe) or facts["seed"] != self.seed:
+            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         restore_optimiser(self.optimiser, parts.get("optimiser", {}))

@@ -8,7 +8,6 @@ import argparse
 import datetime
 import hashlib
 import platform
-import shlex
 from pathlib import Path
 
 import torch
@@ -45,20 +44,6 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
         groups[-1][name] = half
         size += half.nbytes
     return groups
-
-
-def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
-    """The command line of a run."""
-    budget = f"--steps {recipe['steps']}" if recipe["steps"] else f"--minutes {recipe['minutes']:g}"
-    words = [f"--widths {' '.join(map(str, recipe['widths']))}"]
-    words += [
-        f"--{name.replace('_', '-')} {shlex.quote(str(recipe[name]))}"
-        for name in ("depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
-        if recipe[name] != ""
-    ]
-    words += ["--fp32"] * (precision == "no")
-    launch = f"torchrun --nproc_per_node {recipe['processes']}" if recipe["processes"] > 1 else "python"
-    return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
 
 def run_of(facts: dict) -> dict:
@@ -104,7 +89,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
             "parameters": sum(v.numel() for v in parts["ema"].values()),
             "words": facts["words"],
         },
-        "command": command(recipe, facts["seed"], facts["precision"]),
+        "command": provenance.pocket_command(run),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
         "history": [*facts.get("history", []), run],
         "data": DATA,
