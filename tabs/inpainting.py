@@ -60,7 +60,7 @@ def restore(file: str) -> list:
     return [value, *(getattr(request, name) for name in FIELDS)]
 
 
-def paper() -> gr.ImageEditor:
+def mask_canvas() -> gr.ImageEditor:
     """The picture to paint the mask on, with the buttons for the mask under it."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
@@ -112,7 +112,7 @@ def experiment_row() -> list[gr.Button]:
 
 def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
     """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
-    picture = paper()
+    picture = mask_canvas()
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
