@@ -107,7 +107,7 @@ class Judge:
 def real_digits(n: int, seed: int) -> np.ndarray | None:
     """n of MNIST's test digits (n, 28, 28) uint8, chosen at random; None where the data set is not at hand."""
     try:
-        from training.data import mnist
+        from core.datasets.mnist import mnist
 
         images, _ = mnist(train=False)
     except (ImportError, FileNotFoundError):

@@ -15,17 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from core.cards import write_card
+from core.datasets import DATA_VARIABLE, data_folder
+from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
 from core.editing import best_blur, one_step, psnr
 from core.images import to_uint8
 from core.pictures import default_guidance, draw
 from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
 from core.scores import Statistics, frechet_distance
-from training.data import DATA_VARIABLE, data_folder
-from training.pocket_data import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
-from training.publish import write_card
 
 STEPS = 30
 LEVELS = (250, 500, 750)
@@ -110,7 +111,7 @@ def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
 def drawings(bench: Bench) -> dict:
     """The share of drawings whose nearest neighbour among all emoji is the one asked for.
 
-    The names asked for are the 200 of `training/first.txt`, at several scales; and as many at random of all that
+    The names asked for are the 200 of `core/datasets/first.txt`, at several scales; and as many at random of all that
     pocket was taught, at the default scale.
     """
     known = set(bench.card["drawings"])
@@ -184,39 +185,40 @@ def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
 
 def frechet(bench: Bench) -> dict:
     """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
-    from safetensors.torch import load_file
-
     weights("photo-classifier")  # the checksum
-    kinds = bench.card["photos"]
-    tensors = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
-    train = Statistics(tensors["mean"].double(), tensors["covariance"].double())
-    prompts = [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(bench.args.samples)]
-    asked = torch.tensor([i % len(kinds) for i in range(bench.args.samples)])
-    out, scale = {}, default_guidance("pocket")
+    kinds, scale = bench.card["photos"], default_guidance("pocket")
+    rows = {}
     for guidance in dict.fromkeys([scale, *GUIDANCES]):
-        n = len(prompts) if guidance == scale else min(len(prompts), len(kinds))
-        pixels = bench.samples(prompts[:n], guidance)
+        n = bench.args.samples if guidance == scale else min(bench.args.samples, len(kinds))
+        prompts = [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(n)]
+        pixels = bench.samples(prompts, guidance)
         features, logits = judged(pixels)
-        hits = logits.topk(5, 1).indices == asked[:n, None]
-        row = {
-            "top_1": round(hits[:, 0].float().mean().item(), 4),
-            "top_5": round(hits.any(1).float().mean().item(), 4),
-            "n": n,
-        }
+        rows[f"{guidance:g}"] = row = named_right(logits, torch.arange(n) % len(kinds))
+        print(f"photos, guidance {guidance:g}: class right {row['top_1']:.1%}, among five {row['top_5']:.1%}, of {n}")
         if guidance == scale:
             bench.keep(prompts, pixels)
-            tiles, _ = photos()
-            real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[:: max(1, len(kinds) * HELD_OUT // n)][:n].numpy()
-            out["frechet"] = round(frechet_distance(Statistics.of(features), train), 2)
-            out["frechet_floor"] = round(frechet_distance(Statistics.of(judged(real)[0]), train), 2)
-            noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
-            out["frechet_noise"] = round(frechet_distance(Statistics.of(judged(noise)[0]), train), 2)
-        out.setdefault("class_by_guidance", {})[f"{guidance:g}"] = row
-        print(f"photos, guidance {guidance:g}: class right {row['top_1']:.1%}, among five {row['top_5']:.1%}, of {n}")
-    print(
-        f"photos, Frechet {out['frechet']} (as many held-out photos {out['frechet_floor']}, noise {out['frechet_noise']})"
-    )
-    return out
+            found = distances(features, len(kinds))
+    print("photos, Frechet {frechet} (as many held-out photos {frechet_floor}, noise {frechet_noise})".format(**found))
+    return found | {"class_by_guidance": rows}
+
+
+def named_right(logits: Tensor, asked: Tensor) -> dict:
+    """How often the class asked for (N,) is first and among the first five in logits (N, 200)."""
+    hits = logits.topk(5, 1).indices == asked[:, None]
+    return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
+
+
+def distances(drawn: Tensor, kinds: int) -> dict:
+    """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
+    pictures of uniform noise, the two ends of the scale."""
+    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
+    train = Statistics(file["mean"].double(), file["covariance"].double())
+    tiles, _ = photos()
+    every = max(1, kinds * HELD_OUT // len(drawn))
+    real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
+    noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
+    sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
+    return {name: round(frechet_distance(Statistics.of(f), train), 2) for name, f in sets.items()}
 
 
 def well_known(bench: Bench) -> dict:

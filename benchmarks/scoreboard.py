@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.cards import write_card
 from core.digits import default_guidance
 from core.generate import evaluations
 from core.models.mnist import CLASSES
@@ -112,8 +113,6 @@ def write(board: dict, path: Path) -> None:
 
 def write_scores(row: dict, folder: Path) -> None:
     """The row's scores on its model's card."""
-    from training.publish import write_card
-
     found = card(row["model"], folder)
     scores = {k: row[k] for k in ("accuracy", "frechet", "digits", "guidance", "precision")}
     found["scores"] = found.get("scores", {}) | {f"{row['sampler']} {row['steps']}": scores}

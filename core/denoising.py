@@ -66,12 +66,12 @@ class DenoiseRequest:
     def checked(cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object):
         """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         return cls(
-            timesteps_of(levels),
-            prompt_of(prompt),
-            real(guidance, 0, MAX_GUIDANCE, "The guidance"),
-            text_model(model),
-            whole(stride, 5, 200, "The stride"),
-            whole(seed, 0, MAX_SEED, "The seed"),
+            levels=timesteps_of(levels),
+            prompt=prompt_of(prompt),
+            guidance=real(guidance, 0, MAX_GUIDANCE, "The guidance"),
+            model=text_model(model),
+            stride=whole(stride, 5, 200, "The stride"),
+            seed=whole(seed, 0, MAX_SEED, "The seed"),
         )
 
     @property

@@ -81,13 +81,13 @@ class DigitRequest:
         if low == high and number(r.steps) != low:
             raise Refused(f"The sampler {r.sampler} takes exactly {low} steps.")
         return cls(
-            digits,
-            each,
-            model.name,
-            r.sampler,
-            whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
-            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            whole(r.seed, 0, MAX_SEED, "The seed"),
+            digits=digits,
+            each=each,
+            model=model.name,
+            sampler=r.sampler,
+            steps=whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
+            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
         )
 
     @property

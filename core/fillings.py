@@ -56,16 +56,16 @@ class InpaintRequest:
         """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         r = cls(**values)
         return cls(
-            prompt_of(r.prompt),
-            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            whole(r.n, 1, MAX_ROWS, "The number of seeds"),
-            whole(r.steps, 1, MAX_STEPS, "The number of steps"),
-            whole(r.jump_n, 1, MAX_PASSES, "The number of passes n"),
-            whole(r.jump_length, 1, MAX_JUMP, "The jump length"),
-            whole(r.below, 0, T, "The t where resampling starts"),
-            whole(r.feather, 0, MAX_FEATHER, "The feather"),
-            text_model(r.model),
-            whole(r.seed, 0, MAX_SEED, "The seed"),
+            prompt=prompt_of(r.prompt),
+            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            n=whole(r.n, 1, MAX_ROWS, "The number of seeds"),
+            steps=whole(r.steps, 1, MAX_STEPS, "The number of steps"),
+            jump_n=whole(r.jump_n, 1, MAX_PASSES, "The number of passes n"),
+            jump_length=whole(r.jump_length, 1, MAX_JUMP, "The jump length"),
+            below=whole(r.below, 0, T, "The t where resampling starts"),
+            feather=whole(r.feather, 0, MAX_FEATHER, "The feather"),
+            model=text_model(r.model),
+            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
         )
 
     def settings(self) -> dict:

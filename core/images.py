@@ -1,7 +1,5 @@
-"""Pictures: the only file that knows uint8, PIL and height-width-channel order.
-
-Inside `core` an image is a float32 tensor (B, C, H, W); this file brings pictures in and takes them out.
-"""
+"""Pictures in and out: PIL and uint8 (H, W, C) on one side, float32 tensors (B, C, H, W), as samplers use them, on the
+other; and grids, strips, GIFs, and files with settings inside."""
 
 import base64
 import io

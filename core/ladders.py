@@ -71,14 +71,14 @@ class SDEditRequest:
         """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         r = cls(**values)
         return cls(
-            prompt_of(r.prompt),
-            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            ", ".join(map(str, starts_of(r.starts))),
-            whole(r.n, 1, MAX_ROWS, "The number of seeds"),
-            "\n".join(prompts_of(r.prompts)),
-            text_model(r.model),
-            choice(r.sampler, ETAS, "The sampler"),
-            whole(r.seed, 0, MAX_SEED, "The seed"),
+            prompt=prompt_of(r.prompt),
+            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
+            starts=", ".join(map(str, starts_of(r.starts))),
+            n=whole(r.n, 1, MAX_ROWS, "The number of seeds"),
+            prompts="\n".join(prompts_of(r.prompts)),
+            model=text_model(r.model),
+            sampler=choice(r.sampler, ETAS, "The sampler"),
+            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
         )
 
     def settings(self) -> dict:

@@ -76,8 +76,11 @@ def runner(experiment: str):
         canvas: dict, prompt: str, guidance: float, n: float, steps: float, jump_n: float, jump_length: float,
         below: float, feather: float, model: str, seed: float, device: str = "auto",
     ):  # fmt: skip
-        values = (prompt, guidance, n, steps, jump_n, jump_length, below, feather, model, seed)
-        plan = FILLINGS[experiment](InpaintRequest.checked(**dict(zip(FIELDS, values, strict=True))))
+        request = InpaintRequest.checked(
+            prompt=prompt, guidance=guidance, n=n, steps=steps, jump_n=jump_n, jump_length=jump_length, below=below,
+            feather=feather, model=model, seed=seed,
+        )  # fmt: skip
+        plan = FILLINGS[experiment](request)
         original, mask = painted(canvas)
         used = soft(mask, plan.request)
         settings = plan.request.settings() | {"experiment": experiment}
@@ -131,8 +134,10 @@ def pick(view: dict, index: float) -> Image.Image:
 
 def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model, device) -> str:
     """The cost line for the settings as they stand, and the calls of the two experiments."""
-    values = (prompt, guidance, n, steps, jump_n, jump_length, below, feather, model)
-    request = InpaintRequest.checked(**dict(zip(FIELDS, values, strict=False)))
+    request = InpaintRequest.checked(
+        prompt=prompt, guidance=guidance, n=n, steps=steps, jump_n=jump_n, jump_length=jump_length, below=below,
+        feather=feather, model=model,
+    )  # fmt: skip
     (calls, each), *others = (make(request).cost() for make in FILLINGS.values())
     line = cost.sentence(calls, each, cost.seconds(model, device, calls, each))
     return line + cost.others(cost.seconds(model, device, *price) for price in others)

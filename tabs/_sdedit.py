@@ -58,8 +58,17 @@ def runner(experiment: str):
         canvas: dict, prompt: str, guidance: float, starts: str, n: float, prompts: str, model: str, sampler: str,
         seed: float, device: str = "auto",
     ):  # fmt: skip
-        values = (prompt, guidance, starts, n, prompts, model, sampler, seed)
-        plan = LADDERS[experiment](SDEditRequest.checked(**dict(zip(FIELDS, values, strict=True))))
+        request = SDEditRequest.checked(
+            prompt=prompt,
+            guidance=guidance,
+            starts=starts,
+            n=n,
+            prompts=prompts,
+            model=model,
+            sampler=sampler,
+            seed=seed,
+        )
+        plan = LADDERS[experiment](request)
         pixels = drawn(canvas)
         settings = plan.request.settings() | {"experiment": experiment, "original": packed(pixels)}
         make = functools.partial(plan.run, images.to_tensor(pixels, -1, 1))
@@ -101,8 +110,10 @@ def look_at(view: dict, index: float):
 
 def price(prompt, guidance, starts, n, prompts, model, sampler, device) -> str:
     """The cost line for the settings as they stand."""
-    values = (prompt, guidance, starts, n, prompts, model, sampler)
-    request, plans = SDEditRequest.checked(**dict(zip(FIELDS, values, strict=False))), []
+    request = SDEditRequest.checked(
+        prompt=prompt, guidance=guidance, starts=starts, n=n, prompts=prompts, model=model, sampler=sampler
+    )
+    plans = []
     for make in LADDERS.values():
         with contextlib.suppress(Refused):  # an experiment without its prompt
             plans.append(make(request).cost())

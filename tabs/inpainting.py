@@ -5,7 +5,7 @@ import functools
 import gradio as gr
 
 from core import masks
-from core.fillings import FILLINGS, MAX_FEATHER, MAX_JUMP, MAX_PASSES, MAX_STEPS, InpaintRequest
+from core.fillings import FILLINGS, MAX_FEATHER, MAX_JUMP, MAX_PASSES, MAX_STEPS, InpaintRequest, T
 from core.ladders import MAX_ROWS
 from core.pictures import MAX_GUIDANCE
 from core.scenes import SCENES
@@ -60,60 +60,77 @@ def restore(file: str) -> list:
     return [value, *(getattr(request, name) for name in FIELDS)]
 
 
-def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
-    """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
+def mask_canvas() -> gr.ImageEditor:
+    """The picture to paint the mask on, with the buttons for the mask under it."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
     picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, begin(*START), 310)
     mask_rows(picture)
+    return picture
+
+
+def first_settings(r: InpaintRequest) -> dict[str, gr.components.Component]:
+    """The settings that are tried first, by the request's fields."""
+    return {
+        "jump_n": Slider(
+            1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
+        ),
+        "guidance": Slider(
+            0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."
+        ),
+        "n": Slider(1, MAX_ROWS, r.n, step=1, label="Seeds", info="1 to 4 rows, each from its own noise."),
+        "feather": Slider(
+            0, MAX_FEATHER, r.feather, step=1, label="Feather", info="0 to 8 pixels of soft edge round the mask."
+        ),
+        "seed": seed_row(r.seed),
+    }  # fmt: skip
+
+
+def more_settings(r: InpaintRequest) -> dict[str, gr.components.Component]:
+    """The settings that are rarely touched, by the request's fields."""
+    return {
+        "steps": Slider(
+            1, MAX_STEPS, r.steps, step=1, label="Steps", info="1 to 250 timesteps; 30 is plenty, the paper has 250."
+        ),
+        "jump_length": Slider(
+            1, MAX_JUMP, r.jump_length, step=1, label="Jump length j",
+            info="1 to 50 steps up at a time; longer changes more.",
+        ),
+        "below": Slider(
+            0, T, r.below, step=50, label="Resampling starts at t",
+            info="0 to 1000: only at or below it; 1000 is all the way.",
+        ),
+    }  # fmt: skip
+
+
+def experiment_row() -> list[gr.Button]:
+    """A button per experiment beyond the plain run."""
+    gr.HTML(f'<div class="caption">Experiments, from the same noise. {NOTE}</div>')
+    with gr.Row(elem_classes="presets"):
+        return [gr.Button(title, size="sm", min_width=110) for title in BUTTONS.values()]
+
+
+def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button, list[gr.Button]]:
+    """The canvas and the ten inputs in the order of the request's fields, Run, Stop, and a button per experiment."""
+    picture = mask_canvas()
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     remark_line(model, prompt)
     start, stop, line = run_row("Fill the hole")
     used = gr.HTML(elem_id="mask-used")
     examples(picture)
-    jump_n = Slider(
-        1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
-    )
-    guidance = Slider(
-        0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."
-    )
-    n = Slider(1, MAX_ROWS, r.n, step=1, label="Seeds", info="1 to 4 rows, each from its own noise.")
-    feather = Slider(
-        0, MAX_FEATHER, r.feather, step=1, label="Feather", info="0 to 8 pixels of soft edge round the mask."
-    )
-    seed = seed_row(r.seed)
-    gr.HTML(f'<div class="caption">Experiments, from the same noise. {NOTE}</div>')
-    with gr.Row(elem_classes="presets"):
-        experiments = [gr.Button(title, size="sm", min_width=110) for title in BUTTONS.values()]
+    fields = {"prompt": prompt, "model": model} | first_settings(r)
+    experiments = experiment_row()
     with gr.Accordion("More settings", open=False):
         model.render()
-        steps = Slider(
-            1, MAX_STEPS, r.steps, step=1, label="Steps", info="1 to 250 timesteps; 30 is plenty, the paper has 250."
-        )
-        length = Slider(
-            1,
-            MAX_JUMP,
-            r.jump_length,
-            step=1,
-            label="Jump length j",
-            info="1 to 50 steps up at a time; longer changes more.",
-        )
-        below = Slider(
-            0,
-            1000,
-            r.below,
-            step=50,
-            label="Resampling starts at t",
-            info="0 to 1000: only at or below it; 1000 is all the way.",
-        )
+        fields |= more_settings(r)
         upload = settings_input()
-    inputs = [picture, prompt, guidance, n, steps, jump_n, length, below, feather, model, seed]
+    inputs = [picture, *(fields[name] for name in FIELDS)]
     upload.upload(restore, upload, inputs, api_name="restore_inpainting", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
     gr.on(
-        [picture.input, picture.change, feather.change], preview, [picture, feather], used, api_visibility="private",
-        queue=False, show_progress="hidden", trigger_mode="always_last",
+        [picture.input, picture.change, fields["feather"].change], preview, [picture, fields["feather"]], used,
+        api_visibility="private", queue=False, show_progress="hidden", trigger_mode="always_last",
     )  # fmt: skip
     shared.inbox[ID] = picture, None
     return inputs, start, stop, experiments

@@ -15,7 +15,7 @@ from PIL import Image
 from core import images
 from core.anagrams import AnagramRequest
 from core.denoising import DenoiseRequest
-from core.digits import DigitRequest
+from core.digits import SIGMAS, DigitRequest
 from core.fillings import InpaintRequest
 from core.hybrids import HybridRequest
 from core.ladders import SDEditRequest
@@ -32,6 +32,7 @@ from tabs import (
     hybrids,
     inpainting,
     mnist_compare,
+    mnist_denoiser,
     mnist_generate,
     sampling,
     sdedit,
@@ -112,6 +113,14 @@ def hybrid() -> dict:
     return kept("hybrids", hybrids.run(None, *_hybrid.fill(r), "cpu"), distance)
 
 
+def denoiser() -> dict:
+    """The seven noise levels of the single-step denoiser on the digit that is on its canvas at first."""
+    canvas = {"background": None, "layers": [], "composite": mnist_denoiser.first_digit()}
+    levels = ", ".join(map(str, SIGMAS))
+    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
+    return {"figure": figure, "chart": chart.to_numpy().tolist()}
+
+
 def digits() -> dict:
     """Twenty digits."""
     return kept("digits", mnist_generate.run(*DigitRequest().settings().values(), "cpu"))
@@ -132,6 +141,7 @@ EXAMPLES = {
     "anagrams": anagram,
     "hybrids": hybrid,
     "digits": digits,
+    "denoiser": lambda: {"denoiser.json": denoiser()},
     "compare": lambda: {"compare.json": shown(last(mnist_compare.run("0123456789", 20, 2, 180, "cpu")))},
 }
 

@@ -1,5 +1,7 @@
 """The single-step denoiser: trained at sigma 0.5, asked at seven, on a digit that you draw, upload or let a model make."""
 
+from collections.abc import Iterable, Sequence
+
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -13,8 +15,12 @@ from core.registry import CHECKPOINTS
 from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
+from tabs._examples import example
 from tabs._inputs import Number, Textbox
 from tabs._mnist import CANVAS, on_canvas
+
+SEED = 180
+COLUMNS = ["sigma", "mean squared error", "series"]
 
 
 def levels(text: object) -> tuple[float, ...]:
@@ -37,7 +43,7 @@ def drawn(editor: dict | None) -> np.ndarray:
     return digit_of(picture)
 
 
-def example() -> Image.Image | None:
+def first_digit() -> Image.Image | None:
     """A digit that our own model drew while it was trained, so that the first press shows something."""
     for path in sorted((CHECKPOINTS / "flow-class").glob("epoch-*.png"), reverse=True):
         with Image.open(path) as strip:
@@ -58,6 +64,11 @@ def figure(sigmas: tuple[float, ...], rows: dict[str, np.ndarray], errors: dict[
     return f'<div class="seven" style="--n:{len(sigmas)}">{"".join(cells)}</div>'
 
 
+def points(rows: Iterable[Sequence]) -> pd.DataFrame:
+    """Rows of sigma, error and series as the chart takes them; of none, the empty chart."""
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
+
+
 @told
 def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
     """The digit on the canvas at every noise level, denoised in one network call."""
@@ -65,24 +76,20 @@ def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
     clean = drawn(editor)
     seed = whole(seed, 0, MAX_SEED, "The seed")
     noisy, restored, before, after = denoise_ladder(clean, chosen, seed, device)
-    table = pd.DataFrame(
-        [(s, e, "noisy") for s, e in zip(chosen, before, strict=True)]
-        + [(s, e, "denoised") for s, e in zip(chosen, after, strict=True)],
-        columns=["sigma", "mean squared error", "series"],
-    )
     rows, errors = {"noisy": noisy, "denoised": restored}, {"noisy": before, "denoised": after}
-    return figure(chosen, rows, errors), table
+    table = [(s, e, name) for name, each in errors.items() for s, e in zip(chosen, each, strict=True)]
+    return figure(chosen, rows, errors), points(table)
 
 
 @told
 def make(digit: float, seed: float, device: str = "auto"):
-    """A digit from our own model, on the canvas. Yields once, at the end; Stop works between steps."""
+    """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
     digit = whole(digit, 0, 9, "The digit")
     request = DigitRequest.checked(digits=str(digit), each=1, seed=seed)
     recording = Recording(request.settings())
     for _ in recording.follow(request.run(device)):
         pass
-    yield on_canvas(recording.result[0])
+    return on_canvas(recording.result[0])
 
 
 @told
@@ -94,46 +101,67 @@ def collapse(seed: float, device: str = "auto"):
     return f'<div class="seven" style="--n:10"><span class="row">answers</span>{images}</div><div class="caption">{note}</div>'
 
 
+def canvas_of_digit() -> gr.ImageEditor:
+    """The canvas, with a digit on it."""
+    return gr.ImageEditor(
+        value=first_digit(),
+        type="pil",
+        format="png",
+        label="Draw a digit, or upload one",
+        sources=["upload", "clipboard"],
+        canvas_size=(CANVAS, CANVAS),
+        fixed_canvas=True,
+        layers=False,
+        transforms=(),
+        brush=gr.Brush(default_size=11, colors=["#000000"], default_color="#000000", color_mode="fixed"),
+        eraser=gr.Eraser(default_size=14),
+        height=400,
+        elem_id="digit-canvas",
+    )
+
+
+def inputs_column(shared: Shared) -> tuple[list, gr.Button]:
+    """The canvas, the noise levels and the seed, and the button Denoise; the model can draw the digit too."""
+    canvas = canvas_of_digit()
+    with gr.Row(elem_classes="slim"):
+        digit = Number(5, label="Digit", precision=0, min_width=80)
+        new = gr.Button("Let the model draw it", size="sm", min_width=180)
+    sigmas = ", ".join(f"{s:g}" for s in SIGMAS)
+    text = Textbox(sigmas, label="Noise levels σ", info="1 to 10 numbers from 0 to 2.")
+    seed = seed_row(SEED)
+    start = gr.Button("Denoise", variant="primary", elem_classes="do-run")
+    gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
+    asked = [digit, seed, shared.device]
+    new.click(make, asked, canvas, api_name="make_digit", show_progress="minimal", **NETWORK)
+    return [canvas, text, seed], start
+
+
+def outputs_column() -> list:
+    """The figure and the chart, at first of an example."""
+    shown = example("denoiser")
+    status = '<div class="caption">An example; press Denoise to make your own.</div>'
+    figures = gr.HTML(shown.get("figure", "") + status, elem_id="denoiser-figure")
+    chart = gr.LinePlot(points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series", height=300)
+    return [figures, chart]
+
+
+def collapse_panel(seed: gr.Number, shared: Shared) -> None:
+    """The denoiser of pure noise, which always answers the mean digit; closed at first."""
+    with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
+        ask = gr.Button("Ask it ten times", size="sm")
+        mean = gr.HTML()
+    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK)
+
+
 def build(shared: Shared) -> gr.ImageEditor:
     """The sub-tab; returns the canvas, so that other sub-tabs can send a digit."""
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            canvas = gr.ImageEditor(
-                value=example(),
-                type="pil",
-                format="png",
-                label="Draw a digit, or upload one",
-                sources=["upload", "clipboard"],
-                canvas_size=(CANVAS, CANVAS),
-                fixed_canvas=True,
-                layers=False,
-                transforms=(),
-                brush=gr.Brush(default_size=11, colors=["#000000"], default_color="#000000", color_mode="fixed"),
-                eraser=gr.Eraser(default_size=14),
-                height=400,
-                elem_id="digit-canvas",
-            )
-            with gr.Row(elem_classes="slim"):
-                digit = Number(5, label="Digit", precision=0, min_width=80)
-                new = gr.Button("Let the model draw it", size="sm", min_width=180)
-            text = Textbox(
-                ", ".join(f"{s:g}" for s in SIGMAS), label="Noise levels σ", info="1 to 10 numbers from 0 to 2."
-            )
-            seed = seed_row()
-            start = gr.Button("Denoise", variant="primary", elem_classes="do-run")
-            gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
+            inputs, start = inputs_column(shared)
         with gr.Column(scale=5, min_width=480):
-            shown = gr.HTML(
-                '<div class="caption">Press Denoise, or first draw a digit of your own.</div>',
-                elem_id="denoiser-figure",
-            )
-            plot = gr.LinePlot(x="sigma", y="mean squared error", color="series", height=300)
-            with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
-                ask = gr.Button("Ask it ten times", size="sm")
-                mean = gr.HTML()
+            outputs = outputs_column()
+            canvas, _, seed = inputs
+            collapse_panel(seed, shared)
             formula_panel(formulas.SINGLE_STEP)
-    device = shared.device
-    start.click(denoise, [canvas, text, seed, device], [shown, plot], api_name="denoise_digit", **NETWORK)
-    new.click(make, [digit, seed, device], canvas, api_name="make_digit", show_progress="minimal", **NETWORK)
-    ask.click(collapse, [seed, device], mean, api_name="mean_digit", **NETWORK)
+    start.click(denoise, [*inputs, shared.device], outputs, api_name="denoise_digit", **NETWORK)
     return canvas

@@ -26,6 +26,7 @@ from tabs._common import (
 from tabs._examples import example
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_sampler, on_canvas
+from tabs._pictures import numbered
 from tabs._run import Show, download_row, kept, saved, stream
 from tabs._saved import settings_in, settings_input
 from tabs._viewer import RUNS, viewer
@@ -95,10 +96,7 @@ def restore(path: str):
 def pick_one(view: dict, index: float) -> Image.Image:
     """One digit of the current run, enlarged for another tab's canvas."""
     (recording,) = RUNS.get(view)
-    count = len(recording.result)
-    if not 1 <= (index or 0) <= count:
-        raise Refused(f"Choose a picture from 1 to {count}, counted row by row.")
-    return on_canvas(recording.result[int(index) - 1])
+    return on_canvas(recording.result[numbered(recording, index)])
 
 
 def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Button, gr.Button]:

@@ -7,10 +7,14 @@ import urllib.request
 
 import numpy as np
 import pytest
+from conftest import free_port
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 from core.digits import SIGMAS
+from tabs import mnist
+from tabs._header import alone
+from tabs._viewer import RUNS
 
 FAST = {"digits": "38", "each": 1, "model": "flow-class", "sampler": "euler", "steps": 4, "guidance": 3, "seed": 7}
 
@@ -95,16 +99,30 @@ def test_guidance_that_is_not_a_number(server):
     assert "The guidance must be a number from 0 to 10." in raw(server, "generate_digits", body)
 
 
-def test_stop_ends_a_run_within_a_step(client):
-    job = client.submit(
-        **FAST | {"digits": "0123456789", "each": 5, "steps": 50}, device="cpu", api_name="/generate_digits"
-    )
+@pytest.fixture
+def here():
+    """A client of the digits' tab in this process, where the recordings of its runs can be watched."""
+    from gradio_client import Client
+
+    page = alone("Digits", mnist.build)
+    _, url, _ = page.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
+    yield Client(url, verbose=False)
+    page.close()
+
+
+def test_stop_ends_a_run_on_the_server(here):
+    many = FAST | {"digits": "0123456789"}
+    long = many | {"model": "ddpm-class", "sampler": "ddpm", "steps": 300}
+    job = here.submit(**long, device="cpu", api_name="/generate_digits")
     while not job.outputs():
         time.sleep(0.05)
+    (recording,) = RUNS.get(job.outputs()[0])
     job.cancel()
-    started = time.monotonic()
-    client.predict(**FAST, device="cpu", api_name="/generate_digits")
-    assert time.monotonic() - started < 15
+    reached = []
+    for _ in range(2):  # another run gets the network, and meanwhile the first goes no further
+        here.predict(**many | {"steps": 20}, device="cpu", api_name="/generate_digits")
+        reached.append(recording.frames[-1].i)
+    assert reached[0] == reached[1] < 300
     assert all(value["running"] for value in job.outputs())
 
 

@@ -86,10 +86,8 @@ def test_frechet_distance_of_two_gaussians_on_a_line():
 
 
 def test_frechet_distance_of_diagonal_gaussians_is_a_sum_over_axes_and_ignores_rotation():
-    means, deviations = (
-        torch.randn(2, 5, generator=torch.Generator().manual_seed(0)).double(),
-        torch.rand(2, 5).double(),
-    )
+    g = torch.Generator().manual_seed(0)
+    means, deviations = torch.randn(2, 5, generator=g).double(), torch.rand(2, 5, generator=g).double()
     expected = ((means[0] - means[1]) ** 2 + (deviations[0] - deviations[1]) ** 2).sum().item()
     turn = torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(1)).double())[0]
     for r in (torch.eye(5).double(), turn):
@@ -121,9 +119,12 @@ def test_the_json_holds_what_the_app_reads(board):
 def test_the_targets_say_what_was_reached(board):
     assert board["targets"] == targets(board)
     assert len(board["targets"]) == 3 * 2 + 3
-    reached = {t["what"]: t["ok"] for t in board["targets"]}
-    assert not any(ok for what, ok in reached.items() if "accuracy" in what)
-    assert reached["ten digits, flow-class, euler 20: seconds"]
+    assert not any(t["ok"] for t in board["targets"] if "accuracy" in t["what"])
+    (most,) = [s["most"] for s in board["speed"] if s["what"] == "ten digits, flow-class, euler 20: seconds"]
+    for seconds, ok in ((most, True), (most + 0.01, False)):  # not as measured: the machine may be busy
+        speed = [s | {"seconds": seconds} for s in board["speed"]]
+        reached = {t["what"]: t["ok"] for t in targets(board | {"speed": speed})}
+        assert reached["ten digits, flow-class, euler 20: seconds"] == ok
     same = targets(board | {"scale": board["scale"] | {"test_same_n": 1e6}})
     assert [t["ok"] for t in same if "as many" in t["what"]] == [True] * 3
 
@@ -235,7 +236,7 @@ def test_bfloat16_stays_inside_the_network_call(folder):
 
 def test_real_digits_are_a_seeded_choice_of_the_test_set(monkeypatch):
     images = torch.arange(50, dtype=torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28)
-    data = pytest.importorskip("training.data")
+    data = pytest.importorskip("core.datasets.mnist")
     monkeypatch.setattr(data, "mnist", lambda train: (images, None))
     chosen = judging.real_digits(20, 0)
     assert chosen.shape == (20, 28, 28) and len(set(chosen[:, 0, 0].tolist())) == 20

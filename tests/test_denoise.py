@@ -121,10 +121,13 @@ def test_after_a_run_the_figures_stay_as_they_are():
 
 
 def test_the_files_hold_the_comparison_every_estimate_and_the_curve():
-    *_, whole, everything = keep(finished(levels="300"))
+    view = finished(levels="300")
+    *_, whole, everything = keep(view)
     with Image.open(whole.value["path"]) as sheet:
         assert sheet.width > 9 * 128 and sheet.height > 3 * 128
-    assert json.dumps(images.settings_of(whole.value["path"]))
+    (this,) = COMPARISONS.get(view)
+    assert this.request == DenoiseRequest((300,), "a “rose” <b>", 1.0, "pocket", 30, 7)
+    assert images.settings_of(whole.value["path"]) == json.loads(json.dumps(this.settings()))
     with zipfile.ZipFile(everything.value["path"]) as archive:
         names = archive.namelist()
         with Image.open(io.BytesIO(archive.read("t-300-one-step.png"))) as one:

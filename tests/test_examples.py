@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pandas
 import pytest
 
+from core.digits import SIGMAS
 from core.recording import Frame, Recording
 from core.registry import availability
-from tabs import _examples, _inpainting, _sdedit, anagrams, hybrids, mnist_generate, sampling
+from tabs import _examples, _inpainting, _sdedit, anagrams, hybrids, mnist_denoiser, mnist_generate, sampling
 from tabs._examples import FOLDER, FRAMES, PREFIX, example, packed, recorded, thinned, unpacked
 from tabs._viewer import RUNS
 
@@ -80,10 +82,26 @@ def test_an_example_is_as_alive_as_a_run(name):
     assert RUNS.get(view) == (recording,)
 
 
+@pytest.mark.parametrize("number", ("two", None, True, 0, 21))
+def test_a_digit_that_is_not_there_is_refused_in_one_sentence(number):
+    with pytest.raises(ValueError, match="Choose a picture from 1 to 20, counted row by row"):
+        mnist_generate.pick_one(example("digits"), number)
+
+
+def test_the_example_of_the_denoiser_is_what_its_button_makes():
+    """Up to float error, so the figure is compared by its words and its number of pictures, and the chart by its values."""
+    canvas = {"composite": mnist_denoiser.first_digit()}
+    levels = ", ".join(map(str, SIGMAS))
+    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
+    shown, kept = example("denoiser"), mnist_denoiser.points(example("denoiser")["chart"])
+    assert shown["figure"].count("<img") == figure.count("<img") == 2 * len(SIGMAS)
+    pandas.testing.assert_frame_equal(kept, chart, atol=1e-3)
+
+
 def test_the_examples_are_small_and_none_is_missing():
     files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
     assert max(files.values()) < 300_000, files
-    names = {*ALIVE, "denoise", "compare", "anagrams-motion", "hybrids-distance"}
+    names = {*ALIVE, "denoise", "denoiser", "compare", "anagrams-motion", "hybrids-distance"}
     assert {f"{name}.json" for name in names} <= set(files)
     assert {f"{name}.npz" for name in ALIVE} <= set(files)
     assert len(example("anagrams-motion")["frames"]) > 10 and example("hybrids-distance")["image"].startswith("data:")

@@ -14,7 +14,7 @@ FORBIDDEN = {
     "tabs": {"torch", "torchvision", *MODELS, "app", "training", "benchmarks", "tests"},
     "app.py": {"torch", "torchvision", *MODELS, "training", "benchmarks", "tests"},
     "training": {"gradio", "app", "tabs", "benchmarks", "tests"},
-    "benchmarks": {"gradio", "app", "tabs", "tests"},
+    "benchmarks": {"gradio", "app", "tabs", "training", "tests"},
 }
 FILES = {
     room: sorted((ROOT / room).rglob("*.py")) if (ROOT / room).is_dir() else sorted(ROOT.glob(room))

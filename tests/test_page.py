@@ -6,12 +6,14 @@ import zipfile
 
 import numpy as np
 import pytest
+from drawing import dark, seen, stroke, there, until
 from PIL import Image
 from playwright.sync_api import expect
 
 from core.images import settings_of
 
 DONE = re.compile("done in")
+CANVAS = "#digit-canvas"
 
 
 @pytest.fixture
@@ -33,8 +35,8 @@ def generate(page):
     expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
 
 
-def test_the_page_answers_within_ten_seconds_and_nothing_leaves_this_machine(page, server):
-    assert server.seconds < 20, "measured on a machine that may be busy; see the benchmark for the quiet figure"
+def test_the_page_answers_within_twenty_seconds_and_nothing_leaves_this_machine(page, server):
+    assert server.seconds < 20, "the machine may be busy with tests; benchmarks.tab_speed measures a quiet one"
     assert not server.outside.exists(), server.outside.read_text()
     expect(page.get_by_role("heading", name="Fun with Diffusion Models")).to_be_visible()
     expect(page.locator(".cost:visible").first).to_have_text(re.compile(r"\d+ network calls on \d+ images each, about"))
@@ -83,8 +85,7 @@ def test_stop_keeps_what_exists(page):
     page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("300 network calls"))
     page.get_by_role("button", name="Generate", exact=True).click()
-    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"step \d+ / 300 · t = \d+"))
-    page.wait_for_timeout(1500)
+    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"step ([5-9]|\d\d+) / 300 · t = \d+"))
     page.keyboard.press("Escape")
     expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"stopped at step \d+ / 300"))
     assert shown(page).startswith("data:image/png")
@@ -122,33 +123,38 @@ def test_a_saved_png_restores_the_settings(page, tmp_path):
 
 
 def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    there(page, CANVAS)
+    first = seen(page, CANVAS)
+    page.get_by_role("tab", name="Generate").click()
     page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("3")
     generate(page)
     page.get_by_role("button", name="Send this picture to the denoiser").click()
     expect(page.get_by_role("tab", name="Single-step denoiser")).to_have_attribute("aria-selected", "true")
-    page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Denoise", exact=True).click()
-    expect(page.locator("#denoiser-figure img")).to_have_count(14)
+    until(page, lambda: not np.array_equal(seen(page, CANVAS), first), "another digit on the canvas")
+    denoised_anew(page)
 
 
 def test_draw_a_digit_with_the_mouse(page):
     page.get_by_role("tab", name="Single-step denoiser").click()
-    canvas = page.locator("#digit-canvas canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(1500)
+    there(page, CANVAS)
+    expect(page.locator("#denoiser-figure")).to_contain_text("An example")
     page.get_by_role("button", name="Denoise", exact=True).click()
-    expect(page.locator("#denoiser-figure img")).to_have_count(14)
-    before = page.locator("#denoiser-figure img").nth(7).get_attribute("src")
-    box = canvas.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 60, y - 70)
-    page.mouse.down()
-    page.mouse.move(x + 60, y - 70, steps=6)
-    page.mouse.move(x - 20, y + 90, steps=8)
-    page.mouse.up()
-    page.wait_for_timeout(800)
+    expect(page.locator("#denoiser-figure")).not_to_contain_text("An example")
+    before = dark(page, CANVAS)
+    stroke(page, CANVAS, (-60, -70), (60, -70), (-20, 90))
+    until(page, lambda: dark(page, CANVAS) > before + 500, "the stroke on the canvas")
+    denoised_anew(page)
+
+
+def denoised_anew(page):
+    """Denoise, and wait until the figure is of another digit."""
+    images = page.locator("#denoiser-figure img")
+    before = [images.nth(k).get_attribute("src") for k in (0, 7)]
     page.get_by_role("button", name="Denoise", exact=True).click()
-    expect(page.locator("#denoiser-figure img").nth(7)).not_to_have_attribute("src", before)
+    for k, source in zip((0, 7), before, strict=True):
+        expect(images.nth(k)).not_to_have_attribute("src", source)
+    expect(images).to_have_count(14)
 
 
 def test_every_sub_tab_opens(page):
@@ -165,11 +171,21 @@ def test_every_sub_tab_opens(page):
     expect(page.locator("#compare-view img")).to_have_count(4)
 
 
-def test_projector_mode_and_dark(page):
+def test_projector_mode_makes_words_larger(page):
     size = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     page.get_by_role("button", name="Projector mode").click()
     grown = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert grown > 1.3 * size
+
+
+def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
+    colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3).map(Number)"
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.locator("button.do-run").first.wait_for()
+    assert max(page.locator("gradio-app").evaluate(colour, "backgroundColor")) < 40
+    for selector in ("h1", "button[role=tab][aria-selected=false] >> visible=true", ".cost >> visible=true"):
+        assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector
 
 
 def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):

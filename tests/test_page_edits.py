@@ -6,11 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from drawing import seen, stroke, there, until
 from PIL import Image
 from playwright.sync_api import expect
 
 from core.images import settings_of
 from core.registry import availability
+from tabs._mask import INK
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
@@ -20,21 +22,10 @@ def button(page, name: str):
     return page.get_by_role("button", name=name, exact=True).locator("visible=true")
 
 
-def stroke(page, editor: str, start: tuple, end: tuple):
-    """A stroke on a canvas, from and to places counted from its middle."""
-    box = page.locator(f"{editor} canvas").first.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x + start[0], y + start[1])
-    page.mouse.down()
-    page.mouse.move(x + end[0], y + end[1], steps=6)
-    page.mouse.up()
-
-
 def ready(page, tab: str, editor: str):
     """The tab, open, its canvas there with its picture."""
     page.get_by_role("tab", name=tab, exact=True).click()
-    page.locator(f"{editor} canvas").first.wait_for()
-    page.wait_for_timeout(1500)
+    there(page, editor)
 
 
 def run(page, name: str, view: str):
@@ -65,29 +56,30 @@ def masked(page) -> int:
     return int((decoded(source).mean(-1) > 128).sum()) if source else 0
 
 
-def until(page, settled, seconds: float = 15):
-    """Wait for the mask to be as it should."""
-    for _ in range(int(seconds * 5)):
-        if settled(masked(page)):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail(f"The mask has {masked(page)} pixels.")
+def mask_is(page, settled):
+    """Wait for the mask's number of pixels to be as it should."""
+    until(page, lambda: settled(masked(page)), "the mask that was waited for")
+
+
+def painted(page) -> int:
+    """How many pixels of paint are on the middle of the canvas."""
+    return int((np.abs(seen(page, "#inpainting-canvas") - INK[:3]).max(-1) < 30).sum())
 
 
 def test_paint_a_mask_and_see_the_hole_filled(page):
     ready(page, "Inpainting", "#inpainting-canvas")
-    until(page, lambda n: n == 64 * 32)
+    mask_is(page, lambda n: n == 64 * 32)
     button(page, "Clear").click()
-    until(page, lambda n: n == 0)
+    mask_is(page, lambda n: n == 0)
     button(page, "Fill the hole").click()
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("The mask is empty")
-    page.wait_for_timeout(500)
+    until(page, lambda: painted(page) == 0, "a canvas without paint")
     stroke(page, "#inpainting-canvas", (-60, 0), (60, 0))
-    until(page, lambda n: n > 100)
-    narrow = masked(page)
+    mask_is(page, lambda n: n > 100)
+    narrow, ink = masked(page), painted(page)
     button(page, "Grow").click()
-    until(page, lambda n: n > 1.2 * narrow)
-    page.wait_for_timeout(500)
+    mask_is(page, lambda n: n > 1.2 * narrow)
+    until(page, lambda: painted(page) > 1.2 * ink, "the larger mask on the canvas")
     page.get_by_label(re.compile("^number input for Resampling n")).locator("visible=true").fill("1")
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("30 network calls on 2 images each, about"))
     run(page, "Fill the hole", "#inpainting-view")
@@ -100,9 +92,9 @@ def test_paint_a_mask_and_see_the_hole_filled(page):
 def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tmp_path):
     ready(page, "SDEdit", "#sdedit-canvas")
     button(page, "White").click()
-    page.wait_for_timeout(2000)
+    until(page, lambda: seen(page, "#sdedit-canvas").min() > 250, "a white canvas")
     stroke(page, "#sdedit-canvas", (-60, -60), (60, 60))
-    page.wait_for_timeout(300)
+    until(page, lambda: (seen(page, "#sdedit-canvas").min(-1) < 110).sum() > 500, "the stroke on the canvas")
     page.get_by_label("Starts i").locator("visible=true").fill("5, 20")
     run(page, "Run the ladder", "#sdedit-view")
     drawn = cells(page, "#sdedit-view", 3)[-1]

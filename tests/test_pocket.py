@@ -11,6 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from toys import KINDS, SHAPE, WORDS, checkpoint, lively, same_pocket, text_unet, tiny_pocket
 
 from core import registry
+from core.datasets import data_folder
+from core.datasets.pictures import Subject, emoji, photo_names
 from core.denoiser import Technique
 from core.guidance import clip, guide
 from core.models import captions
@@ -23,8 +25,7 @@ from core.pictures import draw
 from core.registry import CHECKPOINTS, ModelError, availability, card, load, weights
 from core.rng import generators, randn
 from core.samplers import ddim
-from training.data import data_folder
-from training.pocket_data import Subject, emoji, photo_names, vocabulary
+from training.pocket_data import vocabulary
 from training.pocket_run import Recipe
 
 VOCABULARY = Vocabulary(WORDS)

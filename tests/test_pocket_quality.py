@@ -16,6 +16,7 @@ from toys import EVERYDAY, data, lively, tiny_pocket
 from benchmarks import pocket_quality
 from benchmarks.pocket_quality import GUIDANCES, LEVELS, WELL_KNOWN, right_drawings
 from core import registry
+from core.datasets.pictures import HELD_OUT, emoji, photo_names, photos
 from core.editing import SIGMAS, blur
 from core.images import to_uint8
 from core.models.photos import PhotoClassifier
@@ -23,7 +24,6 @@ from core.pictures import draw
 from core.registry import ModelError
 from core.rng import generator
 from core.scores import Statistics
-from training.pocket_data import HELD_OUT, emoji, photo_names, photos
 
 SEED = 11
 FEW = [

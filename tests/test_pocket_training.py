@@ -23,6 +23,7 @@ from toys import (
     tiny_pocket,
 )
 
+from core.datasets.pictures import HELD_OUT, PER_CLASS, Subject, emoji, photo_names, photos, unit, with_article
 from core.images import to_uint8
 from core.models.captions import LENGTH, Vocabulary
 from core.models.photos import PhotoClassifier
@@ -32,18 +33,10 @@ from core.registry import card, load
 from training import pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
 from training.pocket_data import (
     DROPPED,
-    HELD_OUT,
-    PER_CLASS,
     SHIFT,
     Pictures,
-    Subject,
-    emoji,
     flip,
-    photo_names,
-    photos,
     shift,
-    unit,
-    with_article,
 )
 from training.pocket_run import LEVELS, Loss, Recipe, Run, start_from, stratified
 from training.pocket_sheet import PROMPTS, sheet
@@ -380,10 +373,12 @@ def test_a_run_is_checked_and_kept(folder, tmp_path, accelerator):
     assert not torch.equal(made.net.leave.weight, torch.zeros_like(made.net.leave.weight))
 
 
-def test_another_recipe_is_not_resumed(folder, tmp_path, accelerator):
-    run(folder, tmp_path, accelerator).train(stop_after=1)
-    with pytest.raises(ValueError, match=r"^\S+ belongs to another recipe; move it away or pass --work\.$"):
-        run(folder, tmp_path, accelerator, lr=0.5)
+def test_another_recipe_or_seed_is_not_resumed(folder, tmp_path, accelerator):
+    made = run(folder, tmp_path, accelerator)
+    made.train(stop_after=1)
+    for recipe, seed in ((dataclasses.replace(made.recipe, lr=0.5), made.seed), (made.recipe, made.seed + 1)):
+        with pytest.raises(ValueError, match=r"^\S+ belongs to another recipe or seed; move it away or pass --work\.$"):
+            Run(recipe, tmp_path, seed, accelerator, str(folder))
 
 
 def test_a_run_starts_from_its_seed_whatever_was_drawn_before(folder, tmp_path, accelerator):
@@ -503,6 +498,16 @@ def test_the_history_has_every_run_once_however_often_it_is_published(published,
         second = run(folder, tmp_path / "second", accelerator, **changes)  # resumed from its own state
         second.train()
     assert len(about["drawings"]) > len(EVERYDAY)
+    lines = (out / "README.md").read_text().splitlines()
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines if "training.train_pocket" in line]
+    assert [row[0] for row in rows] == ["1", "2"] and [row[2] for row in rows] == ["16", "12"]
+    assert [f"`{provenance.pocket_command(r)}`" for r in about["history"]] == [row[1] for row in rows]
+    assert any(line.startswith("| all |") and " 28 " in line for line in lines)
+
+
+def test_minutes_stand_beside_the_budget_of_a_run_that_was_stopped():
+    runs = [{"seconds": 1444, "minutes": m} for m in (125.0, 24.0, 0.0)]
+    assert [provenance.minutes(r) for r in runs] == ["24 of 125", "24", "24"]
 
 
 def test_the_provenance_table_has_a_row_for_pocket(published):
@@ -529,12 +534,14 @@ def test_the_provenance_table_has_a_row_for_pocket(published):
 @pytest.mark.parametrize("precision", ["bf16", "no"])
 def test_the_command_line_on_the_card_makes_the_same_run(changes, precision):
     recipe = Recipe(**{"widths": (8, 16, 24), "steps": 10} | changes)
-    words = shlex.split(publish_pocket.command(dataclasses.asdict(recipe), 7, precision))
+    words = shlex.split(
+        provenance.pocket_command(dataclasses.asdict(recipe) | {"seed": 7, "precision": f"{precision} autocast"})
+    )
     start = words.index("training.train_pocket")
     assert words[:start] == (["torchrun", "--nproc_per_node", "4", "-m"] if recipe.processes > 1 else ["python", "-m"])
     args = train_pocket.parse(words[start + 1 :])
     assert (args.seed, args.fp32, tuple(args.widths)) == (7, precision == "no", recipe.widths)
-    for name in ("steps", "minutes", "depth", "emoji", "photo_share", "batch", "lr", "ema", "init"):
+    for name in ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init"):
         assert getattr(args, name) == getattr(recipe, name), name
 
 

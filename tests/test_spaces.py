@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, registry
+from core import cost, enlarging, registry
 from core.anagrams import AnagramRequest
 from core.denoising import DenoiseRequest
 from core.enlarging import enlarge_anagram
@@ -20,12 +20,13 @@ from core.fillings import FILLINGS, InpaintRequest
 from core.hybrids import HybridRequest
 from core.ladders import LADDERS, SDEditRequest
 from core.pictures import PictureRequest
-from core.registry import borrows, lends_gpu, pick_device
+from core.registry import availability, borrows, lends_gpu, pick_device
 from tabs import _gpu
 from tabs._denoise import steps
 from tabs.denoise import drawing
 
 ROOT = Path(__file__).parents[1]
+HALF = torch.ones(1, 1, 64, 64).triu()  # a mask
 STAND_IN = """
 import multiprocessing, pickle
 
@@ -123,12 +124,13 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
     assert cost.seconds("if-xl", "auto", 100, 2) > many
 
 
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 @pytest.mark.parametrize(
     "run",
     [
         EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
         functools.partial(LADDERS["ladder"](SDEditRequest()).run, torch.zeros(1, 3, 64, 64)),
-        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), None),
+        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), HALF),
         AnagramRequest().run,
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
@@ -136,5 +138,8 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
         functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
     ],
 )
-def test_what_is_sent_to_the_worker_can_be_pickled(run):
-    assert callable(pickle.loads(pickle.dumps(run)))
+def test_what_is_sent_to_the_worker_is_the_same_run_there(run, tiny_if_here, monkeypatch):
+    """Enlarging takes a tiny stage II, the others the shipped pocket; their first Steps are compared bit for bit."""
+    monkeypatch.setattr(enlarging, "enlarger", lambda side: "if-ii-m")
+    here, there = (next(each(device="cpu")) for each in (run, pickle.loads(pickle.dumps(run))))
+    torch.testing.assert_close(vars(there), vars(here), rtol=0, atol=0)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from core.datasets.mnist import mnist, unit
 from core.registry import load
-from training.data import mnist, unit
 from training.mnist_recipes import Recipe, build, loss_of, without_class
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
 

@@ -1,129 +1,35 @@
-"""Pocket's pictures and captions: Noto's drawings and Tiny ImageNet's photos, each with templates of words.
+"""Batches for pocket: Noto's drawings and Tiny ImageNet's photos, each with one of its captions.
 
 The pictures stay uint8 in memory, on the device that trains; every batch follows from a seed and a step alone.
 """
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from core.datasets.pictures import (
+    DRAWING_TEMPLATES,
+    HELD_OUT,
+    LISTS,
+    PER_CLASS,
+    PHOTO_TEMPLATES,
+    SIDE,
+    WELL_KNOWN,
+    Subject,
+    emoji,
+    photos,
+    unit,
+)
 from core.models.captions import Vocabulary, words_of
-from training.data import DATA_VARIABLE, data_folder
 
-SIDE = 64
-PER_CLASS = 500
-HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1
 """The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
 were most of its pictures drawings on white, guidance, which leads away from it, would darken every photo. A drawing keeps
 a plain caption instead."""
-FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
-LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
-"""Chosen drawings: on a CPU begin with the first 200, widen to the 584 of every day, then to all."""
-WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
-              "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
-"""Twenty kinds of photo that everybody knows."""
-
-DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
-PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
 PLAIN_PHOTO = ("a high quality photo", "a photo")
 PLAIN_DRAWING = ("an emoji", "a drawing")
-
-
-def with_article(noun: str) -> str:
-    """ "owl" -> "an owl"."""
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One thing that has pictures.
-
-    Args:
-        names: what it is called, the usual name first.
-        photo: whether its pictures are photos.
-    """
-
-    names: tuple[str, ...]
-    photo: bool
-
-    def captions(self) -> list[str]:
-        """Every caption it may have."""
-        templates = PHOTO_TEMPLATES if self.photo else DRAWING_TEMPLATES
-        return [t.format(with_article(n)) for n in self.names for t in templates] + [n.lower() for n in self.names]
-
-
-def _tiles(path: Path) -> np.ndarray:
-    """A sheet of 64x64 tiles -> (N, 64, 64, 3) uint8, row by row."""
-    sheet = np.asarray(Image.open(path).convert("RGB"))
-    rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
-    return sheet.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
-
-
-def _missing(what: str, root: Path) -> FileNotFoundError:
-    return FileNotFoundError(
-        f"{what} was not found under {root}; name the folder that holds it with --data or the variable {DATA_VARIABLE}."
-    )
-
-
-def photo_names(lemmas: str) -> tuple[str, ...]:
-    """The everyday names in a comma-separated list of lemmas: no Latin binomials, at most three."""
-    names = [n.strip() for n in lemmas.split(",")]
-    everyday = [n for n in names if not re.fullmatch(r"[A-Z][a-z]+ [a-z]+", n) or n.split()[0] in _PROPER]
-    return tuple((everyday or names)[:3])
-
-
-_PROPER = {"European", "American", "Northern", "Maine", "Yorkshire", "Labrador", "German", "Persian", "Egyptian",
-           "Arabian", "African", "Christmas", "Rocky"}  # fmt: skip
-
-
-def photos(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
-    """Tiny ImageNet's training photos, (200, 500, 64, 64, 3) uint8, and its 200 subjects in the same order.
-
-    Raises:
-        FileNotFoundError: one sentence that says where they were looked for.
-    """
-    root = data_folder(folder) / "photos64"
-    if not (root / "classes.tsv").exists():
-        raise _missing("photos64", root.parent)
-    lines = [line.split("\t") for line in (root / "classes.tsv").read_text().splitlines()]
-    images = np.empty((len(lines), PER_CLASS, SIDE, SIDE, 3), np.uint8)
-    for place, (wnid, _) in zip(images, lines, strict=True):
-        place[:] = _tiles(root / f"{wnid}.jpg")
-    return torch.from_numpy(images), [Subject(photo_names(lemmas), True) for _, lemmas in lines]
-
-
-def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
-    """Noto's drawings on white, (N, 64, 64, 3) uint8, and their subjects.
-
-    Args:
-        which: "all" but the skin-tone variants and flags, or a key of LISTS.
-
-    Raises:
-        FileNotFoundError: one sentence that says where they were looked for.
-    """
-    root = data_folder(folder) / "emoji64"
-    if not (root / "names.tsv").exists():
-        raise _missing("emoji64", root.parent)
-    lines = [(line + "\t\t").split("\t")[:3] for line in (root / "names.tsv").read_text().splitlines()]
-    chosen = set(LISTS[which].read_text().splitlines()) if which in LISTS else None
-    keep = [
-        i
-        for i, (code, name, _) in enumerate(lines)
-        if "skin tone" not in name and not code.startswith(FLAGS) and (chosen is None or name in chosen)
-    ]
-    subjects = []
-    for i in keep:
-        _, name, aliases = lines[i]
-        names = dict.fromkeys([name, *(a for a in aliases.split(";") if re.fullmatch(r"[a-z][a-z ]{2,}", a))])
-        subjects.append(Subject(tuple(names), False))
-    return torch.from_numpy(_tiles(root / "sheet.png")[keep].copy()), subjects
 
 
 def vocabulary(subjects: list[Subject]) -> Vocabulary:
@@ -206,11 +112,6 @@ def odds(subjects: list[Subject], favourites: set[str], favour: float) -> Tensor
 def picks(weights: Tensor, n: int, g: torch.Generator) -> Tensor:
     """(n,) places picked by their weights, with replacement; n may be 0."""
     return torch.multinomial(weights, n, replacement=True, generator=g) if n else torch.empty(0, dtype=torch.long)
-
-
-def unit(images: Tensor) -> Tensor:
-    """(B, 64, 64, 3) uint8 -> (B, 3, 64, 64) float32 in [-1, 1]."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def flip(x: Tensor, which: Tensor) -> Tensor:

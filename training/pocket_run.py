@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
-from training.pocket_data import Pictures, unit
+from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
 
@@ -207,8 +208,9 @@ class Run:
 
     def _resume(self) -> None:
         parts, facts = load_state(self.state_file)
-        if facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])} != dataclasses.asdict(self.recipe):
-            raise ValueError(f"{self.state_file} belongs to another recipe; move it away or pass --work.")
+        recipe = facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
+        if recipe != dataclasses.asdict(self.recipe) or facts["seed"] != self.seed:
+            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         restore_optimiser(self.optimiser, parts.get("optimiser", {}))

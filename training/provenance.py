@@ -1,6 +1,8 @@
 """Write checkpoints/README.md, the provenance table, from the cards:  python -m training.provenance"""
 
 import json
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.registry import CHECKPOINTS, MODELS
@@ -26,6 +28,17 @@ ImageNet; for research and education); the photo classifier on the same photos. 
 trained on these photos are for research and teaching; this project has no ties to ImageNet's owners. No picture of any
 data set is part of this repository.
 """
+CHAIN = """
+## The runs that led to pocket
+
+Each began with the averaged weights of the one before: `--init` names the folder into which those were published, with
+`python -m training.publish_pocket --out`. Those folders are not kept, and a budget in minutes goes as far as the
+machine is fast, so these commands, one after the other and each with a `--work` folder of its own, make a pocket like
+this one, not the same one bit for bit; where the network changed between two runs, a remark says so. Where a run was
+stopped early, its minutes stand beside those of its budget, from which its learning rate follows.
+
+"""
+RUN_COLUMNS = ("run", "command", "pictures seen", "minutes", "device", "remark")
 COLUMNS = (
     "checkpoint",
     "what",
@@ -52,31 +65,85 @@ def command(card: dict) -> str:
     return " ".join(["python -m training.train_mnist", card["name"], *words, f"--seed {card['seed']}"])
 
 
-def row(card: dict) -> str:
-    """One card as a row of the table."""
+def pocket_command(run: dict) -> str:
+    """The command line of one of pocket's runs, from its entry in the history on the card."""
+    budget = f"--steps {run['steps']}" if run["steps"] else f"--minutes {run['minutes']:g}"
+    words = [f"--widths {' '.join(map(str, run['widths']))}"]
+    words += [
+        f"--{name.replace('_', '-')} {shlex.quote(str(run[name]))}"
+        for name in ("depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
+        if run.get(name, "") != ""  # the first runs knew no favour
+    ]
+    words += ["--fp32"] * run["precision"].startswith("no ")
+    launch = f"torchrun --nproc_per_node {run['processes']}" if run["processes"] > 1 else "python"
+    return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {run['seed']}"
+
+
+def row(card: dict) -> tuple[str, ...]:
+    """One card as a row of the first table."""
     differs = "; ".join(
         f"{k} {_short(v['used'])}, not {_short(v['published'])}"
         for k, v in card.get("differs_from_published", {}).items()
     )
     hardware = card.get("hardware") or f"{card['device']}, {card['training_seconds'] / 60:.0f} min, {card['precision']}"
+    made_by, runs = f"`{command(card)}`", card.get("history", [])
+    if len(runs) > 1:
+        made_by = f"the {len(runs)} runs below"
+        hardware = f"{total_minutes(runs)} min in all; the last run: {hardware}"
     loss = card["metrics"].get("held_out_loss")
     cells = (
         f"`{card['name']}`",
         MODELS[card["name"]].title,
         f"{card['architecture']['parameters']:,}",
-        f"`{command(card)}`",
+        made_by,
         hardware,
         f"{loss:.4f}" if loss else "see the card",
         differs or card.get("reached") or "no",
     )
-    return "| " + " | ".join(cells) + " |"
+    return cells
+
+
+def chain(runs: Sequence[dict]) -> str:
+    """The runs that led to pocket, the first one first, as a section of its own."""
+    lines = [
+        (
+            str(k),
+            f"`{pocket_command(run)}`",
+            f"{run['pictures_seen']:,}",
+            minutes(run),
+            run["device"],
+            run.get("note", ""),
+        )
+        for k, run in enumerate(runs, 1)
+    ]
+    lines.append(("all", "", f"{sum(run['pictures_seen'] for run in runs):,}", total_minutes(runs), "", ""))
+    return CHAIN + table(RUN_COLUMNS, lines)
+
+
+def minutes(run: dict) -> str:
+    """The minutes that a run took, beside those it was given where it was stopped before their end."""
+    took, given = run["seconds"] / 60, run["minutes"]
+    return f"{took:.0f} of {given:g}" if given and took < 0.95 * given else f"{took:.0f}"
+
+
+def total_minutes(runs: Sequence[dict]) -> str:
+    """The minutes of all runs together."""
+    return f"{sum(run['seconds'] for run in runs) / 60:.0f}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    head, *body = (f"| {' | '.join(cells)} |\n" for cells in (columns, *rows))
+    return "".join([head, "|" + "---|" * len(columns) + "\n", *body])
 
 
 def write(folder: Path = CHECKPOINTS) -> None:
-    """The table of every checkpoint that is there."""
-    cards = [json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()]
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS), *map(row, cards)]
-    (folder / "README.md").write_text(HEAD + "\n".join(lines) + "\n" + DATA)
+    """The table of every checkpoint that is there, and the runs that led to pocket."""
+    cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
+    runs = cards.get("pocket", {}).get("history", [])
+    (folder / "README.md").write_text(
+        HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + DATA
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import json
 import platform
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core import images
+from core.cards import write_card
+from core.datasets.mnist import mnist, unit
 from core.digits import default_guidance
 from core.generate import generate
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
 from core.registry import CHECKPOINTS, ModelError, load
 from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training import provenance
-from training.data import mnist, unit
 from training.mnist_recipes import RECIPES, SIGMA
 from training.mnist_run import Run
 from training.state import load_state
@@ -42,12 +42,6 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     write_card(out / "card.json", card)
     provenance.write(folder)
     return card
-
-
-def write_card(path: Path, card: dict) -> None:
-    """A card as JSON with one line per key, so that a diff shows what changed."""
-    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in card.items())
-    path.write_text("{\n" + lines + "\n}\n")
 
 
 def _half(v: Tensor) -> Tensor:

@@ -8,18 +8,17 @@ import argparse
 import datetime
 import hashlib
 import platform
-import shlex
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.cards import write_card
+from core.datasets import DATA_VARIABLE
+from core.datasets.pictures import emoji, photos
 from core.registry import CHECKPOINTS
 from training import provenance
-from training.data import DATA_VARIABLE
-from training.pocket_data import emoji, photos
-from training.publish import write_card
 from training.state import load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
@@ -45,20 +44,6 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
         groups[-1][name] = half
         size += half.nbytes
     return groups
-
-
-def command(recipe: dict, seed: int, precision: str = "bf16") -> str:
-    """The command line of a run."""
-    budget = f"--steps {recipe['steps']}" if recipe["steps"] else f"--minutes {recipe['minutes']:g}"
-    words = [f"--widths {' '.join(map(str, recipe['widths']))}"]
-    words += [
-        f"--{name.replace('_', '-')} {shlex.quote(str(recipe[name]))}"
-        for name in ("depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
-        if recipe[name] != ""
-    ]
-    words += ["--fp32"] * (precision == "no")
-    launch = f"torchrun --nproc_per_node {recipe['processes']}" if recipe["processes"] > 1 else "python"
-    return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {seed}"
 
 
 def run_of(facts: dict) -> dict:
@@ -104,7 +89,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
             "parameters": sum(v.numel() for v in parts["ema"].values()),
             "words": facts["words"],
         },
-        "command": command(recipe, facts["seed"], facts["precision"]),
+        "command": provenance.pocket_command(run),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
         "history": [*facts.get("history", []), run],
         "data": DATA,

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from core.cards import write_card
+from core.datasets.pictures import HELD_OUT, PER_CLASS, SIDE, photos, unit
 from core.models.photos import PhotoClassifier
 from core.registry import CHECKPOINTS
 from core.scores import Statistics, frechet_distance
 from training import provenance
-from training.pocket_data import HELD_OUT, PER_CLASS, SIDE, flip, photos, shift, unit
-from training.publish import write_card
+from training.pocket_data import flip, shift
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

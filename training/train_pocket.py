@@ -10,7 +10,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from training.pocket_data import LISTS
+from core.datasets.pictures import LISTS
 from training.pocket_run import Recipe, Run
 
 

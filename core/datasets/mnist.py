@@ -1,17 +1,11 @@
-"""The data sets, read from a folder that is never part of this repository."""
+"""MNIST's digits."""
 
-import os
 from pathlib import Path
 
 from torch import Tensor
 from torchvision.datasets import MNIST
 
-DATA_VARIABLE = "DIFFUSION_DATA"
-
-
-def data_folder(folder: str | Path | None = None) -> Path:
-    """The given folder, else the one named by the environment variable DIFFUSION_DATA, else ./data."""
-    return Path(folder or os.environ.get(DATA_VARIABLE) or "data")
+from core.datasets import DATA_VARIABLE, data_folder
 
 
 def mnist(train: bool, folder: str | Path | None = None) -> tuple[Tensor, Tensor]:
