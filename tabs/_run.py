@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from core import cost, images
-from core.licence import observe
+from core.licence import asks, observe
 from core.recording import Recording
 from tabs._common import temporary
 from tabs._gpu import placed
@@ -54,6 +54,7 @@ def stream(
         yield from recording.follow(placed(make, show.model, device, price))
         observe(recording, show.model, show.ours)
 
+    recording.withheld = asks(show.model)
     value, started = {}, time.monotonic()
     for value in live((recording,), observed(), show.arrange, show.face):
         if value["running"]:

@@ -1,6 +1,7 @@
 """DeepFloyd's prompt bank, text encoder, memory, safety checker and watermark, on a tiny one with random weights."""
 
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -395,6 +396,31 @@ def test_a_recording_is_checked_and_marked_once_and_what_is_not_ours_stays(verdi
         np.testing.assert_array_equal(frame.x_0, x_0)
     observe(recording, "if-m")
     np.testing.assert_array_equal(recording.result, once)
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_the_step_under_way_at_stop_adds_nothing(verdict, blocked):
+    """It ends after the check, or while it goes on."""
+    verdict(blocked, False)
+    steps = [Step(i, 4, torch.tensor([3 - i]), torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)) for i in range(5)]
+    recording = Recording({}, -1, 1, withheld=True)
+    run = recording.follow(steps)
+    next(run)
+    with pytest.raises(ValueError, match="still to be checked"):
+        _ = recording.result
+    late = threading.Thread(target=next, args=(run,))
+    with recording.lock:  # as `observe` holds it
+        late.start()
+        late.join(0.05)
+        assert late.is_alive() and len(recording.frames) == 1
+        recording.notes = ()
+    late.join(10)
+    recording.notes = None
+    observe(recording, "if-m")
+    checked = recording.result.copy()
+    assert (checked == 128).all() == blocked and not (checked == 255).all()
+    assert len(list(run)) == 3 and len(recording.frames) == 1 and not recording.done
+    np.testing.assert_array_equal(recording.result, checked)
 
 
 @pytest.mark.parametrize("model", ["if-m", "if-ii-m"])
