@@ -7,11 +7,6 @@ from core.models import hub
 from core.recording import Recording
 
 
-def asks(model: str) -> bool:
-    """Whether the maker of a model asks anything of its pictures: DeepFloyd does, of stages I and II."""
-    return model in hub.REPOSITORIES and hub.REPOSITORIES[model].stage < 3
-
-
 def observe(recording: Recording, model: str, ours: Sequence[int] | None = None) -> tuple[str, ...]:
     """Check and mark a recording's last pictures, once; of a run that was stopped, the estimates it ended with.
 
@@ -29,7 +24,7 @@ def observe(recording: Recording, model: str, ours: Sequence[int] | None = None)
     """
     with recording.lock:
         if recording.notes is None:
-            checked = asks(model) and recording.frames
+            checked = hub.is_deepfloyd(model) and recording.frames
             recording.notes = _observed(recording, _parts(model), ours) if checked else ()
         return recording.notes
 
