@@ -13,7 +13,9 @@ from PIL import Image
 
 from core import cost, images
 from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
-from core.licence import asks, observe
+from core.licence import observe
+from core.models.hub import is_deepfloyd
+from core.pictures import left_out
 from core.recording import UNCHECKED, Frame, Recording
 from tabs._canvas import small
 from tabs._common import told
@@ -78,7 +80,9 @@ class Comparison:
 
     def caption(self) -> str:
         """What its pictures are, and what was said of them."""
-        return " ".join([described(self.request), *(self.notes or ())])
+        r = self.request
+        read = left_out(r.model, (r.prompt,)) if self.took is not None else []
+        return " ".join([described(r), *read, *(self.notes or ())])
 
 
 COMPARISONS = Runs()
@@ -98,7 +102,7 @@ def run(
     COMPARISONS.add(this)
     yield figures(this)
     make, last = functools.partial(steps, request, this.original), 0.0
-    for now in this.follow(placed(make, request.model, device, request.cost())):
+    for now in this.follow(placed(make, request.model, device, request.cost(), (request.prompt,))):
         if not now.curve and (now.i == now.n or time.monotonic() - last >= PREVIEW_SECONDS):
             last = time.monotonic()
             yield figures(this)
@@ -190,7 +194,7 @@ def named(e: Estimate) -> str:
 def pick(view: dict, name: str) -> Image.Image:
     """One picture of the current run, for another tab."""
     (this,) = COMPARISONS.get(view)
-    if this.notes is None and asks(this.request.model):
+    if this.notes is None and is_deepfloyd(this.request.model):
         raise ValueError(UNCHECKED)
     for e in this.now.found:
         if named(e) == name:

@@ -206,7 +206,7 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
 @pytest.mark.parametrize("moments", [2, 8])
 def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moments):
     """Before the network's first picture, and after it."""
-    monkeypatch.setattr(_denoise, "asks", lambda model: True)
+    monkeypatch.setattr(_denoise, "is_deepfloyd", lambda model: True)
     monkeypatch.setattr(_denoise, "observe", lambda recording, model: ())
     job = start()
     for _ in range(moments):
