@@ -84,13 +84,10 @@ class Words:
     def __init__(self, width: int):
         self.width = width
 
-    def encode(self, prompts, device, dtype, make_room=None) -> Tensor:
+    def encode(self, prompts, device, dtype) -> Tensor:
         """(B, 77, width)."""
         rows = [torch.randn(77, self.width, generator=generator(len(p or ""))) for p in prompts]
         return torch.stack(rows).to(device, dtype)
-
-    def prepare(self, prompts, device, make_room=None) -> None:
-        """Nothing to do."""
 
 
 def pipeline(net: nn.Module):

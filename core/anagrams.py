@@ -10,8 +10,9 @@ from core import images
 from core.checks import Refused, choice, real, whole
 from core.doubles import Double, listed
 from core.generate import TEXT_SAMPLERS
+from core.guidance import bounded
 from core.illusions import anagram
-from core.pictures import bounded, prompt_of
+from core.pictures import prompt_of
 from core.registry import load
 from core.rng import MAX_SEED
 from core.samplers import Step

@@ -18,9 +18,9 @@ from core.editing import (
     psnr,
     strided,
 )
-from core.guidance import guide, halves
+from core.guidance import bounded, guide, halves
 from core.images import to_uint8
-from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
+from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step, ddim_each

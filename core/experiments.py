@@ -7,8 +7,8 @@ import torch
 
 from core.checks import Refused
 from core.generate import ETAS, TEXT_SAMPLERS
-from core.guidance import guide, halves
-from core.pictures import EVEN, PictureRequest, bounded, default_guidance
+from core.guidance import bounded, guide, halves
+from core.pictures import EVEN, PictureRequest, default_guidance
 from core.registry import load
 from core.rng import generator, randn, seeds
 from core.samplers import Step, ddim_each

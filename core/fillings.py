@@ -8,10 +8,10 @@ from torch import Tensor
 
 from core import masks
 from core.checks import real, whole
-from core.guidance import guide, halves
+from core.guidance import bounded, guide, halves
 from core.inpainting import evaluations, inpaint, zigzag
 from core.ladders import MAX_ROWS
-from core.pictures import MAX_GUIDANCE, bounded, carried, prompt_of, text_model
+from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step

@@ -1,6 +1,6 @@
 """Guidance and thresholding: functions from Denoiser to Denoiser, so every sampler works with every one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -32,8 +32,21 @@ class _Guided(Technique):
     def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object):
         super().__init__(inner)
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
-        self.null = inner.encode([negative])  # (1, ...)
+        self.negative, self._null = negative, None
         self._cond, self._both = None, None
+
+    def encode(self, prompts: Sequence) -> Tensor:
+        """As the denoiser inside, which is asked for "no condition" in the same breath: its text encoder may be large."""
+        rows = self.inner.encode([*prompts, self.negative])
+        self._null = rows[-1:]
+        return rows[:-1]
+
+    @property
+    def null(self) -> Tensor:
+        """(1, ...), no condition or the negative prompt."""
+        if self._null is None:
+            self._null = self.inner.encode([self.negative])
+        return self._null
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         null = self.null.expand(len(x_t), *self.null.shape[1:])
@@ -108,6 +121,21 @@ def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float 
         return x_0.clamp(-q, q) / q
 
     return _Bounded(denoiser, bound)
+
+
+THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
+
+
+def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
+    """The denoiser with its clean estimate bounded, by a key of THRESHOLDS; ratio and max_value as `dynamic_threshold`.
+
+    On a `Schedule.published` path the estimate is first made anew from the noise, as `from_noise` says.
+    """
+    if denoiser.schedule.squared is not None:
+        denoiser = from_noise(denoiser)
+    if threshold == "dynamic":
+        return dynamic_threshold(denoiser, ratio, max_value)
+    return clip(denoiser, -1, 1) if threshold == "clip" else denoiser
 
 
 class _Bounded(Technique):

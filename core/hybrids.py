@@ -12,9 +12,10 @@ from core.checks import Refused, choice, real, whole
 from core.components import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 from core.doubles import Double, listed
 from core.generate import ETAS, TEXT_SAMPLERS
+from core.guidance import bounded
 from core.illusions import hybrid, inverse_constraint
 from core.inpainting import constrained
-from core.pictures import bounded, prompt_of
+from core.pictures import prompt_of
 from core.registry import load
 from core.samplers import Step
 

@@ -25,6 +25,7 @@ class _Several(Technique):
     def __init__(self, inner: Denoiser, n: int):
         super().__init__(inner)
         self.n = n
+        self._cond, self._rows = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
         """(B, n, ...) of B tuples of n prompts; a prompt by itself, or None, is asked n times.
@@ -40,7 +41,9 @@ class _Several(Technique):
 
     def ask(self, x: Sequence[Tensor], t: Tensor, cond: Tensor) -> list[Prediction]:
         """One network call on n states (B, C, H, W), at t (B,), given cond (B, n, ...): n Predictions."""
-        p = self.inner.predict(torch.cat(list(x)), t.repeat(self.n), cond.transpose(0, 1).flatten(0, 1))
+        if cond is not self._cond:  # one object in all steps of a run, as in guidance
+            self._cond, self._rows = cond, cond.transpose(0, 1).flatten(0, 1)
+        p = self.inner.predict(torch.cat(list(x)), t.repeat(self.n), self._rows)
         v = p.v.chunk(self.n) if p.v is not None else [None] * self.n
         return [Prediction(*ends) for ends in zip(p.x_0.chunk(self.n), p.eps.chunk(self.n), v, strict=True)]
 
@@ -118,19 +121,20 @@ class _Alternating(_Several):
 
     def __init__(self, inner: Denoiser, views: Sequence[View], timesteps: Sequence[int]):
         super().__init__(inner, len(views))
-        self.views, self.timesteps = views, torch.tensor(list(timesteps))
+        self.views, self.timesteps = views, torch.tensor(list(timesteps), device=inner.device)
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        place = (self.timesteps > t.cpu()[:, None]).sum(1) % self.n  # (B,)
+        place = (self.timesteps > t[:, None]).sum(1) % self.n  # (B,)
         seen = self._by_row(x_t, place, lambda view: view.apply)
-        p = self.inner.predict(seen, t, cond[torch.arange(len(cond)), place])
+        p = self.inner.predict(seen, t, cond[torch.arange(len(cond), device=cond.device), place])
         x_0, eps = (self._by_row(end, place, lambda view: view.invert) for end in (p.x_0, p.eps))
         v = self._by_row(p.v, place, lambda view: view.invert_variance) if p.v is not None else None
         return Prediction(x_0, eps, v, {"this step's view": eps})
 
     def _by_row(self, x: Tensor, place: Tensor, of: Callable[[View], Component]) -> Tensor:
-        rows = [of(self.views[k])(x[i : i + 1]) for i, k in enumerate(place.tolist())]
-        return torch.cat(rows)
+        """All views of all rows, and of each row the one that is meant: views are cheap, and nothing waits for `place`."""
+        every = torch.stack([of(view)(x) for view in self.views])  # (n, B, C, H, W)
+        return every[place, torch.arange(len(x), device=x.device)]
 
 
 def hybrid(

@@ -91,9 +91,10 @@ def constrained(
         len(visits) Steps; on a way up, x_0 is the last estimate.
     """
     n, x_0 = len(visits) - 1, x
+    rows = torch.tensor(visits)[:, None].expand(-1, len(x))  # (n + 1, B)
+    on_device = rows.to(x.device)
     for i, (t, t_next) in enumerate(pairwise(visits)):
-        here, there = (torch.full((len(x),), level) for level in (t, t_next))
-        now, then = here.to(x.device), there.to(x.device)
+        here, now, then = rows[i], on_device[i], on_device[i + 1]
         if t_next > t:
             yield Step(i, n, here, x, x_0)
             x = renoise(denoiser.schedule, x, now, then, _noise(x, source))
@@ -103,7 +104,7 @@ def constrained(
         yield Step(i, n, here, x, x_0, p.parts)
         z = _noise(x, source) if eta and t_next >= 0 else torch.zeros_like(x)
         x = constrain(update(denoiser.schedule, x, now, then, p, eta, z), then)
-    yield Step(n, n, torch.full((len(x),), visits[-1]), x, x)
+    yield Step(n, n, rows[n], x, x)
 
 
 def _noise(x: Tensor, source: Generators) -> Tensor:
@@ -138,8 +139,8 @@ def inpaint(
     schedule = denoiser.schedule
 
     def constrain(x: Tensor, t: Tensor) -> Tensor:
-        if t[0] < 0:
-            return torch.where(known, picture, torch.where(mask == 1, x, mask * x + (1 - mask) * picture))
-        return torch.where(new, x, picture if clean_paste else schedule.forward(picture, t, _noise(x, source)))
+        held = torch.where(new, x, picture if clean_paste else schedule.forward(picture, t, _noise(x, source)))
+        blend = torch.where(known, picture, torch.where(mask == 1, x, mask * x + (1 - mask) * picture))
+        return torch.where((t < 0).view(-1, 1, 1, 1), blend, held)  # not `if`, which would wait for the device
 
     return constrained(denoiser, _noise(picture, source), visits, cond, constrain, source, eta)

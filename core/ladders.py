@@ -8,8 +8,8 @@ from torch import Tensor
 from core.checks import Refused, choice, real, whole
 from core.editing import STRIDE
 from core.generate import ETAS
-from core.guidance import guide, halves
-from core.pictures import MAX_GUIDANCE, bounded, carried, clipped, prompt_of, text_model
+from core.guidance import bounded, guide, halves
+from core.pictures import MAX_GUIDANCE, carried, clipped, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generator, seeds
 from core.samplers import Step

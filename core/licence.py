@@ -10,7 +10,7 @@ from core.recording import Recording
 def observe(recording: Recording, model: str, ours: Sequence[int] | None = None) -> tuple[str, ...]:
     """Check and mark a recording's last pictures, once; of a run that was stopped, the estimates it ended with.
 
-    A blocked picture is greyed out in every frame. Models that are not DeepFloyd's ask nothing.
+    Nothing is recorded after that. A blocked picture is greyed out in every frame. Models that are not DeepFloyd's ask nothing.
 
     Args:
         model: the one that drew.
@@ -22,10 +22,11 @@ def observe(recording: Recording, model: str, ours: Sequence[int] | None = None)
     Raises:
         ModelError: the checker is not here.
     """
-    if recording.notes is None:
-        asked = model in hub.REPOSITORIES and hub.REPOSITORIES[model].stage < 3 and recording.frames
-        recording.notes = _observed(recording, _parts(model), ours) if asked else ()
-    return recording.notes
+    with recording.lock:
+        if recording.notes is None:
+            checked = hub.is_deepfloyd(model) and recording.frames
+            recording.notes = _observed(recording, _parts(model), ours) if checked else ()
+        return recording.notes
 
 
 def _parts(model: str) -> hub.Repository:

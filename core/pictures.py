@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from core.checks import Refused, choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
-from core.guidance import clip, dynamic_threshold, guide
+from core.guidance import THRESHOLDS, bounded, guide
 from core.images import SETTINGS_KEY
-from core.models.hub import REPOSITORIES, default_model
+from core.models.captions import Vocabulary
+from core.models.hub import default_model, is_deepfloyd
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
-from core.registry import MODELS, ModelError, availability, load, spec
+from core.registry import MODELS, ModelError, availability, card, spec
 from core.rng import MAX_SEED, generators, randn
 from core.samplers import Step, ddim
 from core.schedule import Schedule
@@ -21,7 +22,6 @@ MAX_GUIDANCE = 20.0
 MAX_PROMPT = 2000  # characters
 GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
 EVEN = "even"  # timesteps evenly spaced, as many as there are steps
-THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
 
 
 def text_models() -> list[str]:
@@ -151,13 +151,6 @@ def text_model(name: object) -> str:
     return model.name
 
 
-def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
-    """The denoiser with its clean estimate bounded, by a key of THRESHOLDS."""
-    if threshold == "dynamic":
-        return dynamic_threshold(denoiser, ratio, max_value)
-    return clip(denoiser, -1, 1) if threshold == "clip" else denoiser
-
-
 def draw(model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int) -> Iterator[Step]:
     """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1]."""
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
@@ -165,11 +158,32 @@ def draw(model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, s
     return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
 
 
-def remarks(model: str, prompt: str, device: str = "auto") -> list[str]:
-    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each."""
+# ---- What a model makes of a prompt; its network is not loaded for it ----
+
+
+def remarks(model: str, prompt: str) -> list[str]:
+    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each.
+
+    DeepFloyd's text encoder is large, so of a prompt that it has not read yet there is nothing to say.
+    """
     if not prompt:
         return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
-    here = load(model, device)
-    if model in REPOSITORIES:
-        return here.text.bank.remarks(prompt)
-    return here.vocabulary.remarks(prompt, model) if hasattr(here, "vocabulary") else []
+    if is_deepfloyd(model):
+        return _reader(model).bank.remarks(prompt)
+    return Vocabulary(card(model)["architecture"]["words"]).remarks(prompt, model)
+
+
+def left_out(model: str, prompts: Sequence[str]) -> list[str]:
+    """What DeepFloyd's text encoder left out of prompts when it read them, for after a run; of others nothing."""
+    return [line for p in prompts if p and is_deepfloyd(model) for line in remarks(model, p)]
+
+
+def unread(model: str, prompts: Sequence[str]) -> list[str]:
+    """Those prompts for which DeepFloyd's text encoder must be loaded first, "no prompt" among them; of others none."""
+    return _reader(model).missing(["", *prompts]) if prompts and is_deepfloyd(model) else []
+
+
+def _reader(model: str):
+    from core.models.deepfloyd import text_of
+
+    return text_of(model)

@@ -1,15 +1,18 @@
 """Keep what a run did, in uint8, so that it can be scrubbed, saved and sent on without another network call."""
 
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from core.checks import Refused
 from core.images import to_uint8
 from core.samplers import Step
 
 MAX_FRAMES = 61
+UNCHECKED = "These pictures are still to be checked: wait for the end of the run, or press Stop."
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,14 @@ class Frame:
 
 @dataclass
 class Recording:
-    """A run's settings and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them."""
+    """A run's settings and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them.
+
+    Args:
+        notes: what the model's maker says of the pictures, see `core.licence`; None until asked. From then on nothing more
+            is kept: after Stop the step under way still computes, and its pictures nobody has checked.
+        withheld: whether there is no result before that.
+        lock: held while a frame is kept, and while the pictures are checked.
+    """
 
     settings: dict
     low: float = 0.0
@@ -37,14 +47,21 @@ class Recording:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     frames: list[Frame] = field(default_factory=list)
     latest: Frame | None = None
-    notes: tuple[str, ...] | None = None  # what the model's maker says of the pictures; None until asked
+    notes: tuple[str, ...] | None = None
+    withheld: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
         """Pass the Steps on, keeping frames on the way."""
         for step in steps:
             if self._keeps(step.i, step.n):
-                self.frames.append(self.frame(step))
+                self._keep(self.frame(step))
             yield step
+
+    def _keep(self, frame: Frame) -> None:
+        with self.lock:
+            if self.notes is None:
+                self.frames.append(frame)
 
     def frame(self, step: Step) -> Frame:
         """A Step as a frame, whether it is kept or not."""
@@ -72,5 +89,11 @@ class Recording:
 
     @property
     def result(self) -> np.ndarray:
-        """(B, H, W, C) uint8: the result, or the last clean estimate of a run that was stopped."""
+        """(B, H, W, C) uint8: the result, or the last clean estimate of a run that was stopped.
+
+        Raises:
+            Refused: it is withheld until it is checked.
+        """
+        if self.withheld and self.notes is None:
+            raise Refused(UNCHECKED)
         return self.frames[-1].x_0

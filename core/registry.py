@@ -85,12 +85,25 @@ def borrows(name: str, device: str | None) -> bool:
     return lends_gpu() and name in hub.REPOSITORIES and device in (None, "auto")
 
 
+_on_loan = False
+
+
+def on_loan() -> None:
+    """Say that this process is the worker to which the Space lends its GPU."""
+    global _on_loan
+    _on_loan = True
+
+
 def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ModelError: the name is unknown, or this machine has no such device.
+        ModelError: the name is unknown, this machine has no such device, or only lends it.
     """
+    if name == "cuda" and lends_gpu() and not _on_loan:  # CUDA must not be touched outside of a loan
+        raise ModelError(
+            "This Space lends its GPU for single calls only; choose auto, which borrows it where it helps."
+        )
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name in (None, "auto"):
         return torch.device("cpu" if lends_gpu() else next(d for d in ("cuda", "mps", "cpu") if here[d]))

@@ -223,14 +223,17 @@ def ddim_each(
     """
     n = max(map(len, timesteps))
     visits = torch.tensor([[*row, *[-1] * (n + 1 - len(row))] for row in timesteps]).T  # (n + 1, B)
-    x, x_0 = x.clone(), x.clone()
+    on_device, x, x_0, rows = visits.to(x.device), x.clone(), x.clone(), None
     for i in range(n):
-        rows = (visits[i] >= 0).nonzero().flatten().tolist()
-        t, t_next = visits[i, rows].to(x.device), visits[i + 1, rows].to(x.device)
-        p = denoiser.predict(x[rows], t, cond[rows])
-        x_0[rows] = p.x_0
+        left = (visits[i] >= 0).nonzero().flatten().tolist()
+        if left != rows:  # between these, the condition is one object, by which a network may know it again
+            rows, mine = left, torch.tensor(left, device=x.device)
+            asked = cond[mine]
+        t, t_next = on_device[i, mine], on_device[i + 1, mine]
+        p = denoiser.predict(x[mine], t, asked)
+        x_0[mine] = p.x_0
         yield Step(i, n, visits[i], x.clone(), x_0.clone())
-        z = randn(x[rows].shape, [source[k] for k in rows], x.device) if eta else torch.zeros_like(x[rows])
-        x[rows] = update(denoiser.schedule, x[rows], t, t_next, p, eta, z)
-        x_0[rows] = torch.where((t_next < 0).view(-1, 1, 1, 1), x[rows], x_0[rows])
+        z = randn(x[mine].shape, [source[k] for k in rows], x.device) if eta else torch.zeros_like(x[mine])
+        x[mine] = update(denoiser.schedule, x[mine], t, t_next, p, eta, z)
+        x_0[mine] = torch.where((t_next < 0).view(-1, 1, 1, 1), x[mine], x_0[mine])
     yield Step(n, n, visits[n], x, x)

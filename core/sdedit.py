@@ -58,14 +58,17 @@ def _ladder(
     """The generator behind `sdedit`, its arguments checked; `visits` ends at -1."""
     schedule, device = denoiser.schedule, pictures.device
     visits, places = torch.tensor(visits), torch.tensor(starts)
+    on_device = visits.to(device)
     x = pictures.expand(len(starts), *pictures.shape[1:])
     x = schedule.forward(x, visits[places].to(device), randn(x.shape, source, device).to(x.dtype))
     first, n = min(starts), len(visits) - 1
     for i in range(first, n):
-        rows = torch.tensor([k for k, place in enumerate(starts) if place <= i])
-        t, t_next = (visits[k].repeat(len(rows)).to(device) for k in (i, i + 1))
-        mine = rows.to(device)
-        p = denoiser.predict(x[mine], t, cond[mine])
+        if i in starts:  # between these, the condition is one object, by which a network may know it again
+            rows = [k for k, place in enumerate(starts) if place <= i]
+            mine = torch.tensor(rows, device=device)
+            asked = cond[mine]
+        t, t_next = on_device[i].repeat(len(rows)), on_device[i + 1].repeat(len(rows))
+        p = denoiser.predict(x[mine], t, asked)
         yield Step(i - first, n - first, visits[places.clamp(min=i)], x, x.index_copy(0, mine, p.x_0))
         z = torch.zeros_like(x[mine])
         if eta and i < n - 1:

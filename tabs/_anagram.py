@@ -26,6 +26,14 @@ PRESETS = {
         prompts=("an evergreen tree", "a green apple", "a carrot"), views=("identity", "flip", "rotate_90")
     ),
 }
+VILLAGE = "an oil painting of a snowy mountain village"
+COURSE = {
+    "Campfire / old man": AnagramRequest(
+        prompts=("an oil painting of people around a campfire", "an oil painting of an old man")
+    ),
+    "Village / barista": AnagramRequest(prompts=(VILLAGE, "a photo of a hipster barista")),
+    "Village / coast": AnagramRequest(prompts=(VILLAGE, "a photo of the amalfi cost")),  # as the course spells it
+}
 
 
 def request(

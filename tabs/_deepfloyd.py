@@ -35,8 +35,8 @@ def fetch(name: str):
     yield needs(name)
 
 
-def build() -> None:
-    """The panel."""
+def build() -> gr.events.Dependency:
+    """The panel; returns the download."""
     with gr.Accordion("Get DeepFloyd IF (gated, needs a GPU)", open=False):
         gr.HTML(f'<div class="caption">{html.escape(LICENCE)} {html.escape(HOW)}</div>')
         with gr.Row(elem_classes="slim"):
@@ -50,3 +50,4 @@ def build() -> None:
     picker.change(said(needs), picker, state, **quick)
     job = start.click(fetch, picker, state, concurrency_id="download", concurrency_limit=1, **private)
     stop.click(None, None, None, cancels=[job], api_visibility="private").then(said(needs), picker, state, **quick)
+    return job

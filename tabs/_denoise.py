@@ -1,6 +1,7 @@
 """What the tab Forward & denoise does: the run, what is kept of it and of what is left after Stop, the price."""
 
 import functools
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from core import cost, images
 from core.checks import Refused
 from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
 from core.licence import observe
-from core.recording import Frame, Recording
+from core.models.hub import is_deepfloyd
+from core.pictures import left_out
+from core.recording import UNCHECKED, Frame, Recording
 from tabs._canvas import small
 from tabs._common import told
 from tabs._denoise_figures import comparison, described, moments, noising, on_page, progress, sheet, table
@@ -34,10 +37,11 @@ class Comparison:
     request: DenoiseRequest
     original: np.ndarray
     frames: list[Moment]  # the latest alone
-    notes: tuple[str, ...] | None = None  # what the model's maker says of the pictures; None until asked
+    notes: tuple[str, ...] | None = None  # as a Recording's: once they are there, nothing more is kept
     took: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def now(self) -> Moment:
@@ -47,22 +51,29 @@ class Comparison:
     def follow(self, run: Iterator[Moment]) -> Iterator[Moment]:
         """Pass the moments on, keeping the latest."""
         for now in run:
-            self.frames = [now]
+            with self.lock:
+                if self.notes is None:
+                    self.frames = [now]
             yield now
         self.took = time.monotonic() - self.started
 
     def observe(self) -> None:
         """What DeepFloyd's licence asks of the pictures that its network made, once; see `core.licence`."""
+        with self.lock:
+            if self.notes is None:
+                self.notes = self._observed()
+
+    def _observed(self) -> tuple[str, ...]:
         ours = [e.pixels for e in self.now.found if e.method in BY_NETWORK]
-        if not ours or self.notes is not None:
-            return
+        if not ours:
+            return ()
         pictures = np.stack([*ours, *self.now.states])
         recording = Recording({}, -1, 1, frames=[Frame(self.now.i, self.now.n, -1, pictures.copy(), pictures)])
         said = [note.partition(": ")[2] for note in observe(recording, self.request.model)]
-        self.notes = tuple(f"Grey: {sentence}" for sentence in dict.fromkeys(said))
         left = iter(recording.result)
         found = tuple(replace(e, pixels=next(left)) if e.method in BY_NETWORK else e for e in self.now.found)
         self.frames = [replace(self.now, found=found, states=tuple(left))]
+        return tuple(f"Grey: {sentence}" for sentence in dict.fromkeys(said))
 
     def settings(self) -> dict:
         """What its pictures carry."""
@@ -70,7 +81,9 @@ class Comparison:
 
     def caption(self) -> str:
         """What its pictures are, and what was said of them."""
-        return " ".join([described(self.request), *(self.notes or ())])
+        r = self.request
+        read = left_out(r.model, (r.prompt,)) if self.took is not None else []
+        return " ".join([described(r), *read, *(self.notes or ())])
 
 
 COMPARISONS = Runs()
@@ -90,7 +103,7 @@ def run(
     COMPARISONS.add(this)
     yield figures(this)
     make, last = functools.partial(steps, request, this.original), 0.0
-    for now in this.follow(placed(make, request.model, device, request.cost())):
+    for now in this.follow(placed(make, request.model, device, request.cost(), (request.prompt,))):
         if not now.curve and (now.i == now.n or time.monotonic() - last >= PREVIEW_SECONDS):
             last = time.monotonic()
             yield figures(this)
@@ -182,6 +195,8 @@ def named(e: Estimate) -> str:
 def pick(view: dict, name: str) -> Image.Image:
     """One picture of the current run, for another tab."""
     (this,) = COMPARISONS.get(view)
+    if this.notes is None and is_deepfloyd(this.request.model):
+        raise Refused(UNCHECKED)
     for e in this.now.found:
         if named(e) == name:
             return images.to_pil(e.pixels)

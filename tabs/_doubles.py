@@ -9,7 +9,8 @@ import numpy as np
 from core import cost, images
 from core.doubles import STYLES, Double
 from core.generate import TEXT_SAMPLERS
-from core.pictures import MAX_GUIDANCE, MAX_PICTURES
+from core.models.hub import default_model, is_deepfloyd
+from core.pictures import MAX_GUIDANCE, MAX_PICTURES, default_guidance
 from core.recording import Frame
 from tabs._common import seed_row, told
 from tabs._inputs import Dropdown, Radio, Slider
@@ -20,6 +21,15 @@ from tabs._viewer import RUN_ONLY, RUNS, Arrange
 
 RUN_AGAIN = "() => [...document.querySelectorAll('.do-run')].find((b) => b.offsetParent)?.click()"
 HOLD = 10  # frames that an animation rests at either end
+
+
+def presets(ours: dict[str, Double], course: dict[str, Double]) -> dict[str, Double]:
+    """The presets of a tab by name; where a DeepFloyd is ready, the course's figures too, run on it as the course does."""
+    model = default_model()
+    if not is_deepfloyd(model):
+        return ours
+    how = {"model": model, "style": "", "n": 1, "sampler": "ddpm", "steps": 34, "guidance": default_guidance(model)}
+    return ours | {name: dataclasses.replace(r, **how) for name, r in course.items()}
 
 
 # ---- inputs --------------------------------------------------------------------------------------------------------
@@ -78,7 +88,8 @@ def lanes_of(request: Double, readings: Callable[[np.ndarray], Sequence[np.ndarr
 def show(request: Double, readings: Callable[[np.ndarray], Sequence[np.ndarray]], titles: Sequence[str], pick: str,
          caption: str) -> Show:  # fmt: skip
     """How a request's run is shown; arguments as of `face` and `lanes_of`."""
-    return Show(lanes_of(request, readings), face(request, titles, pick), caption, request.model)
+    prompts = [request.styled(p) for p in request.prompts if p]
+    return Show(lanes_of(request, readings), face(request, titles, pick), caption, request.model, prompts=prompts)
 
 
 def request_of(kind: type[Double], settings: dict) -> Double:

@@ -1,13 +1,15 @@
 """Where a run happens: in this process, or in the worker of a Space that lends its GPU for one call (ZeroGPU)."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from core import cost
-from core.registry import borrows, lends_gpu
+from core.pictures import unread
+from core.registry import borrows, lends_gpu, on_loan
 from core.samplers import Step
 
 LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan
+READING = 60  # seconds more where the text encoder, 11 GB, must be brought for a new prompt
 
 
 def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
@@ -17,6 +19,7 @@ def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
 
 def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
     """What `make` yields on the lent GPU. It is pickled on its way back, so nothing may stay there."""
+    on_loan()
     for step in make("cuda"):
         yield step.cpu() if isinstance(step, Step) else step
 
@@ -27,13 +30,21 @@ if lends_gpu():  # Spaces provides the package, and wants to see the function be
     _lent = spaces.GPU(duration=_duration)(_lent)
 
 
-def placed(make: Callable[[str], Iterator], model: str, device: str, price: tuple[int, float] | None) -> Iterator:
+def placed(
+    make: Callable[[str], Iterator],
+    model: str,
+    device: str,
+    price: tuple[int, float] | None,
+    prompts: Sequence[str] = (),
+) -> Iterator:
     """What `make(device)` yields, wherever the model runs.
 
     Args:
         make: from a device's name to Steps or to other things that can be pickled; it can be pickled itself.
         price: (network calls, pictures in each), from which follows how long a GPU is borrowed; None if unknown.
+        prompts: that the model reads; new ones take longer.
     """
     if not borrows(model, device):
         return make(device)
-    return _lent(cost.seconds(model, device, *price) if price else 60.0, make)
+    seconds = cost.seconds(model, device, *price) if price else 60.0
+    return _lent(seconds + READING * bool(unread(model, prompts)), make)

@@ -43,9 +43,12 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
                 info="auto takes a GPU if there is one.",
             )
             line = gr.HTML(facts(device), elem_classes="facts")
-        gr.HTML(models())
-        _deepfloyd.build()
-    gr.on(None, facts, picker, line, api_visibility="private", queue=False, show_progress="hidden")
+        table = gr.HTML(models())
+        download = _deepfloyd.build()
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on(None, models, None, table, queue=False, **quiet)
+    download.then(models, None, table, **quiet)
+    gr.on(None, facts, picker, line, queue=False, **quiet)
     projector.click(None, None, None, js=PROJECTOR, api_visibility="private")
     return picker, line
 

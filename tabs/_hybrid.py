@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import images
+from core.components import SIGMA
 from core.hybrids import FARTHEST, READINGS, HybridRequest
 from core.recording import Recording
 from tabs._doubles import how, request_of, show, there_and_back
@@ -23,6 +24,13 @@ PRESETS = {
     "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
     "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=15),
+}
+SKULL, VILLAGE = "a lithograph of a skull", "an oil painting of a snowy mountain village"
+OLD_MAN, CAMPFIRE = "an oil painting of an old man", "an oil painting of people around a campfire"
+COURSE = {
+    "Skull / waterfalls": HybridRequest(prompts=(SKULL, "a lithograph of waterfalls"), sigma=SIGMA),
+    "Skull / village": HybridRequest(prompts=(SKULL, VILLAGE), sigma=SIGMA),
+    "Old man / campfire": HybridRequest(prompts=(OLD_MAN, CAMPFIRE), sigma=SIGMA),
 }
 COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 

@@ -65,7 +65,8 @@ def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
 
 def shown_as(plan: Filling, original: np.ndarray, used: np.ndarray) -> Show:
     """How its run is shown."""
-    return Show(arrange(original, used), face(plan), described(plan), plan.request.model)
+    r = plan.request
+    return Show(arrange(original, used), face(plan), described(plan), r.model, prompts=(r.prompt,))
 
 
 def runner(experiment: str):

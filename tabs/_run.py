@@ -9,6 +9,8 @@ import numpy as np
 
 from core import cost, images
 from core.licence import observe
+from core.models.hub import is_deepfloyd
+from core.pictures import left_out
 from core.recording import Recording
 from tabs._common import temporary
 from tabs._gpu import placed
@@ -27,6 +29,7 @@ class Show:
         caption: what the pictures are.
         model: the one that draws them.
         ours: the pictures that it draws, by number, where others stand beside them; by default all.
+        prompts: that it reads.
     """
 
     arrange: Arrange
@@ -34,6 +37,7 @@ class Show:
     caption: str
     model: str
     ours: Sequence[int] | None = None
+    prompts: Sequence[str] = ()
 
 
 def stream(
@@ -51,9 +55,10 @@ def stream(
     """
 
     def observed() -> Iterator:
-        yield from recording.follow(placed(make, show.model, device, price))
+        yield from recording.follow(placed(make, show.model, device, price, show.prompts))
         observe(recording, show.model, show.ours)
 
+    recording.withheld = is_deepfloyd(show.model)
     value, started = {}, time.monotonic()
     for value in live((recording,), observed(), show.arrange, show.face):
         if value["running"]:
@@ -73,7 +78,7 @@ def kept(recording: Recording, view: dict, show: Show) -> dict:
 
 
 def _captioned(recording: Recording, show: Show) -> str:
-    return " ".join([show.caption, *recording.notes])
+    return " ".join([show.caption, *left_out(show.model, show.prompts), *recording.notes])
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

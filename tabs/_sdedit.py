@@ -47,7 +47,7 @@ def shown_as(plan: Ladder) -> Show:
     """How its run is shown; the originals at the ends of the rows are not the model's."""
     columns = len(plan.starts)
     ours = [k for k in range(columns * len(plan.rows)) if (k + 1) % columns]
-    return Show(arrange(columns), face(plan), described(plan), plan.request.model, ours)
+    return Show(arrange(columns), face(plan), described(plan), plan.request.model, ours, [p for _, p, _ in plan.rows])
 
 
 def runner(experiment: str):

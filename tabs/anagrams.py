@@ -9,7 +9,7 @@ from core.enlarging import enlarge_anagram, enlarger
 from core.recording import Recording
 from tabs import _doubles as doubles
 from tabs import formulas_two
-from tabs._anagram import PICK, PRESETS, chosen, fill, request, shown_as
+from tabs._anagram import COURSE, PICK, PRESETS, chosen, fill, request, shown_as
 from tabs._common import Shared, formula_panel, run_row, send_row, tell_cost, told, wire
 from tabs._examples import example
 from tabs._header import alone
@@ -76,7 +76,7 @@ def larger(view: dict, index: float, device: str = "auto"):
     make, name = functools.partial(enlarge_anagram, pixels, r, seed), enlarger(len(pixels))
     face = {"lanes": r.titles(), "columns": 2}
     caption = f"Picture {k + 1}, enlarged by {name}; seed {seed}."
-    show = Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name)
+    show = Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name, prompts=[r.styled(p) for p in r.prompts])
     yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
 
 
@@ -134,7 +134,9 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Accordion
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
+        presets = [
+            (gr.Button(name, size="sm", min_width=120), r) for name, r in doubles.presets(PRESETS, COURSE).items()
+        ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, more, start, stop = inputs_column(AnagramRequest(), shared)

@@ -1,15 +1,16 @@
 """Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
 
 import functools
-from collections.abc import Iterator
 
 import gradio as gr
 
 from core import images
+from core.checks import Refused
 from core.denoising import DenoiseRequest, Moment
-from core.pictures import MAX_GUIDANCE, PictureRequest, draw
-from core.registry import load
-from core.samplers import Step
+from core.experiments import samples
+from core.licence import observe
+from core.pictures import MAX_GUIDANCE, PictureRequest
+from core.recording import Recording
 from core.scenes import SCENES
 from tabs import formulas
 from tabs._canvas import examples
@@ -41,16 +42,15 @@ PRESETS = {
 
 @told
 def make(prompt: str, model: str, seed: float, device: str = "auto"):
-    """A picture of the prompt from our own model, as the input. Stop works between steps."""
-    request = PictureRequest.checked(prompt=prompt, n=1, model=model, seed=seed)
-    for step in placed(functools.partial(drawing, request), request.model, device, (request.steps, 2)):  # noqa: B007
+    """A picture of the prompt, as the model draws it by default, as the input. Stop works between steps."""
+    values = vars(PictureRequest.of(model)) | {"prompt": prompt, "n": 1, "model": model, "seed": seed}
+    plan = samples(PictureRequest.checked(**values))
+    recording = Recording(plan.request.settings(), -1, 1)
+    for _ in recording.follow(placed(plan.run, model, device, plan.cost(), (plan.request.prompt,))):
         yield gr.skip()
-    yield images.to_pil(images.to_uint8(step.x_t, -1, 1)[0])
-
-
-def drawing(request: PictureRequest, device: str) -> Iterator[Step]:
-    """The Steps of one picture."""
-    return draw(load(request.model, device), [request.prompt], request.guidance, request.steps, request.seed)
+    for blocked in observe(recording, model):
+        raise Refused(blocked)
+    yield images.to_pil(recording.result[0])
 
 
 def picture_input(shared: Shared) -> Picture:

@@ -14,7 +14,7 @@ from tabs._canvas import small
 from tabs._common import Shared, formula_panel, send_row, told, wire
 from tabs._examples import example
 from tabs._header import alone
-from tabs._hybrid import PICK, PRESETS, chosen, distance, fill, request, shown_as
+from tabs._hybrid import COURSE, PICK, PRESETS, chosen, distance, fill, request, shown_as
 from tabs._hybrid_inputs import inputs_column
 from tabs._inputs import Number
 from tabs._look import look
@@ -76,7 +76,9 @@ def price(*values) -> str:
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=120), r) for name, r in PRESETS.items()]
+        presets = [
+            (gr.Button(name, size="sm", min_width=120), r) for name, r in doubles.presets(PRESETS, COURSE).items()
+        ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, photo, start, stop = inputs_column(HybridRequest(), shared, restore, price)

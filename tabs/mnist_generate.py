@@ -7,7 +7,6 @@ import gradio as gr
 from PIL import Image
 
 from core import cost, images
-from core.checks import Refused
 from core.digits import DigitRequest
 from core.generate import SAMPLERS
 from core.recording import Recording

@@ -2,16 +2,17 @@
 
 import contextlib
 import functools
+from dataclasses import replace
 
 import gradio as gr
 
 from core import cost, images
-from core.checks import Refused, whole
+from core.checks import Refused
 from core.enlarging import enlarge, enlarger
 from core.experiments import EXPERIMENTS, Plan
-from core.pictures import EVEN, PictureRequest
+from core.models.hub import is_deepfloyd
+from core.pictures import EVEN, PictureRequest, clipped
 from core.recording import Recording
-from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
 from tabs._examples import example
@@ -48,6 +49,17 @@ PRESETS = {
     "A volcano": PictureRequest("an emoji of a volcano"),
     "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
 }
+COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", "a rocket ship")
+
+
+def all_presets() -> dict[str, PictureRequest]:
+    """By name; where a DeepFloyd is ready, the course's figures too."""
+    r = PictureRequest.of()
+    if not is_deepfloyd(r.model):
+        return PRESETS
+    photos = replace(r, prompt="a high quality photo", n=5)
+    samples = {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}
+    return PRESETS | samples | {clipped(prompt, 20): replace(r, prompt=prompt) for prompt in COURSE}
 
 
 def face(plan: Plan) -> dict:
@@ -65,7 +77,8 @@ def planned(settings: dict) -> Plan:
 
 def shown_as(plan: Plan) -> Show:
     """How its run is shown."""
-    return Show(arrange(plan.columns), face(plan), described(plan), plan.request.model)
+    r = plan.request
+    return Show(arrange(plan.columns), face(plan), described(plan), r.model, prompts=(r.prompt, r.negative))
 
 
 def runner(experiment: str):
@@ -131,20 +144,23 @@ def fill(request: PictureRequest) -> list:
 
 
 @told
-def larger(view: dict, index: float, prompt: str, seed: float, device: str = "auto"):
-    """The chosen picture four times larger, live, by stage II or III, or what that would need."""
+def larger(view: dict, index: float, device: str = "auto"):
+    """The chosen picture four times larger, live, by stage II or III, from its own prompt and seed; or what that would need."""
     (recording,) = RUNS.get(view)
-    k = numbered(recording, index)
-    pixels = recording.result[k]
-    make = functools.partial(enlarge, pixels, prompt, whole(seed, 0, MAX_SEED, "The seed"))
-    name, face = enlarger(len(pixels)), {"lanes": [f"x_0 at {4 * len(pixels)} pixels"], "columns": 1}
-    show = Show(lambda frames: [frames[0].x_0[0]], face, f"Enlarged by {name}; seed {seed:g}.", name)
-    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
+    settings, k = recording.settings, numbered(recording, index)
+    pixels, plan = recording.result[k], planned(settings)
+    k = settings.get("enlarged", k)  # what stage II enlarged goes on to stage III
+    prompt, seed = plan.request.prompt, plan.seeds[k]
+    make, name = functools.partial(enlarge, pixels, prompt, seed), enlarger(len(pixels))
+    face = {"lanes": [f"x_0 at {4 * len(pixels)} pixels"], "columns": 1}
+    caption = f"Picture {k + 1}, enlarged by {name}; seed {seed}."
+    show = Show(lambda frames: [frames[0].x_0[0]], face, caption, name, prompts=(prompt,))
+    yield from stream(Recording(settings | {"enlarged": k}, -1, 1), make, show, device)
 
 
-def larger_still(view: dict, prompt: str, seed: float, device: str = "auto"):
+def larger_still(view: dict, device: str = "auto"):
     """As `larger`, for the one picture that was enlarged already."""
-    yield from larger(view, 1, prompt, seed, device)
+    yield from larger(view, 1, device)
 
 
 @told
@@ -158,7 +174,7 @@ def restore(path: str) -> list:
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in PRESETS.items()]
+        presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in all_presets().items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, start, stop, line, experiments, upload = inputs_column(PictureRequest.of(shared.model), shared)
@@ -189,9 +205,8 @@ def build(shared: Shared) -> None:
         show_progress="hidden",
     )
     fill_when_opened(panel, look_inside, view, index, [inner])
-    prompt, seed = inputs[0], inputs[FIELDS.index("seed")]
-    wire_enlarging(bigger, stop, larger, [view, index, prompt, seed], big, shared)
-    wire_enlarging(still, stop, larger_still, [big, prompt, seed], big, shared)
+    wire_enlarging(bigger, stop, larger, [view, index], big, shared)
+    wire_enlarging(still, stop, larger_still, [big], big, shared)
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, api_visibility="private", queue=False)
 

@@ -1,11 +1,15 @@
 """DeepFloyd's prompt bank, text encoder, memory, safety checker and watermark, on a tiny one with random weights."""
 
 import gc
+import threading
+from dataclasses import replace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 from diffusers import IFPipeline
+from diffusers.pipelines import deepfloyd_if
 from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
 from diffusers.pipelines.deepfloyd_if.watermark import IFWatermarker
 from PIL import Image
@@ -14,17 +18,21 @@ from tiny_if import REVISION, SIZE
 from transformers import T5EncoderModel
 
 from core import registry
+from core.anagrams import AnagramRequest
 from core.experiments import EXPERIMENTS
 from core.generate import TEXT_SAMPLERS
+from core.hybrids import HybridRequest
+from core.ladders import LADDERS, SDEditRequest
 from core.licence import observe
 from core.models import deepfloyd, finish, hub, prompt_bank, t5, upscaler
 from core.models.prompt_bank import COURSE_PROMPTS, PromptBank, read_prompts
 from core.models.timesteps import TIMESTEP_LISTS, timestep_list
-from core.pictures import PictureRequest, remarks
+from core.pictures import PictureRequest, left_out, remarks, unread
 from core.recording import Recording
 from core.registry import ModelError
 from core.rng import generator, randn
 from core.samplers import Step
+from tabs import denoise, sampling
 from tabs._run import Show, kept, stream
 
 CPU = torch.device("cpu")
@@ -154,6 +162,51 @@ def test_t5_that_fits_nowhere_is_said():
         t5.plan("cuda", 60.0, 60.0, False, "attic")
 
 
+RUNS = {
+    "pictures": lambda: EXPERIMENTS["samples"](
+        PictureRequest(DOG, "blurry", n=2, model="if-m", steps=2, threshold="dynamic")
+    ).run("cpu"),
+    "anagram": lambda: AnagramRequest(model="if-m", n=1, steps=2).run("cpu"),
+    "hybrid": lambda: HybridRequest(model="if-m", n=1, steps=2).run("cpu"),
+    "edits": lambda: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(
+        torch.zeros(1, 3, SIZE, SIZE), "cpu"
+    ),
+    "stage II": lambda: deepfloyd.super_resolve(
+        deepfloyd.load("if-ii-m", CPU), torch.zeros(1, 3, 8, 8), [DOG], [500, 0], generator(1)
+    ),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_with_new_prompts_visits_t5_once_and_has_the_device_to_itself(empty_bank, monkeypatch, run):
+    visits, load_t5, model = [], t5.load_t5, deepfloyd.load("if-m", CPU)
+    model.net.eval()
+    upscaler.load("x4-upscaler", CPU)
+
+    def load(*args):
+        visits.append(model._net is None and not upscaler._pipes)
+        return load_t5(*args)
+
+    monkeypatch.setattr(t5, "load_t5", load)
+    assert last(RUNS[run]()).isfinite().all()
+    assert visits == [True]
+
+
+def test_what_a_prompt_needs_is_told_without_loading_anything(empty_bank, monkeypatch):
+    long = " ".join(["dog"] * 76 + ["rocket", "ship"])
+    assert unread("if-m", [long, ""]) == unread("if-ii-m", [long]) == ["", long]
+    assert unread("pocket", [long]) == unread("x4-upscaler", [long]) == unread("if-m", []) == []
+    text().prepare(["", long])
+    for kind in (deepfloyd, upscaler):
+        monkeypatch.setattr(kind, "load", None)
+    monkeypatch.setattr(registry, "_load", None)
+    assert unread("if-m", [long]) == []
+    sentence = "The text encoder reads 76 tokens; cut off: rocket ship."
+    assert remarks("if-m", long) == left_out("if-m", [long, "", DOG]) == [sentence]
+    assert left_out("x4-upscaler", [long]) == left_out("pocket", ["xyzzy"]) == []
+    assert "xyzzy" in remarks("pocket", "xyzzy")[0]
+
+
 def test_t5_is_gone_before_the_network_comes(empty_bank):
     deepfloyd.load("if-m", CPU).encode([DOG])
     gc.collect()
@@ -220,12 +273,13 @@ class Exhausted:
 def test_out_of_memory_frees_tells_and_the_next_run_works():
     model = deepfloyd.load("if-m", CPU)
     expected = last(deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1)))
+    upscaler.load("x4-upscaler", CPU)
     model._net = Exhausted(model._net)
     seen = []
     with pytest.raises(ModelError, match="The memory ran out and has been freed") as caught:
         seen += deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1))
     assert caught.value.__context__ is None  # which would keep the failed call's tensors
-    assert model._net is None
+    assert model._net is None and not upscaler._pipes
     assert torch.equal(last(deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1))), expected)
 
 
@@ -285,13 +339,13 @@ def test_every_experiment_of_the_page_runs_on_it(experiment):
     request = PictureRequest.checked(prompt=DOG, n=2, model="if-m", steps=3, guidance=7, threshold="dynamic")
     plan = EXPERIMENTS[experiment](request)
     assert last(plan.run("cpu")).shape == (len(plan.seeds), 3, SIZE, SIZE)
-    assert remarks("if-m", DOG, "cpu") == []
 
 
 def test_the_threshold_can_be_left_out():
     model = deepfloyd.load("if-m", CPU)
     x, t, cond = 3 * randn((1, *model.shape), generator(1)), torch.tensor([700]), model.encode([DOG])
-    bounded, free = (deepfloyd.published(model, deepfloyd.Settings(ratio=r)).predict(x, t, cond) for r in (0.95, None))
+    settings = [deepfloyd.Settings(threshold=name) for name in ("dynamic", "none")]
+    bounded, free = (deepfloyd.published(model, s).predict(x, t, cond) for s in settings)
     assert bounded.x_0.abs().max() <= 1 < free.x_0.abs().max()
 
 
@@ -320,6 +374,7 @@ def test_the_lists_are_the_published_ones():
         assert len(steps) == lengths[name] and f"{lengths[name]} steps" in title
         assert steps == sorted(set(steps), reverse=True) and steps[-1] == 0
         assert steps[0] == (990 if name == "stride30" else 999)
+        assert name == "stride30" or steps == getattr(deepfloyd_if, f"{name}_timesteps")
     with pytest.raises(ValueError, match="must be one of stride30, fast27"):
         timestep_list("slow1000")
 
@@ -343,7 +398,8 @@ def verdict(monkeypatch):
 
         monkeypatch.setattr(IFSafetyChecker, "from_pretrained", classmethod(from_pretrained))
 
-    finish._checker.cache_clear()
+        finish._checker.cache_clear()
+
     yield say
     finish._checker.cache_clear()
 
@@ -397,6 +453,31 @@ def test_a_recording_is_checked_and_marked_once_and_what_is_not_ours_stays(verdi
     np.testing.assert_array_equal(recording.result, once)
 
 
+@pytest.mark.parametrize("blocked", [True, False])
+def test_the_step_under_way_at_stop_adds_nothing(verdict, blocked):
+    """It ends after the check, or while it goes on."""
+    verdict(blocked, False)
+    steps = [Step(i, 4, torch.tensor([3 - i]), torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)) for i in range(5)]
+    recording = Recording({}, -1, 1, withheld=True)
+    run = recording.follow(steps)
+    next(run)
+    with pytest.raises(ValueError, match="still to be checked"):
+        _ = recording.result
+    late = threading.Thread(target=next, args=(run,))
+    with recording.lock:  # as `observe` holds it
+        late.start()
+        late.join(0.05)
+        assert late.is_alive() and len(recording.frames) == 1
+        recording.notes = ()
+    late.join(10)
+    recording.notes = None
+    observe(recording, "if-m")
+    checked = recording.result.copy()
+    assert (checked == 128).all() == blocked and not (checked == 255).all()
+    assert len(list(run)) == 3 and len(recording.frames) == 1 and not recording.done
+    np.testing.assert_array_equal(recording.result, checked)
+
+
 @pytest.mark.parametrize("model", ["if-m", "if-ii-m"])
 def test_a_blocked_picture_is_grey_in_every_frame_and_named(verdict, model):
     verdict(True, False)
@@ -427,6 +508,28 @@ def test_a_stream_ends_with_what_the_checker_said(verdict):
     assert value["caption"] == f"A picture. Picture 1: {finish.BLOCKED}" and not value["running"]
     assert kept(recording, value, show)["caption"] == value["caption"]
     assert (recording.result == 128).all()
+
+
+def test_what_was_cut_of_a_new_prompt_is_in_the_caption_of_its_run(verdict, empty_bank):
+    verdict(False, False)
+    request = PictureRequest(" ".join(["dog"] * 76 + ["rocket", "ship"]), n=1, model="if-m", steps=2)
+    plan = EXPERIMENTS["samples"](request)
+    *_, value = stream(Recording({}, -1, 1), plan.run, sampling.shown_as(plan), "cpu")
+    assert value["caption"].endswith("seed 180. The text encoder reads 76 tokens; cut off: rocket ship.")
+
+
+def test_the_input_that_the_model_draws_is_checked_and_drawn_as_by_default(verdict, monkeypatch):
+    verdict(True, False)
+    asked = []
+    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or EXPERIMENTS["samples"](r))
+    drawing = denoise.make(DOG, "if-m", 5, "cpu")
+    with pytest.raises(gr.Error, match="Blocked by DeepFloyd's safety checker"):
+        assert all(value == gr.skip() for value in drawing)
+    assert asked == [replace(PictureRequest.of("if-m"), prompt=DOG, seed=5)]
+    assert (asked[0].timesteps, asked[0].threshold) == ("stride30", "dynamic")
+    verdict(False, False)
+    *_, picture = denoise.make(DOG, "if-m", 5, "cpu")
+    assert picture.size == (SIZE, SIZE)
 
 
 def test_the_mark_can_be_left_out_and_a_tiny_picture_has_no_room_for_it(verdict):

@@ -206,6 +206,23 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
     assert all((state == 1).all() for state in this.now.states)
 
 
+@pytest.mark.parametrize("moments", [2, 8])
+def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moments):
+    """Before the network's first picture, and after it."""
+    monkeypatch.setattr(_denoise, "is_deepfloyd", lambda model: True)
+    monkeypatch.setattr(_denoise, "observe", lambda recording, model: ())
+    job = start()
+    for _ in range(moments):
+        *_, view, _ = next(job)
+    with pytest.raises(ValueError, match="still to be checked"):
+        pick(view, "one step, t = 500")
+    keep(view)
+    (this,) = COMPARISONS.get(view)
+    kept = this.now
+    next(job)
+    assert this.now is kept and bool(kept.found) == (moments == 8)
+
+
 def test_runs_are_forgotten_in_the_end():
     some = [
         Comparison(DenoiseRequest(), np.zeros((64, 64, 3), np.uint8), [Moment(26)]) for _ in range(COMPARISONS.keep + 1)

@@ -10,10 +10,14 @@ from tiny_if import SIZE
 
 from core import enlarging
 from core.anagrams import AnagramRequest
+from core.experiments import EXPERIMENTS
+from core.hybrids import HybridRequest
+from core.ladders import LADDERS, SDEditRequest
 from core.models import deepfloyd, hub, upscaler
 from core.models.deepfloyd import Settings
 from core.models.once import Once
 from core.models.timesteps import timestep_list
+from core.pictures import PictureRequest
 from core.recording import Recording
 from core.rng import generator, randn
 from core.schedule import Schedule
@@ -62,6 +66,18 @@ def test_stage_one_is_the_pipeline(guidance, steps):
     expected = theirs(IFPipeline, "if-m", model, guidance, steps)
     ours = deepfloyd.sample(model, [PROMPT], schedule_of(steps), generator(5), Settings(guidance))
     assert torch.equal(last(ours), expected)
+
+
+@EVERY_RUN
+def test_what_the_page_draws_is_what_the_pipeline_draws(guidance, steps):
+    """By the way that the page takes, two pictures at once."""
+    timing = {"timesteps": steps} if isinstance(steps, str) else {"steps": steps}
+    how = {"model": "if-m", "sampler": "ddpm", "threshold": "dynamic", "guidance": guidance, "n": 2, "seed": 5}
+    plan = EXPERIMENTS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
+    model = deepfloyd.load("if-m", CPU)
+    sources = [generator(5), generator(6)]
+    expected = theirs(IFPipeline, "if-m", model, guidance, steps, generator=sources, num_images_per_prompt=2)
+    assert torch.equal(last(plan.run("cpu")), expected)
 
 
 @EVERY_RUN
@@ -197,12 +213,23 @@ def test_projecting_the_text_once_changes_no_bit():
         assert torch.equal(once(x, t, one).sample, plain(x, t, one).sample)
 
 
-def test_the_text_is_projected_once_in_a_run():
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model: deepfloyd.sample(model, [PROMPT], [900, 500, 0], generator(5)),
+        lambda model: AnagramRequest(model="if-m", n=2, steps=3).run("cpu"),
+        lambda model: HybridRequest(model="if-m", n=2, steps=3).run("cpu"),
+        lambda model: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(torch.zeros(1, 3, 16, 16), "cpu"),
+    ],
+    ids=["sample", "anagram", "hybrid", "edit"],
+)
+def test_the_text_is_projected_once_in_a_run(run):
     model, calls = deepfloyd.load("if-m", CPU), []
+    last(run(model))  # its prompts are in the bank from now on, so the network stays
     projections = [m for m in model.net.modules() if isinstance(m, Once)]
     for projection in projections:
         inner = projection.inner
         del projection.inner
         projection.inner = lambda text, inner=inner: calls.append(1) or inner(text)
-    last(deepfloyd.sample(model, [PROMPT], timestep_list("fast27"), generator(5)))
+    last(run(model))
     assert len(calls) == len(projections) > 4

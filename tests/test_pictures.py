@@ -36,8 +36,8 @@ def pocket(monkeypatch):
     """A tiny pocket in the place of the shipped one."""
     pocket = tiny_pocket()
     monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
-    for module in (pictures, experiments):
-        monkeypatch.setattr(module, "load", lambda name, device="auto": pocket)
+    monkeypatch.setattr(pictures, "card", lambda name: {"architecture": {"words": pocket.vocabulary.words}})
+    monkeypatch.setattr(experiments, "load", lambda name, device="auto": pocket)
     return pocket
 
 
@@ -276,8 +276,3 @@ def test_remarks_are_the_models_own():
     assert len(remarks("pocket", "企鹅")) == 1
     (sentence,) = remarks("pocket", "")
     assert "unconditional" in sentence
-
-
-def test_a_model_without_a_vocabulary_has_no_remarks(monkeypatch):
-    monkeypatch.setattr(pictures, "load", lambda name, device="auto": object())
-    assert remarks("pocket", "a campanile") == []

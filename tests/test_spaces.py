@@ -20,10 +20,9 @@ from core.fillings import FILLINGS, InpaintRequest
 from core.hybrids import HybridRequest
 from core.ladders import LADDERS, SDEditRequest
 from core.pictures import PictureRequest
-from core.registry import availability, borrows, lends_gpu, pick_device
+from core.registry import ModelError, availability, borrows, lends_gpu, pick_device
 from tabs import _gpu
 from tabs._denoise import steps
-from tabs.denoise import drawing
 
 ROOT = Path(__file__).parents[1]
 HALF = torch.ones(1, 1, 64, 64).triu()  # a mask
@@ -55,18 +54,18 @@ import functools
 import torch
 torch.set_num_threads(1)
 import spaces
-from core import experiments, recording
+from core import experiments, recording, registry
 from core.denoiser import NETWORK_LOCK
 from core.pictures import PictureRequest
 from core.registry import availability
 from tabs import _gpu
 from tabs._run import Show, stream
 
-assert availability("pocket")[0]
+assert availability("pocket")[0] and not registry._on_loan
 plan = experiments.with_and_without(PictureRequest(n=1, steps=3))
 
 def there(plan, device):
-    assert device == "cuda"
+    assert device == "cuda" and registry._on_loan
     yield from plan.run("cpu")
 
 here = list(plan.run("cpu"))
@@ -77,6 +76,7 @@ assert len(lent) == len(here) == 4
 for a, b in zip(here, lent):
     assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and set(a.parts) == set(b.parts)
     assert (a.i, a.n) == (b.i, b.n) and torch.equal(a.t, b.t)
+assert not registry._on_loan
 show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Lent.", "pocket")
 kept = recording.Recording({}, -1, 1)
 *_, value = stream(kept, functools.partial(there, plan), show, "auto")
@@ -111,8 +111,22 @@ def test_elsewhere_nothing_is_borrowed(monkeypatch):
 def test_only_large_models_borrow_the_gpu_and_small_ones_stay_on_the_cpu(lending, monkeypatch):
     monkeypatch.setattr(registry.torch.cuda, "is_available", lambda: True)  # as Spaces pretends
     assert pick_device("auto").type == "cpu"
+    with pytest.raises(ModelError, match="lends its GPU for single calls only; choose auto"):
+        pick_device("cuda")
+    with monkeypatch.context() as in_the_worker:
+        in_the_worker.setattr(registry, "_on_loan", True)
+        assert pick_device("cuda").type == "cuda"
     assert borrows("if-xl", "auto") and not borrows("if-xl", "cpu")
     assert not any(borrows(name, "auto") for name in ("pocket", "flow-class"))
+
+
+def test_a_new_prompt_lengthens_the_loan(lending, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_gpu, "_lent", lambda seconds, make: asked.append(seconds) or iter(()))
+    monkeypatch.setattr(_gpu, "unread", lambda model, prompts: [p for p in prompts if p == "new"])
+    for prompt in ("new", "known"):
+        _gpu.placed(iter, "if-xl", "auto", (30, 2), [prompt])
+    assert asked[0] == asked[1] + _gpu.READING
 
 
 def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
@@ -134,7 +148,6 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
         AnagramRequest().run,
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
-        functools.partial(drawing, PictureRequest(n=1)),
         functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
     ],
 )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
-from core.guidance import dynamic_threshold, from_noise, guide
+from core.guidance import bounded, guide
 from core.illusions import anagram
 from core.locks import new_lock
 from core.models import faults, hub
@@ -60,18 +60,17 @@ class DeepFloyd:
             if self._net is None:
                 need = hub.REPOSITORIES[self.name].gpu * 1e9
                 if self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[0] < need:
-                    release_all()
+                    faults.release_all()
                 self._net = self._read(self.dtype, self.device)
             return self._net
 
     def release(self) -> None:
-        """Free the network; the next call loads it again."""
+        """Let go of the network; the next call loads it again."""
         self._net = None
-        faults.free_memory()
 
     def encode(self, prompts: Sequence[str | None]) -> Tensor:
         """(B, 77, 4096) embeddings from the prompt bank, else from T5, which has the device to itself meanwhile."""
-        return self.text.encode(prompts, self.device, self.dtype, make_room=release_all)
+        return self.text.encode(prompts, self.device, self.dtype)
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 3, H, W) float32, t (B,), cond (B, 77, 4096)."""
@@ -90,7 +89,7 @@ class DeepFloyd:
             with NETWORK_LOCK:
                 return net(x_in.to(self.dtype), t, cond, class_labels, return_dict=False)[0]
 
-        eps, v = faults.attempt(call, self.name, release_all).to(x_t.dtype).split(3, 1)
+        eps, v = faults.attempt(call, self.name).to(x_t.dtype).split(3, 1)
         return Prediction(self.schedule.x_0(x_t, t, eps), eps, v)
 
 
@@ -121,13 +120,14 @@ class Settings:
     Args:
         guidance: w; the pipelines guide only above 1.
         negative: prompt that takes the place of "no condition".
-        ratio: quantile of the dynamic threshold, None to leave it out.
-        top: its largest value.
+        threshold: a key of `core.guidance.THRESHOLDS`.
+        ratio, top: the quantile of the dynamic threshold, and its largest value.
     """
 
     guidance: float = 7.0
     negative: str | None = None
-    ratio: float | None = 0.95
+    threshold: str = "dynamic"
+    ratio: float = 0.95
     top: float = 1.5
 
 
@@ -140,8 +140,8 @@ def published(model: Denoiser, settings: Settings = STAGE_ONE, views: Sequence[V
     With views, the noise is that of the anagram that they make.
     """
     w, negative = settings.guidance, settings.negative
-    guided = from_noise(anagram(model, views, w, negative) if views else guide(model, w, negative))
-    return guided if settings.ratio is None else dynamic_threshold(guided, settings.ratio, settings.top)
+    guided = anagram(model, views, w, negative) if views else guide(model, w, negative)
+    return bounded(guided, settings.threshold, settings.ratio, settings.top)
 
 
 def sample(
@@ -165,12 +165,13 @@ def sample(
     Raises:
         ModelError: from the first step on, when something is missing or does not fit; memory is freed first.
     """
-    cond = _encode(model, prompts, settings)
+    denoiser = published(model, settings)
+    cond = denoiser.encode(prompts)
     x = randn((len(prompts), *model.shape), source, model.device)
     if clean is not None:
         start = torch.full((len(prompts),), timesteps[0], device=model.device)
         x = model.schedule.forward(clean.to(model.device), start, x)
-    yield from posterior(published(model, settings), x, timesteps, cond, source)
+    yield from posterior(denoiser, x, timesteps, cond, source)
 
 
 def super_resolve(
@@ -190,23 +191,13 @@ def super_resolve(
         noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
         views: of an anagram; every view sees the low-resolution picture through itself (Geng et al. 2024).
     """
-    rows = [tuple(p) if views else (p,) for p in prompts]
-    cond = _encode(model, [p for row in rows for p in row], settings)
-    cond = cond.unflatten(0, (len(rows), len(views))) if views else cond
     shape, size = (len(prompts), *model.shape), model.shape[1:]
     x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order
     low = torch.nn.functional.interpolate(low.to(model.device), size, mode="bilinear", align_corners=True)
     low = model.schedule.forward(low, torch.full((len(prompts),), noise_level, device=model.device), noise)
     low = torch.cat([view.apply(low) for view in views]) if views else low
     denoiser = published(_Upscaling(model, low, noise_level), settings, views)
-    yield from posterior(denoiser, x, timesteps, cond, source)
-
-
-def _encode(model: DeepFloyd, prompts: Sequence[str | None], settings: Settings) -> Tensor:
-    """The conditioning, with the negative prompt brought into the bank by the same visit to T5."""
-    if settings.guidance != 1:
-        model.text.prepare([*prompts, settings.negative], model.device, release_all)
-    return model.encode(prompts)
+    yield from posterior(denoiser, x, timesteps, denoiser.encode(prompts), source)
 
 
 # ---- Loading ----
@@ -229,12 +220,19 @@ def load(name: str, device: torch.device) -> DeepFloyd:
                 raise ModelError(f"{r.id} is not here. {hub.availability(name).sentence}")
             folder = hub.snapshot(r.id) / "unet"
             size = json.loads((folder / "config.json").read_text())["sample_size"]
-            _models[key] = DeepFloyd(name, size, _text_for(r), device, partial(_read_unet, folder))
+            _models[key] = DeepFloyd(name, size, text_of(name), device, partial(_read_unet, folder))
         return _models[key]
 
 
-def _text_for(r: hub.Repository) -> Text:
-    """Its own text encoder in stage I; in stage II that of the largest stage I that is here."""
+def text_of(name: str) -> Text:
+    """What reads the prompts of a stage I model; for one of stage II, the largest stage I that is here lends its own.
+
+    Nothing is loaded.
+
+    Raises:
+        ModelError: stage II has no stage I here.
+    """
+    r = hub.REPOSITORIES[name]
     first = [hub.REPOSITORIES[name] for name in hub.FIRST]
     owners = [r] if r.stage == 1 else [f for f in first if not hub.missing(f, f.parts)]
     if not owners:
@@ -242,8 +240,9 @@ def _text_for(r: hub.Repository) -> Text:
     return Text(owners[-1], hub.snapshot(owners[-1].id))
 
 
-def release_all() -> None:
-    """Free every network; each is loaded again by its next call."""
+@faults.frees
+def release() -> None:
+    """Let go of the networks of stages I and II."""
     for model in list(_models.values()):
         model.release()
 

@@ -122,8 +122,24 @@ def free_memory() -> None:
         torch.mps.empty_cache()
 
 
-def attempt(call: Callable[[], Result], name: str, release: Callable[[], None]) -> Result:
-    """call(); a failure of the memory, the disk or the hub becomes a ModelError, after `release` freed what it can.
+_releases: list[Callable[[], None]] = []
+
+
+def frees(release: Callable[[], None]) -> Callable[[], None]:
+    """Decorator: have `release_all` call this function, which lets go of large networks."""
+    _releases.append(release)
+    return release
+
+
+def release_all() -> None:
+    """Free every large network, whichever stage it is; each is loaded again by its next call."""
+    for release in _releases:
+        release()
+    free_memory()
+
+
+def attempt(call: Callable[[], Result], name: str) -> Result:
+    """call(); a failure of the memory, the disk or the hub becomes a ModelError, after `release_all`.
 
     Other errors pass as they are.
     """
@@ -134,6 +150,5 @@ def attempt(call: Callable[[], Result], name: str, release: Callable[[], None]) 
         if sentence is None:
             raise
     # outside the handler: there the traceback would keep the call's tensors alive
-    release()
-    free_memory()
+    release_all()
     raise ModelError(sentence)

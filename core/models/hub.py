@@ -71,6 +71,11 @@ FIRST = [name for name, r in REPOSITORIES.items() if r.stage == 1]
 """The models that read prompts, the smallest first."""
 
 
+def is_deepfloyd(name: str) -> bool:
+    """Whether a model of that name is DeepFloyd's; its stage III is not."""
+    return name in REPOSITORIES and REPOSITORIES[name].stage < 3
+
+
 # ---- What is here ----
 
 

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,21 +130,21 @@ class Text:
         """Those that need T5."""
         return list(dict.fromkeys(normal(p) for p in prompts if self.bank.get(p) is None))
 
-    def prepare(self, prompts: Sequence[str | None], device: str | torch.device = "auto", make_room=None) -> None:
-        """Put all prompts into the bank; T5 is loaded only if one is missing, and freed before this returns.
+    def prepare(self, prompts: Sequence[str | None], device: str | torch.device = "auto") -> None:
+        """Put all prompts into the bank. T5 is loaded only if one is missing; it has the device to itself meanwhile, and is
+        freed before this returns.
 
         Args:
             device: of the model that will use them.
-            make_room: called first, so that the device's memory may be emptied.
 
         Raises:
             ModelError: T5 is needed and is not here, or does not fit.
         """
         if self.missing(prompts):
             with _ENCODING:
-                self._prepare(self.missing(prompts), device, make_room)  # another job may have done it meanwhile
+                self._prepare(self.missing(prompts), device)  # another job may have done it meanwhile
 
-    def _prepare(self, todo: list[str], device: str | torch.device, make_room: Callable[[], None] | None) -> None:
+    def _prepare(self, todo: list[str], device: str | torch.device) -> None:
         if not todo:
             return
         if hub.missing(self.repository, self.repository.text):
@@ -152,11 +152,10 @@ class Text:
                 f"The prompt {todo[0][:60]!r} is not in the prompt bank, and the text encoder of {self.repository.id} "
                 f"is not here: {hub.availability(self.repository.name).sentence}"
             )
-        if make_room:
-            make_room()
-        self._encode(todo, plan_here(_device(device)), make_room)
+        faults.release_all()
+        self._encode(todo, plan_here(_device(device)))
 
-    def _encode(self, prompts: list[str], where: Plan, release: Callable[[], None] | None) -> None:
+    def _encode(self, prompts: list[str], where: Plan) -> None:
         def call() -> None:
             tokenizer, encoder = load_tokenizer(self.snapshot), load_t5(self.snapshot, where)
             for k in range(0, len(prompts), BATCH):
@@ -164,12 +163,12 @@ class Text:
                 for prompt, row in zip(some, run_t5(tokenizer, encoder, some), strict=True):
                     self.bank.put(prompt, row, remarks(tokenizer, prompt))
 
-        faults.attempt(call, self.repository.name, release or faults.free_memory)
+        faults.attempt(call, self.repository.name)
         faults.free_memory()  # T5 must be gone before the UNet comes
 
-    def encode(self, prompts: Sequence[str | None], device: torch.device, dtype: torch.dtype, make_room=None) -> Tensor:
+    def encode(self, prompts: Sequence[str | None], device: torch.device, dtype: torch.dtype) -> Tensor:
         """(B, 77, 4096) embeddings of B prompts; None stands for "no condition", the empty prompt."""
-        self.prepare(prompts, device, make_room)
+        self.prepare(prompts, device)
         return torch.stack([self.bank.get(p) for p in prompts]).to(device, dtype)
 
 

@@ -12,7 +12,6 @@ from core.denoiser import NETWORK_LOCK, Prediction
 from core.guidance import guide
 from core.locks import new_lock
 from core.models import faults, hub
-from core.models.deepfloyd import release_all
 from core.registry import ModelError
 from core.rng import Generators, randn
 from core.samplers import Step, ddim
@@ -64,7 +63,7 @@ def _locked(call: Callable[[], Tensor]) -> Tensor:
         with NETWORK_LOCK:
             return call()
 
-    return faults.attempt(alone, "x4-upscaler", release)
+    return faults.attempt(alone, "x4-upscaler")
 
 
 def schedule_of(config) -> Schedule:
@@ -122,7 +121,7 @@ _lock = new_lock()
 
 
 def load(name: str, device: torch.device):
-    """The StableDiffusionUpscalePipeline from the cache, on the device; DeepFloyd leaves the GPU for it.
+    """The StableDiffusionUpscalePipeline from the cache, on the device; other networks leave the GPU where they would be in the way.
 
     Raises:
         ModelError: it is not in the cache, damaged, or does not fit.
@@ -132,7 +131,7 @@ def load(name: str, device: torch.device):
         raise ModelError(f"{r.id} is not here. {hub.availability(name).sentence}")
     with _lock:
         if str(device) not in _pipes:
-            _pipes[str(device)] = faults.attempt(lambda: _read(r, device), name, release_all)
+            _pipes[str(device)] = faults.attempt(lambda: _read(r, device), name)
         return _pipes[str(device)]
 
 
@@ -140,14 +139,14 @@ def _read(r: hub.Repository, device: torch.device):
     from diffusers import StableDiffusionUpscalePipeline
 
     if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < r.gpu * 1e9:
-        release_all()
+        faults.release_all()
     folder = hub.snapshot(r.id)
     options = {"variant": hub.variant(folder / "unet") or None, "use_safetensors": True, "local_files_only": True}
     dtype = torch.float32 if device.type == "cpu" else torch.float16
     return StableDiffusionUpscalePipeline.from_pretrained(folder, dtype=dtype, **options).to(device)
 
 
+@faults.frees
 def release() -> None:
-    """Free stage III and all of DeepFloyd."""
+    """Let go of stage III."""
     _pipes.clear()
-    release_all()

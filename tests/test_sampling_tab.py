@@ -1,0 +1,65 @@
+"""The sampling tab's larger pictures and presets, the header's table, without weights."""
+
+import numpy as np
+import pytest
+
+from core.experiments import EXPERIMENTS
+from core.pictures import PictureRequest
+from core.recording import Frame, Recording
+from tabs import _anagram, _doubles, _header, _hybrid, sampling
+from tabs._viewer import RUNS
+
+
+@pytest.mark.parametrize("experiment, seed", [("samples", 1234567891), ("guidance-sweep", 1234567890)])
+def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experiment, seed):
+    """Whatever the inputs say by then; stage III too, which gets what stage II made."""
+    asked = []
+
+    def enlarge(pixels, prompt, seed, device):
+        asked.append((len(pixels), prompt, seed))
+        return iter(())
+
+    monkeypatch.setattr(sampling, "enlarge", enlarge)
+    monkeypatch.setattr(sampling, "enlarger", lambda side: "x4-upscaler")
+    shows = []
+    monkeypatch.setattr(
+        sampling, "stream", lambda recording, make, show, device: shows.append((recording, show)) or make(device)
+    )
+    request = PictureRequest("a rose", n=4, seed=1234567890)
+    n = len(EXPERIMENTS[experiment](request).seeds)
+    pixels = np.zeros((n, 64, 64, 3), np.uint8)
+    first = Recording(
+        request.settings() | {"experiment": experiment}, frames=[Frame(1, 1, -1, pixels, pixels)], notes=()
+    )
+    RUNS.add(first)
+    assert list(sampling.larger({"run": first.id}, 2, "cpu")) == []
+    second, show = shows[0]
+    second.frames = [Frame(1, 1, -1, *[np.zeros((1, 256, 256, 3), np.uint8)] * 2)]
+    RUNS.add(second)
+    assert list(sampling.larger_still({"run": second.id}, "cpu")) == []
+    assert asked == [(64, "a rose", seed), (256, "a rose", seed)]
+    assert show.caption == f"Picture 2, enlarged by x4-upscaler; seed {seed}." and show.prompts == ("a rose",)
+
+
+def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
+    kinds = ((_anagram, _anagram.AnagramRequest), (_hybrid, _hybrid.HybridRequest))
+    assert sampling.all_presets() == sampling.PRESETS
+    assert all(_doubles.presets(tab.PRESETS, tab.COURSE) == tab.PRESETS for tab, _ in kinds)
+    monkeypatch.setattr(_doubles, "default_model", lambda: "if-m")
+    monkeypatch.setattr("core.pictures.default_model", lambda: "if-m")
+    monkeypatch.setattr("core.pictures.availability", lambda name: (True, "Ready."))
+    for tab, kind in kinds:
+        offered = _doubles.presets(tab.PRESETS, tab.COURSE)
+        assert offered.keys() == tab.PRESETS.keys() | tab.COURSE.keys()
+        for name in tab.COURSE:
+            assert offered[name].model == "if-m"
+            assert kind.checked(**vars(offered[name])) == offered[name]
+    drawn = [r for name, r in sampling.all_presets().items() if name not in sampling.PRESETS]
+    assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]
+    assert all(PictureRequest.checked(**vars(r)) == r for r in drawn)
+
+
+def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_download():
+    page = _header.alone("A page", lambda shared: None)
+    events = [fn for fn in page.fns.values() if fn.fn is _header.models]
+    assert sorted(event for fn in events for _, event in fn.targets) == ["load", "then"]
