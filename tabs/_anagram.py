@@ -20,10 +20,10 @@ PRESETS = {
     "Anchor / umbrella": AnagramRequest(prompts=("an anchor", "an umbrella")),
     "Tree / apple": AnagramRequest(prompts=("an evergreen tree", "a green apple")),
     "Penguin / rocket": AnagramRequest(prompts=("a penguin", "a rocket")),
-    "Jigsaw": AnagramRequest(prompts=("a pizza", "a watermelon"), views=("identity", "jigsaw")),
-    "Negative": AnagramRequest(prompts=("a snowflake", "a spider"), views=("identity", "negate")),
+    "Jigsaw": AnagramRequest(prompts=("a red heart", "a rose"), views=("identity", "jigsaw")),
+    "Negative": AnagramRequest(prompts=("a panda face", "a skull"), views=("identity", "negate")),
     "Three at once": AnagramRequest(
-        prompts=("an evergreen tree", "a green apple", "a carrot"), views=("identity", "flip", "rotate_90")
+        prompts=("a trophy", "a bell", "a tropical fish"), views=("identity", "flip", "rotate_90")
     ),
 }
 VILLAGE = "an oil painting of a snowy mountain village"

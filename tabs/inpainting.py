@@ -35,9 +35,9 @@ START = "Apple", "top"
 PRESETS = {
     "Another top": (*START, InpaintRequest()),
     "Half a strawberry": (*START, InpaintRequest("an emoji of a strawberry")),
-    "A rainbow for a sky": ("Mountains", "top", InpaintRequest("an emoji of a rainbow")),
-    "Repair holes": ("Sailboat", "holes", InpaintRequest("an emoji of a sailboat", 1)),
-    "No prompt": ("Apple", "centre", InpaintRequest("")),
+    "Another sky": ("Mountains", "top", InpaintRequest("a photo of a seashore")),
+    "Repair holes": ("Mountains", "holes", InpaintRequest("a photo of a cliff", 2)),
+    "No prompt": ("Mountains", "centre", InpaintRequest("")),
 }
 
 

@@ -29,7 +29,7 @@ SCENE = "Apple"
 PRESETS = {
     "A sketch becomes an apple": ("Apple", SDEditRequest()),
     "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4)),
-    "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano")),
+    "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano", 1.5)),
     "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1)),
     "No prompt": ("Mountains", SDEditRequest("", n=2)),
 }
