@@ -18,18 +18,32 @@ from torch import Tensor
 from core.checks import Refused
 
 SETTINGS_KEY = "fun-with-diffusion-models"
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 150_000_000  # Pillow by itself opens no picture of more than 179 million
+LARGE = 16_000_000  # pixels; what is larger is shrunk before anything else is done, which takes memory for every pixel
+TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
+
+
+def shrunk(picture: Image.Image) -> Image.Image:
+    """The picture itself, its first frame made smaller if it is LARGE. Raises Refused if it has more than MAX_PIXELS."""
+    pixels = picture.width * picture.height
+    if pixels > MAX_PIXELS:
+        raise Refused(TOO_LARGE)
+    picture.seek(0)
+    if pixels > LARGE:
+        share = (LARGE / pixels) ** 0.5
+        picture.thumbnail((max(1, int(picture.width * share)), max(1, int(picture.height * share))))
+    return picture
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL picture as upright 8-bit RGB: first frame, EXIF rotation, 16-bit scaled, transparency on white.
 
+    One that is LARGE comes back smaller.
+
     Raises:
         Refused: the picture has more than MAX_PIXELS pixels.
     """
-    if picture.width * picture.height > MAX_PIXELS:
-        raise Refused(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first.")
-    picture.seek(0)
+    picture = shrunk(picture)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)

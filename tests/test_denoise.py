@@ -231,6 +231,18 @@ def test_a_file_that_is_no_picture_is_told_in_one_sentence(tmp_path, kind):
     assert not told.value.print_exception
 
 
+def test_a_picture_of_54_million_pixels_is_shrunk_and_a_larger_one_refused(tmp_path, monkeypatch):
+    Image.new("L", (9000, 6000), 200).save(tmp_path / "large.png")
+    component = Picture(type="pil", image_mode=None, format="png")
+    picture = component.preprocess(sent(tmp_path / "large.png"))
+    assert picture.width * picture.height <= images.LARGE
+    with Image.open(component.postprocess(picture).path) as shown:
+        assert shown.size == (512, 512)
+    monkeypatch.setattr(images, "MAX_PIXELS", 50_000_000)
+    with pytest.raises(gr.Error, match="million pixels; please shrink it first"):
+        component.preprocess(sent(tmp_path / "large.png"))
+
+
 def test_a_picture_is_shown_square_and_crisp(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     component = Picture(type="pil", image_mode=None, format="png")
