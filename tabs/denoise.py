@@ -110,7 +110,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
         x_lim=[0, 1000], title=title,
     )  # fmt: skip
     formula_panel(formulas.DENOISE)
-    return [forward, compared, strip, chart, view, status], [compared, strip, status, which, *files]
+    return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, which, *files]
 
 
 def build(shared: Shared) -> None:
