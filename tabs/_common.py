@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import gradio as gr
 from core.checks import Refused
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
+from tabs._fresh import HELD, held, hold, mark, release, released
 from tabs._inputs import Number
 from tabs._viewer import RUNS, SLIM, Runs
 
@@ -133,6 +134,9 @@ def wire(
     api_name: str,
 ) -> None:
     """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
+    hold(start, kept, kept[0].elem_id)
+    if "do-run" in start.elem_classes:  # once for a tab: its other buttons run on the same inputs
+        mark(inputs, kept[0].elem_id)
     job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
     after(job, keep, kept[0], kept, shared)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
@@ -144,15 +148,17 @@ def after(
     """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
-    job.then(once(keep, runs), view, kept, js=SLIM, show_progress_on=shared.facts, **quiet)
+    release(job, kept)
+    values = [view, *held(kept)]
+    job.then(once(keep, runs, kept), values, kept, js=HELD, show_progress_on=shared.facts, **quiet)
 
 
-def once(keep: Callable, runs: Runs = RUNS) -> Callable:
+def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
     """`keep` for what follows a job: one that is refused, or stopped while it waits, leaves the run before, kept already."""
 
-    def keep_once(view: dict):
+    def keep_once(view: dict, *_):
         if not runs.claim(view):
-            yield gr.skip()
+            yield released(view, kept) if held(kept) else gr.skip()
         elif inspect.isgeneratorfunction(keep):
             yield from keep(view)
         else:

@@ -167,7 +167,7 @@ def keep(view: dict) -> list:
     if not str(view.get("status")).startswith("done"):  # Stop; the last step may have been done since
         shown = [*later(this), table(this.now.curve or this.now.found), stopped(this)]
     names = [named(e) for e in this.now.found]
-    choice = gr.Dropdown(choices=names, value=names[-1]) if names else gr.skip()
+    choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
     return [*shown, choice, *files(this)]
 
 

@@ -16,7 +16,8 @@ from tabs._canvas import examples
 from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
 from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
 from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
-from tabs._examples import example
+from tabs._examples import STATUS, example
+from tabs._fresh import hold, mark, unmark
 from tabs._gpu import placed
 from tabs._header import alone
 from tabs._inputs import Dropdown, Picture, Slider, Textbox
@@ -29,6 +30,7 @@ from tabs._viewer import status_line
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
 ID = "denoise"
+FIGURES = "denoise-figures"
 TAKES_PICTURES = True
 PRESETS = {
     "t = 250, 500, 750": ("Mountains", DenoiseRequest()),
@@ -94,7 +96,7 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
 
 def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
-    status = status_line("An example; press the button to make your own.")
+    status = status_line(STATUS)
     shown, now = example(ID), Moment(len(r.visits))
     forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
@@ -120,9 +122,12 @@ def build(shared: Shared) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
-        with gr.Column(scale=5, min_width=480):
+        with gr.Column(scale=5, min_width=480, elem_id=FIGURES):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
     view = outputs[4]
+    hold(start, kept, FIGURES)
+    mark(inputs, FIGURES)
+    unmark(view, FIGURES)
     job = start.click(
         run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )

@@ -119,7 +119,7 @@ def test_stop_while_the_curve_is_measured_is_told_and_the_chart_shows_what_there
         *_, view, running = next(job)
     _, _, chart, said, *_ = keep(view)
     assert said == "stopped before the curve was measured" and len(chart) == 12
-    *_, done = job  # the step under way ends, and the page does not see it
+    *_, _ = job  # the step under way ends, and the page does not see it
     _, _, chart, said, *_ = keep(view)
     assert re.fullmatch(r"stopped at the end, after \d+\.\d s", said) and len(chart) > 12
 
