@@ -36,7 +36,8 @@ class Shared:
         facts: the line of facts in the header.
         tabs: where send-to opens another tab.
         model: the model that was asked for at the start, if any.
-        inbox: by tab, the component that takes a sent picture, and the panel around it that opens then, or None.
+        inbox: by tab, the component that takes a sent picture, the panel around it that opens then, or None, and the
+            prompts that say what is in the picture.
         outbox: the sends to wire once every tab is there: (button, pick, inputs, tab).
     """
 
@@ -44,7 +45,9 @@ class Shared:
     facts: gr.HTML
     tabs: gr.Tabs
     model: str | None = None
-    inbox: dict[str, tuple[gr.components.Component, gr.Accordion | None]] = field(default_factory=dict)
+    inbox: dict[str, tuple[gr.components.Component, gr.Accordion | None, list[gr.Textbox]]] = field(
+        default_factory=dict
+    )
     outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
 
 
@@ -203,8 +206,12 @@ def send_to(
     tab: str,
     target: gr.components.Component,
     panel: gr.Accordion | None = None,
+    prompts: Sequence[gr.Textbox] = (),
 ) -> None:
-    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it."""
+    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it.
+
+    What the picture was drawn from goes into its `prompts`; nothing, where that is not known.
+    """
     panels = [] if panel is None else [panel]
 
     @told
@@ -212,10 +219,19 @@ def send_to(
         opened = [
             gr.Accordion(open=True) for _ in panels
         ]  # made here: made while the page is built, each would be on it
-        return [gr.Tabs(selected=tab), pick(*args), *opened]
+        return [gr.Tabs(selected=tab), pick(*args), *opened, *[drawn_from(args[0])] * len(prompts)]
 
-    outputs = [shared.tabs, target, *panels]
+    outputs = [shared.tabs, target, *panels, *prompts]
     button.click(handler, inputs, outputs, js=SLIM, api_visibility="private", show_progress="hidden")
+
+
+def drawn_from(view: dict) -> str:
+    """The one prompt of a run; "" where it has none, or several, or is no run of a viewer."""
+    try:
+        settings = RUNS.get(view)[0].settings
+    except Refused:
+        return ""
+    return "" if settings.get("experiment") == "several-prompts" else settings.get("prompt", "")
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:

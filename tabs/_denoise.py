@@ -149,7 +149,7 @@ def doing(now: Moment) -> str:
 def price(levels, prompt, guidance, model, stride, seed, device) -> str:
     """The cost line for the settings as they stand."""
     request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
-    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()))
+    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()), request.guidance)
 
 
 # ---- after a run ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ TITLE = "Forward & denoise"
 SHORT = "Denoise"
 ID = "denoise"
 FIGURES = "denoise-figures"
+WHY = (
+    "One step often beats iterative in PSNR: it is the mean of all plausible pictures, which is nearest in mean square and "
+    "blurred. Iterative is one plausible picture: sharper, but not the same one."
+)
 TAKES_PICTURES = True
 PRESETS = {
     "t = 250, 500, 750": ("Mountains", DenoiseRequest()),
@@ -65,7 +69,7 @@ def picture_input(shared: Shared) -> Picture:
     squared = picture.upload(lambda p: p, picture, picture, **quiet)
     squared.failure(lambda: None, None, picture, **quiet)
     examples(picture)
-    shared.inbox[ID] = picture, None
+    shared.inbox[ID] = picture, None, []
     return picture
 
 
@@ -100,6 +104,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     shown, now = example(ID), Moment(len(r.visits))
     forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
+    gr.HTML(f'<div class="caption">{WHY}</div>')
     strip = gr.HTML(shown.get("steps") or on_page(progress(r, now)))
     view = gr.JSON(visible="hidden")
     with gr.Row(elem_classes="slim"):
