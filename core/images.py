@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from core.checks import Refused
@@ -94,6 +94,28 @@ def grid(pixels: np.ndarray, columns: int, gap: int = 1, shade: int = 255) -> np
 def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Crisp enlargement of uint8 (H, W, C): every pixel becomes a factor x factor square."""
     return pixels.repeat(factor, 0).repeat(factor, 1)
+
+
+def captioned(pixels: np.ndarray, text: str, size: int = 15) -> np.ndarray:
+    """uint8 (H, W, C) with a strip under it that says what it is, black on white, in as many lines as it takes."""
+    font, space = ImageFont.load_default(size), size // 2
+    lines = [""]
+    for word in plain(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= pixels.shape[1] - 2 * space:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    strip = Image.new("RGB", (pixels.shape[1], 2 * space + round(1.4 * size) * len(lines)), "white")
+    for k, line in enumerate(lines):
+        ImageDraw.Draw(strip).text((space, space + round(1.4 * size) * k), line, "black", font)
+    below = np.asarray(strip)[..., : pixels.shape[-1]]
+    return np.concatenate([pixels, below])
+
+
+def plain(text: str) -> str:
+    """Text in the letters that Pillow's own font has: those of English alone."""
+    return text.translate({ord(k): v for k, v in zip("σ×–“”…", ("sigma", "x", "-", '"', '"', "..."), strict=True)})
 
 
 def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float = 8.0) -> list[np.ndarray]:

@@ -100,7 +100,7 @@ def keep(view: dict) -> list:
     tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
-    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles)
+    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles, value["caption"])
     return [value, len(ACROSS), filling(recording, 0), *files]
 
 

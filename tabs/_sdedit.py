@@ -106,7 +106,9 @@ def keep(view: dict) -> list:
     ]
     sheets = [images.grid(estimates(plan, f), len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
-    _, files = saved(name, settings, sheets, list(zip(names, estimates(plan, recording.frames[-1]), strict=True)))
+    _, files = saved(
+        name, settings, sheets, list(zip(names, estimates(plan, recording.frames[-1]), strict=True)), value["caption"]
+    )
     return [value, 1, rung(recording, 0), *files]
 
 

@@ -108,7 +108,9 @@ def keep(view: dict):
         for k, (seed, w, steps) in enumerate(zip(plan.seeds, plan.scales, plan.steps, strict=True), 1)
     ]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
-    _, files = saved(name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)))
+    _, files = saved(
+        name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)), value["caption"]
+    )
     return value, 1, inside(recording, 0), *files
 
 
