@@ -51,7 +51,11 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the flags and serve until interrupted."""
     args = parse(argv)
     demo = create_app(args.device, args.model)
-    demo.launch(server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb", **look())
+    # _frontend=False leaves out Gradio's check that the page answers within 3 seconds, which ends the app on a busy machine
+    # though it serves already; nothing else depends on it.
+    demo.launch(
+        server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb", _frontend=False, **look()
+    )
 
 
 if __name__ == "__main__":

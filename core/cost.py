@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import torch
 
 from core.denoiser import NETWORK_LOCK, Denoiser
+from core.guidance import halves
 from core.locks import new_lock
 from core.models.hub import REPOSITORIES
 from core.registry import borrows, load, pick_device
@@ -70,16 +71,17 @@ def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
     _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
 
 
-def sentence(calls: int, images: int, expected: float) -> str:
-    """The cost line: "20 network calls on 40 images each, about 3 s"."""
+def sentence(calls: int, images: int, expected: float, guidance: float = 1.0) -> str:
+    """The cost line: "30 network calls on 8 images each (with and without the prompt), about 3 s"."""
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
-    return f"{many}{' each' * (calls != 1)}, about {_rounded(expected)} s"
+    twice = " (with and without the prompt)" * (halves(guidance) == 2)
+    return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 
 
-def others(expected: Iterable[float]) -> str:
-    """What follows the cost line where a tab has experiments: " · experiments: 2 s, 0.8 s, 5 s"."""
-    times = [f"{_rounded(seconds)} s" for seconds in expected]
-    return f" · experiments: {', '.join(times)}" if times else ""
+def others(expected: Iterable[tuple[str, float]]) -> str:
+    """What follows the cost line where a tab has experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
+    times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
+    return f" · {', '.join(times)}" if times else ""
 
 
 def _rounded(seconds: float) -> str:

@@ -22,7 +22,7 @@ from core.guidance import bounded, guide, halves
 from core.images import to_uint8
 from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
 from core.registry import load
-from core.rng import MAX_SEED, generators, seeds
+from core.rng import MAX_SEED, branch, generator
 from core.samplers import Step, ddim_each
 
 LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
@@ -201,11 +201,11 @@ class Denoising:
         )
 
     def iterate(self) -> Iterator[Step]:
-        """The iterative runs as one batch, with the strided DDPM posterior."""
-        levels, seed = self.request.runs, self.request.seed
+        """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
+        levels = self.request.runs
         x_t, _, _, t = self._noisy(levels)
         lists = [strided(level, self.request.stride) for level in levels]
-        source = generators(seeds(seed, 2)[1], len(levels))
+        source = [generator(branch(self.request.seed, level)) for level in levels]
         return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)
 
     def iterated(self, step: Step) -> list[Estimate]:

@@ -10,24 +10,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from core.checks import Refused
 
 SETTINGS_KEY = "fun-with-diffusion-models"
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 150_000_000  # Pillow by itself opens no picture of more than 179 million
+LARGE = 16_000_000  # pixels; what is larger is shrunk before anything else is done, which takes memory for every pixel
+TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
+
+
+def shrunk(picture: Image.Image) -> Image.Image:
+    """The picture itself, its first frame made smaller if it is LARGE. Raises Refused if it has more than MAX_PIXELS."""
+    pixels = picture.width * picture.height
+    if pixels > MAX_PIXELS:
+        raise Refused(TOO_LARGE)
+    picture.seek(0)
+    if pixels > LARGE:
+        share = (LARGE / pixels) ** 0.5
+        picture.thumbnail((max(1, int(picture.width * share)), max(1, int(picture.height * share))))
+    return picture
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL picture as upright 8-bit RGB: first frame, EXIF rotation, 16-bit scaled, transparency on white.
 
+    One that is LARGE comes back smaller.
+
     Raises:
         Refused: the picture has more than MAX_PIXELS pixels.
     """
-    if picture.width * picture.height > MAX_PIXELS:
-        raise Refused(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first.")
-    picture.seek(0)
+    picture = shrunk(picture)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
@@ -78,6 +92,28 @@ def grid(pixels: np.ndarray, columns: int, gap: int = 1, shade: int = 255) -> np
 def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Crisp enlargement of uint8 (H, W, C): every pixel becomes a factor x factor square."""
     return pixels.repeat(factor, 0).repeat(factor, 1)
+
+
+def captioned(pixels: np.ndarray, text: str, size: int = 15) -> np.ndarray:
+    """uint8 (H, W, C) with a strip under it that says what it is, black on white, in as many lines as it takes."""
+    font, space = ImageFont.load_default(size), size // 2
+    lines = [""]
+    for word in plain(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= pixels.shape[1] - 2 * space:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    strip = Image.new("RGB", (pixels.shape[1], 2 * space + round(1.4 * size) * len(lines)), "white")
+    for k, line in enumerate(lines):
+        ImageDraw.Draw(strip).text((space, space + round(1.4 * size) * k), line, "black", font)
+    below = np.asarray(strip)[..., : pixels.shape[-1]]
+    return np.concatenate([pixels, below])
+
+
+def plain(text: str) -> str:
+    """Text in the letters that Pillow's own font has: those of English alone."""
+    return text.translate({ord(k): v for k, v in zip("σ×–“”…", ("sigma", "x", "-", '"', '"', "..."), strict=True)})
 
 
 def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float = 8.0) -> list[np.ndarray]:

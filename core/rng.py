@@ -24,6 +24,11 @@ def seeds(seed: int, n: int) -> tuple[int, ...]:
     return (seed, *((seed + k) % (MAX_SEED + 1) for k in range(1, n)))
 
 
+def branch(seed: int, k: int) -> int:
+    """The seed of part k > 0 of what begins with `seed`: the same whatever other parts there are."""
+    return (seed + k * 2_097_143) % (MAX_SEED + 1)  # a prime; parts 1 .. 1023 are all different
+
+
 def generators(seed: int, n: int) -> list[torch.Generator]:
     """One generator per sample, seeded as `seeds`: sample k of a batch equals seed + k alone."""
     return [generator(s) for s in seeds(seed, n)]

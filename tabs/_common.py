@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import gradio as gr
 from core.checks import Refused
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
+from tabs._fresh import HELD, held, hold, mark, release, released
 from tabs._inputs import Number
 from tabs._viewer import RUNS, SLIM, Runs
 
@@ -35,7 +36,8 @@ class Shared:
         facts: the line of facts in the header.
         tabs: where send-to opens another tab.
         model: the model that was asked for at the start, if any.
-        inbox: by tab, the component that takes a sent picture, and the panel around it that opens then, or None.
+        inbox: by tab, the component that takes a sent picture, the panel around it that opens then, or None, and the
+            prompts that say what is in the picture.
         outbox: the sends to wire once every tab is there: (button, pick, inputs, tab).
     """
 
@@ -43,7 +45,9 @@ class Shared:
     facts: gr.HTML
     tabs: gr.Tabs
     model: str | None = None
-    inbox: dict[str, tuple[gr.components.Component, gr.Accordion | None]] = field(default_factory=dict)
+    inbox: dict[str, tuple[gr.components.Component, gr.Accordion | None, list[gr.Textbox]]] = field(
+        default_factory=dict
+    )
     outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
 
 
@@ -133,6 +137,9 @@ def wire(
     api_name: str,
 ) -> None:
     """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
+    hold(start, kept, kept[0].elem_id)
+    if "do-run" in start.elem_classes:  # once for a tab: its other buttons run on the same inputs
+        mark(inputs, kept[0].elem_id)
     job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
     after(job, keep, kept[0], kept, shared)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
@@ -144,15 +151,17 @@ def after(
     """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
-    job.then(once(keep, runs), view, kept, js=SLIM, show_progress_on=shared.facts, **quiet)
+    release(job, kept)
+    values = [view, *held(kept)]
+    job.then(once(keep, runs, kept), values, kept, js=HELD, show_progress_on=shared.facts, **quiet)
 
 
-def once(keep: Callable, runs: Runs = RUNS) -> Callable:
+def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
     """`keep` for what follows a job: one that is refused, or stopped while it waits, leaves the run before, kept already."""
 
-    def keep_once(view: dict):
+    def keep_once(view: dict, *_):
         if not runs.claim(view):
-            yield gr.skip()
+            yield released(view, kept) if held(kept) else gr.skip()
         elif inspect.isgeneratorfunction(keep):
             yield from keep(view)
         else:
@@ -197,8 +206,12 @@ def send_to(
     tab: str,
     target: gr.components.Component,
     panel: gr.Accordion | None = None,
+    prompts: Sequence[gr.Textbox] = (),
 ) -> None:
-    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it."""
+    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it.
+
+    What the picture was drawn from goes into its `prompts`; nothing, where that is not known.
+    """
     panels = [] if panel is None else [panel]
 
     @told
@@ -206,10 +219,19 @@ def send_to(
         opened = [
             gr.Accordion(open=True) for _ in panels
         ]  # made here: made while the page is built, each would be on it
-        return [gr.Tabs(selected=tab), pick(*args), *opened]
+        return [gr.Tabs(selected=tab), pick(*args), *opened, *[drawn_from(args[0])] * len(prompts)]
 
-    outputs = [shared.tabs, target, *panels]
+    outputs = [shared.tabs, target, *panels, *prompts]
     button.click(handler, inputs, outputs, js=SLIM, api_visibility="private", show_progress="hidden")
+
+
+def drawn_from(view: dict) -> str:
+    """The one prompt of a run; "" where it has none, or several, or is no run of a viewer."""
+    try:
+        settings = RUNS.get(view)[0].settings
+    except Refused:
+        return ""
+    return "" if settings.get("experiment") == "several-prompts" else settings.get("prompt", "")
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:

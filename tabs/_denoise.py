@@ -130,7 +130,7 @@ def figures(this: Comparison) -> tuple:
     if now.i < 0 or now.curve:
         fixed = on_page(noising(now)), table(now.curve)
     forward, chart = fixed
-    return forward, *later(this), chart, {"run": this.id}, status(this)
+    return forward, *later(this), chart, {"run": this.id, "status": status(this)}, status(this)
 
 
 def status(this: Comparison) -> str:
@@ -162,7 +162,7 @@ def doing(now: Moment) -> str:
 def price(levels, prompt, guidance, model, stride, seed, device) -> str:
     """The cost line for the settings as they stand."""
     request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
-    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()))
+    return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()), request.guidance)
 
 
 # ---- after a run ----------------------------------------------------------------------------------------------------
@@ -170,20 +170,27 @@ def price(levels, prompt, guidance, model, stride, seed, device) -> str:
 
 @told
 def keep(view: dict) -> list:
-    """After a run or Stop: two figures and the status, the pictures that can be sent, the PNG and the zip."""
+    """After a run or Stop: two figures, the chart and the status, the pictures that can be sent, the PNG and the zip."""
     try:
         (this,) = COMPARISONS.get(view)
     except Refused:
-        return [gr.skip()] * 6
+        return [gr.skip()] * 7
     this.observe()
-    shown = [gr.skip()] * 3 if this.took is not None else [*later(this), stopped(this.now)]
+    shown = [gr.skip()] * 4
+    if not str(view.get("status")).startswith("done"):  # Stop; the last step may have been done since
+        shown = [*later(this), table(this.now.curve or this.now.found), stopped(this)]
     names = [named(e) for e in this.now.found]
-    choice = gr.Dropdown(choices=names, value=names[-1]) if names else gr.skip()
+    choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
     return [*shown, choice, *files(this)]
 
 
-def stopped(now: Moment) -> str:
+def stopped(this: Comparison) -> str:
     """How far a run got that was stopped."""
+    now = this.now
+    if this.took is not None:
+        return f"stopped at the end, after {this.took:.1f} s"
+    if now.i == now.n:
+        return "stopped before the curve was measured"
     return f"stopped at step {now.i} / {now.n}" if now.i >= 0 else "stopped before the first step"
 
 

@@ -129,5 +129,4 @@ def _draw(page: Image.Image, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeF
 
 def _write(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, at: tuple[int, int], text: str, anchor: str) -> None:
     """Write in Pillow's own font, which has the letters of English alone."""
-    plain = text.replace("σ", "sigma").replace("×", "x").replace("–", "-")
-    pen.text(at, plain, "black", font, anchor)
+    pen.text(at, images.plain(text), "black", font, anchor)

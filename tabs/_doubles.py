@@ -101,7 +101,7 @@ def request_of(kind: type[Double], settings: dict) -> Double:
 def priced(request: Double, device: str) -> str:
     """The cost line."""
     calls, n = request.cost()
-    return cost.sentence(calls, n, cost.seconds(request.model, device, calls, n))
+    return cost.sentence(calls, n, cost.seconds(request.model, device, calls, n), request.guidance)
 
 
 def how(request: Double) -> str:

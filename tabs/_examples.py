@@ -19,6 +19,7 @@ FOLDER = ASSETS / "examples"
 PREFIX = "example-"
 FRAMES = 6
 QUALITY = 75
+STATUS = "an example; press the button to make your own"
 
 
 def example(name: str) -> dict:

@@ -51,7 +51,7 @@ def photo_input(shared: Shared, split: gr.Dropdown) -> tuple[gr.Image, gr.Dropdo
                 button.click(functools.partial(scene), None, photo, api_visibility="private", queue=False)
         choices = [("nothing", ""), ("its low part", "low"), ("its high part", "high")]
         own = Dropdown(choices, value="", label="Take from the photo", info="The prompts fill in the rest.")
-    shared.inbox["hybrids"] = photo, panel
+    shared.inbox["hybrids"] = photo, panel, []
 
     def arrived(picture, split, own):
         return (gr.skip(), "") if picture is None else (gr.Accordion(open=True), own or SPLITS[split][1][0])

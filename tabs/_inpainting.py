@@ -20,6 +20,7 @@ from tabs._saved import packed, unpacked
 from tabs._viewer import RUNS
 
 PICK = "#inpainting-pick"
+BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint / clean paste"}
 FIELDS = tuple(InpaintRequest.__dataclass_fields__)
 ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0, then result")
 
@@ -103,8 +104,13 @@ def keep(view: dict) -> list:
     tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
-    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles)
-    return [value, len(ACROSS), inside(recording, 0), *files]
+    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles, value["caption"])
+    return [value, len(ACROSS), filling(recording, 0), *files]
+
+
+def filling(recording: Recording, row: int) -> dict:
+    """The filling in a row through all kept steps, under the number that its result has in the figure."""
+    return inside(recording, row) | {"status": f"picture {(row + 1) * len(ACROSS)}"}
 
 
 def cell(view: dict, index: object) -> tuple[Recording, int, int]:
@@ -120,7 +126,7 @@ def cell(view: dict, index: object) -> tuple[Recording, int, int]:
 def look_at(view: dict, index: float):
     """The filling in that picture's row through all kept steps, and its panel, opened."""
     recording, row, _ = cell(view, index)
-    return inside(recording, row), gr.Accordion(open=True)
+    return filling(recording, row), gr.Accordion(open=True)
 
 
 def pick(view: dict, index: float) -> Image.Image:
@@ -139,9 +145,11 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
         prompt=prompt, guidance=guidance, n=n, steps=steps, jump_n=jump_n, jump_length=jump_length, below=below,
         feather=feather, model=model,
     )  # fmt: skip
-    (calls, each), *others = (make(request).cost() for make in FILLINGS.values())
-    line = cost.sentence(calls, each, cost.seconds(model, device, calls, each))
-    return line + cost.others(cost.seconds(model, device, *price) for price in others)
+    plan = FILLINGS["fill"](request)
+    calls, each = plan.cost()
+    line = cost.sentence(calls, each, cost.seconds(model, device, calls, each), plan.scale)
+    others = ((title, FILLINGS[name](request).cost()) for name, title in BUTTONS.items())
+    return line + cost.others((title, cost.seconds(model, device, *price)) for title, price in others)
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):

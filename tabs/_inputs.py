@@ -8,6 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from core import images
+from core.checks import Refused
 from tabs._canvas import on_canvas
 
 UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
@@ -45,14 +46,17 @@ class Picture(gr.Image):
     is_template = True
 
     def preprocess(self, payload):
-        """The picture, read to its end unless it is too large. Answers in one sentence if that cannot be done."""
+        """The picture, read to its end, shrunk if it is large. Answers in one sentence if that cannot be done."""
         try:
             picture = super().preprocess(payload)
-            if picture is not None and picture.width * picture.height <= images.MAX_PIXELS:
-                picture.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            raise gr.Error(UNREADABLE, title="Please check", print_exception=False) from None
-        return picture
+            if picture is not None:
+                images.shrunk(picture).load()
+            return picture
+        except (Refused, Image.DecompressionBombError):
+            said = images.TOO_LARGE
+        except (OSError, ValueError, SyntaxError):
+            said = UNREADABLE
+        raise gr.Error(said, title="Please check", print_exception=False)
 
     def postprocess(self, value):
         """A picture, as the centred square that is worked on."""

@@ -105,16 +105,17 @@ def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
 
 
 def saved(
-    name: str, settings: dict, sheets: Sequence[np.ndarray], tiles: Sequence[tuple[str, np.ndarray]]
+    name: str, settings: dict, sheets: Sequence[np.ndarray], tiles: Sequence[tuple[str, np.ndarray]], caption: str
 ) -> tuple[bytes, list[gr.DownloadButton]]:
     """The trajectory as GIF bytes, and the three buttons: it, the result as PNG, a zip with every single picture.
 
     Args:
         sheets: one (H, W, C) grid per kept step; the last is the result.
         tiles: (file name without ending, pixels) of every single picture.
+        caption: what stands under the result.
     """
     factor = max(1, 1000 // sheets[-1].shape[1])
     loop, grid = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
-    large = images.png(images.enlarge(sheets[-1], factor), settings)
+    large = images.png(images.captioned(images.enlarge(sheets[-1], factor), caption), settings)
     inside = [(f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(tiles)]
     return loop, filled(name, loop, large, [("grid.png", grid), ("trajectory.gif", loop), *inside])

@@ -4,20 +4,24 @@ import contextlib
 import functools
 
 import gradio as gr
+import numpy as np
 
 from core import cost, images
 from core.checks import Refused
 from core.generate import TEXT_SAMPLERS
 from core.ladders import LADDERS, Ladder, SDEditRequest
-from core.recording import Recording
+from core.recording import Frame, Recording
 from tabs._canvas import drawn
 from tabs._common import told
-from tabs._pictures import LANES, arrange, inside, numbered
+from tabs._pictures import inside, numbered
 from tabs._run import Show, kept, saved, stream
 from tabs._saved import packed
-from tabs._viewer import RUNS, shown
+from tabs._viewer import RUNS, Arrange, shown, timestep
 
 PICK = "#sdedit-pick"
+BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
+LANES = ["x_0: the clean estimate; grey: not begun yet", "x_t: the state, from noise to picture"]
+PAPER = 222  # the grey of a rung that has not begun
 ORIGINS = ["", "Where each one began: your picture, noised"]
 FIELDS = tuple(SDEditRequest.__dataclass_fields__)
 
@@ -40,14 +44,35 @@ def described(plan: Ladder) -> str:
     r, prompts = plan.request, sorted({p for _, p, _ in plan.rows if p})
     asked = f"“{prompts[0]}”" if len(prompts) == 1 else f"{len(prompts)} prompts" if prompts else "no prompt"
     w = f"guidance {r.guidance:g}; " if prompts else ""
-    return f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from t = timesteps[i], stride 30; {w}seed {r.seed}."
+    return (
+        f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from the i-th of t = 990, 960, …, 0; {w}seed {r.seed}."
+    )
+
+
+def begun(plan: Ladder, frame: Frame, k: int) -> bool:
+    """Whether picture k has a clean estimate in a frame: the network was asked, or it is the original."""
+    start = plan.starts[k % len(plan.starts)]
+    return start == plan.starts[-1] or start <= plan.starts[0] + frame.i
+
+
+def estimates(plan: Ladder, frame: Frame) -> np.ndarray:
+    """The clean estimates of a frame, (B, 64, 64, 3) uint8, even grey where a rung has not begun."""
+    x_0 = frame.x_0.copy()
+    x_0[[k for k in range(len(x_0)) if not begun(plan, frame, k)]] = PAPER
+    return x_0
+
+
+def arrange(plan: Ladder) -> Arrange:
+    """A frame as two grids: clean estimates and states."""
+    columns = len(plan.starts)
+    return lambda frames: [images.grid(p, columns, gap=0) for f in frames for p in (estimates(plan, f), f.x_t)]
 
 
 def shown_as(plan: Ladder) -> Show:
     """How its run is shown; the originals at the ends of the rows are not the model's."""
     columns = len(plan.starts)
     ours = [k for k in range(columns * len(plan.rows)) if (k + 1) % columns]
-    return Show(arrange(columns), face(plan), described(plan), plan.request.model, ours, [p for _, p, _ in plan.rows])
+    return Show(arrange(plan), face(plan), described(plan), plan.request.model, ours, [p for _, p, _ in plan.rows])
 
 
 def runner(experiment: str):
@@ -88,16 +113,24 @@ def keep(view: dict) -> list:
         for r in range(len(plan.rows))
         for label in plan.across
     ]
-    sheets = [images.grid(f.x_0, len(plan.starts)) for f in recording.frames]
+    sheets = [images.grid(estimates(plan, f), len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
-    _, files = saved(name, settings, sheets, list(zip(names, recording.result, strict=True)))
+    _, files = saved(
+        name, settings, sheets, list(zip(names, estimates(plan, recording.frames[-1]), strict=True)), value["caption"]
+    )
     return [value, 1, rung(recording, 0), *files]
 
 
 def rung(recording: Recording, k: int) -> dict:
     """One rung through all kept steps, beside the original."""
-    value, original = inside(recording, k), shown(recording.result[len(planned(recording.settings).starts) - 1])
-    frames = [f | {"images": [original, *f["images"]]} for f in value["frames"]]
+    plan, value = planned(recording.settings), inside(recording, k)
+    original, grey = (
+        shown(p) for p in (recording.result[len(plan.starts) - 1], np.full_like(recording.result[k], PAPER))
+    )
+    frames = []
+    for frame, (x_t, x_0, *more) in zip(recording.frames, (f["images"] for f in value["frames"]), strict=True):
+        label = timestep(frame) if begun(plan, frame, k) else f"{timestep(frame)} · not begun"
+        frames.append({"images": [original, x_t, x_0 if begun(plan, frame, k) else grey, *more], "label": label})
     return value | {"lanes": ["original", *value["lanes"]], "columns": 3, "frames": frames}
 
 
@@ -113,10 +146,11 @@ def price(prompt, guidance, starts, n, prompts, model, sampler, device) -> str:
     request = SDEditRequest.checked(
         prompt=prompt, guidance=guidance, starts=starts, n=n, prompts=prompts, model=model, sampler=sampler
     )
-    plans = []
-    for make in LADDERS.values():
+    others = []
+    plan = LADDERS["ladder"](request)
+    calls, many = plan.cost()
+    for name, title in BUTTONS.items():
         with contextlib.suppress(Refused):  # an experiment without its prompt
-            plans.append(make(request).cost())
-    (calls, many), *others = plans
-    line = cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)))
-    return line + cost.others(cost.seconds(model, device, *price) for price in others)
+            others.append((title, cost.seconds(model, device, *LADDERS[name](request).cost())))
+    line = cost.sentence(calls, round(many), cost.seconds(model, device, calls, round(many)), plan.scale)
+    return line + cost.others(others)

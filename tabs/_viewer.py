@@ -88,7 +88,7 @@ def status_line(value: str) -> gr.HTML:
         value,
         html_template='<span>${value}</span><span class="waits"></span>',
         js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });",
-        elem_classes="cost",
+        elem_classes=["cost", "status"],
     )
 
 

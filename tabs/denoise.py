@@ -17,7 +17,8 @@ from tabs._canvas import examples
 from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
 from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
 from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
-from tabs._examples import example
+from tabs._examples import STATUS, example
+from tabs._fresh import hold, mark, unmark
 from tabs._gpu import placed
 from tabs._header import alone
 from tabs._inputs import Dropdown, Picture, Slider, Textbox
@@ -30,6 +31,11 @@ from tabs._viewer import status_line
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
 ID = "denoise"
+FIGURES = "denoise-figures"
+WHY = (
+    "One step often beats iterative in PSNR: it is the mean of all plausible pictures, which is nearest in mean square and "
+    "blurred. Iterative is one plausible picture: sharper, but not the same one."
+)
 TAKES_PICTURES = True
 PRESETS = {
     "t = 250, 500, 750": ("Mountains", DenoiseRequest()),
@@ -63,7 +69,7 @@ def picture_input(shared: Shared) -> Picture:
     squared = picture.upload(lambda p: p, picture, picture, **quiet)
     squared.failure(lambda: None, None, picture, **quiet)
     examples(picture)
-    shared.inbox[ID] = picture, None
+    shared.inbox[ID] = picture, None, []
     return picture
 
 
@@ -94,10 +100,11 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
 
 def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
-    status = status_line("An example; press the button to make your own.")
+    status = status_line(STATUS)
     shown, now = example(ID), Moment(len(r.visits))
     forward = gr.HTML(shown.get("forward") or on_page(noising(now)))
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
+    gr.HTML(f'<div class="caption">{WHY}</div>')
     strip = gr.HTML(shown.get("steps") or on_page(progress(r, now)))
     view = gr.JSON(visible="hidden")
     with gr.Row(elem_classes="slim"):
@@ -110,7 +117,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
         x_lim=[0, 1000], title=title,
     )  # fmt: skip
     formula_panel(formulas.DENOISE)
-    return [forward, compared, strip, chart, view, status], [compared, strip, status, which, *files]
+    return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, which, *files]
 
 
 def build(shared: Shared) -> None:
@@ -120,9 +127,12 @@ def build(shared: Shared) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
-        with gr.Column(scale=5, min_width=480):
+        with gr.Column(scale=5, min_width=480, elem_id=FIGURES):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
     view = outputs[4]
+    hold(start, kept, FIGURES)
+    mark(inputs, FIGURES)
+    unmark(view, FIGURES)
     job = start.click(
         run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )

@@ -89,7 +89,7 @@ def build(shared: Shared) -> None:
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
                 buttons = download_row()
             send_row(pick, [view, index], shared, ID)
-            with gr.Accordion("The chosen picture, near and far: move the slider or press play", open=True):
+            with gr.Accordion("The chosen picture, seen both ways: move the slider or press play", open=True):
                 near_and_far = distance(example("hybrids-distance"))
             with gr.Accordion(
                 "Inside the chosen picture: the part of the noise that each prompt gives", open=False

@@ -14,7 +14,7 @@ from tabs._canvas import canvas, examples
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
 from tabs._examples import example
 from tabs._header import alone
-from tabs._inpainting import ACROSS, FIELDS, PICK, keep, look_at, path, pick, price, runner
+from tabs._inpainting import ACROSS, BUTTONS, FIELDS, PICK, keep, look_at, path, pick, price, runner
 from tabs._inputs import Dropdown, Number, Slider, Textbox
 from tabs._look import look
 from tabs._mask import INK, mask_rows, preview, repainted
@@ -26,7 +26,6 @@ from tabs._viewer import RUN_ONLY, viewer
 TITLE = "Inpainting"
 ID = "inpainting"
 TAKES_PICTURES = True
-BUTTONS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint / clean paste"}
 NOTE = (
     "RePaint noises the known pixels to the level just reached; clean paste keeps them free of noise, so the network "
     "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
@@ -132,7 +131,7 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
         [picture.input, picture.change, fields["feather"].change], preview, [picture, fields["feather"]], used,
         api_visibility="private", queue=False, show_progress="hidden", trigger_mode="always_last",
     )  # fmt: skip
-    shared.inbox[ID] = picture, None
+    shared.inbox[ID] = picture, None, [prompt]
     return inputs, start, stop, experiments
 
 

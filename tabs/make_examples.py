@@ -37,10 +37,8 @@ from tabs import (
     sampling,
     sdedit,
 )
-from tabs._examples import FOLDER, PREFIX, QUALITY, packed, thinned
+from tabs._examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
 from tabs._viewer import RUNS
-
-STATUS = "an example; press the button to make your own"
 
 
 def last(run: Iterable):

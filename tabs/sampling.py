@@ -122,7 +122,9 @@ def keep(view: dict):
         for k, (seed, w, steps) in enumerate(zip(plan.seeds, plan.scales, plan.steps, strict=True), 1)
     ]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
-    _, files = saved(name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)))
+    _, files = saved(
+        name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)), value["caption"]
+    )
     return value, 1, inside(recording, 0), *files
 
 
@@ -130,13 +132,13 @@ def price(*values) -> str:
     """The cost line for the settings as they stand: the request's fields but the seed's, and the device."""
     *fields, device = values
     request = PictureRequest.checked(**dict(zip([f for f in FIELDS if f != "seed"], fields, strict=True)))
-    plans = [EXPERIMENTS["samples"](request)]
-    for name in EXPERIMENT_BUTTONS:
+    calls, n = EXPERIMENTS["samples"](request).cost()
+    expected = cost.seconds(request.model, device, calls, round(n))
+    others = []
+    for name, title in EXPERIMENT_BUTTONS.items():
         with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
-            plans.append(EXPERIMENTS[name](request))
-    calls, n = plans[0].cost()
-    line = cost.sentence(calls, round(n), cost.seconds(request.model, device, calls, round(n)))
-    return line + cost.others(cost.seconds(request.model, device, *plan.cost()) for plan in plans[1:])
+            others.append((title, cost.seconds(request.model, device, *EXPERIMENTS[name](request).cost())))
+    return cost.sentence(calls, round(n), expected, request.guidance) + cost.others(others)
 
 
 def fill(request: PictureRequest) -> list:

@@ -18,20 +18,21 @@ from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, fill_when_opened, pick, remark_line
 from tabs._run import download_row
 from tabs._saved import settings_in, settings_input, unpacked
-from tabs._sdedit import FIELDS, PICK, keep, look_at, price, runner
+from tabs._sdedit import BUTTONS, FIELDS, PICK, keep, look_at, price, runner
 from tabs._viewer import RUN_ONLY, viewer
 
 TITLE = "SDEdit"
 ID = "sdedit"
 TAKES_PICTURES = True
-BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
 SCENE = "Apple"
+BOATS = "an emoji of a tent\nan emoji of a sailboat\nan emoji of a ship"
+PEAKS = "an emoji of a volcano\nan emoji of mount fuji\nan emoji of a castle"
 PRESETS = {
     "A sketch becomes an apple": ("Apple", SDEditRequest()),
-    "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4)),
-    "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano", 1.5)),
-    "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1)),
-    "No prompt": ("Mountains", SDEditRequest("", n=2)),
+    "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4, prompts=BOATS)),
+    "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano", 1.5, prompts=PEAKS)),
+    "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1, prompts=PEAKS)),
+    "No prompt": ("Mountains", SDEditRequest("", n=2, prompts=PEAKS)),
 }
 
 
@@ -77,7 +78,7 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
     inputs = [picture, prompt, guidance, starts, n, prompts, model, sampler, seed]
     upload.upload(restore, upload, inputs, api_name="restore_sdedit", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:-1], shared.device])
-    shared.inbox[ID] = picture, None
+    shared.inbox[ID] = picture, None, [prompt, prompts]
     return inputs, start, stop, experiments
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 
 import gradio as gr
@@ -100,24 +101,53 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     for _ in range(moments):
         *_, view, running = next(job)
     job.close()
-    compared, strip, said, choice, *files = keep(view)
+    compared, strip, chart, said, choice, *files = keep(view)
     (this,) = COMPARISONS.get(view)
     step = running.removeprefix("iterating, step ").partition(" /")[0]
     assert said == (status or f"stopped at step {step} / 17")
     assert status or int(step) == this.now.i == 4
+    assert len(chart) == len(this.now.found)
     assert compared.count("<img") == len(this.now.found) and places(compared) == 12
     assert strip.count("<img") == len(this.now.states) == (1 if moments == 8 else 0)
     assert all(button.interactive for button in files)
     assert moments < 8 or choice.value == "iterative, t = 500"
 
 
+def test_stop_while_the_curve_is_measured_is_told_and_the_chart_shows_what_there_is():
+    job, running = start(), ""
+    while not running.startswith("measuring the curve"):
+        *_, view, running = next(job)
+    _, _, chart, said, *_ = keep(view)
+    assert said == "stopped before the curve was measured" and len(chart) == 12
+    *_, _ = job  # the step under way ends, and the page does not see it
+    _, _, chart, said, *_ = keep(view)
+    assert re.fullmatch(r"stopped at the end, after \d+\.\d s", said) and len(chart) > 12
+
+
+def test_a_level_gives_the_same_alone_as_in_a_list(monkeypatch):
+    class Half(Grey):
+        def predict(self, x_t, t, cond):
+            """Half the state, so that what comes out hangs on the noise that was added on the way."""
+            return Prediction(x_t / 2, x_t / 2)
+
+    monkeypatch.setattr(denoising, "load", lambda name, device: Half())
+    clean = images.from_uint8(np.asarray(mountains().resize((64, 64)))[None], -1, 1)
+
+    def ends(*levels):
+        *_, last = denoising.Denoising(DenoiseRequest(levels), clean, "cpu").iterate()
+        return dict(zip(DenoiseRequest(levels).runs, last.x_t, strict=True))
+
+    torch.testing.assert_close(ends(250, 500, 750)[500], ends(500)[500])
+    assert not torch.equal(ends(250, 500)[250], ends(250, 500)[500])
+
+
 def test_before_any_run_there_is_nothing_to_keep():
-    assert keep(None) == [gr.skip()] * 6
+    assert keep(None) == [gr.skip()] * 7
 
 
 def test_after_a_run_the_figures_stay_as_they_are():
     *shown, choice, _, _ = keep(finished())
-    assert shown == [gr.skip()] * 3 and len(choice.choices) == 12
+    assert shown == [gr.skip()] * 4 and len(choice.choices) == 12
 
 
 def test_the_files_hold_the_comparison_every_estimate_and_the_curve():
@@ -230,7 +260,7 @@ def test_runs_are_forgotten_in_the_end():
     for this in some:
         COMPARISONS.add(this)
     assert COMPARISONS.get({"run": some[1].id}) == (some[1],)
-    assert keep({"run": some[0].id}) == [gr.skip()] * 6
+    assert keep({"run": some[0].id}) == [gr.skip()] * 7
 
 
 # ---- the input ------------------------------------------------------------------------------------------------------
@@ -249,6 +279,18 @@ def test_a_file_that_is_no_picture_is_told_in_one_sentence(tmp_path, kind):
     with pytest.raises(gr.Error, match="This file is not a picture that can be read") as told:
         Picture(type="pil", image_mode=None).preprocess(sent(path))
     assert not told.value.print_exception
+
+
+def test_a_picture_of_54_million_pixels_is_shrunk_and_a_larger_one_refused(tmp_path, monkeypatch):
+    Image.new("L", (9000, 6000), 200).save(tmp_path / "large.png")
+    component = Picture(type="pil", image_mode=None, format="png")
+    picture = component.preprocess(sent(tmp_path / "large.png"))
+    assert picture.width * picture.height <= images.LARGE
+    with Image.open(component.postprocess(picture).path) as shown:
+        assert shown.size == (512, 512)
+    monkeypatch.setattr(images, "MAX_PIXELS", 50_000_000)
+    with pytest.raises(gr.Error, match="million pixels; please shrink it first"):
+        component.preprocess(sent(tmp_path / "large.png"))
 
 
 def test_a_picture_is_shown_square_and_crisp(tmp_path):

@@ -15,10 +15,12 @@ from core.denoiser import NETWORK_LOCK
 from core.fillings import FILLINGS, InpaintRequest, in_turn, soft
 from core.ladders import LADDERS, TIMESTEPS, SDEditRequest
 from core.models.analytic import Gaussian
+from core.recording import Frame
 from core.registry import ModelError, availability
 from core.rng import generator, randn
 from core.samplers import Step
 from core.schedule import Schedule
+from tabs import _sdedit
 
 PICTURE = randn((1, 3, 4, 4), generator(1)).clamp(-1, 1)
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -209,3 +211,11 @@ def test_a_mask_must_leave_something_even_after_feathering():
             soft(mask, InpaintRequest.checked(feather=feather))
     assert torch.equal(soft(masks.centre_square(), InpaintRequest()), masks.centre_square())
     assert TIMESTEPS[0] == 990 and len(TIMESTEPS) == 34 and not NETWORK_LOCK.locked()
+
+
+def test_a_rung_that_has_not_begun_is_grey():
+    plan = LADDERS["ladder"](SDEditRequest(starts="5, 20"))
+    noise = np.random.default_rng(0).integers(0, 200, (3, 64, 64, 3), np.uint8)
+    for i, grey in ((0, [False, True, False]), (14, [False, True, False]), (15, [False] * 3), (29, [False] * 3)):
+        shown = _sdedit.estimates(plan, Frame(i, 29, 0, noise, noise))
+        assert [bool((p == _sdedit.PAPER).all()) for p in shown] == grey

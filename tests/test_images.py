@@ -10,8 +10,10 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from core.images import (
+    LARGE,
     MAX_PIXELS,
     SETTINGS_KEY,
+    captioned,
     data_uri,
     digit_of,
     enlarge,
@@ -113,8 +115,22 @@ def test_an_animation_gives_its_first_frame():
 
 def test_too_large_a_picture():
     assert to_rgb(Image.new("1", (100, 100))).size == (100, 100)
-    with pytest.raises(ValueError, match="more than 50 million pixels"):
+    with pytest.raises(ValueError, match="more than 150 million pixels"):
         to_rgb(Image.new("1", (1000, MAX_PIXELS // 1000 + 1)))
+
+
+def test_a_caption_stands_under_the_picture():
+    for channels in (1, 3):
+        pixels = np.full((40, 300, channels), 90, np.uint8)
+        short, long = captioned(pixels, "σ = 2 – “a rose”"), captioned(pixels, "a word " * 40)
+        np.testing.assert_array_equal(short[:40], pixels)
+        assert 40 < len(short) < len(long) and (long[40:] < 100).any() and long.shape[1:] == (300, channels)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16", "F"])
+def test_a_large_picture_is_shrunk_first(mode):
+    picture = to_rgb(Image.new(mode, (9000, 2000), 1))
+    assert picture.size[0] * picture.size[1] <= LARGE and abs(picture.width / picture.height - 4.5) < 0.01
 
 
 def test_square_is_the_centre():

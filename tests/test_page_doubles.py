@@ -52,6 +52,8 @@ def test_an_anagram_turns_to_and_fro(page):
 def test_a_hybrid_steps_back(page):
     make(page, "Hybrids", "hybrids")
     far = page.locator("#hybrids-distance")
+    expect(far.locator(".far-label")).to_have_text("8.0 times as far")
+    far.locator(".far-range").fill("0")
     expect(far.locator(".far-label")).to_have_text("1.0 times as far")
     far.locator(".far-range").fill("100")
     expect(far.locator(".far-label")).to_have_text("8.0 times as far")

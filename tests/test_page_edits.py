@@ -81,7 +81,9 @@ def test_paint_a_mask_and_see_the_hole_filled(page):
     mask_is(page, lambda n: n > 1.2 * narrow)
     until(page, lambda: painted(page) > 1.2 * ink, "the larger mask on the canvas")
     page.get_by_label(re.compile("^number input for Resampling n")).locator("visible=true").fill("1")
-    expect(page.locator(".cost:visible").first).to_have_text(re.compile("30 network calls on 2 images each, about"))
+    expect(page.locator(".cost:visible").first).to_have_text(
+        re.compile(r"30 network calls on 2 images each \(with and without the prompt\), about")
+    )
     run(page, "Fill the hole", "#inpainting-view")
     original, mask, hole, _, result = cells(page, "#inpainting-view", 5)
     inside, gap = mask.mean(-1) > 128, np.abs(result - original).mean(-1)

@@ -262,3 +262,46 @@ def test_a_preset_lets_the_model_draw_the_picture_first(page):
     expect(box.first).not_to_have_attribute("src", before)
     assert box.first.evaluate("(img) => img.decode().then(() => img.naturalWidth)") == 512
     expect(page.locator("#denoise-tab textarea:visible").nth(1)).to_have_value("an emoji of a penguin")
+
+
+def before(page, selector: str) -> str:
+    """The words that the style sheet puts before what stands there."""
+    return page.locator(selector).evaluate("e => getComputedStyle(e, '::before').content")
+
+
+def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run(page):
+    open_tab(page, "Sampling & guidance")
+    tab = page.locator("#sampling-tab")
+    png = tab.get_by_role("button", name="PNG", exact=True)
+    sample(page, "Sample")
+    expect(png).to_be_enabled()
+    assert before(page, "#sampling-view .fv-status") == "none"
+    tab.get_by_role("button", name="A volcano").click()
+    expect(page.locator("#sampling-view[data-stale='changed']")).to_be_visible()
+    assert "settings have changed" in before(page, "#sampling-view .fv-status")
+    tab.get_by_role("button", name="Sample", exact=True).click()
+    expect(png).to_be_disabled()
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile(r"step \d+ / 30"))
+    expect(page.locator("#sampling-view[data-stale]")).to_have_count(0)
+    expect(png).to_be_enabled(timeout=60_000)
+    expect(page.locator("#sampling-view .fv-caption")).to_have_text(re.compile("volcano"))
+
+
+def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
+    tab = page.locator("#denoise-tab")
+    png, levels = tab.get_by_role("button", name="PNG", exact=True), tab.get_by_label("Timesteps t to compare at")
+    denoise(page, "300")
+    expect(png).to_be_enabled()
+    levels.fill("no number")
+    expect(page.locator("#denoise-figures[data-stale='changed']")).to_be_visible()
+    page.get_by_role("button", name="Noise and denoise").click()
+    expect(page.get_by_test_id("toast-body").first).to_be_visible()
+    expect(png).to_be_enabled()
+    expect(tab.get_by_label("Picture to send")).to_have_value("iterative, t = 300")
+    expect(page.locator("#denoise-figures[data-stale='pressed']")).to_be_visible()
+    levels.fill("200")
+    page.get_by_role("button", name="Noise and denoise").click()
+    expect(png).to_be_disabled()
+    expect(page.locator("#denoise-figures[data-stale]")).to_have_count(0)
+    expect(tab.get_by_label("Picture to send")).to_have_value("iterative, t = 200", timeout=90_000)
+    expect(png).to_be_enabled()

@@ -10,7 +10,7 @@ import torch
 
 from core.guidance import classifier_guide, dynamic_threshold, guide
 from core.models.analytic import Gaussian
-from core.rng import MAX_SEED, generator, generators, randn
+from core.rng import MAX_SEED, branch, generator, generators, randn
 from core.samplers import ddim, ddpm, heun
 from core.schedule import Schedule
 
@@ -100,3 +100,9 @@ def test_no_file_of_core_draws_from_the_global_generator(file):
 def test_global_draws_are_seen():
     assert len(global_draws("torch.randn(3); torch.randn_like(x); x.normal_(); torch.manual_seed(0)")) == 4
     assert global_draws("torch.randn(3, generator=g); randn((3,), g); torch.Generator().manual_seed(0)") == []
+
+
+def test_a_branch_has_a_seed_of_its_own():
+    found = {branch(180, k) for k in range(1, 1000)}
+    assert len(found) == 999 and 180 not in found
+    assert all(0 <= branch(MAX_SEED, k) <= MAX_SEED for k in (1, 500, 999))

@@ -177,7 +177,7 @@ def test_denoising_that_waits_says_so_too(people):
     second.get_by_role("button", name="Noise and denoise").click()
     expect(line).to_have_text("waiting: another run is using the network", use_inner_text=True)
     second.keyboard.press("Escape")
-    expect(line).to_have_text(re.compile("^An example"), use_inner_text=True)
+    expect(line).to_have_text(re.compile("^an example"), use_inner_text=True)
     first.keyboard.press("Escape")
 
 

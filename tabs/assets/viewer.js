@@ -135,7 +135,10 @@ function refresh() {
   find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
   find('.fv-range').max = Math.max(0, frames().length - 1);
   find('.fv-caption').textContent = v.caption || '';
-  if (v.run !== run) find('.fv-lanes').querySelectorAll('.fv-chosen').forEach((mark) => { mark.style.display = 'none'; });
+  if (v.run !== run) {
+    find('.fv-lanes').querySelectorAll('.fv-chosen').forEach((mark) => { mark.style.display = 'none'; });
+    delete element.closest('[data-stale]')?.dataset.stale;
+  }
   run = v.run;
   show(v.back ? 0 : frames().length - 1);
 }
