@@ -43,7 +43,7 @@ def cell(e: Estimate | None, t: int, method: str) -> Cell:
 
 def spent(e: Estimate) -> str:
     """The number of network evaluations in words, for the methods that have a network."""
-    return f"{e.calls} evaluation{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else "–"
+    return f"{e.calls} evaluation{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
 
 
 def progress(request: DenoiseRequest, now: Moment) -> Panel:

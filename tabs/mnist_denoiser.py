@@ -14,6 +14,7 @@ from core.rng import MAX_SEED
 from tabs import formulas
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
 from tabs._inputs import Number, Textbox
+from tabs._look import colours
 from tabs._mnist import CANVAS, on_canvas
 
 
@@ -102,7 +103,7 @@ def build(shared: Shared) -> gr.ImageEditor:
                 value=example(),
                 type="pil",
                 format="png",
-                label="Draw a digit, or upload one",
+                label="Draw a digit",
                 sources=["upload", "clipboard"],
                 canvas_size=(CANVAS, CANVAS),
                 fixed_canvas=True,
@@ -127,7 +128,14 @@ def build(shared: Shared) -> gr.ImageEditor:
                 '<div class="caption">Press Denoise, or first draw a digit of your own.</div>',
                 elem_id="denoiser-figure",
             )
-            plot = gr.LinePlot(x="sigma", y="mean squared error", color="series", height=300)
+            plot = gr.LinePlot(
+                x="sigma",
+                y="mean squared error",
+                color="series",
+                color_map=colours(("denoised", "noisy")),
+                height=300,
+                x_lim=[0, None],
+            )
             with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
                 ask = gr.Button("Ask it ten times", size="sm")
                 mean = gr.HTML()
