@@ -85,6 +85,12 @@ def points(rows: Iterable[Sequence]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"t": int, "PSNR in dB": float, "method": str})
 
 
+def legend() -> str:
+    """The chart's legend as HTML, which breaks into lines on a phone, where the chart's own is cut off."""
+    names = (f'<span><i style="background:{c}"></i>{html.escape(m)}</span>' for m, c in COLOURS.items())
+    return f'<div class="legend">{"".join(names)}</div>'
+
+
 # ---- the picture to keep --------------------------------------------------------------------------------------------
 
 SIDE, GAP, LEFT, LINE, MARGIN = 128, 12, 96, 18, 20  # pixels
