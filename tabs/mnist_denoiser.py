@@ -129,13 +129,9 @@ def build(shared: Shared) -> gr.ImageEditor:
                 elem_id="denoiser-figure",
             )
             plot = gr.LinePlot(
-                x="sigma",
-                y="mean squared error",
-                color="series",
-                color_map=colours(("denoised", "noisy")),
-                height=300,
+                x="sigma", y="mean squared error", color="series", color_map=colours(("denoised", "noisy")), height=300,
                 x_lim=[0, None],
-            )
+            )  # fmt: skip
             with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
                 ask = gr.Button("Ask it ten times", size="sm")
                 mean = gr.HTML()
