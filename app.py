@@ -22,7 +22,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         picker, facts = _header.build(TITLE, device)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             shared = Shared(picker, facts, tabs, model)
             for tab in TABS:
                 with gr.Tab(tab.TITLE, id=tab.ID, elem_id=f"{tab.ID}-tab"):

@@ -43,7 +43,7 @@ def cell(e: Estimate | None, t: int, method: str) -> Cell:
 
 def spent(e: Estimate) -> str:
     """The number of network evaluations in words, for the methods that have a network."""
-    return f"{e.calls} evaluation{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else "–"
+    return f"{e.calls} evaluation{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
 
 
 def progress(request: DenoiseRequest, now: Moment) -> Panel:
@@ -83,6 +83,12 @@ def table(found: Sequence[Estimate]) -> pd.DataFrame:
 def points(rows: Iterable[Sequence]) -> pd.DataFrame:
     """Rows of t, PSNR and method as the chart takes them; of none, the empty chart."""
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"t": int, "PSNR in dB": float, "method": str})
+
+
+def legend() -> str:
+    """The chart's legend as HTML, which breaks into lines on a phone, where the chart's own is cut off."""
+    names = (f'<span><i style="background:{c}"></i>{html.escape(m)}</span>' for m, c in COLOURS.items())
+    return f'<div class="legend">{"".join(names)}</div>'
 
 
 # ---- the picture to keep --------------------------------------------------------------------------------------------

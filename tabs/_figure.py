@@ -16,12 +16,13 @@ def tile(pixels: np.ndarray | None, caption: str, lines: Sequence[str] = ()) -> 
         else '<div class="place"></div>'
     )
     below = "".join(f"<span>{html.escape(line)}</span>" for line in lines)
-    return f"<div>{body}{below}</div>"
+    return body + below
 
 
 def figure(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Rows of tiles, each with its label on the left, under the labels in `head`."""
+    """Rows of tiles, each with its label on the left, under the labels in `head`, which stand over each tile on a phone."""
     cells = ["<span></span>", *(f'<span class="head">{html.escape(h)}</span>' for h in head)]
     for label, tiles in rows:
-        cells += [f'<span class="row">{html.escape(label)}</span>', *tiles]
+        cells.append(f'<span class="row">{html.escape(label)}</span>')
+        cells += [f'<div data-head="{html.escape(h)}">{t}</div>' for h, t in zip(head, tiles, strict=True)]
     return f'<div class="tiles" style="--n:{len(head)}">{"".join(cells)}</div>'

@@ -10,10 +10,6 @@ from tabs import _deepfloyd
 from tabs._common import Shared, connect, facts
 from tabs._inputs import Dropdown
 
-PROJECTOR = """() => {
-  const on = document.querySelector('main.contain').firstElementChild.classList.toggle('projector');
-  document.querySelector('#projector').setAttribute('aria-pressed', on);
-}"""
 SUBTITLE = "See, touch and understand how noise becomes a picture."
 
 
@@ -34,22 +30,22 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")
+    line = gr.HTML(facts(device), elem_classes="facts")
     with gr.Accordion("Device and models", open=False):
-        with gr.Row(elem_classes="slim"):
-            picker = Dropdown(
-                ["auto", "cpu"] if lends_gpu() else DEVICES,
-                value=device,
-                label="Device",
-                info="auto takes a GPU if there is one.",
-            )
-            line = gr.HTML(facts(device), elem_classes="facts")
+        picker = Dropdown(
+            ["auto", "cpu"] if lends_gpu() else DEVICES,
+            value=device,
+            label="Device",
+            info="auto takes a GPU if there is one.",
+        )
         table = gr.HTML(models())
         download = _deepfloyd.build()
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     gr.on(None, models, None, table, queue=False, **quiet)
     download.then(models, None, table, **quiet)
     gr.on(None, facts, picker, line, queue=False, **quiet)
-    projector.click(None, None, None, js=PROJECTOR, api_visibility="private")
+    projector.click(None, None, projector, js="() => projectorMode(true)", api_visibility="private")
+    gr.on(None, None, None, projector, js="() => projectorMode(false)", api_visibility="private", queue=False)
     return picker, line
 
 

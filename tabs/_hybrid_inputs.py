@@ -105,8 +105,8 @@ def inputs_column(
     split, sigma = prompts[4:]
     small, *path = path_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, *prompts[:4])
     start, stop, line = run_row("Make hybrids")
+    remark_line(model, *prompts[:4])
     panel, kernel, plot = filter_panel(r)
     numbers = doubles.number_inputs(r)
     photo, own = photo_input(shared, split)

@@ -1,11 +1,14 @@
 """How the app looks: one theme, one style sheet, one script, all from this machine."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+PALETTE = ("#4f46e5", "#db2777", "#f59e0b", "#14b8a6", "#0ea5e9", "#a1a1aa")
+"""The colours of the charts' curves, the accent first."""
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
@@ -39,6 +42,11 @@ def theme() -> gr.themes.Base:
         button_secondary_border_color_dark="*neutral_700",
         button_border_width="1px",
     )
+
+
+def colours(series: Iterable[str]) -> dict[str, str]:
+    """A colour of the palette for every series, in the order in which they come."""
+    return dict(zip(dict.fromkeys(series), PALETTE * 3, strict=False))
 
 
 def look() -> dict:

@@ -23,8 +23,8 @@ def inputs_column(r: PictureRequest, shared: Shared):
     model = Dropdown(
         MODEL_CHOICES, value=r.model, label="Model", info="The header says what each one needs.", render=False
     )
-    remark_line(model, prompt)
     start, stop, line = run_row("Sample")
+    remark_line(model, prompt)
     n = Slider(1, MAX_PICTURES, r.n, step=1, label="Pictures", info="1 to 8, each from its own noise.")
     steps = Slider(1, 250, r.steps, step=1, label="Steps", info="1 to 250; 30 is plenty.")
     guidance = Slider(

@@ -112,8 +112,8 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Accordion
     """The inputs in the order of `request` and the panel of readings 3 and 4, which `fill` fills; Run and Stop."""
     prompts, more = prompt_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, prompts[0], *(p for p in prompts if isinstance(p, Textbox)))
     start, stop, line = run_row("Make anagrams")
+    remark_line(model, prompts[0], *(p for p in prompts if isinstance(p, Textbox)))
     numbers = doubles.number_inputs(r)
     with gr.Accordion("More settings", open=False):
         model.render()
@@ -143,7 +143,9 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("anagrams-view", example("anagrams"))
             with gr.Row(elem_classes="slim"):
-                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                index = Number(
+                    1, label="Picture number", precision=0, min_width=80, elem_id=PICK[1:], info="or click one"
+                )
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
                 buttons = download_row()
             send_row(pick, [view, index], shared, ID)

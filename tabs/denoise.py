@@ -16,7 +16,7 @@ from tabs import formulas
 from tabs._canvas import examples
 from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
 from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
-from tabs._denoise_figures import COLOURS, comparison, noising, on_page, points, progress
+from tabs._denoise_figures import COLOURS, comparison, legend, noising, on_page, points, progress
 from tabs._examples import STATUS, example
 from tabs._fresh import hold, mark, unmark
 from tabs._gpu import placed
@@ -114,8 +114,9 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     title = "PSNR against t: higher is nearer"
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
-        x_lim=[0, 1000], title=title,
+        colors_in_legend=[], x_lim=[0, 1000], title=title,
     )  # fmt: skip
+    gr.HTML(legend())
     formula_panel(formulas.DENOISE)
     return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, which, *files]
 

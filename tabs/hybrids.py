@@ -85,7 +85,9 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480):
             view = viewer("hybrids-view", example("hybrids"))
             with gr.Row(elem_classes="slim"):
-                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                index = Number(
+                    1, label="Picture number", precision=0, min_width=80, elem_id=PICK[1:], info="or click one"
+                )
                 one = gr.Button("Keep only this one", size="sm", min_width=130)
                 buttons = download_row()
             send_row(pick, [view, index], shared, ID)

@@ -114,8 +114,8 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
     picture = mask_canvas()
     prompt = Textbox(r.prompt, label="Prompt", info="What the whole picture shows; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, prompt)
     start, stop, line = run_row("Fill the hole")
+    remark_line(model, prompt)
     used = gr.HTML(elem_id="mask-used")
     examples(picture)
     fields = {"prompt": prompt, "model": model} | first_settings(r)
@@ -147,7 +147,12 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
                 index = Number(
-                    len(ACROSS), label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one"
+                    len(ACROSS),
+                    label="Picture number",
+                    precision=0,
+                    min_width=80,
+                    elem_id=PICK[1:],
+                    info="or click one",
                 )
             send_row(pick, [view, index], shared, ID)
             with gr.Accordion("One filling, enlarged: step by step", open=False) as panel:

@@ -15,7 +15,7 @@ ID = "mnist"
 
 def build(shared: Shared) -> None:
     """The tab and its five sub-tabs."""
-    with gr.Tabs() as tabs:
+    with gr.Tabs(overflow_behavior="wrap") as tabs:
         inner = dataclasses.replace(shared, tabs=tabs)
         with gr.Tab("Generate", id="generate"):
             generate = mnist_generate.build(inner)

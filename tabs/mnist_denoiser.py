@@ -17,6 +17,7 @@ from tabs import formulas
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
 from tabs._examples import example
 from tabs._inputs import Number, Textbox
+from tabs._look import colours
 from tabs._mnist import CANVAS, on_canvas
 
 SEED = 180
@@ -107,7 +108,7 @@ def canvas_of_digit() -> gr.ImageEditor:
         value=first_digit(),
         type="pil",
         format="png",
-        label="Draw a digit, or upload one",
+        label="Draw a digit",
         sources=["upload", "clipboard"],
         canvas_size=(CANVAS, CANVAS),
         fixed_canvas=True,
@@ -141,7 +142,10 @@ def outputs_column() -> list:
     shown = example("denoiser")
     status = '<div class="caption">An example; press Denoise to make your own.</div>'
     figures = gr.HTML(shown.get("figure", "") + status, elem_id="denoiser-figure")
-    chart = gr.LinePlot(points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series", height=300)
+    chart = gr.LinePlot(
+        points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series",
+        color_map=colours(("denoised", "noisy")), height=300, x_lim=[0, None],
+    )  # fmt: skip
     return [figures, chart]
 
 

@@ -7,6 +7,7 @@ from core.images import data_uri
 from core.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
 from tabs._common import Shared, told
 from tabs._inputs import Dropdown
+from tabs._look import colours
 
 LOSS = {
     "ddpm": "mean squared error of the noise",
@@ -82,6 +83,7 @@ def build(shared: Shared) -> None:
                 x="epoch",
                 y="loss",
                 color="series",
+                color_map=colours(("held out, averaged weights", "held out", "training, mean of 50 steps")),
                 height=300,
                 x_title="epoch",
                 y_title=LOSS[MODELS[first].kind],

@@ -8,10 +8,11 @@ import pandas as pd
 from core.generate import SAMPLERS
 from core.registry import CHECKPOINTS, MODELS
 from tabs._common import Shared
+from tabs._look import colours
 
 FILE = CHECKPOINTS / "mnist_quality.json"
 NOTE = """
-**Accuracy**: how often our classifier (99.3 % right on test digits) reads the digit that was asked for. **Frechet distance**: how far the
+**Accuracy**: how often our classifier (99.3 % right on test digits) reads the digit that was asked for. **Fréchet distance**: how far the
 samples' features lie from those of the 60,000 training digits; smaller is better.
 """
 
@@ -32,7 +33,7 @@ def how(sampler: str, steps: int) -> str:
 
 def table(found: dict) -> str:
     """The shipped defaults, with the scale beside them."""
-    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Frechet distance"))
+    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Fréchet distance"))
     rows = [
         [
             MODELS[r["model"]].title,
@@ -83,16 +84,18 @@ def build(shared: Shared) -> None:
     gr.HTML(table(found))
     few = min((r["digits"] for r in found["rows"] if r["group"] != "defaults"), default=0)
     if few:
-        gr.Markdown(f"The curves take {few} digits per point, so their Frechet distances run higher than the table's.")
-    titles = {"accuracy": "accuracy, %", "frechet": "Frechet distance"}
+        gr.Markdown(f"The curves take {few} digits per point, so their Fréchet distances run higher than the table's.")
+    titles = {"accuracy": "accuracy, %", "frechet": "Fréchet distance"}
     for by, group in (("steps", "steps"), ("guidance", "guidance")):
         with gr.Row():
             for value, title in titles.items():
+                points = sweep(found, group, by, value)
                 gr.LinePlot(
-                    sweep(found, group, by, value),
+                    points,
                     x=by,
                     y=value,
                     color="series",
+                    color_map=colours(points["series"]),
                     height=260,
                     x_title=by,
                     y_title=title,

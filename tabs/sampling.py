@@ -186,7 +186,9 @@ def build(shared: Shared) -> None:
             view = viewer("sampling-view", example("sampling"))
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
-                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                index = Number(
+                    1, label="Picture number", precision=0, min_width=80, elem_id=PICK[1:], info="or click one"
+                )
             send_row(pick, [view, index], shared, ID)
             bigger, big, still = enlarging_panel("", "sampling-big")
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False) as panel:

@@ -56,8 +56,8 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
     examples(picture, {"White": paper, "Noise": static})
     prompt = Textbox(r.prompt, label="Prompt", info="What it should become; may be empty.")
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
-    remark_line(model, prompt)
     start, stop, line = run_row("Run the ladder")
+    remark_line(model, prompt)
     starts = Textbox(r.starts, label="Starts i", info="1 to 8 of 0 to 33; larger keeps more of your picture.")
     guidance = Slider(
         0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."
@@ -93,7 +93,9 @@ def build(shared: Shared) -> None:
             view = viewer("sdedit-view", example("sdedit"))
             with gr.Row(elem_classes="slim"):
                 buttons = download_row()
-                index = Number(1, label="Picture", precision=0, min_width=80, elem_id=PICK[1:], info="click one")
+                index = Number(
+                    1, label="Picture number", precision=0, min_width=80, elem_id=PICK[1:], info="or click one"
+                )
             send_row(pick, [view, index], shared, ID)
             with gr.Accordion("One rung, enlarged: step by step", open=False) as panel:
                 inner = viewer("sdedit-rung")

@@ -161,7 +161,7 @@ def test_every_sub_tab_opens(page):
     for name, sign in (
         ("Same noise, two models", "Run both"),
         ("How it learned", "Samples by epoch"),
-        ("Scoreboard", "Frechet distance"),
+        ("Scoreboard", "Fréchet distance"),
     ):
         page.get_by_role("tab", name=name).click()
         expect(page.get_by_text(sign).first).to_be_visible()

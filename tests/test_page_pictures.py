@@ -146,9 +146,21 @@ def test_guidance_off_and_on_fills_the_width_and_keeps_w_together(page):
     sample(page, "Guidance off / on")
     image = page.locator("#sampling-view img").first.bounding_box()
     assert image["width"] / 4 > 120, "a picture was 75 pixels wide while the lanes stood side by side"
-    whole = page.locator("#sampling-view .fv-down .fv-whole")
+    whole = page.locator("#sampling-view figure").first.locator(".fv-down .fv-whole")
     expect(whole).to_have_text(["w = 1", "w = 3"])
     assert all(box < 25 for box in whole.evaluate_all("all => all.map(e => e.getBoundingClientRect().height)"))
+
+
+def test_every_noise_stands_under_its_picture_with_a_gap_between(page):
+    page.set_viewport_size({"width": 1280, "height": 640})
+    open_tab(page, "Sampling & guidance")
+    sheets = page.locator("#sampling-view canvas")
+    expect(sheets).to_have_count(2)
+    page.wait_for_function("() => document.querySelector('#sampling-view canvas').width === 4 * 64 + 3 * 2")
+    above, below = sheets.evaluate_all("all => all.map(e => [e.getBoundingClientRect().x, e.clientWidth])")
+    assert above == below
+    gap = sheets.first.evaluate("e => [...e.getContext('2d').getImageData(64, 0, 2, 64).data]")
+    assert not any(gap), "the page shows through"
 
 
 def test_the_sends_stand_in_one_line(page):
@@ -182,6 +194,15 @@ def test_projector_mode_is_for_a_lecture(page):
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")
     expect(page.locator(".info-text").locator("visible=true").first).to_be_visible()
+
+
+def test_projector_mode_outlives_a_reload_and_says_how_to_leave_it(page):
+    page.get_by_role("button", name="Projector mode").click()
+    page.reload()
+    leave = page.get_by_role("button", name="Leave projector mode")
+    expect(leave).to_have_attribute("aria-pressed", "true")
+    leave.click()
+    expect(page.get_by_role("button", name="Projector mode", exact=True)).to_have_attribute("aria-pressed", "false")
 
 
 def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
@@ -246,6 +267,16 @@ def test_a_file_that_is_no_picture_is_told_and_leaves_the_tab_in_order(page, tmp
     box.locator("input[type=file]").first.set_input_files(tmp_path / "bad.png")
     expect(page.get_by_test_id("toast-body").first).to_contain_text("not a picture that can be read")
     expect(box.locator("img")).to_have_count(0)
+
+
+def test_a_phone_shows_every_tab_and_every_method(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("Forward & denoise", *TABS, "MNIST"):
+        expect(page.get_by_role("tab", name=name)).to_be_visible()
+    boxes = page.locator("#denoise-tab .tiles img, #denoise-tab .legend span").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"
+    )
+    assert all(left >= 0 and right <= 390 for left, right in boxes)
 
 
 def test_tiles_stay_readable_on_a_phone(page):

@@ -17,6 +17,19 @@ function whileWaiting(element, tell) {
   }).observe(line, { childList: true, characterData: true, subtree: true });
 }
 
+// Projector mode, turned over or, when the page opens, as it was left; returns what its button says.
+function projectorMode(turn) {
+  const key = 'projector-mode';
+  let on = false;
+  try { on = localStorage.getItem(key) === 'on'; } catch { /* a page inside another's may not keep anything */ }
+  const page = document.querySelector('main.contain').firstElementChild;
+  if (turn) on = !page.classList.contains('projector');
+  page.classList.toggle('projector', on);
+  document.querySelector('#projector').setAttribute('aria-pressed', on);
+  try { localStorage.setItem(key, on ? 'on' : 'off'); } catch { /* as above */ }
+  return on ? 'Leave projector mode' : 'Projector mode';
+}
+
 // The keyboard: Ctrl+Enter runs, Esc stops, arrows scrub, space plays.
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((e) => e.offsetParent !== null);

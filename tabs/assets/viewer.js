@@ -2,6 +2,7 @@
 const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
+const PIXELS = 32;  // a gap is this part of a picture
 let at = 0, timer = null, way = 1, rest = 0, run = null;
 
 // What must not be torn apart, such as "w = 1", gets a span of its own, and so does a dot, for a line may end there.
@@ -20,14 +21,29 @@ function labels(className, texts) {
   return box;
 }
 
-// How much of the height that the pictures have together belongs to a lane: with lanes one above the other, one that
-// only tells where the others come from is smaller.
-function share(index) {
+// How much of the height that the pictures have together belongs to a lane; all have the same, so that with lanes one
+// above the other every picture stands under its own.
+function share() {
   const { lanes, columns = 1, origins = [] } = value();
-  const small = origins.filter(Boolean).length;
   if (columns > 1 || lanes.length === 1) return 1 / Math.ceil(lanes.length / columns);
-  if (!small) return 0.84 / lanes.length;
-  return origins[index] ? 0.26 : (1 - 0.26 * small) / (lanes.length - small);
+  return (origins.some(Boolean) ? 1 : 0.84) / lanes.length;
+}
+
+// The sheet of a lane with a gap between its pictures, through which the page shows; some sheets have one already, and
+// then their sides are no multiples of their pictures'.
+function spread(image) {
+  const { columns = 1, count = 1 } = value().grid || {}, rows = Math.ceil(count / columns);
+  const [w, h] = [image.naturalWidth / columns, image.naturalHeight / rows];
+  const gap = Number.isInteger(w) && Number.isInteger(h) ? w / PIXELS : 0;
+  const sheet = image.parentElement.querySelector('canvas');
+  sheet.width = image.naturalWidth + gap * (columns - 1);
+  sheet.height = image.naturalHeight + gap * (rows - 1);
+  const pen = sheet.getContext('2d');
+  if (!gap) return pen.drawImage(image, 0, 0);
+  for (let k = 0; k < count; k++) {
+    const [x, y] = [k % columns, Math.floor(k / columns)];
+    pen.drawImage(image, x * w, y * h, w, h, x * (w + gap), y * (h + gap), w, h);
+  }
 }
 
 function lane(title, index) {
@@ -41,16 +57,22 @@ function lane(title, index) {
   const across = grid.across || [], down = grid.down || [];
   const below = index > 0 && (value().columns || 1) === 1;  // the columns have their labels already
   const small = below && !!(value().origins || [])[index];
-  figure.style.setProperty('--share', share(index));
-  if (grid.columns) figure.style.setProperty('--ratio', grid.columns / Math.ceil(grid.count / grid.columns));
+  figure.style.setProperty('--share', share());
+  const wide = (n) => (PIXELS + 1) * n - 1, { columns = 1, count = 1 } = grid, rows = Math.ceil(count / columns);
+  if (grid.columns) figure.style.setProperty('--ratio', wide(columns) / wide(rows));
   figure.classList.toggle('fv-small', small);
   figure.classList.toggle('fv-rows', down.length > 0);
   figure.classList.toggle('fv-pick', !!grid.pick);
   if (across.length && !below) figure.append(labels('fv-across', across));
-  if (down.length && !small) figure.append(labels('fv-down', down));
+  if (down.length) figure.append(labels('fv-down', down));
   const frame = document.createElement('div');
   frame.className = 'fv-frame';
-  frame.append(image, Object.assign(document.createElement('i'), { className: 'fv-chosen' }));
+  const sheet = Object.assign(document.createElement('canvas'), { width: wide(columns), height: wide(rows) });
+  const cells = Object.assign(document.createElement('div'), { className: 'fv-cells' });
+  cells.style.cssText = `--columns: ${columns}; gap: ${100 / wide(rows)}% ${100 / wide(columns)}%`;
+  cells.append(...Array.from({ length: grid.pick ? columns * rows : 0 }, () => document.createElement('i')));
+  image.onload = () => spread(image);
+  frame.append(sheet, image, cells);
   figure.append(frame, caption);
   return figure;
 }
@@ -66,6 +88,10 @@ function layout() {
   box.style.setProperty('--columns', columns || 1);
 }
 
+function unchoose() {
+  element.querySelectorAll('.fv-chosen').forEach((cell) => cell.classList.remove('fv-chosen'));
+}
+
 // A click on a picture of the grid chooses it: its number goes into the tab's number field, and it is outlined.
 function choose(e) {
   const grid = value().grid, box = e.target.getBoundingClientRect();
@@ -74,9 +100,8 @@ function choose(e) {
   const row = Math.min(rows - 1, Math.floor((e.clientY - box.top) / box.height * rows));
   const k = row * grid.columns + column;
   if (k >= grid.count) return;
-  element.querySelectorAll('.fv-chosen').forEach((mark) => {
-    Object.assign(mark.style, { display: 'block', left: `${100 * column / grid.columns}%`, top: `${100 * row / rows}%`, width: `${100 / grid.columns}%`, height: `${100 / rows}%` });
-  });
+  unchoose();
+  element.querySelectorAll('.fv-cells').forEach((cells) => cells.children[k]?.classList.add('fv-chosen'));
   const field = document.querySelector(`${grid.pick} input`);
   if (!field) return;
   field.value = k + 1;
@@ -92,7 +117,7 @@ function show(k) {
   find('.fv-lanes').querySelectorAll('img').forEach((image, i) => {
     const begin = all[at].end && origins[i];  // in the result x_t is x_0: what it came from tells more
     const source = all[begin ? 0 : at].images[i];  // the last frame, and a step up, have no noise estimates to show
-    image.style.visibility = source ? 'visible' : 'hidden';
+    image.parentElement.style.visibility = source ? 'visible' : 'hidden';
     if (source) image.src = source;
     image.closest('figure').querySelector('figcaption').textContent = begin || lanes[i];
   });
@@ -136,7 +161,7 @@ function refresh() {
   find('.fv-range').max = Math.max(0, frames().length - 1);
   find('.fv-caption').textContent = v.caption || '';
   if (v.run !== run) {
-    find('.fv-lanes').querySelectorAll('.fv-chosen').forEach((mark) => { mark.style.display = 'none'; });
+    unchoose();
     delete element.closest('[data-stale]')?.dataset.stale;
   }
   run = v.run;
