@@ -55,7 +55,9 @@ class Comparison:
                 if self.notes is None:
                     self.frames = [now]
             yield now
-        self.took = time.monotonic() - self.started
+        with self.lock:
+            if self.notes is None:
+                self.took = time.monotonic() - self.started
 
     def observe(self) -> None:
         """What DeepFloyd's licence asks of the pictures that its network made, once; see `core.licence`."""
@@ -107,7 +109,8 @@ def run(
         if not now.curve and (now.i == now.n or time.monotonic() - last >= PREVIEW_SECONDS):
             last = time.monotonic()
             yield figures(this)
-    cost.learn(request.model, device, *request.cost(), this.took)
+    if this.took is not None:  # else it was stopped in its last step
+        cost.learn(request.model, device, *request.cost(), this.took)
     this.observe()
     yield figures(this)
 

@@ -119,7 +119,16 @@ def test_stop_while_the_curve_is_measured_is_told_and_the_chart_shows_what_there
         *_, view, running = next(job)
     _, _, chart, said, *_ = keep(view)
     assert said == "stopped before the curve was measured" and len(chart) == 12
-    *_, _ = job  # the step under way ends, and the page does not see it
+    *_, _ = job  # the step under way ends, and adds nothing to what was kept
+    _, _, chart, again, *_ = keep(view)
+    assert again == said and len(chart) == 12
+
+
+def test_stop_that_comes_too_late_is_told_and_the_chart_is_whole():
+    job, running = start(), ""
+    while not running.startswith("measuring the curve"):
+        *_, view, running = next(job)
+    *_, _ = job  # the run ends, and the page does not see it
     _, _, chart, said, *_ = keep(view)
     assert re.fullmatch(r"stopped at the end, after \d+\.\d s", said) and len(chart) > 12
 

@@ -302,4 +302,4 @@ def test_an_unknown_error_is_not_given_a_cause():
     assert diagnose(ValueError("x"), "if-m") is None
     assert explain(ValueError(SECRET), "if-m") == "DeepFloyd/IF-I-M-v1.0 could not be used: ValueError."
     with pytest.raises(ZeroDivisionError):
-        attempt(lambda: 1 / 0, "if-m", lambda: None)
+        attempt(lambda: 1 / 0, "if-m")
