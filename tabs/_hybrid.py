@@ -19,7 +19,6 @@ PICK = "#hybrids-pick"
 PRESETS = {
     "Sun / spider": HybridRequest(),
     "Tomato / crab": HybridRequest(prompts=("a tomato", "a crab")),
-    "Lemon / chick": HybridRequest(prompts=("a lemon", "a baby chick")),
     "Cookie / lion": HybridRequest(prompts=("a cookie", "a lion"), sigma=3.0),
     "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
