@@ -216,9 +216,8 @@ def send_to(
 
     @told
     def handler(*args) -> list:
-        opened = [
-            gr.Accordion(open=True) for _ in panels
-        ]  # made here: made while the page is built, each would be on it
+        # here and not above: a component that is made while the page is built is on the page
+        opened = [gr.Accordion(open=True) for _ in panels]
         return [gr.Tabs(selected=tab), pick(*args), *opened, *[drawn_from(args[0])] * len(prompts)]
 
     outputs = [shared.tabs, target, *panels, *prompts]

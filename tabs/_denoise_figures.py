@@ -100,14 +100,13 @@ def sheet(panels: Sequence[Panel], caption: str) -> np.ndarray:
     """Panels one under the other as one picture (H, W, 3) uint8 with all their labels, black on white."""
     most = max(len(head) for head, _ in panels)
     width = 2 * MARGIN + LEFT + most * (SIDE + GAP)
-    page = Image.new("RGB", (width, 2 * MARGIN + LINE + sum(map(height, panels))), "white")
+    page = Image.new("RGB", (width, MARGIN + sum(map(height, panels))), "white")
     pen, y = ImageDraw.Draw(page), MARGIN
     font = ImageFont.load_default(14)
     for panel in panels:
         _draw(page, pen, font, panel, y)
         y += height(panel)
-    _write(pen, font, (MARGIN, y), caption, "la")
-    return np.asarray(page)
+    return images.captioned(np.asarray(page), caption)
 
 
 def height(panel: Panel) -> int:
