@@ -527,7 +527,7 @@ def test_the_provenance_table_has_a_row_for_pocket(published):
         {"steps": 0, "minutes": 12.5},
         {"photo_share": 0.0, "batch": 3, "lr": 1e-5, "ema": 0.9995},
         {"emoji": "all", "init": "my folder/pocket", "depth": 2},
-        {"processes": 4},
+        {"processes": 4, "optimiser": "adamw"},
     ],
     ids=str,
 )
@@ -541,7 +541,19 @@ def test_the_command_line_on_the_card_makes_the_same_run(changes, precision):
     assert words[:start] == (["torchrun", "--nproc_per_node", "4", "-m"] if recipe.processes > 1 else ["python", "-m"])
     args = train_pocket.parse(words[start + 1 :])
     assert (args.seed, args.fp32, tuple(args.widths)) == (7, precision == "no", recipe.widths)
-    for name in ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init"):
+    for name in (
+        "steps",
+        "minutes",
+        "depth",
+        "emoji",
+        "photo_share",
+        "favour",
+        "batch",
+        "optimiser",
+        "lr",
+        "ema",
+        "init",
+    ):
         assert getattr(args, name) == getattr(recipe, name), name
 
 

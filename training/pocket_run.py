@@ -21,6 +21,7 @@ from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
+from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
@@ -43,6 +44,7 @@ class Recipe:
         favour: how many times as often as the others the well-known things are shown, see `Pictures`.
         batch: pictures per step and process.
         processes: how many processes share a step.
+        optimiser: "muon" for the matrices and AdamW for the rest, or "adamw" for all.
         lr: the highest learning rate, after the warm-up.
         warmup: steps of linear warm-up.
         floor: what is left of the rate at the end of its linear fall.
@@ -59,6 +61,7 @@ class Recipe:
     favour: float = 1.0
     batch: int = 16
     processes: int = 1
+    optimiser: str = "muon"
     lr: float = 8e-4
     warmup: int = 300
     floor: float = 0.05
@@ -96,7 +99,7 @@ class Run:
         if recipe.init:
             self.history = start_from(self.net, self.pictures.vocabulary.words, Path(recipe.init))
         self.net.to(self.device, memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.lr, weight_decay=0.01)
+        self.optimisers = optimisers(self.net, recipe)
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
         if self.state_file.exists():
@@ -146,14 +149,15 @@ class Run:
         g = self._generator(self.step)
         x_0, ids = self.pictures.batch(self.recipe.batch, g)
         t, eps = stratified(len(x_0), g).to(self.device), torch.randn(x_0.shape, generator=g).to(self.device)
-        for group in self.optimiser.param_groups:
+        for group in (group for o in self.optimisers.values() for group in o.param_groups):
             group["lr"] = self.rate(progress)
         with self.accelerator.autocast():
             loss = self.loss(x_0.contiguous(memory_format=torch.channels_last), ids, t, eps).mean()
-        self.optimiser.zero_grad()
+        self.net.zero_grad()
         self.accelerator.backward(loss)
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers.values():
+            optimiser.step()
         self.step += 1
         if not self.main:
             return
@@ -200,7 +204,8 @@ class Run:
     def save(self) -> None:
         """Write everything that `_resume` needs."""
         self.seconds = self.clock()
-        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow, "optimiser": optimiser_tensors(self.optimiser)}
+        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
+        parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
         facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
         facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "words": self.pictures.vocabulary.words}
         facts |= {"history": self.history, "device": self.device.type, "precision": self.accelerator.mixed_precision}
@@ -213,7 +218,8 @@ class Run:
             raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
-        restore_optimiser(self.optimiser, parts.get("optimiser", {}))
+        for name, optimiser in self.optimisers.items():
+            restore_optimiser(optimiser, parts.get(name, {}))
         self.step, self.seconds = facts["step"], facts["seconds"]
         self.curve, self.validation = facts["curve"], facts["validation"]
         self.history = facts.get("history", [])
@@ -227,6 +233,14 @@ def build(recipe: Recipe, words: int) -> TextUNet:
         if std:
             nn.init.normal_(value, std=std)
     return net
+
+
+def optimisers(net: TextUNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+    """What steps the network, by name; every parameter belongs to one."""
+    if recipe.optimiser == "adamw":
+        return {"adamw": torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=0.01)}
+    matrices, others = split(net, outside=12)
+    return {"muon": Muon(matrices, recipe.lr), "adamw": torch.optim.AdamW(others, recipe.lr, weight_decay=0.01)}
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:

@@ -68,10 +68,11 @@ def command(card: dict) -> str:
 def pocket_command(run: dict) -> str:
     """The command line of one of pocket's runs, from its entry in the history on the card."""
     budget = f"--steps {run['steps']}" if run["steps"] else f"--minutes {run['minutes']:g}"
+    run = {"optimiser": "adamw"} | run  # the first runs had no other
     words = [f"--widths {' '.join(map(str, run['widths']))}"]
     words += [
         f"--{name.replace('_', '-')} {shlex.quote(str(run[name]))}"
-        for name in ("depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
+        for name in ("depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
         if run.get(name, "") != ""  # the first runs knew no favour
     ]
     words += ["--fp32"] * run["precision"].startswith("no ")

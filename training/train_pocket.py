@@ -26,6 +26,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
     p.add_argument("--favour", type=float, default=Recipe.favour, help="how many times as often well-known things come")
     p.add_argument("--batch", type=int, default=Recipe.batch, help="pictures per step and process")
+    p.add_argument("--optimiser", choices=("muon", "adamw"), default=Recipe.optimiser)
     p.add_argument("--lr", type=float, default=Recipe.lr)
     p.add_argument("--ema", type=float, default=Recipe.ema)
     p.add_argument("--init", default="", help="folder of a checkpoint to start from")
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train until the budget is used."""
     args = parse(argv)
     accelerator = Accelerator(cpu=args.cpu, mixed_precision="no" if args.fp32 else "bf16")
-    names = ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "lr", "ema", "init")
+    names = ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
     recipe = Recipe(
         widths=tuple(args.widths), processes=accelerator.num_processes, **{name: getattr(args, name) for name in names}
     )

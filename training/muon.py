@@ -1,0 +1,80 @@
+"""Muon: every matrix of the network steps along its gradient made orthogonal (Jordan et al. 2024, "Muon").
+
+Adam scales each number on its own. Muon takes the momentum of a whole matrix and sets all its singular values to about
+1, so that rare directions move as far as common ones. Of several processes each makes its share of them orthogonal.
+"""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the odd polynomial that takes singular values in (0, 1] to about 1 (Jordan et al. 2024)."""
+MOMENTUM = 0.95
+RMS = 0.2
+"""The size of a step next to its learning rate: what Adam's usually is, so that both take the same rate
+(Liu et al. 2025, "Muon is scalable for LLM training", section 2.2)."""
+
+
+def split(net: nn.Module, outside: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The parameters for Muon and the others, which stay with Adam.
+
+    Muon is for what maps a hidden state to another: weights of convolutions and linear layers whose sides are all wider
+    than `outside`, the channels of a picture, which leaves out the layers that take pictures in and give them out. Embeddings, biases and norms are not.
+    """
+    tables = {id(m.weight) for m in net.modules() if isinstance(m, nn.Embedding)}
+    matrices, others = [], []
+    for module in net.modules():
+        mapping = isinstance(module, (nn.Linear, nn.Conv2d))
+        for name, p in module.named_parameters(recurse=False):
+            hidden = mapping and name == "weight" and id(p) not in tables and min(p.shape[:2]) > outside
+            (matrices if hidden else others).append(p)
+    return matrices, others
+
+
+def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
+    """(M, N) -> (M, N): about U V^T for the singular value decomposition g = U S V^T, by Newton and Schulz's iteration.
+
+    Singular values come out between 0.7 and 1.2, which is near enough; computed in bfloat16.
+    """
+    a, b, c = COEFFICIENTS
+    x = g.bfloat16()
+    wide = x if x.shape[0] <= x.shape[1] else x.T
+    wide = wide / (wide.norm() + 1e-7)
+    for _ in range(steps):
+        gram = wide @ wide.T
+        wide = a * wide + (b * gram + c * (gram @ gram)) @ wide
+    return wide if x.shape[0] <= x.shape[1] else wide.T
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps of momentum made orthogonal; convolutions (O, I, 3, 3) as matrices (O, 9 I).
+
+    Args:
+        lr: as of AdamW beside it.
+        weight_decay: decoupled, as in AdamW.
+    """
+
+    def __init__(self, params: list[nn.Parameter], lr: float, weight_decay: float = 0.01):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        """One step of all matrices that have a gradient; the same on every process."""
+        (group,) = self.param_groups
+        found = [p for p in group["params"] if p.grad is not None]
+        # all directions in one vector: each process fills in its own, the sum is everybody's
+        flat = torch.zeros(sum(p.numel() for p in found), device=found[0].device)
+        directions = flat.split([p.numel() for p in found])
+        for i, (p, out) in enumerate(zip(found, directions, strict=True)):
+            momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            momentum.lerp_(p.grad, 1 - MOMENTUM)
+            if i % self.world == self.rank:
+                ahead = p.grad.lerp(momentum, MOMENTUM)  # Nesterov's
+                out.copy_(orthogonal(ahead.flatten(1)).flatten())
+        if self.world > 1:
+            dist.all_reduce(flat)
+        for p, out in zip(found, directions, strict=True):
+            scale = RMS * max(p.shape[0], p[0].numel()) ** 0.5
+            p.mul_(1 - group["lr"] * group["weight_decay"]).add_(out.view(p.shape), alpha=-group["lr"] * scale)
