@@ -103,7 +103,8 @@ def numbered(recording: Recording, index: object) -> int:
     """A picture number from 1 on as an index. Raises Refused if there is no such picture."""
     count = len(recording.result)
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
-        raise Refused(f"Choose a picture from 1 to {count}, counted row by row.")
+        only = "There is one picture now: it has number 1."
+        raise Refused(only if count == 1 else f"Choose a picture from 1 to {count}, counted row by row.")
     return int(index) - 1
 
 

@@ -39,6 +39,7 @@ def test_an_anagram_turns_to_and_fro(page):
     expect(motion.locator(".fv-text")).to_have_text("picture 2 · seed 181")
     page.get_by_role("button", name="Keep only this one").locator("visible=true").click()
     expect(page.get_by_label("number input for Pictures").locator("visible=true")).to_have_value("1")
+    expect(motion.locator(".fv-text")).to_have_text("picture 1 · seed 181", timeout=60_000)
     with page.expect_download() as download:
         page.get_by_role("button", name="GIF").locator("visible=true").click()
     assert download.value.suggested_filename == "anagram-pocket-seed-181.gif"
