@@ -96,19 +96,46 @@ def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
 
 def captioned(pixels: np.ndarray, text: str, size: int = 15) -> np.ndarray:
     """uint8 (H, W, C) with a strip under it that says what it is, black on white, in as many lines as it takes."""
-    font, space = ImageFont.load_default(size), size // 2
+    width = pixels.shape[1]
+    strip = _note(text, (width, None), size)
+    return np.concatenate([pixels, np.asarray(strip)[..., : pixels.shape[-1]]])
+
+
+def labelled(pixels: np.ndarray, across: Sequence[str] = (), down: Sequence[str] = (), size: int = 15) -> np.ndarray:
+    """uint8 (H, W, C), a grid of evenly spaced tiles, with the names of its columns above and of its rows beside."""
+    height, width, channels = pixels.shape
+    left = 10 * size if down else 0
+    heads = [_note(text, (width // len(across), None), size, middle=True) for text in across]
+    top = max((head.height for head in heads), default=0)
+    page = Image.new("RGB", (left + width, top + height), "white")
+    page.paste(to_pil(pixels), (left, top))
+    for k, head in enumerate(heads):
+        page.paste(head, (left + k * width // len(across), top - head.height))
+    for k, text in enumerate(down):
+        row = height // len(down)
+        page.paste(_note(text, (left, row), size), (0, top + k * height // len(down)))
+    return np.asarray(page)[..., :channels]
+
+
+def _note(text: str, box: tuple[int, int | None], size: int, middle: bool = False) -> Image.Image:
+    """Text in black on white, broken into lines of the box's width, and as high as they are or cut to the box's height."""
+    font, space, line = ImageFont.load_default(size), size // 2, round(1.4 * size)
+    width, height = box
     lines = [""]
     for word in plain(text).split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= pixels.shape[1] - 2 * space:
+        if not lines[-1] or font.getlength(longer) <= width - 2 * space:
             lines[-1] = longer
         else:
             lines.append(word)
-    strip = Image.new("RGB", (pixels.shape[1], 2 * space + round(1.4 * size) * len(lines)), "white")
-    for k, line in enumerate(lines):
-        ImageDraw.Draw(strip).text((space, space + round(1.4 * size) * k), line, "black", font)
-    below = np.asarray(strip)[..., : pixels.shape[-1]]
-    return np.concatenate([pixels, below])
+    if height is not None:
+        lines = lines[: max(1, height // line)]
+    strip = Image.new("RGB", (width, 2 * space + line * len(lines) if height is None else height), "white")
+    y = space if height is None else (height - line * len(lines)) // 2
+    for k, words in enumerate(lines):
+        x = (width - font.getlength(words)) / 2 if middle else space
+        ImageDraw.Draw(strip).text((x, y + line * k), words, "black", font)
+    return strip
 
 
 def plain(text: str) -> str:

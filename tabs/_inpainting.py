@@ -104,7 +104,8 @@ def keep(view: dict) -> list:
     tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
-    _, files = saved(f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}", s, sheets, tiles, value["caption"])
+    name = f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}"
+    _, files = saved(name, s, sheets, tiles, value["caption"], show.face["grid"])
     return [value, len(ACROSS), filling(recording, 0), *files]
 
 

@@ -1,7 +1,7 @@
 """What every tab with a viewer does with a run: stream it, keep what it did, and make its files."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -105,7 +105,12 @@ def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
 
 
 def saved(
-    name: str, settings: dict, sheets: Sequence[np.ndarray], tiles: Sequence[tuple[str, np.ndarray]], caption: str
+    name: str,
+    settings: dict,
+    sheets: Sequence[np.ndarray],
+    tiles: Sequence[tuple[str, np.ndarray]],
+    caption: str,
+    grid: Mapping,
 ) -> tuple[bytes, list[gr.DownloadButton]]:
     """The trajectory as GIF bytes, and the three buttons: it, the result as PNG, a zip with every single picture.
 
@@ -113,9 +118,11 @@ def saved(
         sheets: one (H, W, C) grid per kept step; the last is the result.
         tiles: (file name without ending, pixels) of every single picture.
         caption: what stands under the result.
+        grid: the names of its columns, "across", and of its rows, "down", where there are any.
     """
-    factor = max(1, 1000 // sheets[-1].shape[1])
-    loop, grid = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
-    large = images.png(images.captioned(images.enlarge(sheets[-1], factor), caption), settings)
+    factor = max(1, round(1000 / sheets[-1].shape[1]))
+    loop, small = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
+    figure = images.labelled(images.enlarge(sheets[-1], factor), grid.get("across", ()), grid.get("down", ()))
+    large = images.png(images.captioned(figure, caption), settings)
     inside = [(f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(tiles)]
-    return loop, filled(name, loop, large, [("grid.png", grid), ("trajectory.gif", loop), *inside])
+    return loop, filled(name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *inside])

@@ -107,7 +107,8 @@ def keep(view: dict) -> list:
     """After a run or Stop: the scrubber with all frames, one rung enlarged, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     plan, settings = planned(recording.settings), recording.settings
-    value = kept(recording, view, shown_as(plan))
+    show = shown_as(plan)
+    value = kept(recording, view, show)
     names = [
         f"row-{r + 1}-{label.split(' · ')[0].replace(' = ', '-')}"
         for r in range(len(plan.rows))
@@ -115,9 +116,8 @@ def keep(view: dict) -> list:
     ]
     sheets = [images.grid(estimates(plan, f), len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
-    _, files = saved(
-        name, settings, sheets, list(zip(names, estimates(plan, recording.frames[-1]), strict=True)), value["caption"]
-    )
+    tiles = list(zip(names, estimates(plan, recording.frames[-1]), strict=True))
+    _, files = saved(name, settings, sheets, tiles, value["caption"], show.face["grid"])
     return [value, 1, rung(recording, 0), *files]
 
 

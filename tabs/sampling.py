@@ -115,16 +115,16 @@ def keep(view: dict):
     """After a run or Stop: the scrubber with all frames, the look inside, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     plan = planned(recording.settings)
-    value = kept(recording, view, shown_as(plan))
+    show = shown_as(plan)
+    value = kept(recording, view, show)
     sheets = [images.grid(f.x_0, plan.columns) for f in recording.frames]
     titles = [
         f"{k:02d}-seed-{seed}-guidance-{w:g}-steps-{steps}"
         for k, (seed, w, steps) in enumerate(zip(plan.seeds, plan.scales, plan.steps, strict=True), 1)
     ]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
-    _, files = saved(
-        name, recording.settings, sheets, list(zip(titles, recording.result, strict=True)), value["caption"]
-    )
+    tiles = list(zip(titles, recording.result, strict=True))
+    _, files = saved(name, recording.settings, sheets, tiles, value["caption"], show.face["grid"])
     return value, 1, inside(recording, 0), *files
 
 

@@ -19,6 +19,7 @@ from core.images import (
     enlarge,
     gif,
     grid,
+    labelled,
     png,
     settings_of,
     square,
@@ -125,6 +126,30 @@ def test_a_caption_stands_under_the_picture():
         short, long = captioned(pixels, "σ = 2 – “a rose”"), captioned(pixels, "a word " * 40)
         np.testing.assert_array_equal(short[:40], pixels)
         assert 40 < len(short) < len(long) and (long[40:] < 100).any() and long.shape[1:] == (300, channels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_is_labelled_above_and_beside(channels):
+    pixels = np.full((200, 300, channels), 128, np.uint8)
+    names = ("w = 0", "w = 1", "a name that is much longer than its column")
+    found = labelled(pixels, names, ("no guidance", "guidance"))
+    top, left = found.shape[0] - 200, found.shape[1] - 300
+    assert found.shape[2] == channels and top > 40 and left > 100
+    assert np.array_equal(found[top:, left:], pixels)
+    inked = lambda part: part.min() < 64 and np.median(part) == 255  # noqa: E731
+    assert all(inked(found[:top, left + 100 * k : left + 100 * (k + 1)]) for k in range(3))
+    assert all(inked(found[top + 100 * k : top + 100 * (k + 1), :left]) for k in range(2))
+    assert found[:top, :left].min() == 255
+
+
+def test_a_label_stays_in_its_row():
+    found = labelled(np.zeros((60, 60, 3), np.uint8), (), ("far too many words " * 20, "b"))
+    assert found.shape[0] == 60 and found[:, -60:].max() == 0
+
+
+def test_no_labels_leave_a_grid_as_it_is():
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    assert np.array_equal(labelled(pixels), pixels)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16", "F"])

@@ -1,6 +1,7 @@
 """Train pocket, resuming where it stopped:  python -m training.train_pocket --minutes 20
 
-On several GPUs:     accelerate launch -m training.train_pocket --minutes 20
+On a GPU:            python -m training.train_pocket --minutes 20 --batch 512 --compile
+On several GPUs:     accelerate launch -m training.train_pocket --minutes 20 --batch 512 --compile
 On a CPU's N cores:  OMP_NUM_THREADS=1 torchrun --nproc_per_node N -m training.train_pocket --cpu --minutes 20
 Then measure and write the checkpoint:  python -m training.publish_pocket
 """
@@ -33,6 +34,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--cpu", action="store_true", help="stay on the CPU")
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
+    p.add_argument("--compile", action="store_true", help="compile the network first: pays on a GPU, not on a CPU")
     p.add_argument("--check-every", type=float, default=600, help="seconds between validations and sample sheets")
     p.add_argument(
         "--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)"
@@ -44,7 +46,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Train until the budget is used."""
     args = parse(argv)
-    accelerator = Accelerator(cpu=args.cpu, mixed_precision="no" if args.fp32 else "bf16")
+    accelerator = Accelerator(
+        cpu=args.cpu,
+        mixed_precision="no" if args.fp32 else "bf16",
+        dynamo_backend="inductor" if args.compile else "no",
+    )
     names = ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
     recipe = Recipe(
         widths=tuple(args.widths), processes=accelerator.num_processes, **{name: getattr(args, name) for name in names}
