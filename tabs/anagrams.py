@@ -12,6 +12,7 @@ from tabs import formulas_two
 from tabs._anagram import COURSE, PICK, PRESETS, chosen, fill, request, shown_as
 from tabs._common import Shared, formula_panel, run_row, send_row, tell_cost, told, wire
 from tabs._examples import example
+from tabs._first import first
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Textbox
 from tabs._legal import legal_panel, view_choices
@@ -139,7 +140,7 @@ def build(shared: Shared) -> None:
         ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, more, start, stop = inputs_column(AnagramRequest(), shared)
+            inputs, more, start, stop = inputs_column(first(AnagramRequest(), shared), shared)
         with gr.Column(scale=5, min_width=480):
             view = viewer("anagrams-view", example("anagrams"))
             with gr.Row(elem_classes="slim"):

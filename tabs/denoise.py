@@ -15,9 +15,10 @@ from core.scenes import SCENES
 from tabs import formulas
 from tabs._canvas import examples
 from tabs._common import NETWORK, Shared, after, formula_panel, run_row, seed_row, send_row, tell_cost, told
-from tabs._denoise import COMPARISONS, fill, keep, pick, price, restore, run
+from tabs._denoise import COMPARISONS, FIELDS, fill, keep, pick, price, restore, run
 from tabs._denoise_figures import COLOURS, comparison, legend, noising, on_page, points, progress
 from tabs._examples import STATUS, example
+from tabs._first import first, values
 from tabs._fresh import hold, mark, unmark
 from tabs._gpu import placed
 from tabs._header import alone
@@ -44,6 +45,12 @@ PRESETS = {
     "An emoji that the model drew": (None, DenoiseRequest(prompt="an emoji of a penguin")),
 }
 """What each shows: a scene, or none where the model draws the prompt first, and the settings."""
+
+
+def begin(scene: str | None, request: DenoiseRequest) -> list:
+    """A preset as values of the inputs; the chosen model stays."""
+    levels, *_ = fill(request)
+    return [SCENES[scene]() if scene else None, levels, *values(request, FIELDS[1:])]
 
 
 @told
@@ -127,7 +134,7 @@ def build(shared: Shared) -> None:
         presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, (start, stop, new) = inputs_column(DenoiseRequest(), shared)
+            inputs, (start, stop, new) = inputs_column(first(DenoiseRequest(), shared), shared)
         with gr.Column(scale=5, min_width=480, elem_id=FIGURES):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
     view = outputs[4]
@@ -148,8 +155,9 @@ def drawings(inputs: list, new: gr.Button, presets: list, shared: Shared) -> lis
     drawn |= {"show_progress": "minimal", **NETWORK}
     jobs = [new.click(**drawn, api_name="make_picture")]
     for button, (scene, request) in presets:
-        values = [SCENES[scene]() if scene else None, *fill(request)]
-        filled = button.click(functools.partial(list, values), None, inputs, api_visibility="private", queue=False)
+        filled = button.click(
+            functools.partial(begin, scene, request), None, inputs, api_visibility="private", queue=False
+        )
         if scene is None:
             jobs.append(filled.then(**drawn, api_visibility="private"))
     return jobs

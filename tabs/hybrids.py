@@ -13,6 +13,7 @@ from tabs import formulas_two
 from tabs._canvas import small
 from tabs._common import Shared, formula_panel, send_row, told, wire
 from tabs._examples import example
+from tabs._first import first
 from tabs._header import alone
 from tabs._hybrid import COURSE, PICK, PRESETS, chosen, distance, fill, request, shown_as
 from tabs._hybrid_inputs import inputs_column
@@ -81,7 +82,7 @@ def build(shared: Shared) -> None:
         ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, photo, start, stop = inputs_column(HybridRequest(), shared, restore, price)
+            inputs, photo, start, stop = inputs_column(first(HybridRequest(), shared), shared, restore, price)
         with gr.Column(scale=5, min_width=480):
             view = viewer("hybrids-view", example("hybrids"))
             with gr.Row(elem_classes="slim"):

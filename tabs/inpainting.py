@@ -13,6 +13,8 @@ from tabs import formulas_edit
 from tabs._canvas import canvas, examples
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
 from tabs._examples import example
+from tabs._first import first, values
+from tabs._first import presets as offered
 from tabs._header import alone
 from tabs._inpainting import ACROSS, BUTTONS, FIELDS, PICK, keep, look_at, path, pick, price, runner
 from tabs._inputs import Dropdown, Number, Slider, Textbox
@@ -38,6 +40,7 @@ PRESETS = {
     "Repair holes": ("Mountains", "holes", InpaintRequest("a photo of a cliff", 2)),
     "No prompt": ("Mountains", "centre", InpaintRequest("")),
 }
+COURSE = {"A new sky, photographed": (*("Mountains", "top"), InpaintRequest("a high quality photo", jump_n=1))}
 
 
 def begin(scene: str, mask: str) -> dict:
@@ -47,7 +50,7 @@ def begin(scene: str, mask: str) -> dict:
 
 def fill(scene: str, mask: str, request: InpaintRequest) -> list:
     """A scene, a mask and a request as values of the canvas and the inputs."""
-    return [begin(scene, mask), *(getattr(request, name) for name in FIELDS)]
+    return [begin(scene, mask), *values(request, FIELDS)]
 
 
 @told
@@ -138,10 +141,12 @@ def inputs_column(r: InpaintRequest, shared: Shared) -> tuple[list, gr.Button, g
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
+        presets = [
+            (gr.Button(name, size="sm", min_width=60), preset) for name, preset in offered(PRESETS, COURSE).items()
+        ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, start, stop, experiments = inputs_column(InpaintRequest(), shared)
+            inputs, start, stop, experiments = inputs_column(first(InpaintRequest(), shared), shared)
         with gr.Column(scale=5, min_width=480):
             view = viewer("inpainting-view", example("inpainting"))
             with gr.Row(elem_classes="slim"):

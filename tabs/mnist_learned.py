@@ -52,8 +52,11 @@ def facts(name: str) -> str:
     )
     differs = c["differs_from_published"]
     if differs:
-        changes = ", ".join(f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items())
-        text += f" Differs from the published recipe: {changes}."
+        changes = [
+            f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
+        ]
+        changes += [f"begun from {v['used']} instead of from noise" for k, v in differs.items() if k == "init"]
+        text += f" Differs from the published recipe: {', '.join(changes)}."
     noise = "" if MODELS[name].kind == "classifier" else " with fixed noise"
     return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
 

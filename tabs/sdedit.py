@@ -12,6 +12,8 @@ from tabs import formulas_edit
 from tabs._canvas import COLOURS, canvas, examples, paper, static
 from tabs._common import Shared, formula_panel, run_row, seed_row, send_row, tell_cost, told, wire
 from tabs._examples import example
+from tabs._first import first, values
+from tabs._first import presets as offered
 from tabs._header import alone
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
 from tabs._look import look
@@ -34,11 +36,15 @@ PRESETS = {
     "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1, prompts=PEAKS)),
     "No prompt": ("Mountains", SDEditRequest("", n=2, prompts=PEAKS)),
 }
+COURSE = {
+    "To a natural photo": ("Mountains", SDEditRequest("a high quality photo", sampler="ddpm")),
+    "To a rocket ship": ("Mountains", SDEditRequest("a rocket ship", sampler="ddpm")),
+}
 
 
 def fill(scene: str, request: SDEditRequest) -> list:
     """A scene and a request as values of the canvas and the inputs."""
-    return [SCENES[scene](), *(getattr(request, name) for name in FIELDS)]
+    return [SCENES[scene](), *values(request, FIELDS)]
 
 
 @told
@@ -85,10 +91,12 @@ def inputs_column(r: SDEditRequest, shared: Shared) -> tuple[list, gr.Button, gr
 def build(shared: Shared) -> None:
     """The tab."""
     with gr.Row(elem_classes="presets"):
-        presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in PRESETS.items()]
+        presets = [
+            (gr.Button(name, size="sm", min_width=60), preset) for name, preset in offered(PRESETS, COURSE).items()
+        ]
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
-            inputs, start, stop, experiments = inputs_column(SDEditRequest(), shared)
+            inputs, start, stop, experiments = inputs_column(first(SDEditRequest(), shared), shared)
         with gr.Column(scale=5, min_width=480):
             view = viewer("sdedit-view", example("sdedit"))
             with gr.Row(elem_classes="slim"):

@@ -89,8 +89,8 @@ def test_a_recipe_names_its_optimisers():
     assert sum(len(g["params"]) for o in both.values() for g in o.param_groups) == len(list(net.parameters()))
 
 
-def two_steps(params: list[nn.Parameter]) -> list[torch.Tensor]:
-    muon = Muon(params, lr=0.1)
+def two_steps(params: list[nn.Parameter], **place: int) -> list[torch.Tensor]:
+    muon = Muon(params, lr=0.1, **place)
     for seed in range(2):
         for i, p in enumerate(params):
             p.grad = matrix(*p.shape, 10 * seed + i)
@@ -102,7 +102,7 @@ def shared(rank: int, folder: str) -> None:
     """One of two processes."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    found = two_steps([nn.Parameter(torch.ones(14, 20 + i)) for i in range(3)])
+    found = two_steps([nn.Parameter(torch.ones(14, 20 + i)) for i in range(3)], process=rank, processes=2)
     dist.destroy_process_group()
     expected = two_steps([nn.Parameter(torch.ones(14, 20 + i)) for i in range(3)])
     for a, b in zip(found, expected, strict=True):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from core.models.captions import LENGTH, Vocabulary
 from core.models.photos import PhotoClassifier
 from core.models.pocket import SCHEDULE
 from core.models.text_unet import TextUNet
-from core.registry import card, load
+from core.registry import CHECKPOINTS, card, load
 from training import pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
 from training.pocket_data import (
     DROPPED,
@@ -40,7 +41,7 @@ from training.pocket_data import (
 )
 from training.pocket_run import LEVELS, Loss, Recipe, Run, start_from, stratified
 from training.pocket_sheet import PROMPTS, sheet
-from training.state import load_state
+from training.state import load_state, optimiser_tensors, save_state
 
 CPU = torch.device("cpu")
 TINY = {**SHAPE, "batch": 4, "warmup": 2, "steps": 6, "photo_share": 0.5}
@@ -348,7 +349,8 @@ def test_the_rate_warms_up_and_falls(folder, tmp_path, accelerator):
 
 
 @pytest.mark.parametrize("killed_after", [1, 4])
-def test_a_killed_run_resumes_to_the_same_weights(killed_after, folder, tmp_path, accelerator):
+def test_a_killed_run_resumes_to_the_same_weights(killed_after, folder, tmp_path, accelerator, monkeypatch):
+    monkeypatch.setattr(pocket_run, "CURVE_EVERY", 3)
     whole = run(folder, tmp_path / "whole", accelerator)
     whole.train()
     run(folder, tmp_path / "killed", accelerator).train(stop_after=killed_after)
@@ -360,6 +362,30 @@ def test_a_killed_run_resumes_to_the_same_weights(killed_after, folder, tmp_path
         assert torch.equal(value, resumed.net.state_dict()[key]), key
         assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
     assert whole.validation[-1] == resumed.validation[-1]
+    assert whole.curve == resumed.curve and [step for step, _ in whole.curve] == [3, 6]
+
+
+def test_a_run_resumes_without_the_folder_that_it_began_from(folder, tmp_path, accelerator):
+    begun = checkpoint(tmp_path, tiny_pocket(seed=1), history=[{"steps": 5}])
+    changes = {"init": str(begun), "widths": SHAPE["widths"], "depth": SHAPE["depth"], "text": SHAPE["text"]}
+    run(folder, tmp_path / "work", accelerator, **changes).train(stop_after=1)
+    shutil.rmtree(begun)
+    resumed = run(folder, tmp_path / "work", accelerator, **changes)
+    assert resumed.step == 1 and resumed.history == [{"steps": 5}]
+
+
+def test_a_state_from_before_muon_is_resumed(folder, tmp_path, accelerator):
+    old = run(folder, tmp_path, accelerator, optimiser="adamw")
+    old.train(stop_after=2)
+    parts, facts = load_state(old.state_file)
+    parts["optimiser"] = parts.pop("adamw")
+    del facts["recipe"]["optimiser"]
+    save_state(old.state_file, parts, facts)
+    with pytest.raises(ValueError, match="another recipe"):
+        run(folder, tmp_path, accelerator)
+    resumed = run(folder, tmp_path, accelerator, optimiser="adamw")
+    (moments, kept) = (optimiser_tensors(r.optimisers["adamw"]) for r in (resumed, old))
+    assert resumed.step == 2 and kept and all(torch.equal(v, moments[k]) for k, v in kept.items())
 
 
 def test_a_run_is_checked_and_kept(folder, tmp_path, accelerator):
@@ -379,6 +405,10 @@ def test_another_recipe_or_seed_is_not_resumed(folder, tmp_path, accelerator):
     for recipe, seed in ((dataclasses.replace(made.recipe, lr=0.5), made.seed), (made.recipe, made.seed + 1)):
         with pytest.raises(ValueError, match=r"^\S+ belongs to another recipe or seed; move it away or pass --work\.$"):
             Run(recipe, tmp_path, seed, accelerator, str(folder))
+    parts, facts = load_state(made.state_file)
+    save_state(made.state_file, parts, facts | {"precision": "bf16"})
+    with pytest.raises(ValueError, match="another recipe"):
+        Run(made.recipe, tmp_path, made.seed, accelerator, str(folder))
 
 
 def test_a_run_starts_from_its_seed_whatever_was_drawn_before(folder, tmp_path, accelerator):
@@ -505,6 +535,12 @@ def test_the_history_has_every_run_once_however_often_it_is_published(published,
     assert any(line.startswith("| all |") and " 28 " in line for line in lines)
 
 
+def test_the_table_that_ships_is_that_of_the_cards_that_ship():
+    assert (CHECKPOINTS / "README.md").read_text() == provenance.text()
+    about = card("pocket")
+    assert about["command"] == provenance.pocket_command(about["history"][-1])
+
+
 def test_minutes_stand_beside_the_budget_of_a_run_that_was_stopped():
     runs = [{"seconds": 1444, "minutes": m} for m in (125.0, 24.0, 0.0)]
     assert [provenance.minutes(r) for r in runs] == ["24 of 125", "24", "24"]
@@ -532,15 +568,16 @@ def test_the_provenance_table_has_a_row_for_pocket(published):
     ids=str,
 )
 @pytest.mark.parametrize("precision", ["bf16", "no"])
-def test_the_command_line_on_the_card_makes_the_same_run(changes, precision):
+@pytest.mark.parametrize("device", ["CPU (x86_64)", "NVIDIA H200"])
+def test_the_command_line_on_the_card_makes_the_same_run(changes, precision, device):
     recipe = Recipe(**{"widths": (8, 16, 24), "steps": 10} | changes)
-    words = shlex.split(
-        provenance.pocket_command(dataclasses.asdict(recipe) | {"seed": 7, "precision": f"{precision} autocast"})
-    )
+    facts = {"seed": 7, "precision": f"{precision} autocast", "device": device}
+    words = shlex.split(provenance.pocket_command(dataclasses.asdict(recipe) | facts))
     start = words.index("training.train_pocket")
     assert words[:start] == (["torchrun", "--nproc_per_node", "4", "-m"] if recipe.processes > 1 else ["python", "-m"])
     args = train_pocket.parse(words[start + 1 :])
     assert (args.seed, args.fp32, tuple(args.widths)) == (7, precision == "no", recipe.widths)
+    assert args.cpu == (device != "NVIDIA H200")
     for name in (
         "steps",
         "minutes",

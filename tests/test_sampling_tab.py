@@ -1,12 +1,19 @@
 """The sampling tab's larger pictures and presets, the header's table, without weights."""
 
+import gradio as gr
 import numpy as np
 import pytest
 
+from core.anagrams import AnagramRequest
+from core.denoising import DenoiseRequest
 from core.experiments import EXPERIMENTS
+from core.fillings import InpaintRequest
+from core.hybrids import HybridRequest
+from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
-from tabs import _anagram, _doubles, _header, _hybrid, sampling
+from tabs import _anagram, _doubles, _first, _header, _hybrid, denoise, inpainting, sampling, sdedit
+from tabs._common import Shared
 from tabs._viewer import RUNS
 
 
@@ -63,3 +70,39 @@ def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_downlo
     page = _header.alone("A page", lambda shared: None)
     events = [fn for fn in page.fns.values() if fn.fn is _header.models]
     assert sorted(event for fn in events for _, event in fn.targets) == ["load", "then"]
+
+
+REQUESTS = (DenoiseRequest, SDEditRequest, InpaintRequest, AnagramRequest, HybridRequest)
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_every_tab_begins_on_the_model_that_was_asked_for(kind, monkeypatch):
+    at_start = lambda model: _first.first(kind(), Shared(None, None, None, model))  # noqa: E731
+    assert at_start("pocket") == at_start(None) == at_start("ddpm-class") == kind()
+    asked = at_start("if-xl")
+    assert asked.model == "if-xl" and asked.guidance == (7.0 if kind().guidance > 1 else kind().guidance)
+    monkeypatch.setattr(_first, "default_model", lambda: "if-m")
+    assert at_start(None) == at_start("ddpm-class") and at_start(None).model == "if-m"
+    assert at_start("pocket") == kind()
+
+
+@pytest.mark.parametrize("tab", [sdedit, inpainting])
+def test_a_preset_leaves_the_chosen_model_and_the_course_s_chooses_deepfloyd(tab, monkeypatch):
+    place = 1 + tab.FIELDS.index("model")
+    for preset in tab.PRESETS.values():
+        assert tab.fill(*preset)[place] == gr.skip()
+    assert _first.presets(tab.PRESETS, tab.COURSE) == tab.PRESETS
+    monkeypatch.setattr(_first, "default_model", lambda: "if-m")
+    offered = _first.presets(tab.PRESETS, tab.COURSE)
+    assert offered.keys() == tab.PRESETS.keys() | tab.COURSE.keys()
+    for name in tab.COURSE:
+        values = tab.fill(*offered[name])
+        assert values[place] == "if-m" and values[1 + tab.FIELDS.index("guidance")] == 7.0
+
+
+def test_a_preset_of_denoise_leaves_the_chosen_model():
+    for scene, request in denoise.PRESETS.values():
+        values = denoise.begin(scene, request)
+        skipped = [k for k, v in enumerate(values) if isinstance(v, dict) and v == gr.skip()]
+        assert skipped == [1 + denoise.FIELDS.index("model")]
+        assert values[1] == ", ".join(map(str, request.levels))

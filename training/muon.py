@@ -53,11 +53,14 @@ class Muon(torch.optim.Optimizer):
     Args:
         lr: as of AdamW beside it.
         weight_decay: decoupled, as in AdamW.
+        process, processes: which of how many this is; they share the work.
     """
 
-    def __init__(self, params: list[nn.Parameter], lr: float, weight_decay: float = 0.01):
+    def __init__(
+        self, params: list[nn.Parameter], lr: float, weight_decay: float = 0.01, process: int = 0, processes: int = 1
+    ):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
-        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.process, self.processes = process, processes
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -70,10 +73,10 @@ class Muon(torch.optim.Optimizer):
         for i, (p, out) in enumerate(zip(found, directions, strict=True)):
             momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
             momentum.lerp_(p.grad, 1 - MOMENTUM)
-            if i % self.world == self.rank:
+            if i % self.processes == self.process:
                 ahead = p.grad.lerp(momentum, MOMENTUM)  # Nesterov's
                 out.copy_(orthogonal(ahead.flatten(1)).flatten())
-        if self.world > 1:
+        if self.processes > 1:
             dist.all_reduce(flat)
         for p, out in zip(found, directions, strict=True):
             scale = RMS * max(p.shape[0], p[0].numel()) ** 0.5

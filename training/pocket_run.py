@@ -5,6 +5,7 @@ budget is used, in steps or in minutes; a run with a budget in steps repeats exa
 """
 
 import dataclasses
+import datetime
 import json
 import time
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from core.models.text_unet import TextUNet
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
-from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
 SPREAD = {"word.weight": 0.5, "position": 0.02, "place": 0.1, "caption.weight": 0.1}
 """Standard deviations of the first weights where torch's own are not meant for it; captions begin loud."""
+BEFORE_MUON = {"optimiser": "adamw"}
+"""What the recipes of the first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
 CHECKED = 96  # held-out photos, and as many drawings, per level
 
 
@@ -96,10 +99,10 @@ class Run:
             torch.manual_seed(seed)
             self.net = build(recipe, len(self.pictures.vocabulary))
         self.history: list[dict] = []  # the runs before this one
-        if recipe.init:
+        if recipe.init and not self.state_file.exists():
             self.history = start_from(self.net, self.pictures.vocabulary.words, Path(recipe.init))
         self.net.to(self.device, memory_format=torch.channels_last)
-        self.optimisers = optimisers(self.net, recipe)
+        self.optimisers = optimisers(self.net, recipe, accelerator.process_index)
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
         if self.state_file.exists():
@@ -208,18 +211,27 @@ class Run:
         parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
         facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
         facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "words": self.pictures.vocabulary.words}
-        facts |= {"history": self.history, "device": self.device.type, "precision": self.accelerator.mixed_precision}
+        facts |= {"history": self.history, "precision": self.accelerator.mixed_precision}
+        facts |= {
+            "device": hardware(self.device),
+            "date": datetime.date.today().isoformat(),
+            "torch": torch.__version__,
+        }
+        if self.pending:
+            parts["pending"] = {"losses": torch.stack(self.pending)}
         save_state(self.state_file, parts, facts)
 
     def _resume(self) -> None:
         parts, facts = load_state(self.state_file)
-        recipe = facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
-        if recipe != dataclasses.asdict(self.recipe) or facts["seed"] != self.seed:
+        recipe = BEFORE_MUON | facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
+        same = recipe == dataclasses.asdict(self.recipe) and facts["precision"] == self.accelerator.mixed_precision
+        if not same or facts["seed"] != self.seed:
             raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         for name, optimiser in self.optimisers.items():
-            restore_optimiser(optimiser, parts.get(name, {}))
+            restore_optimiser(optimiser, parts.get(name, parts.get("optimiser", {})))
+        self.pending = list(parts["pending"]["losses"].to(self.device)) if "pending" in parts else []
         self.step, self.seconds = facts["step"], facts["seconds"]
         self.curve, self.validation = facts["curve"], facts["validation"]
         self.history = facts.get("history", [])
@@ -235,12 +247,13 @@ def build(recipe: Recipe, words: int) -> TextUNet:
     return net
 
 
-def optimisers(net: TextUNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """What steps the network, by name; every parameter belongs to one."""
+def optimisers(net: TextUNet, recipe: Recipe, process: int = 0) -> dict[str, torch.optim.Optimizer]:
+    """What steps the network in one of the recipe's processes, by name; every parameter belongs to one."""
     if recipe.optimiser == "adamw":
         return {"adamw": torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=0.01)}
     matrices, others = split(net, outside=12)
-    return {"muon": Muon(matrices, recipe.lr), "adamw": torch.optim.AdamW(others, recipe.lr, weight_decay=0.01)}
+    muon = Muon(matrices, recipe.lr, process=process, processes=recipe.processes)
+    return {"muon": muon, "adamw": torch.optim.AdamW(others, recipe.lr, weight_decay=0.01)}
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:

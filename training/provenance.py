@@ -68,13 +68,14 @@ def command(card: dict) -> str:
 def pocket_command(run: dict) -> str:
     """The command line of one of pocket's runs, from its entry in the history on the card."""
     budget = f"--steps {run['steps']}" if run["steps"] else f"--minutes {run['minutes']:g}"
-    run = {"optimiser": "adamw"} | run  # the first runs had no other
+    run = {"optimiser": "adamw"} | run  # the first runs had no other, and no favour
     words = [f"--widths {' '.join(map(str, run['widths']))}"]
     words += [
         f"--{name.replace('_', '-')} {shlex.quote(str(run[name]))}"
         for name in ("depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
-        if run.get(name, "") != ""  # the first runs knew no favour
+        if run.get(name, "") != ""
     ]
+    words += ["--cpu"] * run["device"].startswith("CPU")
     words += ["--fp32"] * run["precision"].startswith("no ")
     launch = f"torchrun --nproc_per_node {run['processes']}" if run["processes"] > 1 else "python"
     return f"{launch} -m training.train_pocket {budget} {' '.join(words)} --seed {run['seed']}"
@@ -83,7 +84,7 @@ def pocket_command(run: dict) -> str:
 def row(card: dict) -> tuple[str, ...]:
     """One card as a row of the first table."""
     differs = "; ".join(
-        f"{k} {_short(v['used'])}, not {_short(v['published'])}"
+        f"{k} {_short(v['used'])}, not {_short(v['published'])}" if v["published"] != "" else f"{k} {v['used']}"
         for k, v in card.get("differs_from_published", {}).items()
     )
     hardware = card.get("hardware") or f"{card['device']}, {card['training_seconds'] / 60:.0f} min, {card['precision']}"
@@ -138,13 +139,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join([head, "|" + "---|" * len(columns) + "\n", *body])
 
 
-def write(folder: Path = CHECKPOINTS) -> None:
-    """The table of every checkpoint that is there, and the runs that led to pocket."""
+def text(folder: Path = CHECKPOINTS) -> str:
+    """The table of every checkpoint that is there, and the runs that led to pocket, as Markdown."""
     cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
     runs = cards.get("pocket", {}).get("history", [])
-    (folder / "README.md").write_text(
-        HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + DATA
-    )
+    return HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + DATA
+
+
+def write(folder: Path = CHECKPOINTS) -> None:
+    """`text` as the folder's README.md."""
+    (folder / "README.md").write_text(text(folder))
 
 
 if __name__ == "__main__":

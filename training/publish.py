@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from core.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training import provenance
 from training.mnist_recipes import RECIPES, SIGMA
 from training.mnist_run import Run
-from training.state import load_state
+from training.state import hardware, load_state
 
 STEPS = {"ddpm": ("ddim", 20), "flow": ("euler", 20)}  # for the samples by epoch
 
@@ -67,7 +66,7 @@ def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
         "weights": choice,
         "seed": run.seed,
         "steps": run.step,
-        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else f"CPU ({platform.machine()})",
+        "device": hardware(run.device),
         "precision": "bfloat16 autocast" if run.bf16 else "float32",
         "training_seconds": round(run.seconds),
         "date": datetime.date.today().isoformat(),

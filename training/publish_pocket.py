@@ -7,7 +7,6 @@ come from `python -m benchmarks.pocket_quality --save-card`.
 import argparse
 import datetime
 import hashlib
-import platform
 from pathlib import Path
 
 import torch
@@ -19,7 +18,8 @@ from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import emoji, photos
 from core.registry import CHECKPOINTS
 from training import provenance
-from training.state import load_state
+from training.pocket_run import BEFORE_MUON
+from training.state import hardware, load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
 
@@ -48,16 +48,18 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 def run_of(facts: dict) -> dict:
     """The run behind a state, for the card's history."""
-    recipe = facts["recipe"]
+    recipe = BEFORE_MUON | facts["recipe"]
+    # the first states kept no more than the kind of device, which was the CPU
+    device = hardware(torch.device("cpu")) if facts["device"] == "cpu" else facts["device"]
     return recipe | {
         "seed": facts["seed"],
         "steps_done": facts["step"],
         "pictures_seen": facts["step"] * recipe["batch"] * recipe["processes"],
         "seconds": round(facts["seconds"]),
-        "device": torch.cuda.get_device_name() if facts["device"] == "cuda" else f"CPU ({platform.machine()})",
+        "device": device,
         "precision": f"{facts['precision']} autocast",
-        "date": datetime.date.today().isoformat(),
-        "torch": torch.__version__.split("+")[0],
+        "date": facts.get("date", datetime.date.today().isoformat()),
+        "torch": facts.get("torch", torch.__version__).split("+")[0],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from pathlib import Path
 
 import torch
@@ -45,6 +46,13 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
         i, name = key.split(".")
         state.setdefault(int(i), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def hardware(device: torch.device) -> str:
+    """What a run trains on, for its card."""
+    return (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type.upper()} ({platform.machine()})"
+    )
 
 
 class Ema:

@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import hashlib
-import platform
 import time
 
 import torch
@@ -19,6 +18,7 @@ from core.registry import CHECKPOINTS
 from core.scores import Statistics, frechet_distance
 from training import provenance
 from training.pocket_data import flip, shift
+from training.state import hardware
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -93,6 +93,12 @@ def main(argv: list[str] | None = None) -> None:
     }, [s.names[0] for s in subjects])  # fmt: skip
 
 
+def command(args: argparse.Namespace) -> str:
+    """The command line that trains alike."""
+    words = [f"--{name} {getattr(args, name)}" for name in ("epochs", "width", "batch", "lr", "seed")]
+    return " ".join(["python -m training.train_photo_classifier", *words])
+
+
 def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, kinds: list[str]) -> None:
     """Write the checkpoint."""
     out = CHECKPOINTS / "photo-classifier"
@@ -105,7 +111,6 @@ def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, ki
         {"mean": statistics.mean.float(), "covariance": statistics.covariance.float().contiguous()},
         out / "features.safetensors",
     )
-    device = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU ({platform.machine()})"
     card = {
         "name": "photo-classifier",
         "architecture": {
@@ -113,8 +118,8 @@ def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, ki
             "width": args.width,
             "parameters": sum(p.numel() for p in net.parameters()),
         },
-        "command": f"python -m training.train_photo_classifier --epochs {args.epochs} --width {args.width} --seed {args.seed}",
-        "hardware": f"{device}, {seconds / 60:.0f} min, bfloat16 autocast",
+        "command": command(args),
+        "hardware": f"{hardware(torch.device(args.device))}, {seconds / 60:.0f} min, bfloat16 autocast",
         "data": "Tiny ImageNet photos (Stanford CS231n, from ImageNet; for research and education), 2 % of them held out",
         "limits": "A judge of 64x64 photos for this project's benchmarks. For research and teaching.",
         "date": datetime.date.today().isoformat(),
