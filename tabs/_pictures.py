@@ -22,6 +22,7 @@ ORIGINS = ["", "The noise that this came from"]
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
+AWAY = "noise estimate with the negative prompt"
 BIGGER = (
     "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256, and "
     "Stable Diffusion's x4 upscaler, its stage III, from there to 1024. The header says what they need."
@@ -60,7 +61,7 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     Args:
         gap: whether the difference of two noises is shown too.
     """
-    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap)
+    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(recording.settings.get("negative")))
     noisy = [f.parts for f in recording.frames if f.parts]  # the result has none: the last ones stay
     parts = [f.parts or (noisy[-1] if noisy else {}) for f in recording.frames]
     frames = [
@@ -76,9 +77,15 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     }
 
 
-def noise_titles(parts: tuple[str, ...], gap: bool) -> list[str]:
-    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together."""
+def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:
+    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together.
+
+    Args:
+        negative: whether guidance leads away from a prompt, which then takes the place of none.
+    """
     titles = GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+    if negative and parts == HALVES:
+        titles = [AWAY, *titles[1:]]
     return titles + GUIDED[2:] * (gap and len(parts) == 2)
 
 

@@ -138,7 +138,7 @@ def price(*values) -> str:
     for name, title in EXPERIMENT_BUTTONS.items():
         with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
             others.append((title, cost.seconds(request.model, device, *EXPERIMENTS[name](request).cost())))
-    return cost.sentence(calls, round(n), expected, request.guidance) + cost.others(others)
+    return cost.sentence(calls, round(n), expected, request.guidance, bool(request.negative)) + cost.others(others)
 
 
 def fill(request: PictureRequest) -> list:

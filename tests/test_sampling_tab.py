@@ -14,6 +14,7 @@ from core.pictures import PictureRequest
 from core.recording import Frame, Recording
 from tabs import _anagram, _doubles, _first, _header, _hybrid, denoise, inpainting, sampling, sdedit
 from tabs._common import Shared
+from tabs._pictures import inside
 from tabs._viewer import RUNS
 
 
@@ -106,3 +107,12 @@ def test_a_preset_of_denoise_leaves_the_chosen_model():
         skipped = [k for k, v in enumerate(values) if isinstance(v, dict) and v == gr.skip()]
         assert skipped == [1 + denoise.FIELDS.index("model")]
         assert values[1] == ", ".join(map(str, request.levels))
+
+
+@pytest.mark.parametrize("negative, first", [("", "without the prompt"), ("a dog", "with the negative prompt")])
+def test_the_look_inside_says_what_guidance_leads_away_from(negative, first):
+    pixels = np.zeros((1, 64, 64, 3), np.uint8)
+    parts = dict.fromkeys(("unconditional", "conditional"), pixels)
+    made = Recording({"negative": negative}, frames=[Frame(0, 1, 500, pixels, pixels, parts)])
+    lanes = inside(made, 0)["lanes"]
+    assert lanes[2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
