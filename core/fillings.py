@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core import masks
-from core.checks import real, whole
+from core.checks import Refused, real, whole
 from core.guidance import bounded, guide, halves
 from core.inpainting import evaluations, inpaint, zigzag
 from core.ladders import MAX_ROWS
@@ -74,9 +74,16 @@ class InpaintRequest:
 
     def visits(self, jump_n: int | None = None) -> list[int]:
         """The timesteps that the run visits, -1 at the end; `jump_n` instead of the request's."""
-        levels = [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
-        start = sum(t <= self.below for t in levels) - 1
-        return zigzag(levels, self.jump_length, self.jump_n if jump_n is None else jump_n, start)
+        return zigzag(self._levels, self.jump_length, self.jump_n if jump_n is None else jump_n, self.resampled - 1)
+
+    @property
+    def resampled(self) -> int:
+        """How many of the timesteps are where resampling may take place."""
+        return sum(t <= self.below for t in self._levels)
+
+    @property
+    def _levels(self) -> list[int]:
+        return [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,28 @@ class Filling:
 
     Args:
         ways: (label, passes, clean_paste) of each way.
+
+    Raises:
+        Refused: a way is to resample, and there is no room for a jump, so that its run would be that of one pass.
     """
 
     request: InpaintRequest
     ways: tuple[tuple[str, int, bool], ...]
+
+    def __post_init__(self):
+        r, passes = self.request, [n for _, n, _ in self.ways]
+        if max(passes) == 1 or r.visits(max(passes)) != r.visits(1):
+            return
+        late = r.steps > r.jump_length  # there is room, but not where resampling may take place
+        there = r.resampled if late else r.steps
+        where = f"{f'at t = {r.below} or below ' * late}there {'is' if there == 1 else 'are'} {there}"
+        advice = ["raise the t where resampling starts" if late else "raise the steps"]
+        if there > 1:
+            advice.append("lower the jump length j")
+        if min(passes) > 1:  # in a comparison with one pass that would not help
+            advice.append("set Resampling n to 1")
+        jump = f"{r.jump_length} step{'s' * (r.jump_length != 1)}"
+        raise Refused(f"A jump back by {jump} needs more than {jump}, but {where}: {', or '.join(advice)}.")
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What the inpainting tab does: the run, what is kept of it, the price and the zig-zag."""
 
+import contextlib
 import functools
 
 import gradio as gr
@@ -9,7 +10,7 @@ from PIL import Image
 
 from core import cost, images, masks
 from core.checks import Refused
-from core.fillings import FILLINGS, Filling, InpaintRequest, soft
+from core.fillings import FILLINGS, Filling, InpaintRequest, T, soft
 from core.inpainting import evaluations
 from core.recording import Recording
 from tabs._common import told
@@ -40,11 +41,8 @@ def face(plan: Filling) -> dict:
     """One labelled grid; a click chooses a picture."""
     down = list(plan.rows) if any(plan.rows) else []
     grid = {"columns": len(ACROSS), "count": len(ACROSS) * len(plan.rows), "across": ACROSS, "down": down, "pick": PICK}
-    return {
-        "lanes": ["x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"],
-        "columns": 1,
-        "grid": grid,
-    }
+    lane = "x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"
+    return {"lanes": [lane], "columns": 1, "grid": grid}
 
 
 def described(plan: Filling) -> str:
@@ -52,6 +50,8 @@ def described(plan: Filling) -> str:
     r = plan.request
     asked = f"“{r.prompt}”; guidance {r.guidance:g}" if r.prompt else "no prompt"
     again = ", ".join(sorted({f"n = {n}" for _, n, _ in plan.ways})) + f", j = {r.jump_length}"
+    if r.below < T - 1 and max(n for _, n, _ in plan.ways) > 1:  # a run begins at T - 1
+        again += f" from t = {r.below} down"
     edge = f"; feather {r.feather} px" if r.feather else ""
     return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} evaluations{edge}; seed {r.seed}."
 
@@ -149,8 +149,11 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
     plan = FILLINGS["fill"](request)
     calls, each = plan.cost()
     line = cost.sentence(calls, each, cost.seconds(model, device, calls, each), plan.scale)
-    others = ((title, FILLINGS[name](request).cost()) for name, title in BUTTONS.items())
-    return line + cost.others((title, cost.seconds(model, device, *price)) for title, price in others)
+    others = []
+    for name, title in BUTTONS.items():
+        with contextlib.suppress(Refused):  # a comparison of n = 1 with resampling that has no room
+            others.append((title, cost.seconds(model, device, *FILLINGS[name](request).cost())))
+    return line + cost.others(others)
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):

@@ -1,4 +1,4 @@
-"""The inpainting tab's handlers, called as functions: masks on the canvas."""
+"""The inpainting tab's handlers, called as functions: masks on the canvas, and resampling."""
 
 import gradio as gr
 import numpy as np
@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from core import images, masks
+from core.fillings import FILLINGS, InpaintRequest
+from core.registry import availability
 from core.scenes import mountains
-from tabs import _mask
+from tabs import _inpainting, _mask
 from tabs._canvas import SIDE, on_canvas
 
 PHOTO = on_canvas(mountains())
@@ -60,3 +62,39 @@ def test_a_large_mask_file_is_shrunk_and_one_too_large_is_not_even_decoded(uploa
     with pytest.raises(gr.Error, match="million pixels; please shrink it first") as told:
         _mask.upload_mask(ALONE, path)
     assert not decoded and not told.value.print_exception
+
+
+needs_pocket = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+# ---- resampling -----------------------------------------------------------------------------------------------------
+
+
+def costs(**changed) -> str:
+    """The cost line of the first settings, without a prompt, with these changes."""
+    values = {"prompt": "", "guidance": 1, "n": 1, "steps": 30, "jump_n": 2, "jump_length": 10, "below": 1000}
+    return _inpainting.price(*(values | changed).values(), 0, "pocket", "cpu")
+
+
+@needs_pocket
+def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
+    monkeypatch.setattr(_inpainting.cost, "seconds", lambda *_: 1.0)
+    assert "n = 1 against n = 5" in costs()
+    assert "n = 1 against n = 5" not in costs(steps=10, jump_n=1) and "RePaint" in costs(steps=10, jump_n=1)
+    with pytest.raises(ValueError, match="needs more than 10 steps"):
+        costs(steps=10)
+    assert _inpainting.path(10, 2, 10, 1000).title.startswith("10 transitions"), "the path is that of n = 1"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "asked", "said"),
+    [
+        ("fill", {}, "n = 2, j = 10, "),
+        ("fill", {"below": 999}, "n = 2, j = 10, "),
+        ("fill", {"below": 500}, "n = 2, j = 10 from t = 500 down, "),
+        ("fill", {"below": 500, "jump_n": 1}, "n = 1, j = 10, "),
+        ("once-and-often", {"below": 950, "jump_n": 1}, "n = 1, n = 5, j = 10 from t = 950 down, "),
+    ],
+)
+def test_the_caption_says_where_resampling_starts(experiment, asked, said):
+    assert f"; 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
