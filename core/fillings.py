@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from core import masks
 from core.checks import Refused, real, whole
 from core.guidance import bounded, guide, halves
+from core.images import WAITING
 from core.inpainting import evaluations, inpaint, zigzag
 from core.ladders import MAX_ROWS
 from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
@@ -122,6 +124,11 @@ class Filling:
         each = [f"seed {s}" for s in seeds(r.seed, r.n)] if r.n > 1 else [""]
         return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in each)
 
+    def begun(self, i: int) -> int:
+        """How many rows, from the first, have begun at step i of the whole run; the others wait."""
+        starts = accumulate((len(self.request.visits(n)) - 1 for _, n, _ in self.ways[:-1]), initial=0)
+        return self.request.n * sum(start <= i for start in starts)
+
     def cost(self) -> tuple[int, int]:
         """(network calls, pictures in each)."""
         r = self.request
@@ -140,7 +147,7 @@ class Filling:
             mask: (1, 1, 64, 64), 1 where new content goes; see `soft`.
 
         Yields:
-            Steps with x_t and x_0 (ways x seeds, 3, 64, 64).
+            Steps with x_t and x_0 (ways x seeds, 3, 64, 64), even grey, WAITING, in the rows that have not begun.
         """
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, self.scale))
@@ -151,7 +158,8 @@ class Filling:
             inpaint(guided, picture, mask, v, cond, generators(r.seed, r.n), clean_paste=clean)
             for v, (_, _, clean) in zip(visits, self.ways, strict=True)
         ]
-        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], picture)
+        grey = torch.full_like(picture, 2 * WAITING / 255 - 1)
+        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey)
 
 
 def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Tensor) -> Iterator[Step]:

@@ -42,7 +42,7 @@ def face(plan: Filling) -> dict:
     down = list(plan.rows) if any(plan.rows) else []
     grid = {"columns": len(ACROSS), "count": len(ACROSS) * len(plan.rows), "across": ACROSS, "down": down, "pick": PICK}
     lane = "x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"
-    return {"lanes": [lane], "columns": 1, "grid": grid}
+    return {"lanes": [lane + "; grey: not begun yet" * (len(plan.ways) > 1)], "columns": 1, "grid": grid}
 
 
 def described(plan: Filling) -> str:
@@ -56,12 +56,17 @@ def described(plan: Filling) -> str:
     return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} evaluations{edge}; seed {r.seed}."
 
 
+def planned(settings: dict) -> Filling:
+    """The filling behind a recording's settings."""
+    return FILLINGS[settings["experiment"]](InpaintRequest(**{k: settings[k] for k in FIELDS}))
+
+
 def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
     """The plan, the original and the mask as it was used, of a recording."""
     s = recording.settings
-    request = InpaintRequest(**{k: s[k] for k in FIELDS})
-    used = grey(soft(masks.mask_of(unpacked(s["mask"])), request))
-    return FILLINGS[s["experiment"]](request), np.asarray(unpacked(s["original"])), used
+    plan = planned(s)
+    used = grey(soft(masks.mask_of(unpacked(s["mask"])), plan.request))
+    return plan, np.asarray(unpacked(s["original"])), used
 
 
 def shown_as(plan: Filling, original: np.ndarray, used: np.ndarray) -> Show:
@@ -101,7 +106,10 @@ def keep(view: dict) -> list:
     plan, original, used = recalled(recording)
     show, s = shown_as(plan, original, used), recording.settings
     value = kept(recording, view, show)
-    tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
+    begun = plan.begun(recording.frames[-1].i)
+    if begun < len(plan.rows):
+        value["caption"] += " Grey: not begun yet."
+    tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result[:begun])]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
     name = f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}"
@@ -111,7 +119,11 @@ def keep(view: dict) -> list:
 
 def filling(recording: Recording, row: int) -> dict:
     """The filling in a row through all kept steps, under the number that its result has in the figure."""
-    return inside(recording, row) | {"status": f"picture {(row + 1) * len(ACROSS)}"}
+    plan, value = planned(recording.settings), inside(recording, row)
+    for frame, shown in zip(recording.frames, value["frames"], strict=True):
+        if row >= plan.begun(frame.i):
+            shown["label"] += " · not begun"
+    return value | {"status": f"picture {(row + 1) * len(ACROSS)}"}
 
 
 def cell(view: dict, index: object) -> tuple[Recording, int, int]:
@@ -131,10 +143,12 @@ def look_at(view: dict, index: float):
 
 
 def pick(view: dict, index: float) -> Image.Image:
-    """One picture of the current run, for another tab."""
+    """One picture of the current run, for another tab. Raises Refused if it has not begun."""
     recording, row, column = cell(view, index)
-    _, original, used = recalled(recording)
+    plan, original, used = recalled(recording)
     last = recording.frames[-1]
+    if row >= plan.begun(last.i) and column >= ACROSS.index("x_t: the state"):
+        raise Refused("This picture is grey because its filling has not begun: choose another one.")
     rows = arrange(original, used)((last,))[0]
     top, left = 64 * row, 64 * column
     return images.to_pil(rows[top : top + 64, left : left + 64])

@@ -145,6 +145,19 @@ def test_resampling_is_refused_only_where_it_would_be_none():
     assert FILLINGS["fill"](InpaintRequest.checked(steps=1, jump_n=1, below=0)).cost()[0] == 1
 
 
+def test_a_way_waits_in_grey_until_it_begins(model):
+    plan = FILLINGS["once-and-often"](InpaintRequest.checked(steps=4, jump_length=2, n=2))
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2, :] = 1
+    begun = []
+    for step in plan.run(PICTURE, mask):
+        begun.append(plan.begun(step.i))
+        for x in (step.x_t, step.x_0):
+            grey = [bool((p == images.WAITING).all()) for p in images.to_uint8(x, -1, 1)]
+            assert grey == [k >= begun[-1] for k in range(4)]
+    assert begun[:4] == [2] * 4 and set(begun[4:]) == {4}
+
+
 def test_runs_in_turn_are_one_run():
     runs = [[Step(i, n, torch.tensor([n - i]), torch.full((1, 1), k), torch.full((1, 1), -k)) for i in range(n + 1)]
             for k, n in ((1, 2), (2, 3))]  # fmt: skip
@@ -248,4 +261,4 @@ def test_a_rung_that_has_not_begun_is_grey():
     noise = np.random.default_rng(0).integers(0, 200, (3, 64, 64, 3), np.uint8)
     for i, grey in ((0, [False, True, False]), (14, [False, True, False]), (15, [False] * 3), (29, [False] * 3)):
         shown = _sdedit.estimates(plan, Frame(i, 29, 0, noise, noise))
-        assert [bool((p == _sdedit.PAPER).all()) for p in shown] == grey
+        assert [bool((p == images.WAITING).all()) for p in shown] == grey
