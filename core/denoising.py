@@ -34,12 +34,15 @@ EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a
 
 
 def timesteps_of(text: object) -> tuple[int, ...]:
-    """Comma-separated timesteps, or a list. Raises Refused unless there are 1 to MAX_LEVELS of them, each 1 to 999."""
+    """Comma-separated timesteps, or a list. Raises Refused unless there are 1 to MAX_LEVELS, each 1 to 999, none twice."""
     words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
     parts = [p for p in words if str(p).strip()]
     if not 1 <= len(parts) <= MAX_LEVELS:
         raise Refused(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
-    return tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
+    levels = tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
+    if len(set(levels)) < len(levels):
+        raise Refused("Every timestep t may be given only once.")
+    return levels
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class DenoiseRequest:
     def runs(self) -> tuple[int, ...]:
         """Where the iterative runs begin: the levels; below a single one two more, so that its curve is a line."""
         top = max(self.levels)
-        more = {2 * top // 3, top // 3} - {0, top} if len(set(self.levels)) == 1 else ()
+        more = {2 * top // 3, top // 3} - {0, top} if len(self.levels) == 1 else ()
         return (*self.levels, *sorted(more, reverse=True))
 
     @property

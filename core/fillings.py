@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from core import masks
-from core.checks import real, whole
+from core.checks import Refused, real, whole
 from core.guidance import bounded, guide, halves
+from core.images import WAITING
 from core.inpainting import evaluations, inpaint, zigzag
 from core.ladders import MAX_ROWS
 from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
@@ -74,9 +76,16 @@ class InpaintRequest:
 
     def visits(self, jump_n: int | None = None) -> list[int]:
         """The timesteps that the run visits, -1 at the end; `jump_n` instead of the request's."""
-        levels = [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
-        start = sum(t <= self.below for t in levels) - 1
-        return zigzag(levels, self.jump_length, self.jump_n if jump_n is None else jump_n, start)
+        return zigzag(self._levels, self.jump_length, self.jump_n if jump_n is None else jump_n, self.resampled - 1)
+
+    @property
+    def resampled(self) -> int:
+        """How many of the timesteps are where resampling may take place."""
+        return sum(t <= self.below for t in self._levels)
+
+    @property
+    def _levels(self) -> list[int]:
+        return [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
 
 
 @dataclass(frozen=True)
@@ -85,10 +94,28 @@ class Filling:
 
     Args:
         ways: (label, passes, clean_paste) of each way.
+
+    Raises:
+        Refused: a way is to resample, and there is no room for a jump, so that its run would be that of one pass.
     """
 
     request: InpaintRequest
     ways: tuple[tuple[str, int, bool], ...]
+
+    def __post_init__(self):
+        r, passes = self.request, [n for _, n, _ in self.ways]
+        if max(passes) == 1 or r.visits(max(passes)) != r.visits(1):
+            return
+        late = r.steps > r.jump_length  # there is room, but not where resampling may take place
+        there = r.resampled if late else r.steps
+        where = f"{f'at t = {r.below} or below ' * late}there {'is' if there == 1 else 'are'} {there}"
+        advice = ["raise the t where resampling starts" if late else "raise the steps"]
+        if there > 1:
+            advice.append("lower the jump length j")
+        if min(passes) > 1:  # in a comparison with one pass that would not help
+            advice.append("set Resampling n to 1")
+        jump = f"{r.jump_length} step{'s' * (r.jump_length != 1)}"
+        raise Refused(f"A jump back by {jump} needs more than {jump}, but {where}: {', or '.join(advice)}.")
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -96,6 +123,11 @@ class Filling:
         r = self.request
         each = [f"seed {s}" for s in seeds(r.seed, r.n)] if r.n > 1 else [""]
         return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in each)
+
+    def begun(self, i: int) -> int:
+        """How many rows, from the first, have begun at step i of the whole run; the others wait."""
+        starts = accumulate((len(self.request.visits(n)) - 1 for _, n, _ in self.ways[:-1]), initial=0)
+        return self.request.n * sum(start <= i for start in starts)
 
     def cost(self) -> tuple[int, int]:
         """(network calls, pictures in each)."""
@@ -115,7 +147,7 @@ class Filling:
             mask: (1, 1, 64, 64), 1 where new content goes; see `soft`.
 
         Yields:
-            Steps with x_t and x_0 (ways x seeds, 3, 64, 64).
+            Steps with x_t and x_0 (ways x seeds, 3, 64, 64), even grey, WAITING, in the rows that have not begun.
         """
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, self.scale))
@@ -126,7 +158,8 @@ class Filling:
             inpaint(guided, picture, mask, v, cond, generators(r.seed, r.n), clean_paste=clean)
             for v, (_, _, clean) in zip(visits, self.ways, strict=True)
         ]
-        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], picture)
+        grey = torch.full_like(picture, 2 * WAITING / 255 - 1)
+        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey)
 
 
 def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Tensor) -> Iterator[Step]:

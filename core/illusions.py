@@ -36,7 +36,7 @@ class _Several(Technique):
         rows = [p if isinstance(p, tuple | list) else [p] * self.n for p in prompts]
         for row in rows:
             if len(row) != self.n:
-                raise ValueError(f"{self.n} prompts are needed, not {len(row)}.")
+                raise Refused(f"{self.n} prompts are needed, not {len(row)}.")
         return self.inner.encode([p for row in rows for p in row]).unflatten(0, (len(rows), self.n))
 
     def ask(self, x: Sequence[Tensor], t: Tensor, cond: Tensor) -> list[Prediction]:

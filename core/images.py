@@ -18,6 +18,7 @@ from core.checks import Refused
 SETTINGS_KEY = "fun-with-diffusion-models"
 MAX_PIXELS = 150_000_000  # Pillow by itself opens no picture of more than 179 million
 LARGE = 16_000_000  # pixels; what is larger is shrunk before anything else is done, which takes memory for every pixel
+WAITING = 222  # the grey of a picture that has not begun
 TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.checks import Refused
-from core.images import square, to_rgb
+from core.images import shrunk, square, to_rgb
 from core.rng import generator
 
 SIZE = 64
@@ -25,7 +25,7 @@ def mask_of(drawn: object, size: int = SIZE) -> Tensor:
     is a mask if it is not: transparent where new content goes, or if nothing is, white.
 
     Raises:
-        Refused: there is nothing in it that can be read as a mask.
+        Refused: there is nothing in it that can be read as a mask, or it is too large.
     """
     if isinstance(drawn, Mapping):
         return _sized(_painted(drawn), size)
@@ -37,11 +37,11 @@ def mask_of(drawn: object, size: int = SIZE) -> Tensor:
 
 
 def _array(picture: object) -> np.ndarray | None:
-    """uint8 (H, W, C) of a PIL picture or an array; None for None. Raises Refused for anything else."""
+    """uint8 (H, W, C) of a PIL picture, shrunk if it is large, or an array; None for None. Raises Refused for anything else."""
     if picture is None:
         return None
     if isinstance(picture, Image.Image):
-        picture = np.asarray(picture.convert("RGBA") if "A" in picture.getbands() else to_rgb(picture))
+        picture = np.asarray(shrunk(picture).convert("RGBA") if "A" in picture.getbands() else to_rgb(picture))
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim not in (2, 3):
         raise Refused("The mask must be a picture.")
     return picture if picture.ndim == 3 else picture[..., None]

@@ -52,9 +52,10 @@ def number_inputs(r: Double) -> list[gr.components.Component]:
 
 
 def sampler_input(r: Double) -> gr.Radio:
-    """DDIM or DDPM."""
+    """One of TEXT_SAMPLERS."""
     choices = [(s.title, name) for name, s in TEXT_SAMPLERS.items()]
-    return Radio(choices, value=r.sampler, label="Sampler", info="DDIM adds no noise on the way, DDPM does.")
+    info = "DDIM and DPM-Solver++ add no noise on the way, DDPM does."
+    return Radio(choices, value=r.sampler, label="Sampler", info=info)
 
 
 def upload_input(restore: Callable, inputs: list, api_name: str) -> None:

@@ -1,5 +1,6 @@
 """What the inpainting tab does: the run, what is kept of it, the price and the zig-zag."""
 
+import contextlib
 import functools
 
 import gradio as gr
@@ -9,7 +10,7 @@ from PIL import Image
 
 from core import cost, images, masks
 from core.checks import Refused
-from core.fillings import FILLINGS, Filling, InpaintRequest, soft
+from core.fillings import FILLINGS, Filling, InpaintRequest, T, soft
 from core.inpainting import evaluations
 from core.recording import Recording
 from tabs._common import told
@@ -40,11 +41,8 @@ def face(plan: Filling) -> dict:
     """One labelled grid; a click chooses a picture."""
     down = list(plan.rows) if any(plan.rows) else []
     grid = {"columns": len(ACROSS), "count": len(ACROSS) * len(plan.rows), "across": ACROSS, "down": down, "pick": PICK}
-    return {
-        "lanes": ["x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"],
-        "columns": 1,
-        "grid": grid,
-    }
+    lane = "x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"
+    return {"lanes": [lane + "; grey: not begun yet" * (len(plan.ways) > 1)], "columns": 1, "grid": grid}
 
 
 def described(plan: Filling) -> str:
@@ -52,16 +50,23 @@ def described(plan: Filling) -> str:
     r = plan.request
     asked = f"“{r.prompt}”; guidance {r.guidance:g}" if r.prompt else "no prompt"
     again = ", ".join(sorted({f"n = {n}" for _, n, _ in plan.ways})) + f", j = {r.jump_length}"
+    if r.below < T - 1 and max(n for _, n, _ in plan.ways) > 1:  # a run begins at T - 1
+        again += f" from t = {r.below} down"
     edge = f"; feather {r.feather} px" if r.feather else ""
     return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} evaluations{edge}; seed {r.seed}."
+
+
+def planned(settings: dict) -> Filling:
+    """The filling behind a recording's settings."""
+    return FILLINGS[settings["experiment"]](InpaintRequest(**{k: settings[k] for k in FIELDS}))
 
 
 def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
     """The plan, the original and the mask as it was used, of a recording."""
     s = recording.settings
-    request = InpaintRequest(**{k: s[k] for k in FIELDS})
-    used = grey(soft(masks.mask_of(unpacked(s["mask"])), request))
-    return FILLINGS[s["experiment"]](request), np.asarray(unpacked(s["original"])), used
+    plan = planned(s)
+    used = grey(soft(masks.mask_of(unpacked(s["mask"])), plan.request))
+    return plan, np.asarray(unpacked(s["original"])), used
 
 
 def shown_as(plan: Filling, original: np.ndarray, used: np.ndarray) -> Show:
@@ -101,7 +106,10 @@ def keep(view: dict) -> list:
     plan, original, used = recalled(recording)
     show, s = shown_as(plan, original, used), recording.settings
     value = kept(recording, view, show)
-    tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
+    begun = plan.begun(recording.frames[-1].i)
+    if begun < len(plan.rows):
+        value["caption"] += " Grey: not begun yet."
+    tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result[:begun])]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
     name = f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}"
@@ -111,7 +119,11 @@ def keep(view: dict) -> list:
 
 def filling(recording: Recording, row: int) -> dict:
     """The filling in a row through all kept steps, under the number that its result has in the figure."""
-    return inside(recording, row) | {"status": f"picture {(row + 1) * len(ACROSS)}"}
+    plan, value = planned(recording.settings), inside(recording, row)
+    for frame, shown in zip(recording.frames, value["frames"], strict=True):
+        if row >= plan.begun(frame.i):
+            shown["label"] += " · not begun"
+    return value | {"status": f"picture {(row + 1) * len(ACROSS)}"}
 
 
 def cell(view: dict, index: object) -> tuple[Recording, int, int]:
@@ -131,10 +143,12 @@ def look_at(view: dict, index: float):
 
 
 def pick(view: dict, index: float) -> Image.Image:
-    """One picture of the current run, for another tab."""
+    """One picture of the current run, for another tab. Raises Refused if it has not begun."""
     recording, row, column = cell(view, index)
-    _, original, used = recalled(recording)
+    plan, original, used = recalled(recording)
     last = recording.frames[-1]
+    if row >= plan.begun(last.i) and column >= ACROSS.index("x_t: the state"):
+        raise Refused("This picture is grey because its filling has not begun: choose another one.")
     rows = arrange(original, used)((last,))[0]
     top, left = 64 * row, 64 * column
     return images.to_pil(rows[top : top + 64, left : left + 64])
@@ -149,8 +163,11 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
     plan = FILLINGS["fill"](request)
     calls, each = plan.cost()
     line = cost.sentence(calls, each, cost.seconds(model, device, calls, each), plan.scale)
-    others = ((title, FILLINGS[name](request).cost()) for name, title in BUTTONS.items())
-    return line + cost.others((title, cost.seconds(model, device, *price)) for title, price in others)
+    others = []
+    for name, title in BUTTONS.items():
+        with contextlib.suppress(Refused):  # a comparison of n = 1 with resampling that has no room
+            others.append((title, cost.seconds(model, device, *FILLINGS[name](request).cost())))
+    return line + cost.others(others)
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):

@@ -23,11 +23,16 @@ TOOLS = {
 }
 
 
+def on_picture(editor: object) -> dict:
+    """`trimmed`, with the composite as the background where there is none. Raises Refused without a picture."""
+    parts = trimmed(editor)
+    return parts if isinstance(parts["background"], Image.Image) else parts | {"background": parts["composite"]}
+
+
 def painted(editor: object) -> tuple[np.ndarray, object]:
     """The picture under the paint, (64, 64, 3) uint8, and the mask, (1, 1, 64, 64). Raises Refused without a picture."""
-    parts = trimmed(editor)
-    below = parts["background"] if isinstance(parts["background"], Image.Image) else parts["composite"]
-    return small(below), masks.mask_of(parts)
+    parts = on_picture(editor)
+    return small(parts["background"]), masks.mask_of(parts)
 
 
 def repainted(picture: Image.Image, mask) -> dict:
@@ -43,8 +48,7 @@ def reshaper(tool):
 
     @told
     def reshape(editor: dict) -> dict:
-        picture = trimmed(editor)["background"]
-        return repainted(picture, tool(painted(editor)[1]))
+        return repainted(on_picture(editor)["background"], tool(painted(editor)[1]))
 
     return reshape
 
@@ -54,10 +58,12 @@ def upload_mask(editor: dict, path: str) -> dict:
     """The canvas with the mask from a picture file: transparent, or else white, is what is made anew."""
     try:
         with Image.open(path) as picture:
-            picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            images.shrunk(picture).load()
+    except (Refused, Image.DecompressionBombError):
+        raise Refused(images.TOO_LARGE) from None
+    except (OSError, ValueError, SyntaxError):
         raise Refused("This file is not a picture that can be read as a mask.") from None
-    return repainted(trimmed(editor)["background"], masks.mask_of(picture))
+    return repainted(on_picture(editor)["background"], masks.mask_of(picture))
 
 
 def hole_of(original: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from core import cost, images
 from core.checks import Refused
 from core.generate import TEXT_SAMPLERS
+from core.images import WAITING
 from core.ladders import LADDERS, Ladder, SDEditRequest
 from core.recording import Frame, Recording
 from tabs._canvas import drawn
@@ -21,7 +22,6 @@ from tabs._viewer import RUNS, Arrange, shown, timestep
 PICK = "#sdedit-pick"
 BUTTONS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
 LANES = ["x_0: the clean estimate; grey: not begun yet", "x_t: the state, from noise to picture"]
-PAPER = 222  # the grey of a rung that has not begun
 ORIGINS = ["", "Where each one began: your picture, noised"]
 FIELDS = tuple(SDEditRequest.__dataclass_fields__)
 
@@ -58,7 +58,7 @@ def begun(plan: Ladder, frame: Frame, k: int) -> bool:
 def estimates(plan: Ladder, frame: Frame) -> np.ndarray:
     """The clean estimates of a frame, (B, 64, 64, 3) uint8, even grey where a rung has not begun."""
     x_0 = frame.x_0.copy()
-    x_0[[k for k in range(len(x_0)) if not begun(plan, frame, k)]] = PAPER
+    x_0[[k for k in range(len(x_0)) if not begun(plan, frame, k)]] = WAITING
     return x_0
 
 
@@ -125,7 +125,7 @@ def rung(recording: Recording, k: int) -> dict:
     """One rung through all kept steps, beside the original."""
     plan, value = planned(recording.settings), inside(recording, k)
     original, grey = (
-        shown(p) for p in (recording.result[len(plan.starts) - 1], np.full_like(recording.result[k], PAPER))
+        shown(p) for p in (recording.result[len(plan.starts) - 1], np.full_like(recording.result[k], WAITING))
     )
     frames = []
     for frame, (x_t, x_0, *more) in zip(recording.frames, (f["images"] for f in value["frames"]), strict=True):

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from core import denoising, images
+from core.checks import Refused
 from core.denoiser import Prediction
 from core.denoising import DenoiseRequest, Moment, timesteps_of
 from core.registry import availability
@@ -224,6 +225,12 @@ def test_a_long_run_shows_few_of_its_steps():
 
 def test_timesteps_come_as_text_or_as_a_list():
     assert timesteps_of([250, 500]) == timesteps_of("250; 500") == (250, 500)
+
+
+@pytest.mark.parametrize("twice", ["500, 500", "250, 500, 250.0", [1, 1]])
+def test_a_timestep_that_is_given_twice_is_refused(twice):
+    with pytest.raises(Refused, match="Every timestep t may be given only once"):
+        timesteps_of(twice)
 
 
 def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):

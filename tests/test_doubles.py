@@ -9,10 +9,12 @@ import torch
 
 from core import images
 from core.anagrams import AnagramRequest
+from core.generate import TEXT_SAMPLERS
 from core.hybrids import SPLITS, HybridRequest
 from core.registry import availability
 from core.scenes import mountains
 from core.views import VIEWS, through, view_of
+from tabs._doubles import sampler_input
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 NAN = float("nan")
@@ -110,6 +112,11 @@ def test_equal_prompts_and_no_view_are_plain_sampling():
     turns = AnagramRequest.checked(prompts=["a rose"] * 2, views=["identity"] * 2, reduction="alternate", **common)
     one, two, three = (result(r.run("cpu")).x_0 for r in (plain, mixed, turns))
     assert (one - two).abs().max() < 1e-4 and (one - three).abs().max() < 1e-4
+
+
+def test_the_line_under_the_samplers_speaks_of_each():
+    info = sampler_input(AnagramRequest()).info
+    assert all(s.title.split(",")[0] in info for s in TEXT_SAMPLERS.values())
 
 
 def test_each_picture_has_its_own_seed():

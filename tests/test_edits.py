@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from core import fillings, images, ladders, masks
+from core.checks import Refused
 from core.denoiser import NETWORK_LOCK
 from core.fillings import FILLINGS, InpaintRequest, in_turn, soft
 from core.ladders import LADDERS, TIMESTEPS, SDEditRequest
@@ -20,7 +21,7 @@ from core.registry import ModelError, availability
 from core.rng import generator, randn
 from core.samplers import Step
 from core.schedule import Schedule
-from tabs import _sdedit
+from tabs import _sdedit, inpainting
 
 PICTURE = randn((1, 3, 4, 4), generator(1)).clamp(-1, 1)
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -94,7 +95,7 @@ def test_a_filling_keeps_the_known_pixels_and_costs_what_it_says(model, name, pr
 
 
 def test_what_lies_under_the_mask_plays_no_part(model):
-    plan = FILLINGS["fill"](InpaintRequest.checked(steps=6))
+    plan = FILLINGS["fill"](InpaintRequest.checked(steps=6, jump_length=2))
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., 1:3, 1:3] = 1
     other = PICTURE.clone()
@@ -113,6 +114,48 @@ def test_resampling_starts_where_it_is_told():
     top = max(b for a, b in pairwise(late) if b > a)
     assert top <= 400 < max(late)
     assert len(InpaintRequest.checked(jump_n=3, below=0).visits()) == 31
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "sentence"),
+    [
+        ("fill", {"steps": 10}, "needs more than 10 steps, but there are 10: raise the steps, or lower the jump"),
+        ("fill", {"steps": 1, "jump_length": 1}, "needs more than 1 step, but there is 1: raise the steps, or set"),
+        ("fill", {"below": 200}, "but at t = 200 or below there are 6: raise the t where resampling starts"),
+        ("fill", {"below": 300, "jump_length": 9}, "but at t = 300 or below there are 9:"),
+        ("fill", {"below": 300, "steps": 5}, "but there are 5: raise the steps"),
+        ("two-pastes", {"below": 0}, "but at t = 0 or below there are 0:"),
+        ("once-and-often", {"steps": 10, "jump_n": 1}, "needs more than 10 steps"),
+    ],
+)
+def test_resampling_that_would_be_none_is_refused(name, asked, sentence):
+    with pytest.raises(Refused, match=sentence) as error:
+        FILLINGS[name](InpaintRequest.checked(**asked))
+    assert ("Resampling n to 1" in str(error.value)) == (name != "once-and-often"), "five passes are its point"
+
+
+def test_resampling_is_refused_only_where_it_would_be_none():
+    for name in FILLINGS:
+        for _, _, request in inpainting.PRESETS.values():
+            assert FILLINGS[name](request).request is request
+    for asked in ({"steps": 11}, {"below": 366}, {"below": 300, "jump_length": 8}, {"steps": 2, "jump_length": 1}):
+        request = InpaintRequest.checked(**asked)
+        assert request.visits() != request.visits(1)
+        assert FILLINGS["once-and-often"](request).ways[1][1] == 5
+    assert FILLINGS["fill"](InpaintRequest.checked(steps=1, jump_n=1, below=0)).cost()[0] == 1
+
+
+def test_a_way_waits_in_grey_until_it_begins(model):
+    plan = FILLINGS["once-and-often"](InpaintRequest.checked(steps=4, jump_length=2, n=2))
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2, :] = 1
+    begun = []
+    for step in plan.run(PICTURE, mask):
+        begun.append(plan.begun(step.i))
+        for x in (step.x_t, step.x_0):
+            grey = [bool((p == images.WAITING).all()) for p in images.to_uint8(x, -1, 1)]
+            assert grey == [k >= begun[-1] for k in range(4)]
+    assert begun[:4] == [2] * 4 and set(begun[4:]) == {4}
 
 
 def test_runs_in_turn_are_one_run():
@@ -218,4 +261,4 @@ def test_a_rung_that_has_not_begun_is_grey():
     noise = np.random.default_rng(0).integers(0, 200, (3, 64, 64, 3), np.uint8)
     for i, grey in ((0, [False, True, False]), (14, [False, True, False]), (15, [False] * 3), (29, [False] * 3)):
         shown = _sdedit.estimates(plan, Frame(i, 29, 0, noise, noise))
-        assert [bool((p == _sdedit.PAPER).all()) for p in shown] == grey
+        assert [bool((p == images.WAITING).all()) for p in shown] == grey

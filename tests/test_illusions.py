@@ -8,6 +8,7 @@ import torch
 from torchvision.transforms.functional import gaussian_blur
 
 from core import components
+from core.checks import Refused
 from core.components import colours, frequencies, lowpass, motion, response
 from core.denoiser import Prediction, Technique
 from core.guidance import clip, guide
@@ -186,7 +187,7 @@ def test_an_impossible_anagram_is_refused(options, sentence):
 
 
 def test_a_prompt_missing_for_a_view_is_refused():
-    with pytest.raises(ValueError, match="2 prompts are needed, not 1"):
+    with pytest.raises(Refused, match="2 prompts are needed, not 1"):
         anagram(gaussian(LINEAR), [FLIP, TURN]).encode([(CAT,)])
 
 

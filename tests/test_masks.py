@@ -5,6 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from core import images
+from core.checks import Refused
 from core.masks import PRESETS, centre_square, checked, feather, grow, invert, mask_of, random_holes, top_half
 
 HOLE = np.zeros((64, 64), bool)
@@ -110,6 +112,16 @@ def test_a_wide_picture_loses_its_sides_as_pictures_do():
 def test_what_is_no_mask_is_refused_in_one_sentence(drawn, sentence):
     with pytest.raises(ValueError, match=sentence):
         mask_of(drawn)
+
+
+def test_a_large_mask_with_alpha_is_shrunk_and_a_larger_one_refused(monkeypatch):
+    picture = Image.fromarray(erased(PHOTO)).resize((512, 512), Image.Resampling.NEAREST)
+    monkeypatch.setattr(images, "LARGE", 256**2)
+    assert torch.equal(mask_of(picture), EXPECTED)
+    assert picture.size == (256, 256), "it is shrunk before its pixels are taken"
+    monkeypatch.setattr(images, "MAX_PIXELS", 100**2)
+    with pytest.raises(Refused, match="million pixels; please shrink it first"):
+        mask_of(picture)
 
 
 # ---- Tools ----

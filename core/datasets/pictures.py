@@ -20,7 +20,7 @@ PER_CLASS = 500
 HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
 LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
-"""Chosen drawings: on a CPU begin with the first 200, widen to the 584 of every day, then to all."""
+"""Chosen drawings: on a CPU begin with the first 200, widen to the 585 of every day, then to all."""
 WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
               "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
 """Twenty kinds of photo that everybody knows."""
