@@ -65,20 +65,28 @@ def stream(
             yield value
     if price:
         cost.learn(show.model, device, *price, time.monotonic() - started)
-    yield value | {"caption": _captioned(recording, show)}
+    yield value | {"caption": caption_of(recording, show)}
 
 
 def kept(recording: Recording, view: dict, show: Show) -> dict:
     """The viewer's value after a run or Stop, with every frame."""
     observe(recording, show.model, show.ours)
-    value = finished((recording,), show.arrange, show.face) | {"caption": _captioned(recording, show)}
+    value = finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
     if recording.done and view.get("status"):
         value["status"] = view["status"]
     return value
 
 
-def _captioned(recording: Recording, show: Show) -> str:
-    return " ".join([show.caption, *left_out(show.model, show.prompts), *recording.notes])
+def caption_of(recording: Recording, show: Show) -> str:
+    """What a run's pictures are, what was said of them, and how far it got where it was stopped."""
+    said = [show.caption, *left_out(show.model, show.prompts), *recording.notes]
+    return " ".join([*said, *so_far(recording)])
+
+
+def so_far(recording: Recording) -> list[str]:
+    """A sentence on where a run was stopped; none where it reached its end."""
+    last = recording.frames[-1]
+    return [] if recording.done else [f"Stopped at step {last.i + 1} of {last.n}: the clean estimate so far."]
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

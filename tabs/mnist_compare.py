@@ -19,6 +19,7 @@ from tabs._common import (
 from tabs._examples import example
 from tabs._inputs import Slider, Textbox
 from tabs._mnist import caption, described
+from tabs._run import so_far
 from tabs._viewer import RUNS, finished, live, viewer
 
 LANES = [
@@ -65,7 +66,7 @@ def keep(view: dict):
     """After Stop: the scrubber with the frames that exist."""
     recordings = RUNS.get(view)
     value = finished(recordings, arrange, FACE)
-    value["caption"] = " ".join(described(DigitRequest(**r.settings)) for r in recordings)
+    value["caption"] = " ".join([*(described(DigitRequest(**r.settings)) for r in recordings), *so_far(recordings[0])])
     if recordings[0].done:
         value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
     return value

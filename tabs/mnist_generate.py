@@ -66,7 +66,8 @@ def keep(view: dict):
     value = kept(recording, view, shown_as(request))
     if recording.done and view.get("caption"):
         value["caption"] = view["caption"]
-    sheets = [images.grid(f.x_t, request.columns) for f in recording.frames]
+    states = [f.x_t for f in recording.frames[:-1]]
+    sheets = [images.grid(p, request.columns) for p in (*states, recording.result)]
     each = zip(request.labels, seeds(request.seed, len(request.labels)), recording.result, strict=True)
     tiles = [(f"{k:03d}-digit-{label}-seed-{seed}", tile) for k, (label, seed, tile) in enumerate(each)]
     name = f"digits-{request.digits[:12]}-{request.model}-seed-{request.seed}"

@@ -1,0 +1,87 @@
+"""What is kept of a run, whether it reached its end or was stopped: captions, files, and what the page may say of it."""
+
+import dataclasses
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import images
+from core.digits import DigitRequest
+from core.pictures import PictureRequest
+from core.recording import Frame, Recording
+from tabs import mnist_compare, mnist_generate, sampling
+from tabs._viewer import RUNS
+
+SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
+
+
+def recorded(settings: dict, shape: tuple[int, ...], done: bool) -> Recording:
+    """A run of four steps, its end left out unless it is done, whose states are not its estimates; it can be kept."""
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 5, *shape), np.uint8)
+    frames = [Frame(i, 4, 900 - i, *pixels[:, i]) for i in range(3)]
+    if done:
+        frames.append(Frame(4, 4, -1, pixels[1, 4], pixels[1, 4]))
+    recording = Recording(settings, frames=frames)
+    RUNS.add(recording)
+    return recording
+
+
+def digits(done: bool) -> Recording:
+    """Two digits."""
+    return recorded(DigitRequest(digits="38", each=1, steps=4, seed=7).settings(), (2, 28, 28, 1), done)
+
+
+def pictures(done: bool) -> Recording:
+    """Two pictures."""
+    return recorded(PictureRequest(n=2, steps=4).settings() | {"experiment": "samples"}, (2, 64, 64, 3), done)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What was written under pictures."""
+    lines, captioned = [], images.captioned
+    monkeypatch.setattr(images, "captioned", lambda p, text, *more: lines.append(text) or captioned(p, text, *more))
+    return lines
+
+
+def file(button) -> str:
+    """The path behind a download button."""
+    return button.value["path"]
+
+
+@pytest.mark.parametrize("done", (False, True))
+@pytest.mark.parametrize(("run", "keep"), [(digits, mnist_generate.keep), (pictures, sampling.keep)])
+def test_a_run_that_was_stopped_says_so_in_the_viewer_and_in_its_png(written, run, keep, done):
+    value, *_ = keep({"run": run(done).id})
+    assert written == [value["caption"]]
+    assert value["caption"].endswith(SO_FAR) != done
+    assert value["status"] == ("done" if done else "stopped at step 3 / 4")
+
+
+def test_a_comparison_that_was_stopped_says_so_too():
+    one, two = digits(False), digits(False)
+    RUNS.add(one, two)
+    assert mnist_compare.keep({"run": one.id})["caption"].endswith(SO_FAR)
+
+
+@pytest.mark.parametrize("done", (False, True))
+def test_the_digits_that_are_saved_are_the_result(monkeypatch, done):
+    recording, loops, gif = digits(done), [], images.gif
+    monkeypatch.setattr(images, "gif", lambda sheets, **how: loops.append(sheets) or gif(sheets, **how))
+    _, _, _, _, everything = mnist_generate.keep({"run": recording.id})
+    result = images.grid(recording.result, 2)
+    with zipfile.ZipFile(file(everything)) as archive, Image.open(io.BytesIO(archive.read("grid.png"))) as small:
+        np.testing.assert_array_equal(np.asarray(small)[..., None], result)
+    np.testing.assert_array_equal(loops[0][-1], result)
+    np.testing.assert_array_equal(loops[0][0], images.grid(recording.frames[0].x_t, 2))
+    assert len(loops[0]) == len(recording.frames)
+
+
+def test_at_the_end_of_a_run_of_digits_state_and_result_are_the_same():
+    recording = Recording({})
+    for _ in recording.follow(dataclasses.replace(DigitRequest(), digits="3", each=1, steps=2).run("cpu")):
+        pass
+    np.testing.assert_array_equal(recording.frames[-1].x_t, recording.result)
