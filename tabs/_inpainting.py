@@ -100,7 +100,7 @@ def keep(view: dict) -> list:
     (recording,) = RUNS.get(view)
     plan, original, used = recalled(recording)
     show, s = shown_as(plan, original, used), recording.settings
-    value = kept(recording, view, show)
+    value = kept(recording, show)
     tiles = [(f"result-{k + 1}", p) for k, p in enumerate(recording.result)]
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]

@@ -68,13 +68,10 @@ def stream(
     yield value | {"caption": caption_of(recording, show)}
 
 
-def kept(recording: Recording, view: dict, show: Show) -> dict:
+def kept(recording: Recording, show: Show) -> dict:
     """The viewer's value after a run or Stop, with every frame."""
     observe(recording, show.model, show.ours)
-    value = finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
-    return value
+    return finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
 
 
 def caption_of(recording: Recording, show: Show) -> str:

@@ -116,7 +116,7 @@ def keep(view: dict):
     (recording,) = RUNS.get(view)
     plan = planned(recording.settings)
     show = shown_as(plan)
-    value = kept(recording, view, show)
+    value = kept(recording, show)
     sheets = [images.grid(f.x_0, plan.columns) for f in recording.frames]
     titles = [
         f"{k:02d}-seed-{seed}-guidance-{w:g}-steps-{steps}"

@@ -85,3 +85,36 @@ def test_at_the_end_of_a_run_of_digits_state_and_result_are_the_same():
     for _ in recording.follow(dataclasses.replace(DigitRequest(), digits="3", each=1, steps=2).run("cpu")):
         pass
     np.testing.assert_array_equal(recording.frames[-1].x_t, recording.result)
+
+
+FORGED = [{"caption": "x" * 5_000_000, "status": "y" * 5_000_000}, {"caption": {"a": 1}, "status": [1]}]
+
+
+def last(run) -> dict:
+    """The last value of a run."""
+    *_, value = run
+    return value
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_what_is_said_of_digits_comes_from_the_server(written, forged):
+    shown = last(mnist_generate.run("38", 1, "flow-class", "euler", 2, 2.0, 7, "cpu"))
+    value, *_ = mnist_generate.keep({"run": shown["run"]} | forged)
+    assert written == [shown["caption"]] == [value["caption"]] and len(written[0]) < 300
+    assert value["caption"].endswith("of 2 as asked.") and value["status"] == shown["status"]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_what_is_said_of_two_models_comes_from_the_server(forged):
+    shown = last(mnist_compare.run("38", 2, 2.0, 7, "cpu"))
+    value = mnist_compare.keep({"run": shown["run"]} | forged)
+    assert shown["caption"].count("as asked.") == 2
+    assert (value["caption"], value["status"]) == (shown["caption"], shown["status"])
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_how_long_a_run_took_comes_from_the_server(written, forged):
+    recording = pictures(True)
+    recording.took = 1.25
+    value, *_ = sampling.keep({"run": recording.id} | forged)
+    assert value["status"] == "done in 1.2 s" and written == [value["caption"]] and len(written[0]) < 300
