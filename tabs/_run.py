@@ -74,10 +74,14 @@ def kept(recording: Recording, show: Show) -> dict:
     return finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
 
 
-def caption_of(recording: Recording, show: Show) -> str:
-    """What a run's pictures are, what was said of them, and how far it got where it was stopped."""
-    said = [show.caption, *left_out(show.model, show.prompts), *recording.notes]
-    return " ".join([*said, *so_far(recording)])
+def caption_of(recording: Recording, show: Show, k: int | None = None) -> str:
+    """What a run's pictures are, what was said of them, and how far it got where it was stopped.
+
+    Args:
+        k: the one picture that it goes under, if not all: what was said of the others is left out.
+    """
+    notes = [note for note in recording.notes if k is None or note.startswith(f"Picture {k + 1}:")]
+    return " ".join([show.caption, *left_out(show.model, show.prompts), *notes, *so_far(recording)])
 
 
 def so_far(recording: Recording) -> list[str]:
@@ -107,6 +111,27 @@ def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, b
 def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
     """A button per file, (name, content)."""
     return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
+
+
+def one_saved(
+    name: str, title: str, settings: dict, loop: bytes, pictures: Sequence[np.ndarray], seeds: Sequence[int], k: int,
+    caption: str,
+) -> list[gr.DownloadButton]:  # fmt: skip
+    """The three buttons of a chosen picture: its GIF, its PNG, and a zip of the GIF and every picture of the run.
+
+    Args:
+        title: what the GIF is called in the zip.
+        pictures: (H, W, C) each, enlarged here; `seeds` are theirs.
+        k: the chosen one.
+        caption: what stands under it in the PNG; those in the zip, to be used further, have none.
+    """
+    large = [images.enlarge(p, 8) for p in pictures]
+    png = images.png(images.captioned(large[k], caption), settings | {"picture": k})
+    sheets = [
+        (f"{j:02d}-seed-{s}.png", images.png(p, settings | {"picture": j - 1}))
+        for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
+    ]
+    return filled(f"{name}-seed-{seeds[k]}", loop, png, [(title, loop), *sheets])
 
 
 def saved(

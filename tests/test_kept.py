@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 
 from core import images
+from core.anagrams import AnagramRequest
 from core.digits import DigitRequest
+from core.hybrids import HybridRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
-from tabs import mnist_compare, mnist_generate, sampling
+from core.registry import availability
+from tabs import _anagram, _hybrid, anagrams, hybrids, mnist_compare, mnist_generate, sampling
 from tabs._viewer import RUNS
 
 SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
@@ -118,3 +121,33 @@ def test_how_long_a_run_took_comes_from_the_server(written, forged):
     recording.took = 1.25
     value, *_ = sampling.keep({"run": recording.id} | forged)
     assert value["status"] == "done in 1.2 s" and written == [value["caption"]] and len(written[0]) < 300
+
+
+def chosen(request, done: bool) -> Recording:
+    """Two pictures that are two things at once; something was said of either."""
+    recording = recorded(request.settings(), (2, 64, 64, 3), done)
+    recording.notes = ("Picture 1: blocked.", "Picture 2: marked.")
+    return recording
+
+
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+@pytest.mark.parametrize("done", (False, True))
+@pytest.mark.parametrize(
+    ("request_", "tab", "inputs"),
+    [(AnagramRequest(n=2, steps=4), anagrams, _anagram), (HybridRequest(n=2, steps=4), hybrids, _hybrid)],
+)
+def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request_, tab, inputs, done):
+    run = chosen(request_, done)
+    *_, (*_, _, png, everything) = tab.choose({"run": run.id}, 2)
+    ends = "guidance 3; seed 181. Picture 2: marked." + (not done) * f" {SO_FAR}"
+    assert len(written) == 1 and written[0].endswith(ends) and "180" not in written[0]
+    with zipfile.ZipFile(file(everything)) as archive:
+        plain = np.asarray(Image.open(io.BytesIO(archive.read("02-seed-181.png"))))
+        assert {n[:2] for n in archive.namelist() if n.endswith(".png")} == {"01", "02"}
+    np.testing.assert_array_equal(plain[::8, :512:8], run.result[1])
+    with Image.open(file(png)) as picture:
+        whole = np.asarray(picture)
+    assert len(whole) > len(plain)
+    np.testing.assert_array_equal(whole[: len(plain)], plain)
+    back, values = tab.restore(file(png)), inputs.fill(request_)
+    assert back[:17] == values[:17] and images.settings_of(file(png))["picture"] == 1
