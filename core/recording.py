@@ -35,9 +35,10 @@ class Recording:
     """A run's settings and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them.
 
     Args:
-        notes: what the model's maker says of the pictures, see `core.licence`; None until asked. From then on nothing more
-            is kept: after Stop the step under way still computes, and its pictures nobody has checked.
+        notes: what the model's maker says of the pictures, see `core.licence`, and a classifier; None until asked. From
+            then on nothing more is kept: after Stop the step under way still computes, and its pictures nobody has checked.
         withheld: whether there is no result before that.
+        took: the seconds until its end; None before, and where it was stopped.
         lock: held while a frame is kept, and while the pictures are checked.
     """
 
@@ -49,6 +50,7 @@ class Recording:
     latest: Frame | None = None
     notes: tuple[str, ...] | None = None
     withheld: bool = False
+    took: float | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:

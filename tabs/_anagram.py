@@ -1,6 +1,7 @@
 """An anagram between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -10,7 +11,7 @@ from core.anagrams import AnagramRequest
 from core.recording import Recording
 from tabs._doubles import how, request_of, show, there_and_back
 from tabs._pictures import inside
-from tabs._run import Show, filled, waiting
+from tabs._run import Show, caption_of, one_saved, waiting
 from tabs._viewer import shown
 
 PICK = "#anagrams-pick"
@@ -107,8 +108,8 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     shown_first = turning(r, result[k], k), inside(recording, k)
     yield *shown_first, *waiting()
     rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
-    png = [images.png(images.enlarge(row, 8), recording.settings | {"picture": j}) for j, row in enumerate(rows)]
-    sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
     loop = images.gif(films, 0.08 * len(films), 0)
-    yield *shown_first, *filled(f"anagram-{r.model}-seed-{r.seeds[k]}", loop, png[k], [("turning.gif", loop), *sheets])
+    caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)
+    files = one_saved(f"anagram-{r.model}", "turning.gif", recording.settings, loop, rows, r.seeds, k, caption)
+    yield *shown_first, *files

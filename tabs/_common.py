@@ -19,7 +19,7 @@ from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
 from tabs._fresh import HELD, held, hold, mark, release, released
 from tabs._inputs import Number
-from tabs._viewer import RUNS, SLIM, Runs
+from tabs._viewer import RUN_ONLY, RUNS, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
 DICE = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
@@ -221,7 +221,7 @@ def send_to(
         return [gr.Tabs(selected=tab), pick(*args), *opened, *[drawn_from(args[0])] * len(prompts)]
 
     outputs = [shared.tabs, target, *panels, *prompts]
-    button.click(handler, inputs, outputs, js=SLIM, api_visibility="private", show_progress="hidden")
+    button.click(handler, inputs, outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
 
 
 def drawn_from(view: dict) -> str:

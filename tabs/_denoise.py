@@ -82,10 +82,12 @@ class Comparison:
         return self.request.settings() | {"original": packed(self.original)}
 
     def caption(self) -> str:
-        """What its pictures are, and what was said of them."""
+        """What its pictures are, what was said of them, and how far it got where it was stopped."""
         r = self.request
         read = left_out(r.model, (r.prompt,)) if self.took is not None else []
-        return " ".join([described(r), *read, *(self.notes or ())])
+        halted = self.took is None and self.notes is not None
+        end = [f"{stopped(self).capitalize()}."] if halted else []
+        return " ".join([described(r), *read, *(self.notes or ()), *end])
 
 
 COMPARISONS = Runs()

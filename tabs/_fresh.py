@@ -17,7 +17,7 @@ NEW_RUN = """(view) => {
 }"""
 AGAIN = "(...values) => values.map((v) => ({__type__: 'update', interactive: !!v}))"
 HELD = """(v, ...rest) => [
-  {run: v?.run, status: v?.status, caption: v?.caption, held: rest.map(Boolean)}, ...rest.map(() => null)
+  {run: v?.run, status: v?.status, held: rest.map(Boolean)}, ...rest.map(() => null)
 ]"""
 """Sends a viewer's value back to the server without its pictures, and which of the held components have a value."""
 

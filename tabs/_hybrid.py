@@ -1,6 +1,7 @@
 """A hybrid between the page and `core`: inputs to a request and back, and what belongs to a chosen picture."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -13,7 +14,7 @@ from core.recording import Recording
 from tabs._doubles import how, request_of, show, there_and_back
 from tabs._look import asset
 from tabs._pictures import inside
-from tabs._run import Show, filled, waiting
+from tabs._run import Show, caption_of, one_saved, waiting
 
 PICK = "#hybrids-pick"
 PRESETS = {
@@ -111,8 +112,8 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     result = recording.result
     shown_first = seen_from(r, result[k]), inside(recording, k, gap=False)
     yield *shown_first, *waiting()
-    png = [images.png(images.enlarge(p, 8), recording.settings | {"picture": j}) for j, p in enumerate(result)]
-    sheets = [(f"{j + 1:02d}-seed-{s}.png", data) for j, (s, data) in enumerate(zip(r.seeds, png, strict=True))]
     film = there_and_back(r.receding(result[k], 17))
     loop = images.gif(film, 0.08 * len(film), 0)
-    yield *shown_first, *filled(f"hybrid-{r.model}-seed-{r.seeds[k]}", loop, png[k], [("distance.gif", loop), *sheets])
+    caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)
+    files = one_saved(f"hybrid-{r.model}", "distance.gif", recording.settings, loop, result, r.seeds, k, caption)
+    yield *shown_first, *files

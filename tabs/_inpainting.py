@@ -105,7 +105,7 @@ def keep(view: dict) -> list:
     (recording,) = RUNS.get(view)
     plan, original, used = recalled(recording)
     show, s = shown_as(plan, original, used), recording.settings
-    value = kept(recording, view, show)
+    value = kept(recording, show)
     begun = plan.begun(recording.frames[-1].i)
     if begun < len(plan.rows):
         value["caption"] += " Grey: not begun yet."

@@ -45,14 +45,14 @@ def described(request: DigitRequest) -> str:
     return text + f"seed {request.seed}."
 
 
-def caption(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
-    """What the picture is, and how our classifier reads it."""
-    text, named = described(request), read(pixels, device)
+def as_read(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
+    """How our classifier reads the pictures, (B, 28, 28, 1) uint8."""
+    named = read(pixels, device)
     asked = "".join(map(str, request.labels))
     if not spec(request.model).conditional:
-        return f"{text} The classifier reads {named}."
+        return f"The classifier reads {named}."
     right = sum(a == b for a, b in zip(named, asked, strict=True))
-    return f"{text} The classifier reads {right} of {len(asked)} as asked."
+    return f"The classifier reads {right} of {len(asked)} as asked."
 
 
 def on_canvas(pixels: np.ndarray) -> Image.Image:

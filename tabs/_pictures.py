@@ -14,7 +14,9 @@ from core.generate import TEXT_SAMPLERS
 from core.pictures import clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
-from tabs._common import NETWORK, Shared, told
+from tabs._common import NETWORK, Shared, after, told
+from tabs._fresh import hold
+from tabs._run import Show, download_row, kept, offered
 from tabs._viewer import RUN_ONLY, RUNS, shown, timestep, viewer
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to picture"]
@@ -151,21 +153,49 @@ def remark_line(model: gr.Dropdown, *prompts: gr.Textbox) -> None:
     )
 
 
-def enlarging_panel(how: str, elem_id: str) -> tuple[gr.Button, gr.HTML, gr.Button]:
-    """The button that enlarges the chosen picture with stage II, the viewer that shows it, and the button for stage III."""
+def enlarging_panel(how: str, elem_id: str) -> tuple[gr.Button, gr.HTML, gr.DownloadButton, gr.Button]:
+    """The button that enlarges the chosen picture with stage II, the viewer that shows it, its file, the button for stage III."""
     with gr.Accordion(f"Enlarge the chosen picture to 256 pixels {how}".strip(), open=False):
         gr.HTML(f'<div class="caption">{BIGGER}</div>')
         bigger, big = gr.Button("Enlarge with DeepFloyd's stage II", size="sm"), viewer(elem_id)
-        return bigger, big, gr.Button("And on to 1024 pixels with stage III", size="sm", visible=not how)
+        (file,) = download_row(["PNG, enlarged"])
+        return bigger, big, file, gr.Button("And on to 1024 pixels with stage III", size="sm", visible=not how)
 
 
 def wire_enlarging(
-    button: gr.Button, stop: gr.Button, larger: Callable, inputs: list, big: gr.HTML, shared: Shared
+    button: gr.Button,
+    stop: gr.Button,
+    larger: Callable,
+    inputs: list,
+    shown_larger: Callable[[dict], Show],
+    outputs: list,
+    shared: Shared,
 ) -> None:
-    """The button streams `larger(*inputs, device)` into the viewer; Stop ends it."""
-    values = [*inputs, shared.device]
+    """The button streams `larger(*inputs, device)` into the viewer; then, or on Stop, the viewer and the PNG are filled.
+
+    Args:
+        shown_larger: from the settings of such a run to how it is shown.
+        outputs: the viewer and the button for the PNG.
+    """
+    big, values = outputs[0], [*inputs, shared.device]
+    hold(button, outputs, big.elem_id)
     job = button.click(larger, values, big, js=RUN_ONLY, api_visibility="private", show_progress="hidden", **NETWORK)
+    after(job, functools.partial(keep_enlarged, shown_larger), big, outputs, shared)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
+
+
+@told
+def keep_enlarged(shown_larger: Callable[[dict], Show], view: dict) -> tuple[dict, gr.DownloadButton]:
+    """After enlarging or Stop: the viewer with every frame, and the PNG of what exists, in all its views."""
+    (recording,) = RUNS.get(view)
+    settings = recording.settings
+    show = shown_larger(settings)
+    value = kept(recording, show)
+    views = show.arrange((recording.frames[-1],))
+    picture = images.captioned(images.grid(np.stack(views), len(views)), value["caption"])
+    name = f"picture-{settings['enlarged'] + 1}-at-{settings['side']}-pixels.png"
+    (file,) = offered((name, images.png(picture, settings)))
+    return value, file
 
 
 @functools.cache

@@ -65,20 +65,29 @@ def stream(
             yield value
     if price:
         cost.learn(show.model, device, *price, time.monotonic() - started)
-    yield value | {"caption": _captioned(recording, show)}
+    yield value | {"caption": caption_of(recording, show)}
 
 
-def kept(recording: Recording, view: dict, show: Show) -> dict:
+def kept(recording: Recording, show: Show) -> dict:
     """The viewer's value after a run or Stop, with every frame."""
     observe(recording, show.model, show.ours)
-    value = finished((recording,), show.arrange, show.face) | {"caption": _captioned(recording, show)}
-    if recording.done and view.get("status"):
-        value["status"] = view["status"]
-    return value
+    return finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
 
 
-def _captioned(recording: Recording, show: Show) -> str:
-    return " ".join([show.caption, *left_out(show.model, show.prompts), *recording.notes])
+def caption_of(recording: Recording, show: Show, k: int | None = None) -> str:
+    """What a run's pictures are, what was said of them, and how far it got where it was stopped.
+
+    Args:
+        k: the one picture that it goes under, if not all: what was said of the others is left out.
+    """
+    notes = [note for note in recording.notes if k is None or note.startswith(f"Picture {k + 1}:")]
+    return " ".join([show.caption, *left_out(show.model, show.prompts), *notes, *so_far(recording)])
+
+
+def so_far(recording: Recording) -> list[str]:
+    """A sentence on where a run was stopped; none where it reached its end."""
+    last = recording.frames[-1]
+    return [] if recording.done else [f"Stopped at step {last.i + 1} of {last.n}: the clean estimate so far."]
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -102,6 +111,27 @@ def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, b
 def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
     """A button per file, (name, content)."""
     return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
+
+
+def one_saved(
+    name: str, title: str, settings: dict, loop: bytes, pictures: Sequence[np.ndarray], seeds: Sequence[int], k: int,
+    caption: str,
+) -> list[gr.DownloadButton]:  # fmt: skip
+    """The three buttons of a chosen picture: its GIF, its PNG, and a zip of the GIF and every picture of the run.
+
+    Args:
+        title: what the GIF is called in the zip.
+        pictures: (H, W, C) each, enlarged here; `seeds` are theirs.
+        k: the chosen one.
+        caption: what stands under it in the PNG; those in the zip, to be used further, have none.
+    """
+    large = [images.enlarge(p, 8) for p in pictures]
+    png = images.png(images.captioned(large[k], caption), settings | {"picture": k})
+    sheets = [
+        (f"{j:02d}-seed-{s}.png", images.png(p, settings | {"picture": j - 1}))
+        for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
+    ]
+    return filled(f"{name}-seed-{seeds[k]}", loop, png, [(title, loop), *sheets])
 
 
 def saved(

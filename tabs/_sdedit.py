@@ -108,7 +108,7 @@ def keep(view: dict) -> list:
     (recording,) = RUNS.get(view)
     plan, settings = planned(recording.settings), recording.settings
     show = shown_as(plan)
-    value = kept(recording, view, show)
+    value = kept(recording, show)
     names = [
         f"row-{r + 1}-{label.split(' · ')[0].replace(' = ', '-')}"
         for r in range(len(plan.rows))

@@ -15,8 +15,6 @@ from tabs._examples import recorded
 from tabs._look import asset
 
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
-SLIM = "(v, ...rest) => [{run: v?.run, status: v?.status, caption: v?.caption}, ...rest]"
-"""Sends a viewer's value back to the server without its pictures."""
 RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
 """Sends back no more than which run it was."""
 
@@ -136,13 +134,14 @@ def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, f
             "fraction": step.i / step.n,
             "frames": [frame],
         }
-    yield finished(recordings, arrange, face, time.monotonic() - started)
+    recordings[0].took = time.monotonic() - started
+    yield finished(recordings, arrange, face)
 
 
-def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict, took: float | None = None) -> dict:
+def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict) -> dict:
     """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
     kept = list(zip(*(r.frames for r in recordings), strict=False))
-    last = kept[-1][0]
+    last, took = kept[-1][0], recordings[0].took
     status = (
         f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
     )

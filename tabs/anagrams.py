@@ -56,7 +56,7 @@ def runner(view: str | None = None):
 def keep(view: dict):
     """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
     (recording,) = RUNS.get(view)
-    value = kept(recording, view, shown_as(doubles.request_of(AnagramRequest, recording.settings)))
+    value = kept(recording, shown_as(doubles.request_of(AnagramRequest, recording.settings)))
     for part in chosen(recording, 0):
         yield value, 1, *part
 
@@ -73,12 +73,18 @@ def larger(view: dict, index: float, device: str = "auto"):
     """The chosen picture at 256 pixels in all its views, live, by DeepFloyd's stage II, or what that would need."""
     (recording,) = RUNS.get(view)
     k, r = numbered(recording, index), doubles.request_of(AnagramRequest, recording.settings)
-    pixels, seed = recording.result[k], r.seeds[k]
-    make, name = functools.partial(enlarge_anagram, pixels, r, seed), enlarger(len(pixels))
+    pixels = recording.result[k]
+    settings = recording.settings | {"enlarged": k, "enlarger": enlarger(len(pixels)), "side": 4 * len(pixels)}
+    make = functools.partial(enlarge_anagram, pixels, r, r.seeds[k])
+    yield from stream(Recording(settings, -1, 1), make, shown_larger(settings), device)
+
+
+def shown_larger(settings: dict) -> Show:
+    """How an enlarged picture is shown: a lane per view."""
+    r, k, name = doubles.request_of(AnagramRequest, settings), settings["enlarged"], settings["enlarger"]
     face = {"lanes": r.titles(), "columns": 2}
-    caption = f"Picture {k + 1}, enlarged by {name}; seed {seed}."
-    show = Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name, prompts=[r.styled(p) for p in r.prompts])
-    yield from stream(Recording(recording.settings | {"enlarged": k}, -1, 1), make, show, device)
+    caption = f"Picture {k + 1}, enlarged by {name}; seed {r.seeds[k]}."
+    return Show(lambda frames: r.seen(frames[0].x_0[0]), face, caption, name, prompts=[r.styled(p) for p in r.prompts])
 
 
 @told
@@ -152,7 +158,7 @@ def build(shared: Shared) -> None:
             send_row(pick, [view, index], shared, ID)
             with gr.Accordion("The chosen picture, turning: press play", open=True):
                 motion = viewer("anagrams-motion", example("anagrams-motion"))
-            bigger, big, _ = enlarging_panel("in all its views", "anagrams-big")
+            bigger, big, file, _ = enlarging_panel("in all its views", "anagrams-big")
             with gr.Accordion("Inside the chosen picture: the noise that each view sees", open=False) as panel:
                 inner = viewer("anagrams-inside")
             lessons = legal_panel(inputs[-1])
@@ -161,7 +167,7 @@ def build(shared: Shared) -> None:
     wire(start, stop, runner(), inputs, keep, [view, index, *of_one], shared, "make_anagrams")
     for button, name in zip(lessons, ("blur", "white_balance"), strict=True):
         wire(button, stop, runner(name), inputs, keep, [view, index, *of_one], shared, f"anagrams_through_{name}")
-    wire_enlarging(bigger, stop, larger, [view, index], big, shared)
+    wire_enlarging(bigger, stop, larger, [view, index], shown_larger, [big, file], shared)
     doubles.wire_choice(index, view, choose, of_one)
     fill_when_opened(panel, choose, view, index, of_one)
     doubles.wire_only(one, AnagramRequest, view, index, inputs[11], inputs[8])

@@ -51,7 +51,7 @@ def run(
 def keep(view: dict):
     """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
     (recording,) = RUNS.get(view)
-    value = kept(recording, view, shown_as(doubles.request_of(HybridRequest, recording.settings)))
+    value = kept(recording, shown_as(doubles.request_of(HybridRequest, recording.settings)))
     for part in chosen(recording, 0):
         yield value, 1, *part
 

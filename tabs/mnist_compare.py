@@ -18,7 +18,8 @@ from tabs._common import (
 )
 from tabs._examples import example
 from tabs._inputs import Slider, Textbox
-from tabs._mnist import caption, described
+from tabs._mnist import as_read, described
+from tabs._run import so_far
 from tabs._viewer import RUNS, finished, live, viewer
 
 LANES = [
@@ -56,19 +57,22 @@ def run(digits: str, steps: float, guidance: float, seed: float, device: str = "
     for value in live(recordings, both, arrange, FACE):
         if value["running"]:
             yield value
-    notes = " ".join(caption(r, m.result, device) for r, m in zip(requests, recordings, strict=True))
-    yield value | {"caption": notes}
+    for r, m in zip(requests, recordings, strict=True):
+        m.notes = (as_read(r, m.result, device),)
+    yield value | {"caption": caption(recordings)}
 
 
 @told
 def keep(view: dict):
     """After Stop: the scrubber with the frames that exist."""
     recordings = RUNS.get(view)
-    value = finished(recordings, arrange, FACE)
-    value["caption"] = " ".join(described(DigitRequest(**r.settings)) for r in recordings)
-    if recordings[0].done:
-        value |= {key: view[key] for key in ("status", "caption") if view.get(key)}
-    return value
+    return finished(recordings, arrange, FACE) | {"caption": caption(recordings)}
+
+
+def caption(recordings: tuple[Recording, ...]) -> str:
+    """What the pictures of both are, how our classifier reads them, and how far the runs got where they were stopped."""
+    said = [line for r in recordings for line in (described(DigitRequest(**r.settings)), *(r.notes or ()))]
+    return " ".join([*said, *so_far(recordings[0])])
 
 
 def price(digits, steps, guidance, device) -> str:

@@ -24,9 +24,9 @@ from tabs._common import (
 )
 from tabs._examples import example
 from tabs._inputs import Dropdown, Number, Radio, Slider, Textbox
-from tabs._mnist import GENERATORS, PRESETS, arrange, caption, described, face, fill, fit, fit_sampler, on_canvas
+from tabs._mnist import GENERATORS, PRESETS, arrange, as_read, described, face, fill, fit, fit_sampler, on_canvas
 from tabs._pictures import numbered
-from tabs._run import Show, download_row, kept, saved, stream
+from tabs._run import Show, caption_of, download_row, kept, saved, stream
 from tabs._saved import settings_in, settings_input
 from tabs._viewer import RUNS, viewer
 
@@ -54,8 +54,12 @@ def run(
         digits=digits, each=each, model=model, sampler=sampler, steps=steps, guidance=guidance, seed=seed
     )
     recording = Recording(request.settings())
-    for value in stream(recording, request.run, shown_as(request), device, request.cost()):
-        yield value if value["running"] else value | {"caption": caption(request, recording.result, device)}
+    show = shown_as(request)
+    for value in stream(recording, request.run, show, device, request.cost()):
+        if not value["running"]:
+            recording.notes += (as_read(request, recording.result, device),)
+            value["caption"] = caption_of(recording, show)
+        yield value
 
 
 @told
@@ -63,10 +67,9 @@ def keep(view: dict):
     """After a run or Stop: the scrubber with all frames, and the GIF, PNG and zip of what exists."""
     (recording,) = RUNS.get(view)
     request = DigitRequest(**recording.settings)
-    value = kept(recording, view, shown_as(request))
-    if recording.done and view.get("caption"):
-        value["caption"] = view["caption"]
-    sheets = [images.grid(f.x_t, request.columns) for f in recording.frames]
+    value = kept(recording, shown_as(request))
+    states = [f.x_t for f in recording.frames[:-1]]
+    sheets = [images.grid(p, request.columns) for p in (*states, recording.result)]
     each = zip(request.labels, seeds(request.seed, len(request.labels)), recording.result, strict=True)
     tiles = [(f"{k:03d}-digit-{label}-seed-{seed}", tile) for k, (label, seed, tile) in enumerate(each)]
     name = f"digits-{request.digits[:12]}-{request.model}-seed-{request.seed}"

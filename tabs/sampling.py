@@ -116,7 +116,7 @@ def keep(view: dict):
     (recording,) = RUNS.get(view)
     plan = planned(recording.settings)
     show = shown_as(plan)
-    value = kept(recording, view, show)
+    value = kept(recording, show)
     sheets = [images.grid(f.x_0, plan.columns) for f in recording.frames]
     titles = [
         f"{k:02d}-seed-{seed}-guidance-{w:g}-steps-{steps}"
@@ -153,12 +153,17 @@ def larger(view: dict, index: float, device: str = "auto"):
     settings, k = recording.settings, numbered(recording, index)
     pixels, plan = recording.result[k], planned(settings)
     k = settings.get("enlarged", k)  # what stage II enlarged goes on to stage III
-    prompt, seed = plan.request.prompt, plan.seeds[k]
-    make, name = functools.partial(enlarge, pixels, prompt, seed), enlarger(len(pixels))
-    face = {"lanes": [f"x_0 at {4 * len(pixels)} pixels"], "columns": 1}
-    caption = f"Picture {k + 1}, enlarged by {name}; seed {seed}."
-    show = Show(lambda frames: [frames[0].x_0[0]], face, caption, name, prompts=(prompt,))
-    yield from stream(Recording(settings | {"enlarged": k}, -1, 1), make, show, device)
+    settings = settings | {"enlarged": k, "enlarger": enlarger(len(pixels)), "side": 4 * len(pixels)}
+    make = functools.partial(enlarge, pixels, plan.request.prompt, plan.seeds[k])
+    yield from stream(Recording(settings, -1, 1), make, shown_larger(settings), device)
+
+
+def shown_larger(settings: dict) -> Show:
+    """How an enlarged picture is shown."""
+    plan, k, name = planned(settings), settings["enlarged"], settings["enlarger"]
+    face = {"lanes": [f"x_0 at {settings['side']} pixels"], "columns": 1}
+    caption = f"Picture {k + 1}, enlarged by {name}; seed {plan.seeds[k]}."
+    return Show(lambda frames: [frames[0].x_0[0]], face, caption, name, prompts=(plan.request.prompt,))
 
 
 def larger_still(view: dict, device: str = "auto"):
@@ -190,7 +195,7 @@ def build(shared: Shared) -> None:
                     1, label="Picture number", precision=0, min_width=80, elem_id=PICK[1:], info="or click one"
                 )
             send_row(pick, [view, index], shared, ID)
-            bigger, big, still = enlarging_panel("", "sampling-big")
+            bigger, big, file, still = enlarging_panel("", "sampling-big")
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False) as panel:
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
@@ -210,8 +215,8 @@ def build(shared: Shared) -> None:
         show_progress="hidden",
     )
     fill_when_opened(panel, look_inside, view, index, [inner])
-    wire_enlarging(bigger, stop, larger, [view, index], big, shared)
-    wire_enlarging(still, stop, larger_still, [big], big, shared)
+    wire_enlarging(bigger, stop, larger, [view, index], shown_larger, [big, file], shared)
+    wire_enlarging(still, stop, larger_still, [big], shown_larger, [big, file], shared)
     for button, request in presets:
         button.click(functools.partial(fill, request), None, inputs, api_visibility="private", queue=False)
 

@@ -506,7 +506,7 @@ def test_a_stream_ends_with_what_the_checker_said(verdict):
     show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "A picture.", "if-m")
     *_, value = stream(recording, lambda device: iter(steps), show, "cpu")
     assert value["caption"] == f"A picture. Picture 1: {finish.BLOCKED}" and not value["running"]
-    assert kept(recording, value, show)["caption"] == value["caption"]
+    assert kept(recording, show)["caption"] == value["caption"]
     assert (recording.result == 128).all()
 
 

@@ -1,5 +1,6 @@
 """The tab Forward & denoise: places from the start, what is left after Stop, what is saved, sent and brought back."""
 
+import html
 import io
 import json
 import re
@@ -91,7 +92,7 @@ def test_a_run_clears_the_chart_and_fills_it_at_its_end():
 
 def test_the_caption_names_everything_and_is_escaped():
     *_, (_, compared, *_) = start(stride=60)
-    assert "pocket: “a “rose” &lt;b&gt;”; guidance 1; stride 60; seed 7." in compared
+    assert "pocket: “a “rose” &lt;b&gt;”; guidance 1; stride 60; seed 7.<" in compared
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,7 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     assert said == (status or f"stopped at step {step} / 17")
     assert status or int(step) == this.now.i == 4
     assert len(chart) == len(this.now.found)
+    assert this.caption().endswith(f"seed 7. {said.capitalize()}.") and this.caption() in html.unescape(compared)
     assert compared.count("<img") == len(this.now.found) and places(compared) == 12
     assert strip.count("<img") == len(this.now.states) == (1 if moments == 8 else 0)
     assert all(button.interactive for button in files)
