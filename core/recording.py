@@ -29,6 +29,11 @@ class Frame:
     x_0: np.ndarray
     parts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """The memory that its pictures take."""
+        return sum(p.nbytes for p in (self.x_t, self.x_0, *self.parts.values()))
+
 
 @dataclass
 class Recording:
@@ -83,6 +88,11 @@ class Recording:
         for frame in self.frames:
             for pixels in (frame.x_t, frame.x_0, *frame.parts.values()):
                 pixels[k] = shade
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its frames take by now."""
+        return sum(frame.nbytes for frame in self.frames)
 
     @property
     def done(self) -> bool:

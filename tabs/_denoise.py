@@ -48,6 +48,14 @@ class Comparison:
         """How far it got."""
         return self.frames[-1]
 
+    @property
+    def nbytes(self) -> int:
+        """The memory that its pictures take."""
+        now = self.now
+        ladder = () if now.ladder is None else (now.ladder,)
+        pictures = (self.original, *ladder, *now.states, *(e.pixels for e in (*now.found, *now.curve)))
+        return sum(p.nbytes for p in pictures)
+
     def follow(self, run: Iterator[Moment]) -> Iterator[Moment]:
         """Pass the moments on, keeping the latest."""
         for now in run:
@@ -90,7 +98,7 @@ class Comparison:
         return " ".join([described(r), *read, *(self.notes or ()), *end])
 
 
-COMPARISONS = Runs()
+COMPARISONS = Runs(60_000_000)  # about 1.5 MB each
 
 
 # ---- a run ----------------------------------------------------------------------------------------------------------

@@ -19,28 +19,43 @@ RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
 """Sends back no more than which run it was."""
 
 
-class Runs:
-    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest is dropped.
+REST = 100_000
+"""Bytes of a run besides its pictures, its settings above all: so that small ones are not kept without end."""
 
-    The recordings of the examples are always there.
+
+class Runs:
+    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest are dropped.
+
+    The recordings of the examples are always there. The newest is never dropped, nor is one still running: the network
+    has one run at a time, and that is the newest.
 
     Args:
-        keep: how many; one for everybody in a class. They are uint8: the tabs' first settings make 1 to 10 MB of each,
-            the most pictures at 64 pixels 61 frames x 4 kinds x 8 x 12 kB = 24 MB.
+        most: the bytes that those before the newest may take together. The tabs' first settings make 1 to 10 MB of each,
+            one for everybody in a class; the largest runs make 60 MB.
     """
 
-    def __init__(self, keep: int = 32):
-        self.keep, self._lock = keep, threading.Lock()
+    def __init__(self, most: int = 300_000_000):
+        self.most, self._lock = most, threading.Lock()
         self._runs: OrderedDict[str, tuple[Recording, ...]] = OrderedDict()
         self._unclaimed: set[str] = set()
 
     def add(self, *recordings: Recording) -> None:
         """Remember recordings under the first one's id."""
         with self._lock:
+            self._drop()
             self._runs[recordings[0].id] = recordings
             self._unclaimed.add(recordings[0].id)
-            while len(self._runs) > self.keep:
-                self._unclaimed.discard(self._runs.popitem(last=False)[0])
+
+    def _drop(self) -> None:
+        """Drop the oldest until the others, which have grown since they were added, are within the bound."""
+        sizes = {key: REST + sum(r.nbytes for r in recordings) for key, recordings in self._runs.items()}
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if total <= self.most:
+                return
+            total -= size
+            del self._runs[key]
+            self._unclaimed.discard(key)
 
     def claim(self, value: object) -> bool:
         """Whether the run behind a viewer's value is here and was not claimed yet; from now on it is."""

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from core import denoising, images
 from core.checks import Refused
 from core.denoiser import Prediction
-from core.denoising import DenoiseRequest, Moment, timesteps_of
+from core.denoising import DenoiseRequest, timesteps_of
 from core.registry import availability
 from core.scenes import mountains
 from core.schedule import Schedule
@@ -272,12 +273,13 @@ def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moment
 
 
 def test_runs_are_forgotten_in_the_end():
-    some = [
-        Comparison(DenoiseRequest(), np.zeros((64, 64, 3), np.uint8), [Moment(26)]) for _ in range(COMPARISONS.keep + 1)
-    ]
+    run_ = finished()
+    (this,) = COMPARISONS.get(run_)
+    assert 500_000 < this.nbytes < 2_000_000, "a class has room"
+    some = [replace(this, id=f"comparison-{k}") for k in range(-(-COMPARISONS.most // this.nbytes) + 2)]
     for this in some:
         COMPARISONS.add(this)
-    assert COMPARISONS.get({"run": some[1].id}) == (some[1],)
+    assert COMPARISONS.get({"run": some[-1].id}) == (some[-1],) and len(some) > 30
     assert keep({"run": some[0].id}) == [gr.skip()] * 7
 
 

@@ -246,12 +246,47 @@ def test_a_kept_run_may_be_told_in_parts():
     assert list(once(keep, runs)({"run": this.id})) == [1, 2]
 
 
+def large(megabytes: int) -> Recording:
+    """A run with one frame whose two pictures take that much memory together."""
+    return Recording({}, frames=[Frame(0, 1, 0, *[np.zeros((1, 500, 1000 * megabytes, 1), np.uint8)] * 2)])
+
+
 def test_a_class_can_look_at_its_runs_and_what_is_forgotten_is_forgotten():
     runs = Runs()
-    many = [recording() for _ in range(runs.keep + 1)]
+    many = [large(9) for _ in range(34)]
     for this in many:
         runs.add(this)
-    assert runs.keep >= 30 and not runs.claim({"run": many[0].id}) and runs.claim({"run": many[1].id})
+    assert runs.claim({"run": many[1].id}), "32 of the usual size, and the newest"
+    assert not runs.claim({"run": many[0].id})
     with pytest.raises(Refused, match="please run again"):
         runs.get({"run": many[0].id})
-    assert len(runs._unclaimed) == runs.keep - 1
+    assert len(runs._unclaimed) == len(many) - 2
+
+
+def test_large_runs_are_measured_as_they_have_grown_and_the_newest_stays():
+    runs, first, second, third = Runs(99_150_000), recording(), recording(), large(200)
+    runs.add(first)
+    runs.add(second)
+    second.frames += large(99).frames
+    runs.add(third)
+    assert runs.get({"run": second.id}) and runs.get({"run": third.id})
+    with pytest.raises(Refused):
+        runs.get({"run": first.id})
+    runs.add(first)
+    assert list(runs._runs) == [first.id]
+
+
+def test_runs_without_pictures_are_not_kept_without_end():
+    runs = Runs(1_000_000)
+    for _ in range(20):
+        runs.add(Recording({}))
+    assert len(runs._runs) == len(runs._unclaimed) == 11
+
+
+def test_parts_count_and_runs_that_are_seen_together_too():
+    runs, x = Runs(3_000_000), np.zeros((1, 1000, 1000, 1), np.uint8)
+    one, two = (Recording({}, frames=[Frame(0, 1, 0, x, x, {"noise": x})]) for _ in range(2))
+    assert one.nbytes == 3 * x.nbytes
+    runs.add(one, two)
+    runs.add(recording())
+    assert len(runs._runs) == 1
