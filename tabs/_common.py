@@ -17,7 +17,7 @@ import gradio as gr
 from core.checks import Refused
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
-from tabs._fresh import HELD, held, hold, mark, release, released
+from tabs._fresh import held, hold, mark, release, released
 from tabs._inputs import Number
 from tabs._viewer import RUN_ONLY, RUNS, Runs
 
@@ -137,30 +137,38 @@ def wire(
     api_name: str,
 ) -> None:
     """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
-    hold(start, kept, kept[0].elem_id)
+    asked = hold(start, stop, kept, kept[0].elem_id)
     if "do-run" in start.elem_classes:  # once for a tab: its other buttons run on the same inputs
         mark(inputs, kept[0].elem_id)
     job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
-    after(job, keep, kept[0], kept, shared)
+    after(job, keep, kept[0], kept, shared, asked)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
 
 
 def after(
-    job: gr.events.Dependency, keep: Callable, view: gr.HTML | gr.JSON, kept: list, shared: Shared, runs: Runs = RUNS
+    job: gr.events.Dependency,
+    keep: Callable,
+    view: gr.HTML | gr.JSON,
+    kept: list,
+    shared: Shared,
+    asked: str,
+    runs: Runs = RUNS,
 ) -> None:
-    """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`."""
+    """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`; `asked` is what `hold` returned."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
     release(job, kept)
     values = [view, *held(kept)]
-    job.then(once(keep, runs, kept), values, kept, js=HELD, show_progress_on=shared.facts, **quiet)
+    job.then(once(keep, runs, kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
 
 
 def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
     """`keep` for what follows a job: one that is refused, or stopped while it waits, leaves the run before, kept already."""
 
     def keep_once(view: dict, *_):
-        if not runs.claim(view):
+        if not (isinstance(view, dict) and view.get("run")):
+            yield gr.skip()
+        elif not runs.claim(view):
             yield released(view, kept) if held(kept) else gr.skip()
         elif inspect.isgeneratorfunction(keep):
             yield from keep(view)

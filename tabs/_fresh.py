@@ -7,7 +7,9 @@ import gradio as gr
 CHANGED = """() => { const figure = document.querySelector('#%s'); if (figure) figure.dataset.stale = 'changed'; }"""
 PRESSED = """() => {
   const figure = document.querySelector('#%s');
-  if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
+  if (figure.dataset.stale) figure.dataset.stale = 'pressed';
+  (figure.underWay ??= new Set()).add(%d);
+  figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
 NEW_RUN = """(view) => {
@@ -16,10 +18,18 @@ NEW_RUN = """(view) => {
   figure.dataset.run = view?.run;
 }"""
 AGAIN = "(...values) => values.map((v) => ({__type__: 'update', interactive: !!v}))"
-HELD = """(v, ...rest) => [
-  {run: v?.run, status: v?.status, held: rest.map(Boolean)}, ...rest.map(() => null)
-]"""
-"""Sends a viewer's value back to the server without its pictures, and which of the held components have a value."""
+STOPPED = """() => { document.querySelector('#%s').stopped = true; }"""
+HELD = """(v, ...rest) => {
+  const figure = document.querySelector('#%s');
+  figure.underWay.delete(%d);
+  const another = figure.stopped ? figure.taken : figure.underWay.size;
+  figure.taken ||= figure.stopped;
+  const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
+  return [slim, ...rest.map(() => null)];
+}"""
+"""Sends a viewer's value back to the server without its pictures, and which of the held components have a value. Where
+another button of the figure was pressed meanwhile, what is shown is that one's affair, and after Stop that of the first
+that asks: the others send no run at all, and then nothing changes."""
 
 
 def held(kept: Sequence) -> list[gr.components.Component]:
@@ -35,10 +45,16 @@ def released(view: object, kept: Sequence) -> list:
     return [type(c)(interactive=bool(next(flags, False))) if c in ours else gr.skip() for c in kept]
 
 
-def hold(start: gr.Button, kept: Sequence, figure: str) -> None:
-    """From the click on the button until its run is kept, the files of the run before are not to be had."""
+def hold(start: gr.Button, stop: gr.Button, kept: Sequence, figure: str) -> str:
+    """From the click on the button until its run is kept, the files of the run before are not to be had.
+
+    Returns:
+        The script of the step that keeps the run.
+    """
     some = held(kept)
-    start.click(None, None, some, js=PRESSED % (figure, len(some)), api_visibility="private")
+    start.click(None, None, some, js=PRESSED % (figure, start._id, len(some)), api_visibility="private")
+    stop.click(None, None, None, js=STOPPED % figure, api_visibility="private")
+    return HELD % (figure, start._id)
 
 
 def release(job: gr.events.Dependency, kept: Sequence) -> None:

@@ -178,9 +178,9 @@ def wire_enlarging(
         outputs: the viewer and the button for the PNG.
     """
     big, values = outputs[0], [*inputs, shared.device]
-    hold(button, outputs, big.elem_id)
+    asked = hold(button, stop, outputs, big.elem_id)
     job = button.click(larger, values, big, js=RUN_ONLY, api_visibility="private", show_progress="hidden", **NETWORK)
-    after(job, functools.partial(keep_enlarged, shown_larger), big, outputs, shared)
+    after(job, functools.partial(keep_enlarged, shown_larger), big, outputs, shared, asked)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
 
 

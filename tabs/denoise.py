@@ -138,13 +138,13 @@ def build(shared: Shared) -> None:
         with gr.Column(scale=5, min_width=480, elem_id=FIGURES):
             outputs, kept = outputs_column(DenoiseRequest(), shared)
     view = outputs[4]
-    hold(start, kept, FIGURES)
+    asked = hold(start, stop, kept, FIGURES)
     mark(inputs, FIGURES)
     unmark(view, FIGURES)
     job = start.click(
         run, [*inputs, shared.device], outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK
     )
-    after(job, keep, view, kept, shared, COMPARISONS)
+    after(job, keep, view, kept, shared, asked, COMPARISONS)
     stop.click(None, None, None, cancels=[job, *drawings(inputs, new, presets, shared)], api_visibility="private")
 
 

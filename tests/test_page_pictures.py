@@ -336,3 +336,45 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
     expect(page.locator("#denoise-figures[data-stale]")).to_have_count(0)
     expect(tab.get_by_label("Picture to send")).to_have_value("iterative, t = 200", timeout=90_000)
     expect(png).to_be_enabled()
+
+
+def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
+    open_tab(page, "Sampling & guidance")
+    status, png = page.locator("#sampling-view .fv-text"), page.get_by_role("button", name="PNG", exact=True)
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(status).to_have_text(re.compile("step"), timeout=60_000)
+    page.get_by_role("button", name="Guidance sweep", exact=True).click()
+    # from here on, whatever the page does is noted: the files may not be had before the sweep is done
+    page.evaluate("""() => {
+      window.early = 0;
+      const state = () => document.querySelector('#sampling-view .fv-text').textContent;
+      const free = () => [...document.querySelectorAll('#sampling-tab button, [role=tabpanel] button')]
+        .some((b) => b.offsetParent && b.textContent.trim() === 'PNG' && !b.disabled);
+      window.swept = false;
+      new MutationObserver(() => {
+        if (document.querySelectorAll('#sampling-view .fv-across span, #sampling-view').length
+            && document.querySelector('#sampling-view').textContent.includes('w = 15')) window.swept = true;
+        if (free() && !(window.swept && state().startsWith('done'))) window.early += 1;
+      }).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+    }""")
+    expect(page.locator("#sampling-view")).to_contain_text("w = 15", timeout=60_000)
+    expect(status).to_have_text(re.compile("done in"), timeout=60_000)
+    expect(png).to_be_enabled(timeout=60_000)
+    assert page.evaluate("window.swept") and page.evaluate("window.early") == 0
+    with page.expect_download() as download:
+        png.click()
+    assert download.value.suggested_filename.startswith("guidance-sweep")
+
+
+def test_stop_keeps_the_run_under_way_though_another_was_asked_for(page):
+    open_tab(page, "Sampling & guidance")
+    steps = page.get_by_label("number input for Steps").locator("visible=true")
+    steps.fill("200")
+    steps.press("Tab")
+    status = page.locator("#sampling-view .fv-text")
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(status).to_have_text(re.compile(r"step [2-9]"), timeout=60_000)
+    page.get_by_role("button", name="Guidance sweep", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(status).to_have_text(re.compile("stopped at step"), timeout=60_000)
+    expect(page.get_by_role("button", name="PNG", exact=True)).to_be_enabled(timeout=60_000)
