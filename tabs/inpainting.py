@@ -40,7 +40,7 @@ PRESETS = {
     "Repair holes": ("Mountains", "holes", InpaintRequest("a photo of a cliff", 2)),
     "No prompt": ("Mountains", "centre", InpaintRequest("")),
 }
-COURSE = {"A new sky, photographed": (*("Mountains", "top"), InpaintRequest("a high quality photo", jump_n=1))}
+COURSE = {"A new sky, photographed": ("Mountains", "top", InpaintRequest("a high quality photo", jump_n=1))}
 
 
 def begin(scene: str, mask: str) -> dict:

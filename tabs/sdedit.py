@@ -29,11 +29,12 @@ TAKES_PICTURES = True
 SCENE = "Apple"
 BOATS = "an emoji of a tent\nan emoji of a sailboat\nan emoji of a ship"
 PEAKS = "an emoji of a volcano\nan emoji of mount fuji\nan emoji of a castle"
+PHOTOS = "a photo of a seashore\na photo of a lakeside\na photo of an alp"
 PRESETS = {
     "A sketch becomes an apple": ("Apple", SDEditRequest()),
     "A boat becomes a tent": ("Sailboat", SDEditRequest("an emoji of a tent", 4, prompts=BOATS)),
     "Mountains become a volcano": ("Mountains", SDEditRequest("an emoji of a volcano", 1.5, prompts=PEAKS)),
-    "Mountains, photographed": ("Mountains", SDEditRequest("a high quality photo", 1, prompts=PEAKS)),
+    "Mountains become a lakeside": ("Mountains", SDEditRequest("a photo of a lakeside", prompts=PHOTOS)),
     "No prompt": ("Mountains", SDEditRequest("", n=2, prompts=PEAKS)),
 }
 COURSE = {
