@@ -14,6 +14,8 @@ MOMENTUM = 0.95
 RMS = 0.2
 """The size of a step next to its learning rate: what Adam's usually is, so that both take the same rate
 (Liu et al. 2025, "Muon is scalable for LLM training", section 2.2)."""
+BEFORE_MUON = {"optimiser": "adamw"}
+"""What the recipes of the first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
 
 
 def split(net: nn.Module, outside: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

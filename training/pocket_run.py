@@ -22,7 +22,7 @@ from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
-from training.muon import Muon, split
+from training.muon import BEFORE_MUON, Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
 from training.state import Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
@@ -31,8 +31,6 @@ CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
 SPREAD = {"word.weight": 0.5, "position": 0.02, "place": 0.1, "caption.weight": 0.1}
 """Standard deviations of the first weights where torch's own are not meant for it; captions begin loud."""
-BEFORE_MUON = {"optimiser": "adamw"}
-"""What the recipes of the first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
 CHECKED = 96  # held-out photos, and as many drawings, per level
 
 

@@ -18,7 +18,7 @@ from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import emoji, photos
 from core.registry import CHECKPOINTS
 from training import provenance
-from training.pocket_run import BEFORE_MUON
+from training.muon import BEFORE_MUON
 from training.state import hardware, load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
