@@ -214,7 +214,7 @@ def inputs(net: TextUNet, n: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("shape", [SHAPE, {"widths": (8, 16)}, {"widths": (16, 8), "depth": 2}], ids=str)
+@pytest.mark.parametrize("shape", [SHAPE, {"widths": (8, 16)}, {"widths": (16, 8), "depth": 2, "middle": 3}], ids=str)
 def test_the_network_keeps_the_shape_and_starts_at_zero(shape):
     net = text_unet(**shape)
     x, t, text = inputs(net)
@@ -280,9 +280,9 @@ def test_attention_is_its_formula(c, heads, c_context):
 
 
 @torch.no_grad()
-def test_the_recipe_keeps_to_thirteen_million_weights_and_three_gflop():
-    recipe = Recipe()
-    net = TextUNet(2000, LENGTH, recipe.widths, recipe.text, recipe.depth)
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(depth=2), Recipe(middle=6)], ids=["default", "GPU", "middle"])
+def test_the_recipes_keep_to_thirteen_million_weights_and_three_gflop(recipe):
+    net = TextUNet(2000, LENGTH, recipe.widths, recipe.text, recipe.depth, recipe.middle)
     assert sum(p.numel() for p in net.parameters()) <= 13e6
     with FlopCounterMode(display=False) as counter:
         net(torch.zeros(1, *PICTURE), torch.zeros(1).long(), torch.zeros(1, LENGTH, recipe.text))

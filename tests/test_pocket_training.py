@@ -39,7 +39,7 @@ from training.pocket_data import (
     flip,
     shift,
 )
-from training.pocket_run import LEVELS, Loss, Recipe, Run, start_from, stratified
+from training.pocket_run import LEVELS, Loss, Recipe, Run, build, start_from, stratified
 from training.pocket_sheet import PROMPTS, sheet
 from training.state import load_state, optimiser_tensors, save_state
 
@@ -450,7 +450,22 @@ def test_words_keep_their_rows_when_the_vocabulary_widens(tmp_path):
     torch.testing.assert_close(found, same.net(x, t, same.encode(prompts)), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [{"widths": (8, 16, 24)}, {"text": 24}, {"depth": 2}, {"widths": (8, 16)}], ids=str)
+@torch.no_grad()
+def test_a_network_may_grow_in_the_middle_and_begins_as_it_was(tmp_path):
+    old = tiny_pocket(seed=1)
+    out = checkpoint(tmp_path, old, history=[])
+    net = build(Recipe(**SHAPE | {"middle": 6}), len(WORDS) + 2).eval()
+    start_from(net, list(WORDS), out)
+    same = same_pocket(old)
+    x, t, cond = torch.randn(2, 3, 64, 64, generator=g()), torch.tensor([900, 100]), same.encode(["a rose", None])
+    torch.testing.assert_close(net(x, t, cond), same.net(x, t, cond), atol=1e-5, rtol=1e-5)
+    lively(net)  # what was zero
+    assert (net(x, t, cond) - same.net(x, t, cond)).abs().max() > 1e-2, "the new blocks are heard"
+
+
+@pytest.mark.parametrize(
+    "shape", [{"widths": (8, 16, 24)}, {"text": 24}, {"depth": 2}, {"middle": 1}, {"widths": (8, 16)}], ids=str
+)
 def test_a_network_of_another_shape_is_refused_in_one_sentence(shape, tmp_path):
     out = checkpoint(tmp_path, tiny_pocket(), history=[])
     net = TextUNet(len(WORDS) + 2, LENGTH, *(SHAPE | shape).values())
@@ -562,7 +577,7 @@ def test_the_provenance_table_has_a_row_for_pocket(published):
         {},
         {"steps": 0, "minutes": 12.5},
         {"photo_share": 0.0, "batch": 3, "lr": 1e-5, "ema": 0.9995},
-        {"emoji": "all", "init": "my folder/pocket", "depth": 2},
+        {"emoji": "all", "init": "my folder/pocket", "depth": 2, "middle": 5},
         {"processes": 4, "optimiser": "adamw"},
     ],
     ids=str,
@@ -582,6 +597,7 @@ def test_the_command_line_on_the_card_makes_the_same_run(changes, precision, dev
         "steps",
         "minutes",
         "depth",
+        "middle",
         "emoji",
         "photo_share",
         "favour",

@@ -14,7 +14,7 @@ from core.models.pocket import Pocket, build_pocket
 from core.models.text_unet import TextUNet
 
 WORDS = ("a", "an", "emoji", "high", "lighthouse", "of", "penguin", "photo", "quality", "rose", "tower", "water")
-SHAPE = {"widths": (8, 16, 16), "text": 16, "depth": 1}
+SHAPE = {"widths": (8, 16, 16), "text": 16, "depth": 1, "middle": 2}
 KINDS = (("n01", "goldfish, Carassius auratus"), ("n02", "beacon, lighthouse, pharos, tower"), ("n03", "school bus"))
 DRAWINGS = (
     ("1f680", "rocket", "rocket;space ship"),
@@ -43,7 +43,7 @@ def text_unet(words: int = len(WORDS) + 2, seed: int = 0, **changes) -> TextUNet
     shape = SHAPE | changes
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return TextUNet(words, LENGTH, shape["widths"], shape["text"], shape["depth"])
+        return TextUNet(words, LENGTH, shape["widths"], shape["text"], shape["depth"], shape["middle"])
 
 
 def tiny_pocket(seed: int = 0, words=WORDS) -> Pocket:

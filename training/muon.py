@@ -14,8 +14,6 @@ MOMENTUM = 0.95
 RMS = 0.2
 """The size of a step next to its learning rate: what Adam's usually is, so that both take the same rate
 (Liu et al. 2025, "Muon is scalable for LLM training", section 2.2)."""
-BEFORE_MUON = {"optimiser": "adamw"}
-"""What the recipes of the first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
 
 
 def split(net: nn.Module, outside: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -69,8 +67,8 @@ class Muon(torch.optim.Optimizer):
         """One step of all matrices that have a gradient; the same on every process."""
         (group,) = self.param_groups
         found = [p for p in group["params"] if p.grad is not None]
-        # all directions in one vector: each process fills in its own, the sum is everybody's
-        flat = torch.zeros(sum(p.numel() for p in found), device=found[0].device)
+        # all directions in one vector: each process fills in its own, the sum, with zeros, is everybody's
+        flat = torch.zeros(sum(p.numel() for p in found), device=found[0].device, dtype=torch.bfloat16)
         directions = flat.split([p.numel() for p in found])
         for i, (p, out) in enumerate(zip(found, directions, strict=True)):
             momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))

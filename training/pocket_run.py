@@ -22,10 +22,10 @@ from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
-from training.muon import BEFORE_MUON, Muon, split
+from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
-from training.state import Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import UNSAID, Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
@@ -39,7 +39,7 @@ class Recipe:
     """Everything that decides the weights, but the seed and the data.
 
     Args:
-        widths, depth, text: the network, see `core.models.text_unet.TextUNet`.
+        widths, depth, middle, text: the network, see `core.models.text_unet.TextUNet`.
         emoji: "all", "everyday" or "first".
         photo_share: the share of photos in every batch.
         favour: how many times as often as the others the well-known things are shown, see `Pictures`.
@@ -56,6 +56,7 @@ class Recipe:
 
     widths: tuple[int, ...] = (48, 96, 192)
     depth: int = 1
+    middle: int = 2
     text: int = 192
     emoji: str = "everyday"
     photo_share: float = 0.3
@@ -221,7 +222,7 @@ class Run:
 
     def _resume(self) -> None:
         parts, facts = load_state(self.state_file)
-        recipe = BEFORE_MUON | facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
+        recipe = UNSAID | facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
         same = recipe == dataclasses.asdict(self.recipe) and facts["precision"] == self.accelerator.mixed_precision
         if not same or facts["seed"] != self.seed:
             raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
@@ -237,7 +238,7 @@ class Run:
 
 def build(recipe: Recipe, words: int) -> TextUNet:
     """A fresh network for a vocabulary of `words` ids."""
-    net = TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth)
+    net = TextUNet(words, LENGTH, recipe.widths, recipe.text, recipe.depth, recipe.middle)
     for name, value in net.named_parameters():
         std = next((std for end, std in SPREAD.items() if name.endswith(end)), None)
         if std:
@@ -266,6 +267,8 @@ def stratified(n: int, g: torch.Generator) -> Tensor:
 def start_from(net: TextUNet, words: list[str], folder: Path) -> list[dict]:
     """Copy a checkpoint into a network of the same shape whose vocabulary may be wider: words keep their rows.
 
+    It may have more blocks in the middle; they begin by passing on what they get.
+
     Returns:
         The runs that led to it.
 
@@ -278,9 +281,13 @@ def start_from(net: TextUNet, words: list[str], folder: Path) -> list[dict]:
         tensors |= load_file(folder / file)
     old = tensors.pop("encoder.word.weight").float()
     shapes = {k: v.shape for k, v in net.state_dict().items() if k != "encoder.word.weight"}
-    if shapes != {k: v.shape for k, v in tensors.items()}:
+    new = {k for k in shapes if k.startswith("middle.") and k not in tensors}
+    if {k: shape for k, shape in shapes.items() if k not in new} != {k: v.shape for k, v in tensors.items()}:
         raise ValueError(f"{folder} holds a network of another shape.")
     with torch.no_grad():
+        for key in new:
+            if key.endswith(("place", "conv2.bias", "out.bias")):  # the last weights are zero from the start
+                net.get_parameter(key).zero_()
         rows = net.encoder.word.weight
         rows[:2] = old[:2]
         place = {word: i + 2 for i, word in enumerate(card["architecture"]["words"])}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.registry import CHECKPOINTS, MODELS
 from training.mnist_recipes import RECIPES
-from training.muon import BEFORE_MUON
+from training.state import UNSAID
 
 HEAD = """# Checkpoints
 
@@ -69,11 +69,11 @@ def command(card: dict) -> str:
 def pocket_command(run: dict) -> str:
     """The command line of one of pocket's runs, from its entry in the history on the card."""
     budget = f"--steps {run['steps']}" if run["steps"] else f"--minutes {run['minutes']:g}"
-    run = BEFORE_MUON | run
+    run = UNSAID | run
     words = [f"--widths {' '.join(map(str, run['widths']))}"]
     words += [
         f"--{name.replace('_', '-')} {shlex.quote(str(run[name]))}"
-        for name in ("depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
+        for name in ("depth", "middle", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
         if run.get(name, "") != ""  # the first runs knew no favour
     ]
     words += ["--cpu"] * run["device"].startswith("CPU")

@@ -18,8 +18,7 @@ from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import emoji, photos
 from core.registry import CHECKPOINTS
 from training import provenance
-from training.muon import BEFORE_MUON
-from training.state import hardware, load_state
+from training.state import UNSAID, hardware, load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
 
@@ -48,7 +47,7 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 def run_of(facts: dict) -> dict:
     """The run behind a state, for the card's history."""
-    recipe = BEFORE_MUON | facts["recipe"]
+    recipe = UNSAID | facts["recipe"]
     # the first states kept no more than the kind of device, which was the CPU
     device = hardware(torch.device("cpu")) if facts["device"] == "cpu" else facts["device"]
     return recipe | {
@@ -78,16 +77,17 @@ def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
     """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
     parts, facts = load_state(state)
-    recipe, run, out = facts["recipe"], run_of(facts), folder / "pocket"
+    run, out = run_of(facts), folder / "pocket"
     out.mkdir(parents=True, exist_ok=True)
-    _, drawings = emoji(recipe["emoji"], data)
+    _, drawings = emoji(run["emoji"], data)
     _, kinds = photos(data)
     card = {
         "name": "pocket",
         "architecture": {
-            "widths": recipe["widths"],
-            "text": recipe["text"],
-            "depth": recipe["depth"],
+            "widths": run["widths"],
+            "text": run["text"],
+            "depth": run["depth"],
+            "middle": run["middle"],
             "parameters": sum(v.numel() for v in parts["ema"].values()),
             "words": facts["words"],
         },

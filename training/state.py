@@ -10,6 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+UNSAID = {"optimiser": "adamw", "middle": 2}
+"""What the recipes of pocket's first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
+
 
 def save_state(path: Path, parts: dict[str, dict[str, Tensor]], facts: dict) -> None:
     """Write named groups of tensors and JSON-able facts in one file, atomically: a kill leaves the old file whole."""

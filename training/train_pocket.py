@@ -23,6 +23,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     budget.add_argument("--minutes", type=float, default=0.0, help="how long to train, over all parts of the run")
     p.add_argument("--widths", type=int, nargs=3, default=Recipe.widths, help="channels at 32x32, 16x16, 8x8")
     p.add_argument("--depth", type=int, default=Recipe.depth, help="blocks per resolution")
+    p.add_argument("--middle", type=int, default=Recipe.middle, help="blocks at 8x8 between down and up")
     p.add_argument("--emoji", choices=(*LISTS, "all"), default=Recipe.emoji)
     p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
     p.add_argument("--favour", type=float, default=Recipe.favour, help="how many times as often well-known things come")
@@ -51,7 +52,20 @@ def main(argv: list[str] | None = None) -> None:
         mixed_precision="no" if args.fp32 else "bf16",
         dynamo_backend="inductor" if args.compile else "no",
     )
-    names = ("steps", "minutes", "depth", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
+    names = (
+        "steps",
+        "minutes",
+        "depth",
+        "middle",
+        "emoji",
+        "photo_share",
+        "favour",
+        "batch",
+        "optimiser",
+        "lr",
+        "ema",
+        "init",
+    )
     recipe = Recipe(
         widths=tuple(args.widths), processes=accelerator.num_processes, **{name: getattr(args, name) for name in names}
     )

@@ -3,7 +3,7 @@
     x  ── unshuffle ── conv ── Res Res ─────────────────────────── cat ── Res Res Res ── conv ── shuffle ── v     32x32, c0
                                  └─ Res+Att Res+Att ── cat ── Res+Att (x3) ─┘                                     16x16, c1
                                         └─ Res+Att Res+Att ── cat ── Res+Att (x3) ─┘                               8x8, c2
-                                                └──── Res+Att, Res ────┘                                           8x8, c2
+                                                └──── Res+Att, Res, ... ─┘                                         8x8, c2
 
 Every Res block is scaled and shifted by time and pooled text (Perez et al. 2018, FiLM; Dhariwal & Nichol 2021,
 section 3); every Att block is self-attention over the pixels, then cross-attention to the words
@@ -150,10 +150,17 @@ class TextUNet(nn.Module):
         widths: channels at 32x32, 16x16 and 8x8.
         text: channels of the text encoder.
         depth: Stages per resolution on the way down; one more on the way up.
+        middle: Stages at 8x8 between the way down and the way up; every other one attends.
     """
 
     def __init__(
-        self, words: int, length: int, widths: tuple[int, ...] = (64, 128, 256), text: int = 192, depth: int = 1
+        self,
+        words: int,
+        length: int,
+        widths: tuple[int, ...] = (64, 128, 256),
+        text: int = 192,
+        depth: int = 1,
+        middle: int = 2,
     ):
         super().__init__()
         c0, c_emb = widths[0], 4 * widths[0]
@@ -174,7 +181,7 @@ class TextUNet(nn.Module):
                 self.down.append(stage(c, width, level))
                 c = width
                 skips.append(c)
-        self.middle = nn.ModuleList([stage(c, c, len(widths) - 1), stage(c, c, 0)])
+        self.middle = nn.ModuleList(stage(c, c, 0 if i % 2 else len(widths) - 1) for i in range(middle))
         self.up = nn.ModuleList()
         for level in reversed(range(len(widths))):
             for _ in range(depth + 1):
