@@ -71,14 +71,18 @@ def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
     _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
 
 
-def sentence(calls: int, images: int, expected: float, guidance: float = 1.0, negative: bool = False) -> str:
+def sentence(
+    calls: int, images: int, expected: float, guidance: float = 1.0, negative: bool = False, partly: bool = False
+) -> str:
     """The cost line: "30 network calls on 8 images each (with and without the prompt), about 3 s".
 
     Args:
         negative: whether a negative prompt takes the place of none.
+        partly: whether guidance is on in a stretch of the run alone; the images are those of a mean call then.
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"
+    both += ", where guidance is on" * partly
     twice = f" ({both})" * (halves(guidance) == 2)
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 

@@ -1,4 +1,4 @@
-"""Pictures that run together so that they compare: samples, guidance off and on, a guidance sweep, a step sweep."""
+"""Pictures that run together so that they compare: guidance off and on, how much of it and when, how many steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,15 @@ import torch
 
 from core.checks import Refused
 from core.generate import ETAS, TEXT_SAMPLERS
-from core.guidance import bounded, guide, halves
-from core.pictures import EVEN, PictureRequest, default_guidance
+from core.guidance import Stretch, bounded, guide, halves
+from core.models.pocket import SCHEDULE
+from core.pictures import EVEN, FIRST, PictureRequest, default_guidance
 from core.registry import load
 from core.rng import generator, randn, seeds
 from core.samplers import Step, ddim_each
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+THIRDS = ((FIRST, 667), (666, 334), (333, 0))
 STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
 
 
@@ -24,6 +26,7 @@ class Plan:
     Args:
         columns: pictures in a row.
         across, down: the labels of the columns and of the rows; empty where there is nothing to tell.
+        stretches: where guidance is on, one per picture; empty where all have the request's.
     """
 
     request: PictureRequest
@@ -33,11 +36,21 @@ class Plan:
     columns: int
     across: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
     def cost(self) -> tuple[int, float]:
         """(network calls, mean number of pictures in each)."""
+        calls = max(self.steps)
+        if self.request.stretch or self.stretches:
+            return calls, sum(map(self._asked, range(len(self.seeds)))) / calls
         per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
-        return max(self.steps), per_picture * sum(self.steps) / max(self.steps)
+        return calls, per_picture * sum(self.steps) / calls
+
+    def _asked(self, k: int) -> int:
+        """How many times the network sees picture k where guidance is on in a stretch of the run."""
+        first, last = self.stretches[k] if self.stretches else self.request.stretch
+        visits = self.request.visits(SCHEDULE, self.steps[k])
+        return len(visits) + (set(self.scales) != {1.0}) * sum(last <= t <= first for t in visits)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
@@ -46,7 +59,8 @@ class Plan:
         x = randn((len(source), *model.shape), source, model.device)
         same = len(set(self.scales)) == 1
         scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
-        guided = bounded(guide(model, scale, r.negative or None), r.threshold, r.ratio, r.top)
+        stretch = torch.tensor(self.stretches) if self.stretches else r.stretch
+        guided = bounded(guide(model, scale, r.negative or None, stretch), r.threshold, r.ratio, r.top)
         cond = guided.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
             visits = r.visits(model.schedule, self.steps[0])
@@ -72,6 +86,15 @@ def with_and_without(r: PictureRequest) -> Plan:
     return Plan(r, scales, one.seeds * 2, one.steps * 2, r.n, across, down)
 
 
+def when_to_guide(r: PictureRequest) -> Plan:
+    """One noise without guidance, with guidance in each third of the timesteps, and with it throughout."""
+    strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
+    across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")
+    stretches = ((-1, -1), *THIRDS, (FIRST, 0))
+    n = len(stretches)
+    return Plan(r, (strong,) * n, (r.seed,) * n, (r.length,) * n, n, across, stretches=stretches)
+
+
 def guidance_sweep(r: PictureRequest) -> Plan:
     """One noise at five scales."""
     n = len(SWEEP)
@@ -94,5 +117,6 @@ EXPERIMENTS = {
     "samples": samples,
     "with-and-without": with_and_without,
     "guidance-sweep": guidance_sweep,
+    "when-to-guide": when_to_guide,
     "step-sweep": step_sweep,
 }

@@ -7,20 +7,27 @@ from torch import Tensor
 
 from core.denoiser import Denoiser, Prediction, Technique
 
+Stretch = tuple[int, int]
+"""The timesteps from which and down to which guidance is on."""
 
-def guide(denoiser: Denoiser, scale: float | Tensor, negative: object = None) -> Denoiser:
+
+def guide(
+    denoiser: Denoiser, scale: float | Tensor, negative: object = None, stretch: Stretch | Tensor | None = None
+) -> Denoiser:
     """Classifier-free guidance, eps = eps_u + w (eps_c - eps_u) (Ho & Salimans 2022, eq. 6, with w = their w + 1).
 
     Args:
         scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
+        stretch: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
+            al. 2024, eq. 4, there in noise levels); or (B, 2), one per sample; None for everywhere.
 
     Both halves are one network call; w = 0 and w = 1 need only one of them. The learned variance is the
-    conditional half's; the two halves are the Prediction's parts.
+    conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
-    return _Guided(denoiser, scale, negative)
+    return _Guided(denoiser, scale, negative, stretch)
 
 
 def halves(scale: float) -> int:
@@ -29,11 +36,12 @@ def halves(scale: float) -> int:
 
 
 class _Guided(Technique):
-    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object):
+    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, stretch: Stretch | Tensor | None):
         super().__init__(inner)
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
+        self.stretch = None if stretch is None else torch.as_tensor(stretch).view(-1, 2)  # (1, 2) or (B, 2)
         self.negative, self._null = negative, None
-        self._cond, self._both = None, None
+        self._cond, self._on, self._both = None, [], None
 
     def encode(self, prompts: Sequence) -> Tensor:
         """As the denoiser inside, which is asked for "no condition" in the same breath: its text encoder may be large."""
@@ -49,17 +57,35 @@ class _Guided(Technique):
         return self._null
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        null = self.null.expand(len(x_t), *self.null.shape[1:])
-        if isinstance(self.scale, float) and self.scale == 0:
-            return self.inner.predict(x_t, t, null)
-        if cond is not self._cond:  # one object in all steps of a run, by which a network may know it again
-            self._cond, self._both = cond, torch.cat([null, cond])
-        p = self.inner.predict(torch.cat([x_t, x_t]), torch.cat([t, t]), self._both)
+        if isinstance(self.scale, float) and self.scale == 0 and self.stretch is None:
+            return self.inner.predict(x_t, t, self.null.expand(len(x_t), *self.null.shape[1:]))
+        on = self._guided(t)
+        if cond is not self._cond or on != self._on:
+            # one object in all steps of a run, by which a network may know it again
+            null = self.null.expand(len(on), *self.null.shape[1:])
+            self._cond, self._on, self._both = cond, on, torch.cat([null, cond])
+        p = self.inner.predict(torch.cat([x_t[on], x_t]), torch.cat([t[on], t]), self._both)
         w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
-        (x_0_u, x_0_c), (eps_u, eps_c) = p.x_0.chunk(2), p.eps.chunk(2)
-        v = p.v.chunk(2)[1] if p.v is not None else None
+        (x_0_u, x_0_c), (eps_u, eps_c) = (_two(both, on) for both in (p.x_0, p.eps))
+        v = p.v[len(on) :] if p.v is not None else None
         x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
         return Prediction(x_0, eps, v, {"unconditional": eps_u, "conditional": eps_c})
+
+    def _guided(self, t: Tensor) -> list[int]:
+        """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
+        if self.stretch is None:
+            return list(range(len(t)))
+        first, last = self.stretch.T
+        here = t.cpu()
+        return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
+
+
+def _two(both: Tensor, on: list[int]) -> tuple[Tensor, Tensor]:
+    """Of (K + B, ...) answers the unconditional and the conditional ones, (B, ...) each; equal but for the K rows `on`."""
+    conditional = both[len(on) :]
+    return conditional.index_put(
+        (torch.tensor(on, dtype=torch.long, device=both.device),), both[: len(on)]
+    ), conditional
 
 
 def from_noise(denoiser: Denoiser) -> Denoiser:

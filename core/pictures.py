@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.checks import Refused, choice, real, whole
 from core.denoiser import Denoiser
 from core.generate import TEXT_SAMPLERS
-from core.guidance import THRESHOLDS, bounded, guide
+from core.guidance import THRESHOLDS, Stretch, bounded, guide
 from core.images import SETTINGS_KEY
 from core.models.captions import Vocabulary
 from core.models.hub import default_model, is_deepfloyd
@@ -21,6 +21,7 @@ MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
 MAX_PROMPT = 2000  # characters
 GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
+FIRST = 999  # the first timestep of every text model
 EVEN = "even"  # timesteps evenly spaced, as many as there are steps
 
 
@@ -70,6 +71,7 @@ class PictureRequest:
         seed: of the first picture.
         timesteps: "even", or the name of a published list in `core.models.timesteps`, which decides the steps.
         ratio, top: of dynamic thresholding, the quantile and the largest threshold.
+        guide_from, guide_to: the timesteps from which and down to which guidance is on; elsewhere w = 1.
     """
 
     prompt: str = "an emoji of a panda"
@@ -84,6 +86,8 @@ class PictureRequest:
     timesteps: str = EVEN
     ratio: float = 0.95
     top: float = 1.5
+    guide_from: int = FIRST
+    guide_to: int = 0
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
@@ -111,6 +115,12 @@ class PictureRequest:
         name = text_model(r.model)
         sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
         low, _, high = sampler.steps
+        first = whole(r.guide_from, 0, FIRST, "The timestep from which guidance is on")
+        last = whole(r.guide_to, 0, FIRST, "The timestep down to which guidance is on")
+        if first < last:
+            raise Refused(
+                f"Guidance cannot be on from t = {first} down to t = {last}: t falls during a run, so it starts at the larger one."
+            )
         return cls(
             prompt_of(r.prompt),
             prompt_of(r.negative, "The negative prompt"),
@@ -124,11 +134,18 @@ class PictureRequest:
             choice(r.timesteps, (EVEN, *TIMESTEP_LISTS), "The timesteps"),
             real(r.ratio, 0.5, 1, "The quantile of the dynamic threshold"),
             real(r.top, 1, 10, "The largest dynamic threshold"),
+            first,
+            last,
         )
 
     def visits(self, schedule: Schedule, steps: int) -> list[int]:
         """The timesteps of a run with that many steps, or those of the named list."""
         return schedule.timesteps(steps) if self.timesteps == EVEN else timestep_list(self.timesteps)
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """Where guidance is on, as `core.guidance.guide` takes it; None for everywhere."""
+        return None if (self.guide_from, self.guide_to) == (FIRST, 0) else (self.guide_from, self.guide_to)
 
     @property
     def length(self) -> int:

@@ -11,7 +11,7 @@ from core import images
 from core.checks import Refused
 from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
-from core.pictures import clipped, prompt_of, remarks, text_model
+from core.pictures import FIRST, clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
 from tabs._common import NETWORK, Shared, after, told
@@ -25,6 +25,7 @@ INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, 4 times enlarged"]
 AWAY = "noise estimate with the negative prompt"
+OFF = "; where guidance was off, the network was asked once, with the prompt, and both estimates are that one"
 BIGGER = (
     "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256, and "
     "Stable Diffusion's x4 upscaler, its stage III, from there to 1024. The header says what they need."
@@ -48,7 +49,11 @@ def described(plan: Plan) -> str:
     prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
     negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
     steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(plan.steps)} steps"
-    return f"{r.model}: {prompt}{negative}; {steps}; guidance {ranged(plan.scales)}; seed {ranged(plan.seeds)}."
+    if plan.stretches:
+        when = " for the t over each picture"
+    else:
+        when = f" for t = {r.guide_from} – {r.guide_to}" if r.stretch else ""
+    return f"{r.model}: {prompt}{negative}; {steps}; guidance {ranged(plan.scales)}{when}; seed {ranged(plan.seeds)}."
 
 
 def ranged(values: Sequence[float]) -> str:
@@ -74,9 +79,17 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
         "lanes": titles,
         "columns": len(titles),
         "frames": frames,
-        "status": f"picture {k + 1}",
+        "status": f"picture {k + 1}" + OFF * partly_guided(recording.settings),
         "grid": {"columns": 1, "count": 1},
     }
+
+
+def partly_guided(settings: dict) -> bool:
+    """Whether guidance was off for a part of that run."""
+    return settings.get("experiment") == "when-to-guide" or (
+        settings.get("guide_from", FIRST),
+        settings.get("guide_to", 0),
+    ) != (FIRST, 0)
 
 
 def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:

@@ -4,7 +4,7 @@ import gradio as gr
 
 from core.generate import TEXT_SAMPLERS
 from core.models.timesteps import TIMESTEP_LISTS
-from core.pictures import EVEN, MAX_GUIDANCE, MAX_PICTURES, THRESHOLDS, PictureRequest
+from core.pictures import EVEN, FIRST, MAX_GUIDANCE, MAX_PICTURES, THRESHOLDS, PictureRequest
 from tabs._common import Shared, run_row, seed_row
 from tabs._inputs import Dropdown, Radio, Slider, Textbox
 from tabs._pictures import MODEL_CHOICES, remark_line
@@ -13,6 +13,7 @@ from tabs._saved import settings_input
 EXPERIMENT_BUTTONS = {
     "with-and-without": "Guidance off / on",
     "guidance-sweep": "Guidance sweep",
+    "when-to-guide": "When to guide",
     "step-sweep": "Step sweep",
 }
 
@@ -42,10 +43,21 @@ def inputs_column(r: PictureRequest, shared: Shared):
     with gr.Accordion("More settings", open=False):
         model.render()
         negative = Textbox(r.negative, label="Negative prompt", info="Guidance leads away from it; empty for none.")
+        first, last = _stretch(r)
         sampler, timesteps, threshold, ratio, top = _details(r)
         upload = settings_input()
-    inputs = [prompt, negative, n, model, sampler, steps, guidance, threshold, seed, timesteps, ratio, top]
+    inputs = [prompt, negative, n, model, sampler, steps, guidance, threshold, seed, timesteps, ratio, top, first, last]
     return inputs, start, stop, line, experiments, upload
+
+
+def _stretch(r: PictureRequest) -> tuple:
+    """From which timestep down to which guidance is on."""
+    ends = (
+        (r.guide_from, "Guide from t", "999 is the start of a run."),
+        (r.guide_to, "Guide down to t", "0 is its end."),
+    )
+    note = " Where guidance is off, w = 1."
+    return tuple(Slider(0, FIRST, t, step=1, label=label, info=info + note) for t, label, info in ends)
 
 
 def _details(r: PictureRequest) -> tuple:

@@ -1,4 +1,4 @@
-"""Sampling and guidance: pictures from pure noise, and three experiments in which only one thing changes."""
+"""Sampling and guidance: pictures from pure noise, and experiments in which only one thing changes."""
 
 import contextlib
 import functools
@@ -11,7 +11,7 @@ from core.checks import Refused
 from core.enlarging import enlarge, enlarger
 from core.experiments import EXPERIMENTS, Plan
 from core.models.hub import is_deepfloyd
-from core.pictures import EVEN, PictureRequest, clipped
+from core.pictures import EVEN, FIRST, PictureRequest, clipped
 from core.recording import Recording
 from tabs import formulas
 from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
@@ -100,10 +100,12 @@ def runner(experiment: str):
         timesteps: str = EVEN,
         ratio: float = 0.95,
         top: float = 1.5,
+        guide_from: float = FIRST,
+        guide_to: float = 0,
         device: str = "auto",
     ):
-        values = (prompt, negative, n, model, sampler, steps, guidance, threshold, seed, timesteps, ratio, top)
-        request = PictureRequest.checked(**dict(zip(FIELDS, values, strict=True)))
+        how = (sampler, steps, guidance, threshold, seed, timesteps, ratio, top, guide_from, guide_to)
+        request = PictureRequest.checked(**dict(zip(FIELDS, (prompt, negative, n, model, *how), strict=True)))
         plan = EXPERIMENTS[experiment](request)
         recording = Recording(request.settings() | {"experiment": experiment}, -1, 1)
         yield from stream(recording, plan.run, shown_as(plan), device, plan.cost())
@@ -139,7 +141,9 @@ def price(*values) -> str:
     for name, title in EXPERIMENT_BUTTONS.items():
         with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
             others.append((title, cost.seconds(request.model, device, *EXPERIMENTS[name](request).cost())))
-    return cost.sentence(calls, round(n), expected, request.guidance, bool(request.negative)) + cost.others(others)
+    partly = request.stretch is not None
+    line = cost.sentence(calls, round(n), expected, request.guidance, bool(request.negative), partly)
+    return line + cost.others(others)
 
 
 def fill(request: PictureRequest) -> list:

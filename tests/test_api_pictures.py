@@ -30,6 +30,8 @@ FAST = {
     "timesteps": "even",
     "ratio": 0.95,
     "top": 1.5,
+    "guide_from": 999,
+    "guide_to": 0,
     "device": "cpu",
 }
 NOISED = {
@@ -64,6 +66,7 @@ def test_sampling_streams_and_keeps_every_step(client):
     [
         ("with_and_without", 4, ["seed 7", "seed 8"]),
         ("guidance_sweep", 5, ["w = 0", "w = 1", "w = 3", "w = 7", "w = 15"]),
+        ("when_to_guide", 5, ["off, w = 1", "t = 999 – 667", "t = 666 – 334", "t = 333 – 0", "always, w = 3"]),
     ],
 )
 def test_experiments_are_labelled(client, name, count, labels):
@@ -86,6 +89,8 @@ def test_experiments_are_labelled(client, name, count, labels):
         ({"sampler": "euler"}, "sampler must be one of"),
         ({"timesteps": "smart"}, "timesteps must be one of"),
         ({"ratio": 2}, "quantile of the dynamic threshold must be a number from 0.5 to 1"),
+        ({"guide_from": 1000}, "timestep from which guidance is on must be a whole number from 0 to 999"),
+        ({"guide_from": 10, "guide_to": 20}, "t falls during a run"),
         ({"top": "high"}, "largest dynamic threshold must be a number"),
         ({"model": "if-xl"}, "Needs a download of"),
         ({"threshold": {}}, "threshold must be one of"),

@@ -100,6 +100,44 @@ def test_guidance_inside_guidance_is_still_one_call():
     torch.testing.assert_close(p.eps, dog + 3 * (cat - dog))
 
 
+# ---- Guidance in a stretch of the run ----
+
+
+@pytest.mark.parametrize("stretch, rows", [((999, 0), 6), ((999, 500), 5), ((20, 20), 4), ((499, 21), 3)])
+@pytest.mark.parametrize("w", [0.5, 7.5])
+def test_guidance_is_on_in_its_stretch_alone_and_asks_twice_there_alone(w, stretch, rows):
+    spy = Spy(gaussian(LINEAR))
+    first, last = stretch
+    positive = cond(spy, CAT, DOG, CAT)
+    p = guide(spy, w, None, stretch).predict(X_T, T, positive)
+    assert spy.rows == [rows]
+    for k, t in enumerate(T.tolist()):
+        row = slice(k, k + 1)
+        alone = guide(spy, w if last <= t <= first else 1).predict(X_T[row], T[row], positive[row])
+        assert_same(Prediction(p.x_0[row], p.eps[row], p.v[row]), alone)
+        apart = (p.parts["conditional"][row] - p.parts["unconditional"][row]).abs().max()
+        assert (apart > 0) == (last <= t <= first)
+
+
+def test_each_sample_has_its_own_stretch():
+    spy = Spy(gaussian(LINEAR))
+    positive, at = cond(spy, CAT, CAT, DOG), torch.full((3,), 500)
+    p = guide(spy, 4.0, DOG, torch.tensor([[-1, -1], [999, 0], [500, 499]])).predict(X_T, at, positive)
+    assert spy.rows == [5]
+    for k, w in enumerate((1, 4, 4)):
+        row = slice(k, k + 1)
+        alone = guide(spy, w, DOG).predict(X_T[row], at[row], positive[row])
+        torch.testing.assert_close((p.x_0[row], p.eps[row]), (alone.x_0, alone.eps))
+
+
+def test_a_changed_condition_is_noticed():
+    d = guide(gaussian(LINEAR), 4.0, None, (600, 0))
+    cat, dog = cond(d, CAT, CAT, CAT), cond(d, DOG, DOG, DOG)
+    for positive, t in ((cat, T), (cat, T + 50), (cat, T + 90), (dog, T + 90)):
+        fresh = guide(gaussian(LINEAR), 4.0, None, (600, 0)).predict(X_T, t, positive)
+        assert torch.equal(d.predict(X_T, t, positive).eps, fresh.eps)
+
+
 # ---- Classifier guidance ----
 
 

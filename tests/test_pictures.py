@@ -8,7 +8,7 @@ import torch
 from toys import tiny_pocket
 
 from core import experiments, pictures
-from core.experiments import EXPERIMENTS, STEP_SWEEP, SWEEP, Plan
+from core.experiments import EXPERIMENTS, STEP_SWEEP, SWEEP, THIRDS, Plan
 from core.generate import TEXT_SAMPLERS
 from core.guidance import guide
 from core.pictures import (
@@ -166,11 +166,17 @@ def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, po
     assert made == [rows] * 4 and run.cost() == (4, rows)
 
 
-@pytest.mark.parametrize("name, n", [("with-and-without", 4), ("guidance-sweep", 5), ("step-sweep", 9)])
-def test_the_announced_cost_of_an_experiment_is_what_it_takes(name, n, pocket):
+COSTS = {"samples": 2, "with-and-without": 4, "guidance-sweep": 5, "when-to-guide": 5, "step-sweep": 9}
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"guide_from": 700, "guide_to": 30}, {"guide_from": 400, "guidance": 1}], ids=str
+)
+@pytest.mark.parametrize("name, n", COSTS.items())
+def test_the_announced_cost_of_an_experiment_is_what_it_takes(name, n, values, pocket):
     made = []
     pocket.net.register_forward_hook(lambda net, args, out: made.append(len(args[0])))
-    run = plan(name)
+    run = plan(name, **values)
     assert result(run.run()).shape[0] == n == len(run.seeds)
     calls, mean = run.cost()
     assert len(made) == calls and sum(made) == pytest.approx(calls * mean)
@@ -213,11 +219,35 @@ def test_deepfloyd_is_asked_as_the_course_does():
 
 
 def test_settings_make_the_request_again():
-    r = PictureRequest("a rose", "water", 2, steps=7, guidance=4.5, sampler="ddpm", threshold="dynamic", seed=9)
+    r = PictureRequest("a rose", "water", 2, steps=7, guidance=4.5, sampler="ddpm", guide_to=9, seed=9)
     kept = r.settings()
     assert (kept.pop("app"), kept.pop("kind")) == ("fun-with-diffusion-models", "picture")
     assert PictureRequest.checked(**kept) == r
     assert set(kept) == {f.name for f in dataclasses.fields(PictureRequest)}
+
+
+@pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
+def test_every_picture_of_when_to_guide_is_its_run_alone(sampler, pocket):
+    values = {"sampler": sampler, "steps": 9, "guidance": 5.0}
+    run = plan("when-to-guide", **values)
+    together = result(run.run())
+    alone = [{"guidance": 1.0}, *({"guide_from": a, "guide_to": b} for a, b in THIRDS), {}]
+    assert [a for a, _ in THIRDS[1:]] == [b - 1 for _, b in THIRDS[:-1]] and (THIRDS[0][0], THIRDS[-1][1]) == (999, 0)
+    for k, changed in enumerate(alone):
+        one = result(plan("samples", **values | changed | {"n": 1}).run())
+        torch.testing.assert_close(together[k : k + 1], one, atol=2e-3, rtol=0)
+    assert min((together[a] - together[b]).abs().max() for a in range(5) for b in range(a)) > 1e-3
+
+
+def test_guidance_off_has_something_to_compare_with():
+    assert plan("when-to-guide", guidance=1.0).scales == (default_guidance("pocket"),) * 5
+
+
+def test_a_stretch_of_guidance_goes_downwards():
+    assert PictureRequest().stretch is None and PictureRequest(guide_from=600).stretch == (600, 0)
+    assert PictureRequest.checked(guide_from="500", guide_to=500.0).stretch == (500, 500)
+    with pytest.raises(ValueError, match=r"^Guidance cannot be on from t = 3 down to t = 4: .* the larger one\.$"):
+        PictureRequest.checked(guide_from=3, guide_to=4)
 
 
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)

@@ -116,3 +116,16 @@ def test_the_look_inside_says_what_guidance_leads_away_from(negative, first):
     made = Recording({"negative": negative}, frames=[Frame(0, 1, 500, pixels, pixels, parts)])
     lanes = inside(made, 0)["lanes"]
     assert lanes[2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
+
+
+def test_where_guidance_was_off_for_a_while_the_caption_and_the_look_inside_say_so():
+    pixels = np.zeros((5, 64, 64, 3), np.uint8)
+    for experiment, changed, said in (
+        ("samples", {}, "guidance 3; seed"),
+        ("samples", {"guide_to": 334}, "guidance 3 for t = 999 – 334; seed"),
+        ("when-to-guide", {}, "guidance 3 for the t over each picture; seed"),
+    ):
+        request = PictureRequest("a rose", **changed)
+        assert said in sampling.shown_as(EXPERIMENTS[experiment](request)).caption
+        made = Recording(request.settings() | {"experiment": experiment}, frames=[Frame(0, 1, 500, pixels, pixels)])
+        assert ("guidance was off" in inside(made, 0)["status"]) == (said != "guidance 3; seed")
