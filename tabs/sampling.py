@@ -18,6 +18,7 @@ from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
 from tabs._examples import example
 from tabs._header import alone
 from tabs._inputs import Number
+from tabs._learned import how_pocket_learned
 from tabs._look import look
 from tabs._pictures import (
     LANES,
@@ -204,6 +205,8 @@ def build(shared: Shared) -> None:
             with gr.Accordion("Inside one picture: what guidance adds, step by step", open=False) as panel:
                 inner = viewer("sampling-inside")
             formula_panel(formulas.SAMPLING)
+            with gr.Accordion("How pocket learned", open=False):
+                gr.HTML(how_pocket_learned())
             with gr.Accordion("What pocket knows", open=False):
                 gr.HTML(known_words())
     kept = [view, index, inner, *buttons]

@@ -1,6 +1,7 @@
 """Pocket's data, training and publishing, on data sets of a few pictures in the real formats."""
 
 import dataclasses
+import io
 import json
 import math
 import shlex
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from safetensors.torch import load_file
 from toys import (
     DRAWINGS,
@@ -25,7 +27,7 @@ from toys import (
 )
 
 from core.datasets.pictures import HELD_OUT, PER_CLASS, Subject, emoji, photo_names, photos, unit, with_article
-from core.images import to_uint8
+from core.images import to_uint8, webp
 from core.models.captions import LENGTH, Vocabulary
 from core.models.photos import PhotoClassifier
 from core.models.pocket import SCHEDULE
@@ -40,7 +42,7 @@ from training.pocket_data import (
     shift,
 )
 from training.pocket_run import LEVELS, Loss, Recipe, Run, build, start_from, stratified
-from training.pocket_sheet import PROMPTS, sheet
+from training.pocket_sheet import LEARNED, PROMPTS, samples, sheet
 from training.state import load_state, optimiser_tensors, save_state
 
 CPU = torch.device("cpu")
@@ -522,12 +524,23 @@ def test_a_published_card_tells_the_run(published, folder):
     assert "Apache" in about["data"] and "DeepFloyd" in about["limits"] and about["validation"] == made.validation
 
 
+def test_a_published_state_shows_what_it_draws(published):
+    _, about, out = published
+    again = io.BytesIO(webp(np.concatenate(samples(load("pocket", "cpu", out), LEARNED), 1)))
+    row, expected = (np.asarray(Image.open(f).convert("RGB")) for f in (out / "pocket" / "after-16.webp", again))
+    assert tuple(about["samples"]) == LEARNED and row.shape == (64, 64 * len(LEARNED), 3)
+    assert np.abs(row.astype(int) - expected).mean() < 4, "but for the rounding of the weights"
+
+
 def test_publishing_again_replaces_the_files_and_the_run(published, folder, monkeypatch):
     made, _, out = published
     monkeypatch.setattr(publish_pocket, "SHARD", 10**6)
+    for seen in (15, 17):
+        (out / "pocket" / f"after-{seen}.webp").touch()  # of other runs
     again = publish_pocket.publish(made.state_file, out, str(folder))
     assert list(again["sha256"]) == ["weights-1-of-1.safetensors"]
-    assert {f.name for f in (out / "pocket").iterdir()} == {"card.json", "weights-1-of-1.safetensors"}
+    kept = {"card.json", "weights-1-of-1.safetensors", "after-16.webp"}
+    assert {f.name for f in (out / "pocket").iterdir()} == kept
     assert len(again["history"]) == 1
 
 
@@ -543,6 +556,7 @@ def test_the_history_has_every_run_once_however_often_it_is_published(published,
         second = run(folder, tmp_path / "second", accelerator, **changes)  # resumed from its own state
         second.train()
     assert len(about["drawings"]) > len(EVERYDAY)
+    assert {f.name for f in (out / "pocket").glob("*.webp")} == {"after-16.webp", "after-28.webp"}
     lines = (out / "README.md").read_text().splitlines()
     rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines if "training.train_pocket" in line]
     assert [row[0] for row in rows] == ["1", "2"] and [row[2] for row in rows] == ["16", "12"]

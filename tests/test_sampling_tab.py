@@ -9,10 +9,11 @@ from core.denoising import DenoiseRequest
 from core.experiments import EXPERIMENTS
 from core.fillings import InpaintRequest
 from core.hybrids import HybridRequest
+from core.images import webp
 from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
-from tabs import _anagram, _doubles, _first, _header, _hybrid, denoise, inpainting, sampling, sdedit
+from tabs import _anagram, _doubles, _first, _header, _hybrid, _learned, denoise, inpainting, sampling, sdedit
 from tabs._common import Shared
 from tabs._pictures import inside
 from tabs._viewer import RUNS
@@ -129,3 +130,22 @@ def test_where_guidance_was_off_for_a_while_the_caption_and_the_look_inside_say_
         assert said in sampling.shown_as(EXPERIMENTS[experiment](request)).caption
         made = Recording(request.settings() | {"experiment": experiment}, frames=[Frame(0, 1, 500, pixels, pixels)])
         assert ("guidance was off" in inside(made, 0)["status"]) == (said != "guidance 3; seed")
+
+
+def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_path):
+    runs = [{"pictures_seen": n, "seconds": 60} for n in (10, 20, 30)]
+    about = {"history": runs, "samples": ["an emoji of a rose", "a photo of a lemon"]}
+    monkeypatch.setattr(_learned, "card", lambda name: about)
+    monkeypatch.setattr(_learned, "availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(_learned, "CHECKPOINTS", tmp_path)
+    assert _learned.how_pocket_learned() == "This checkpoint keeps no samples of its training."
+    (tmp_path / "pocket").mkdir()
+    for seen in (10, 60):
+        row = np.full((64, 128, 3), seen, np.uint8)
+        row[:, 64:] += 100
+        (tmp_path / "pocket" / f"after-{seen}.webp").write_bytes(webp(row))
+    left, right = _learned.pieces(tmp_path / "pocket" / "after-60.webp")
+    assert left.shape == (64, 64, 3) and abs(left.mean() - 60) < 5 and abs(right.mean() - 160) < 5
+    shown = _learned.how_pocket_learned()
+    assert shown.count("<img") == 4 and "10 pictures, 1 min" in shown and "60 pictures, 3 min" in shown
+    assert ">emoji of a rose<" in shown and "photo of a lemon, after 60 pictures" in shown

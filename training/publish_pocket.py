@@ -1,23 +1,28 @@
 """Write pocket's checkpoint from its training state:  python -m training.publish_pocket
 
-The averaged weights become fp16 safetensors in shards under 10 MB, with a card beside them; the numbers on the card
-come from `python -m benchmarks.pocket_quality --save-card`.
+The averaged weights become fp16 safetensors in shards under 10 MB, with a card and a row of samples beside them; the
+numbers on the card come from `python -m benchmarks.pocket_quality --save-card`.
 """
 
 import argparse
 import datetime
 import hashlib
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core import images
 from core.cards import write_card
 from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import emoji, photos
+from core.models.pocket import Pocket, build_pocket
 from core.registry import CHECKPOINTS
 from training import provenance
+from training.pocket_sheet import LEARNED, samples
 from training.state import UNSAID, hardware, load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
@@ -74,6 +79,16 @@ def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
     return sums
 
 
+def write_samples(out: Path, pocket: Pocket, history: Sequence[dict]) -> None:
+    """LEARNED as one row, in a file named after the pictures seen so far; those of the runs before it stay."""
+    seen = list(accumulate(run["pictures_seen"] for run in history))
+    for old in out.glob("after-*.webp"):
+        if int(old.stem.partition("-")[2]) not in seen:
+            old.unlink()
+    row = images.grid(samples(pocket, LEARNED), len(LEARNED), gap=0)
+    (out / f"after-{seen[-1]}.webp").write_bytes(images.webp(row))
+
+
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
     """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
     parts, facts = load_state(state)
@@ -101,10 +116,12 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "photos": [s.names[0] for s in kinds],
         "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
         "validation": facts["validation"],
+        "samples": LEARNED,
         "metrics": {},
         "sha256": write_shards(out, parts["ema"]),
     }
     write_card(out / "card.json", card)
+    write_samples(out, build_pocket(card["architecture"], parts["ema"]), card["history"])
     provenance.write(folder)
     return card
 

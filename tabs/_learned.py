@@ -1,0 +1,44 @@
+"""How pocket learned: the same words from the same noise, after more and more training."""
+
+import html
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.registry import CHECKPOINTS, availability, card
+from tabs._figure import figure, tile
+
+SIDE = 64
+
+
+def how_pocket_learned() -> str:
+    """The rows of samples that its checkpoint keeps, one per run of training, as HTML."""
+    ready, sentence = availability("pocket")
+    if not ready:
+        return html.escape(sentence)
+    about, rows, seen, seconds = card("pocket"), [], 0, 0
+    prompts = about.get("samples", ())
+    for run in about["history"]:
+        seen, seconds = seen + run["pictures_seen"], seconds + run["seconds"]
+        file = CHECKPOINTS / "pocket" / f"after-{seen}.webp"
+        if file.exists():
+            label = f"{seen:,} pictures, {seconds / 60:.0f} min"
+            tiles = [tile(t, f"{p}, after {label}") for t, p in zip(pieces(file), prompts, strict=True)]
+            rows.append((label, tiles))
+    if not rows:
+        return "This checkpoint keeps no samples of its training."
+    said = (
+        "The same noise in every column, guidance 3, 30 steps, after more and more training, most of it on two CPU cores: "
+        f"{seen:,} pictures were shown to it so far. Places and colours come first, then outlines, then things; "
+        "drawings, which are few and clean, long before photos, which are many and all different."
+    )
+    heads = [prompt.removeprefix("an ").removeprefix("a ") for prompt in prompts]
+    return f'<div class="learned">{figure(heads, rows)}<p>{html.escape(said)}</p></div>'
+
+
+def pieces(file: Path) -> list[np.ndarray]:
+    """A row of pictures in a file as (64, 64, 3) uint8 each."""
+    with Image.open(file) as picture:
+        row = np.asarray(picture.convert("RGB"))
+    return [row[:, x : x + SIDE] for x in range(0, row.shape[1], SIDE)]
