@@ -607,20 +607,9 @@ def test_the_command_line_on_the_card_makes_the_same_run(changes, precision, dev
     args = train_pocket.parse(words[start + 1 :])
     assert (args.seed, args.fp32, tuple(args.widths)) == (7, precision == "no", recipe.widths)
     assert args.cpu == (device != "NVIDIA H200")
-    for name in (
-        "steps",
-        "minutes",
-        "depth",
-        "middle",
-        "emoji",
-        "photo_share",
-        "favour",
-        "batch",
-        "optimiser",
-        "lr",
-        "ema",
-        "init",
-    ):
+    told = vars(args).keys() & dataclasses.asdict(recipe).keys() - {"widths"}
+    assert len(told) == 12
+    for name in told:
         assert getattr(args, name) == getattr(recipe, name), name
 
 

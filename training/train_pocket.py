@@ -7,6 +7,7 @@ Then measure and write the checkpoint:  python -m training.publish_pocket
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -52,23 +53,8 @@ def main(argv: list[str] | None = None) -> None:
         mixed_precision="no" if args.fp32 else "bf16",
         dynamo_backend="inductor" if args.compile else "no",
     )
-    names = (
-        "steps",
-        "minutes",
-        "depth",
-        "middle",
-        "emoji",
-        "photo_share",
-        "favour",
-        "batch",
-        "optimiser",
-        "lr",
-        "ema",
-        "init",
-    )
-    recipe = Recipe(
-        widths=tuple(args.widths), processes=accelerator.num_processes, **{name: getattr(args, name) for name in names}
-    )
+    asked = {f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe) if f.name in args}
+    recipe = Recipe(**asked | {"widths": tuple(args.widths), "processes": accelerator.num_processes})
     Run(recipe, args.work, args.seed, accelerator, args.data).train(check_every=args.check_every)
 
 
