@@ -57,8 +57,8 @@ def _key(name: str, device: str) -> tuple[str, str]:
     return name, "lent" if borrows(name, device) else str(pick_device(device))
 
 
-def seconds(name: str, device: str, calls: int, images: int) -> float:
-    """Expected seconds of `calls` network calls of the named model on `images` images each."""
+def seconds(name: str, device: str, calls: int, images: float) -> float:
+    """Expected seconds of `calls` network calls of the named model on `images` images each, on average."""
     key = _key(name, device)
     base, per_image = (_assumed if name in REPOSITORIES else _line)(*key)
     return _correction.get(key, 1.0) * calls * (base + images * per_image)
@@ -78,11 +78,12 @@ def sentence(
 
     Args:
         negative: whether a negative prompt takes the place of none.
-        partly: whether guidance is on in a stretch of the run alone; the images are those of a mean call then.
+        partly: whether guidance is on in a stretch of the run alone; the images are those of a call outside it then.
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"
-    both += ", where guidance is on" * partly
+    if partly and guidance != 1:
+        return f"{many} each, on {2 * images} where guidance is on ({both}), about {_rounded(expected)} s"
     twice = f" ({both})" * (halves(guidance) == 2)
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 

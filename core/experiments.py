@@ -8,14 +8,16 @@ import torch
 from core.checks import Refused
 from core.generate import ETAS, TEXT_SAMPLERS
 from core.guidance import Stretch, bounded, guide, halves
-from core.models.pocket import SCHEDULE
-from core.pictures import EVEN, FIRST, PictureRequest, default_guidance
+from core.models import deepfloyd, pocket
+from core.models.hub import is_deepfloyd
+from core.pictures import EVEN, NOISIEST, PictureRequest, default_guidance
 from core.registry import load
 from core.rng import generator, randn, seeds
 from core.samplers import Step, ddim_each
+from core.schedule import Schedule
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
-THIRDS = ((FIRST, 667), (666, 334), (333, 0))
+THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
 STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
 
 
@@ -42,15 +44,15 @@ class Plan:
         """(network calls, mean number of pictures in each)."""
         calls = max(self.steps)
         if self.request.stretch or self.stretches:
-            return calls, sum(map(self._asked, range(len(self.seeds)))) / calls
+            twice = sum(map(self.guided, range(len(self.seeds)))) * (set(self.scales) != {1.0})
+            return calls, (sum(self.steps) + twice) / calls
         per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
         return calls, per_picture * sum(self.steps) / calls
 
-    def _asked(self, k: int) -> int:
-        """How many times the network sees picture k where guidance is on in a stretch of the run."""
-        first, last = self.stretches[k] if self.stretches else self.request.stretch
-        visits = self.request.visits(SCHEDULE, self.steps[k])
-        return len(visits) + (set(self.scales) != {1.0}) * sum(last <= t <= first for t in visits)
+    def guided(self, k: int) -> int:
+        """The steps of picture k at which guidance is on."""
+        first, last = self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)
+        return sum(last <= t <= first for t in self.request.visits(schedule_of(self.request.model), self.steps[k]))
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
@@ -67,6 +69,11 @@ class Plan:
             return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
         lists = [model.schedule.timesteps(steps) for steps in self.steps]
         return ddim_each(guided, x, lists, cond, ETAS[r.sampler], source)
+
+
+def schedule_of(model: str) -> Schedule:
+    """The schedule of a text model, which need not be here."""
+    return (deepfloyd if is_deepfloyd(model) else pocket).SCHEDULE
 
 
 def samples(r: PictureRequest) -> Plan:
@@ -87,10 +94,17 @@ def with_and_without(r: PictureRequest) -> Plan:
 
 
 def when_to_guide(r: PictureRequest) -> Plan:
-    """One noise without guidance, with guidance in each third of the timesteps, and with it throughout."""
+    """One noise without guidance, with guidance in each third of the timesteps, and with it throughout.
+
+    Raises:
+        Refused: a third without a step.
+    """
+    visits = r.visits(schedule_of(r.model), r.steps)
+    if not all(any(last <= t <= first for t in visits) for first, last in THIRDS):
+        raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
     strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
     across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")
-    stretches = ((-1, -1), *THIRDS, (FIRST, 0))
+    stretches = ((-1, -1), *THIRDS, (NOISIEST, 0))
     n = len(stretches)
     return Plan(r, (strong,) * n, (r.seed,) * n, (r.length,) * n, n, across, stretches=stretches)
 

@@ -20,9 +20,9 @@ def guide(
         scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
         stretch: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
-            al. 2024, eq. 4, there in noise levels); or (B, 2), one per sample; None for everywhere.
+            al. 2024, there in noise levels); or (B, 2), one per sample; None for everywhere.
 
-    Both halves are one network call; w = 0 and w = 1 need only one of them. The learned variance is the
+    Both halves are one network call; w = 0, with no stretch, and w = 1 need only one of them. The learned variance is the
     conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
     """
     if not isinstance(scale, Tensor) and scale == 1:
@@ -41,7 +41,7 @@ class _Guided(Technique):
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
         self.stretch = None if stretch is None else torch.as_tensor(stretch).view(-1, 2)  # (1, 2) or (B, 2)
         self.negative, self._null = negative, None
-        self._cond, self._on, self._both = None, [], None
+        self._cond, self._both = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
         """As the denoiser inside, which is asked for "no condition" in the same breath: its text encoder may be large."""
@@ -60,32 +60,38 @@ class _Guided(Technique):
         if isinstance(self.scale, float) and self.scale == 0 and self.stretch is None:
             return self.inner.predict(x_t, t, self.null.expand(len(x_t), *self.null.shape[1:]))
         on = self._guided(t)
-        if cond is not self._cond or on != self._on:
-            # one object in all steps of a run, by which a network may know it again
-            null = self.null.expand(len(on), *self.null.shape[1:])
-            self._cond, self._on, self._both = cond, on, torch.cat([null, cond])
-        p = self.inner.predict(torch.cat([x_t[on], x_t]), torch.cat([t[on], t]), self._both)
+        first = x_t[on]
+        p = self.inner.predict(torch.cat([first, x_t]), torch.cat([t[on], t]), self._conditions(len(first), cond))
         w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
-        (x_0_u, x_0_c), (eps_u, eps_c) = (_two(both, on) for both in (p.x_0, p.eps))
-        v = p.v[len(on) :] if p.v is not None else None
+        (x_0_u, x_0_c), (eps_u, eps_c) = (_two(answers, on, len(first)) for answers in (p.x_0, p.eps))
+        v = p.v[len(first) :] if p.v is not None else None
         x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
         return Prediction(x_0, eps, v, {"unconditional": eps_u, "conditional": eps_c})
 
-    def _guided(self, t: Tensor) -> list[int]:
+    def _guided(self, t: Tensor) -> slice | list[int]:
         """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
         if self.stretch is None:
-            return list(range(len(t)))
+            return slice(None)
         first, last = self.stretch.T
         here = t.cpu()
         return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
 
+    def _conditions(self, k: int, cond: Tensor) -> Tensor:
+        """(k + B, ...) k times "no condition", then cond: one object in all steps that ask alike, by which a network may
+        know it again."""
+        if self._both is None or cond is not self._cond or len(self._both) != k + len(cond):
+            self._cond, self._both = cond, torch.cat([self.null.expand(k, *self.null.shape[1:]), cond])
+        return self._both
 
-def _two(both: Tensor, on: list[int]) -> tuple[Tensor, Tensor]:
-    """Of (K + B, ...) answers the unconditional and the conditional ones, (B, ...) each; equal but for the K rows `on`."""
-    conditional = both[len(on) :]
-    return conditional.index_put(
-        (torch.tensor(on, dtype=torch.long, device=both.device),), both[: len(on)]
-    ), conditional
+
+def _two(answers: Tensor, on: slice | list[int], k: int) -> tuple[Tensor, Tensor]:
+    """Of (k + B, ...) answers the unconditional and the conditional ones, (B, ...) each; one where guidance is off."""
+    first, conditional = answers[:k], answers[k:]
+    if k == len(conditional):
+        return first, conditional
+    unconditional = conditional.clone()
+    unconditional[on] = first
+    return unconditional, conditional
 
 
 def from_noise(denoiser: Denoiser) -> Denoiser:

@@ -21,7 +21,7 @@ MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
 MAX_PROMPT = 2000  # characters
 GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
-FIRST = 999  # the first timestep of every text model
+NOISIEST = 999  # the largest timestep of every text model; T = 1000
 EVEN = "even"  # timesteps evenly spaced, as many as there are steps
 
 
@@ -86,7 +86,7 @@ class PictureRequest:
     timesteps: str = EVEN
     ratio: float = 0.95
     top: float = 1.5
-    guide_from: int = FIRST
+    guide_from: int = NOISIEST
     guide_to: int = 0
 
     @classmethod
@@ -115,8 +115,8 @@ class PictureRequest:
         name = text_model(r.model)
         sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
         low, _, high = sampler.steps
-        first = whole(r.guide_from, 0, FIRST, "The timestep from which guidance is on")
-        last = whole(r.guide_to, 0, FIRST, "The timestep down to which guidance is on")
+        first = whole(r.guide_from, 0, NOISIEST, "The timestep from which guidance is on")
+        last = whole(r.guide_to, 0, NOISIEST, "The timestep down to which guidance is on")
         if first < last:
             raise Refused(
                 f"Guidance cannot be on from t = {first} down to t = {last}: t falls during a run, so it starts at the larger one."
@@ -145,7 +145,7 @@ class PictureRequest:
     @property
     def stretch(self) -> Stretch | None:
         """Where guidance is on, as `core.guidance.guide` takes it; None for everywhere."""
-        return None if (self.guide_from, self.guide_to) == (FIRST, 0) else (self.guide_from, self.guide_to)
+        return None if (self.guide_from, self.guide_to) == (NOISIEST, 0) else (self.guide_from, self.guide_to)
 
     @property
     def length(self) -> int:

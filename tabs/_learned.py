@@ -22,23 +22,26 @@ def how_pocket_learned() -> str:
     for run in about["history"]:
         seen, seconds = seen + run["pictures_seen"], seconds + run["seconds"]
         file = CHECKPOINTS / "pocket" / f"after-{seen}.webp"
-        if file.exists():
+        tiles = pieces(file)
+        if tiles and len(tiles) == len(prompts):
             label = f"{seen:,} pictures, {seconds / 60:.0f} min"
-            tiles = [tile(t, f"{p}, after {label}") for t, p in zip(pieces(file), prompts, strict=True)]
-            rows.append((label, tiles))
+            rows.append((label, [tile(t, f"{p}, after {label}") for t, p in zip(tiles, prompts, strict=True)]))
     if not rows:
         return "This checkpoint keeps no samples of its training."
     said = (
-        "The same noise in every column, guidance 3, 30 steps, after more and more training, most of it on two CPU cores: "
+        "Every row starts from the same noises; guidance 3, 30 steps, after more and more training, most of it on two CPU cores: "
         f"{seen:,} pictures were shown to it so far. Places and colours come first, then outlines, then things; "
         "drawings, which are few and clean, long before photos, which are many and all different."
     )
     heads = [prompt.removeprefix("an ").removeprefix("a ") for prompt in prompts]
-    return f'<div class="learned">{figure(heads, rows)}<p>{html.escape(said)}</p></div>'
+    return f'<div class="figure-box learned">{figure(heads, rows)}<p>{html.escape(said)}</p></div>'
 
 
 def pieces(file: Path) -> list[np.ndarray]:
-    """A row of pictures in a file as (64, 64, 3) uint8 each."""
-    with Image.open(file) as picture:
-        row = np.asarray(picture.convert("RGB"))
+    """A row of pictures in a file as (64, 64, 3) uint8 each; none where it is missing or damaged."""
+    try:
+        with Image.open(file) as picture:
+            row = np.asarray(picture.convert("RGB"))
+    except OSError:
+        return []
     return [row[:, x : x + SIDE] for x in range(0, row.shape[1], SIDE)]

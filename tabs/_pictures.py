@@ -11,7 +11,7 @@ from core import images
 from core.checks import Refused
 from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
-from core.pictures import FIRST, clipped, prompt_of, remarks, text_model
+from core.pictures import clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
 from tabs._common import NETWORK, Shared, after, told
@@ -49,10 +49,11 @@ def described(plan: Plan) -> str:
     prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
     negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
     steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(plan.steps)} steps"
+    when = f" for t = {r.guide_from} – {r.guide_to}" if r.stretch else ""
     if plan.stretches:
         when = " for the t over each picture"
-    else:
-        when = f" for t = {r.guide_from} – {r.guide_to}" if r.stretch else ""
+    elif r.stretch and not plan.guided(0):
+        when += ", where no step falls"
     return f"{r.model}: {prompt}{negative}; {steps}; guidance {ranged(plan.scales)}{when}; seed {ranged(plan.seeds)}."
 
 
@@ -79,17 +80,15 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
         "lanes": titles,
         "columns": len(titles),
         "frames": frames,
-        "status": f"picture {k + 1}" + OFF * partly_guided(recording.settings),
+        "status": f"picture {k + 1}" + OFF * was_off(recording, k),
         "grid": {"columns": 1, "count": 1},
     }
 
 
-def partly_guided(settings: dict) -> bool:
-    """Whether guidance was off for a part of that run."""
-    return settings.get("experiment") == "when-to-guide" or (
-        settings.get("guide_from", FIRST),
-        settings.get("guide_to", 0),
-    ) != (FIRST, 0)
+def was_off(recording: Recording, k: int) -> bool:
+    """Whether guidance was off for picture k at some of the kept steps: then its two noise estimates are one."""
+    halves = [f.parts for f in recording.frames if tuple(f.parts) == HALVES]
+    return any(np.array_equal(*(half[k] for half in parts.values())) for parts in halves)
 
 
 def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:

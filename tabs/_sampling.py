@@ -4,7 +4,7 @@ import gradio as gr
 
 from core.generate import TEXT_SAMPLERS
 from core.models.timesteps import TIMESTEP_LISTS
-from core.pictures import EVEN, FIRST, MAX_GUIDANCE, MAX_PICTURES, THRESHOLDS, PictureRequest
+from core.pictures import EVEN, MAX_GUIDANCE, MAX_PICTURES, NOISIEST, THRESHOLDS, PictureRequest
 from tabs._common import Shared, run_row, seed_row
 from tabs._inputs import Dropdown, Radio, Slider, Textbox
 from tabs._pictures import MODEL_CHOICES, remark_line
@@ -53,11 +53,11 @@ def inputs_column(r: PictureRequest, shared: Shared):
 def _stretch(r: PictureRequest) -> tuple:
     """From which timestep down to which guidance is on."""
     ends = (
-        (r.guide_from, "Guide from t", "999 is the start of a run."),
-        (r.guide_to, "Guide down to t", "0 is its end."),
+        (r.guide_from, "Guide from t", "999, pure noise, to 0."),
+        (r.guide_to, "Guide down to t", "0, no noise, to 999."),
     )
     note = " Where guidance is off, w = 1."
-    return tuple(Slider(0, FIRST, t, step=1, label=label, info=info + note) for t, label, info in ends)
+    return tuple(Slider(0, NOISIEST, t, step=1, label=label, info=info + note) for t, label, info in ends)
 
 
 def _details(r: PictureRequest) -> tuple:

@@ -57,7 +57,7 @@ $$\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u)$$
 
 $w = 0$ ignores the prompt, $1$ obeys it, more insists; a negative prompt takes the place of "without". At high $w$ the estimate leaves $[-1, 1]$: clipping saturates colours, dynamic thresholding divides each picture by its own quantile instead. Guidance may also be on for a stretch of the timesteps alone; elsewhere $w = 1$, and the network is asked once.
 
-**Watch** the clean estimate: first a blur that is the mean of everything possible, then one thing. In *Inside one picture* the difference of the two noises is where the prompt pulls. *When to guide* shows what that pull does at which $t$: early it decides what there is to see, in the end it sharpens edges and colours, too much at high $w$.
+**Watch** the clean estimate: first a blur that is the mean of everything possible, then one thing. In *Inside one picture* the difference of the two noises is where the prompt pulls. *When to guide* shows what that pull does at which $t$. Large networks do best with guidance in the middle of the run; pocket, which is small, needs it early, to decide what there is to see, and late it only makes edges and colours harsh.
 
 Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Ho & Salimans 2022 (guidance) · Saharia et al. 2022 (dynamic thresholding) · Kynkäänniemi et al. 2024 (guidance in an interval) — `core.samplers.ddim`, `core.guidance.guide`, `core.guidance.dynamic_threshold`
 """

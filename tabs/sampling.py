@@ -11,7 +11,7 @@ from core.checks import Refused
 from core.enlarging import enlarge, enlarger
 from core.experiments import EXPERIMENTS, Plan
 from core.models.hub import is_deepfloyd
-from core.pictures import EVEN, FIRST, PictureRequest, clipped
+from core.pictures import EVEN, NOISIEST, PictureRequest, clipped
 from core.recording import Recording
 from tabs import formulas
 from tabs._common import Shared, formula_panel, send_row, tell_cost, told, wire
@@ -74,7 +74,7 @@ def face(plan: Plan) -> dict:
 
 def planned(settings: dict) -> Plan:
     """The plan behind a recording's settings."""
-    known = {k: settings[k] for k in FIELDS}
+    known = {k: settings[k] for k in FIELDS if k in settings}  # an older run has fewer
     return EXPERIMENTS[settings["experiment"]](PictureRequest(**known))
 
 
@@ -101,7 +101,7 @@ def runner(experiment: str):
         timesteps: str = EVEN,
         ratio: float = 0.95,
         top: float = 1.5,
-        guide_from: float = FIRST,
+        guide_from: float = NOISIEST,
         guide_to: float = 0,
         device: str = "auto",
     ):
@@ -122,10 +122,9 @@ def keep(view: dict):
     show = shown_as(plan)
     value = kept(recording, show)
     sheets = [images.grid(f.x_0, plan.columns) for f in recording.frames]
-    titles = [
-        f"{k:02d}-seed-{seed}-guidance-{w:g}-steps-{steps}"
-        for k, (seed, w, steps) in enumerate(zip(plan.seeds, plan.scales, plan.steps, strict=True), 1)
-    ]
+    when = [f"-from-{first}-to-{last}" if first >= 0 else "-off" for first, last in plan.stretches]
+    each = zip(plan.seeds, plan.scales, plan.steps, when or [""] * len(plan.seeds), strict=True)
+    titles = [f"{k:02d}-seed-{seed}-guidance-{w:g}{t}-steps-{n}" for k, (seed, w, n, t) in enumerate(each, 1)]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
     tiles = list(zip(titles, recording.result, strict=True))
     _, files = saved(name, recording.settings, sheets, tiles, value["caption"], show.face["grid"])
@@ -137,13 +136,14 @@ def price(*values) -> str:
     *fields, device = values
     request = PictureRequest.checked(**dict(zip([f for f in FIELDS if f != "seed"], fields, strict=True)))
     calls, n = EXPERIMENTS["samples"](request).cost()
-    expected = cost.seconds(request.model, device, calls, round(n))
+    expected = cost.seconds(request.model, device, calls, n)
     others = []
     for name, title in EXPERIMENT_BUTTONS.items():
         with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
             others.append((title, cost.seconds(request.model, device, *EXPERIMENTS[name](request).cost())))
     partly = request.stretch is not None
-    line = cost.sentence(calls, round(n), expected, request.guidance, bool(request.negative), partly)
+    images_ = request.n if partly else round(n)
+    line = cost.sentence(calls, images_, expected, request.guidance, bool(request.negative), partly)
     return line + cost.others(others)
 
 

@@ -131,10 +131,10 @@ def test_each_sample_has_its_own_stretch():
 
 
 def test_a_changed_condition_is_noticed():
-    d = guide(gaussian(LINEAR), 4.0, None, (600, 0))
+    d = guide(gaussian(LINEAR), 4.0, None, (540, 0))
     cat, dog = cond(d, CAT, CAT, CAT), cond(d, DOG, DOG, DOG)
     for positive, t in ((cat, T), (cat, T + 50), (cat, T + 90), (dog, T + 90)):
-        fresh = guide(gaussian(LINEAR), 4.0, None, (600, 0)).predict(X_T, t, positive)
+        fresh = guide(gaussian(LINEAR), 4.0, None, (540, 0)).predict(X_T, t, positive)
         assert torch.equal(d.predict(X_T, t, positive).eps, fresh.eps)
 
 

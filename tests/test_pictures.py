@@ -239,6 +239,18 @@ def test_every_picture_of_when_to_guide_is_its_run_alone(sampler, pocket):
     assert min((together[a] - together[b]).abs().max() for a in range(5) for b in range(a)) > 1e-3
 
 
+def test_when_to_guide_needs_a_step_in_each_third():
+    assert plan("when-to-guide", steps=3).steps == (3,) * 5
+    with pytest.raises(ValueError, match=SENTENCE):
+        plan("when-to-guide", steps=2)
+
+
+def test_the_steps_with_guidance_are_counted_on_the_model_s_own_timesteps():
+    """Pocket's run begins at 999, DeepFloyd's with 30 even steps at 957."""
+    asked = {"guide_from": 999, "guide_to": 960, "steps": 30}
+    assert [plan("samples", model=model, **asked).guided(0) for model in ("pocket", "if-m")] == [2, 0]
+
+
 def test_guidance_off_has_something_to_compare_with():
     assert plan("when-to-guide", guidance=1.0).scales == (default_guidance("pocket"),) * 5
 

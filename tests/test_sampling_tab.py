@@ -119,17 +119,43 @@ def test_the_look_inside_says_what_guidance_leads_away_from(negative, first):
     assert lanes[2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
 
 
-def test_where_guidance_was_off_for_a_while_the_caption_and_the_look_inside_say_so():
-    pixels = np.zeros((5, 64, 64, 3), np.uint8)
-    for experiment, changed, said in (
+@pytest.mark.parametrize(
+    ("experiment", "changed", "said"),
+    [
         ("samples", {}, "guidance 3; seed"),
         ("samples", {"guide_to": 334}, "guidance 3 for t = 999 – 334; seed"),
+        ("samples", {"guide_from": 500, "guide_to": 500}, "for t = 500 – 500, where no step falls; seed"),
         ("when-to-guide", {}, "guidance 3 for the t over each picture; seed"),
-    ):
-        request = PictureRequest("a rose", **changed)
-        assert said in sampling.shown_as(EXPERIMENTS[experiment](request)).caption
-        made = Recording(request.settings() | {"experiment": experiment}, frames=[Frame(0, 1, 500, pixels, pixels)])
-        assert ("guidance was off" in inside(made, 0)["status"]) == (said != "guidance 3; seed")
+    ],
+)
+def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
+    assert said in sampling.shown_as(EXPERIMENTS[experiment](PictureRequest("a rose", **changed))).caption
+
+
+def test_the_look_inside_says_where_guidance_was_off():
+    pixels, other = np.zeros((2, 64, 64, 3), np.uint8), np.full((2, 64, 64, 3), 9, np.uint8)
+    mixed = np.stack([pixels[0], other[0]])
+    halves = {"unconditional": other, "conditional": mixed}  # one for the second picture alone
+    made = Recording({}, frames=[Frame(0, 1, 500, pixels, pixels, halves), Frame(1, 1, -1, pixels, pixels)])
+    assert [("guidance was off" in inside(made, k)["status"]) for k in (0, 1)] == [False, True]
+    views = Recording({}, frames=[Frame(0, 1, 500, pixels, pixels, {"1. as it is": other, "2. flipped": other})])
+    assert inside(views, 0)["status"] == "picture 1"
+
+
+def test_the_files_of_when_to_guide_say_when(monkeypatch):
+    request, pixels = PictureRequest("a rose"), np.zeros((5, 64, 64, 3), np.uint8)
+    made = Recording(
+        request.settings() | {"experiment": "when-to-guide"}, frames=[Frame(1, 1, -1, pixels, pixels)], notes=()
+    )
+    RUNS.add(made)
+    tiles = []
+    monkeypatch.setattr(sampling, "saved", lambda *args: tiles.extend(args[3]) or (None, ()))
+    sampling.keep({"run": made.id})
+    names = [name for name, _ in tiles]
+    assert (
+        names[0] == "01-seed-180-guidance-3-off-steps-30"
+        and names[1] == "02-seed-180-guidance-3-from-999-to-667-steps-30"
+    )
 
 
 def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_path):
@@ -146,6 +172,7 @@ def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_pa
         (tmp_path / "pocket" / f"after-{seen}.webp").write_bytes(webp(row))
     left, right = _learned.pieces(tmp_path / "pocket" / "after-60.webp")
     assert left.shape == (64, 64, 3) and abs(left.mean() - 60) < 5 and abs(right.mean() - 160) < 5
+    (tmp_path / "pocket" / "after-30.webp").write_text("damaged")
     shown = _learned.how_pocket_learned()
     assert shown.count("<img") == 4 and "10 pictures, 1 min" in shown and "60 pictures, 3 min" in shown
     assert ">emoji of a rose<" in shown and "photo of a lemon, after 60 pictures" in shown

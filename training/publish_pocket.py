@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -19,7 +20,7 @@ from core import images
 from core.cards import write_card
 from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import emoji, photos
-from core.models.pocket import Pocket, build_pocket
+from core.models.pocket import build_pocket
 from core.registry import CHECKPOINTS
 from training import provenance
 from training.pocket_sheet import LEARNED, samples
@@ -79,14 +80,17 @@ def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
     return sums
 
 
-def write_samples(out: Path, pocket: Pocket, history: Sequence[dict]) -> None:
-    """LEARNED as one row, in a file named after the pictures seen so far; those of the runs before it stay."""
-    seen = list(accumulate(run["pictures_seen"] for run in history))
+def write_samples(out: Path, drawn: np.ndarray, history: Sequence[dict]) -> None:
+    """The samples as one row, in a file named after the pictures seen so far, beside those of the runs before it."""
+    *before, seen = (f"after-{n}.webp" for n in accumulate(run["pictures_seen"] for run in history))
+    places = [Path(history[-1]["init"] or out), out]
+    rows = {name: place / name for name in before for place in places if (place / name).exists()}
+    rows = {name: file.read_bytes() for name, file in rows.items()}
+    rows[seen] = images.webp(images.grid(drawn, len(drawn), gap=0))
     for old in out.glob("after-*.webp"):
-        if int(old.stem.partition("-")[2]) not in seen:
-            old.unlink()
-    row = images.grid(samples(pocket, LEARNED), len(LEARNED), gap=0)
-    (out / f"after-{seen[-1]}.webp").write_bytes(images.webp(row))
+        old.unlink()
+    for name, row in rows.items():
+        (out / name).write_bytes(row)
 
 
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
@@ -96,16 +100,12 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
     out.mkdir(parents=True, exist_ok=True)
     _, drawings = emoji(run["emoji"], data)
     _, kinds = photos(data)
+    architecture = {name: run[name] for name in ("widths", "text", "depth", "middle")}
+    architecture |= {"parameters": sum(v.numel() for v in parts["ema"].values()), "words": facts["words"]}
+    drawn = samples(build_pocket(architecture, parts["ema"]), LEARNED)
     card = {
         "name": "pocket",
-        "architecture": {
-            "widths": run["widths"],
-            "text": run["text"],
-            "depth": run["depth"],
-            "middle": run["middle"],
-            "parameters": sum(v.numel() for v in parts["ema"].values()),
-            "words": facts["words"],
-        },
+        "architecture": architecture,
         "command": provenance.pocket_command(run),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
         "history": [*facts.get("history", []), run],
@@ -121,7 +121,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "sha256": write_shards(out, parts["ema"]),
     }
     write_card(out / "card.json", card)
-    write_samples(out, build_pocket(card["architecture"], parts["ema"]), card["history"])
+    write_samples(out, drawn, card["history"])
     provenance.write(folder)
     return card
 
