@@ -42,7 +42,11 @@ def inputs_column(r: PictureRequest, shared: Shared):
         experiments = [gr.Button(title, size="sm", min_width=110) for title in EXPERIMENT_BUTTONS.values()]
     with gr.Accordion("More settings", open=False):
         model.render()
-        negative = Textbox(r.negative, label="Negative prompt", info="Guidance leads away from it; empty for none.")
+        negative = Textbox(
+            r.negative,
+            label="Negative prompt",
+            info="Guidance above 1 leads away from it; at 1 it does nothing, at 0 it is what is drawn. Empty for none.",
+        )
         first, last = _stretch(r)
         sampler, timesteps, threshold, ratio, top = _details(r)
         upload = settings_input()
@@ -86,7 +90,7 @@ def _details(r: PictureRequest) -> tuple:
         r.ratio,
         step=0.005,
         label="Dynamic threshold: quantile",
-        info="0.5 to 1; lower tames saturated colours more.",
+        info="0.5 to 1; higher tames saturated colours more.",
     )
     top = Slider(1, 10, r.top, step=0.1, label="Dynamic threshold: largest", info="1 to 10; 1 is plain clipping.")
     return sampler, timesteps, threshold, ratio, top

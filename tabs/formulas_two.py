@@ -5,9 +5,9 @@ Ask the network about every view of the same state, each with its own prompt; tu
 
 $$\hat\epsilon = \sum_i w_i\; v_i^{-1}\Big(\hat\epsilon\big(v_i(x_t),\, t,\, p_i\big)\Big), \qquad \sum_i w_i = 1, \qquad x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\;\epsilon$$
 
-$v_i$ a view (as it is, upside down, in patches ...), $p_i$ its prompt, $w_i$ its weight; alternating takes one $i$ per step instead of the mean. Every $\hat\epsilon(\cdot, p_i)$ is guided, $\epsilon_u + w\,(\epsilon_c-\epsilon_u)$; all views and both halves are one network call.
+$t$ timestep, $\bar\alpha_t$ the share of signal power left; $v_i$ a view (as it is, upside down, in patches ...), $p_i$ its prompt, $w_i$ its weight; alternating takes one $i$ per step instead of the mean. Every $\hat\epsilon(\cdot, p_i)$ is guided, $\epsilon_u + w\,(\epsilon_c-\epsilon_u)$ from the estimates without and with the prompt; all views and both halves are one network call.
 
-A view must turn noise $\mathcal N(0, I)$ into noise $\mathcal N(0, I)$: for a linear map $A$ that is $A A^\top = I$, an orthogonal one. Flips, rotations and every shuffle of pixels are; a blur makes neighbours alike, a white balance makes one channel louder, and the network sees noise that it never met.
+A view must turn noise $\mathcal N(0, I)$ into noise $\mathcal N(0, I)$: for a linear map $A$ that is $A A^\top = I$, an orthogonal one. Flips, quarter turns, the negative and every shuffle of pixels are; a blur makes neighbours alike, a white balance makes one channel louder, and the network sees noise that it never met.
 
 **Watch** both rows sharpen together: the big shapes that serve both prompts are settled first. In *Inside the chosen picture* each view wants other noise removed. Round things, symmetric faces and loose textures share best; try eight seeds and keep one.
 
@@ -28,11 +28,11 @@ $$\hat\epsilon = \sum_i f_i\big(\hat\epsilon(x_t, t, p_i)\big), \qquad \sum_i f_
 | colour | the mean of the channels, and what it leaves |
 | motion | the picture smeared along a path, and what that loses |
 
-The blur's gain at frequency $f$ (in cycles per pixel) is $e^{-2\pi^2\sigma^2 f^2}$ while the kernel holds about $\pm 3\sigma$; a shorter one shows as ripples. The eye does the rest: from $d$ times as far it loses what is finer than about $d$ pixels, and the low part is left.
+The blur's gain at $\nu$ cycles per pixel is $e^{-2\pi^2\sigma^2 \nu^2}$ while $\sigma$ is about a pixel or more and the kernel holds about $\pm 3\sigma$; a shorter one shows as ripples. The eye does the rest: from $d$ times as far it loses what is finer than about $d$ pixels, and the low part is left.
 
 Your own photo can give one component. After every step $x_{t'} \leftarrow x_{t'} - f(x_{t'}) + f(\sqrt{\bar\alpha_{t'}}\,\text{photo} + \sqrt{1-\bar\alpha_{t'}}\,z)$, $z\sim\mathcal N(0, I)$, and the prompts fill in the others.
 
-**Watch** the slider *step back*: the picture changes its meaning about where the two gains cross. A larger $\sigma$ gives the near reading more, and the far one must be recognised from less.
+**Watch** the slider *step back*: the picture changes its meaning on the way to about $1 + 2\sigma$ times as far, where distance has halved the frequency at which the two gains cross, $0.19/\sigma$ (a large $\sigma$ puts that beyond the slider's end). A larger $\sigma$ gives the near reading more, and the far one must be recognised from less.
 
 Pairs known to work with DeepFloyd IF (the course's): low “a lithograph of a skull”, high “a lithograph of waterfalls”; skull and snowy village; old man and campfire.
 

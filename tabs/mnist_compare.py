@@ -1,4 +1,4 @@
-"""The same noise through two models: DDPM bends its way to the digits, flow matching walks straight."""
+"""The same noise through two models: on the path of DDPM and on that of flow matching."""
 
 import gradio as gr
 
