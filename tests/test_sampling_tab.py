@@ -142,6 +142,12 @@ def test_the_look_inside_says_where_guidance_was_off():
     assert inside(views, 0)["status"] == "picture 1"
 
 
+def test_a_run_from_before_a_setting_was_there_is_understood():
+    settings = PictureRequest("a rose").settings() | {"experiment": "samples"}
+    del settings["guide_from"], settings["guide_to"]
+    assert sampling.planned(settings).request == PictureRequest("a rose")
+
+
 def test_the_files_of_when_to_guide_say_when(monkeypatch):
     request, pixels = PictureRequest("a rose"), np.zeros((5, 64, 64, 3), np.uint8)
     made = Recording(
