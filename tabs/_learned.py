@@ -17,7 +17,7 @@ def how_pocket_learned() -> str:
     ready, sentence = availability("pocket")
     if not ready:
         return html.escape(sentence)
-    about, rows, seen, seconds = card("pocket"), [], 0, 0
+    about, rows, remarks, seen, seconds = card("pocket"), [], [], 0, 0
     prompts = about.get("samples", ())
     for run in about["history"]:
         seen, seconds = seen + run["pictures_seen"], seconds + run["seconds"]
@@ -26,15 +26,16 @@ def how_pocket_learned() -> str:
         if tiles and len(tiles) == len(prompts):
             label = f"{seen:,} pictures, {seconds / 60:.0f} min"
             rows.append((label, [tile(t, f"{p}, after {label}") for t, p in zip(tiles, prompts, strict=True)]))
+            remarks += [f"At {seen:,} pictures: {run['note']}."] * ("note" in run)
     if not rows:
         return "This checkpoint keeps no samples of its training."
     said = (
-        "Every row starts from the same noises; guidance 3, 30 steps, after more and more training, most of it on two CPU cores: "
-        f"{seen:,} pictures were shown to it so far. Places and colours come first, then outlines, then things; "
+        "Every row starts from the same noises; guidance 3, 30 steps, after more and more training, counted in pictures seen. "
+        "Places and colours come first, then outlines, then things; "
         "drawings, which are few and clean, long before photos, which are many and all different."
     )
     heads = [prompt.removeprefix("an ").removeprefix("a ") for prompt in prompts]
-    return f'<div class="figure-box learned">{figure(heads, rows)}<p>{html.escape(said)}</p></div>'
+    return f'<div class="figure-box learned">{figure(heads, rows)}<p>{html.escape(" ".join([said, *remarks]))}</p></div>'
 
 
 def pieces(file: Path) -> list[np.ndarray]:

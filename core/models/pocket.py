@@ -44,7 +44,7 @@ class Pocket:
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:
     """Pocket from its card's "architecture" and its weights, for inference."""
     vocabulary = Vocabulary(architecture["words"])
-    shape = architecture["widths"], architecture["text"], architecture["depth"], architecture.get("middle", 2)
+    shape = architecture["widths"], architecture["text"], architecture["depth"], architecture["middle"]
     net = TextUNet(len(vocabulary), LENGTH, *shape)
     net.load_state_dict(weights)
     return Pocket(net.eval().requires_grad_(False), vocabulary)
