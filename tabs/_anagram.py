@@ -20,9 +20,9 @@ PRESETS = {
     "Skull / light bulb": AnagramRequest(prompts=("a skull", "a light bulb")),
     "Anchor / umbrella": AnagramRequest(prompts=("an anchor", "an umbrella")),
     "Tree / apple": AnagramRequest(prompts=("an evergreen tree", "a green apple")),
-    "Penguin / rocket": AnagramRequest(prompts=("a penguin", "a rocket")),
+    "Ghost / tulip": AnagramRequest(prompts=("a ghost", "a tulip")),
     "Jigsaw": AnagramRequest(prompts=("a red heart", "a rose"), views=("identity", "jigsaw")),
-    "Negative": AnagramRequest(prompts=("a panda face", "a skull"), views=("identity", "negate")),
+    "Negative": AnagramRequest(prompts=("a blue heart", "an orange heart"), views=("identity", "negate")),
     "Three at once": AnagramRequest(
         prompts=("a trophy", "a bell", "a tropical fish"), views=("identity", "flip", "rotate_90")
     ),

@@ -26,7 +26,8 @@ def how_pocket_learned() -> str:
         if tiles and len(tiles) == len(prompts):
             label = f"{seen:,} pictures, {seconds / 60:.0f} min"
             rows.append((label, [tile(t, f"{p}, after {label}") for t, p in zip(tiles, prompts, strict=True)]))
-            remarks += [f"At {seen:,} pictures: {run['note']}."] * ("note" in run)
+            if "note" in run:
+                remarks.append(f"At {seen:,} pictures: {run['note']}.")
     if not rows:
         return "This checkpoint keeps no samples of its training."
     said = (
@@ -35,7 +36,9 @@ def how_pocket_learned() -> str:
         "drawings, which are few and clean, long before photos, which are many and all different."
     )
     heads = [prompt.removeprefix("an ").removeprefix("a ") for prompt in prompts]
-    return f'<div class="figure-box learned">{figure(heads, rows)}<p>{html.escape(" ".join([said, *remarks]))}</p></div>'
+    return (
+        f'<div class="figure-box learned">{figure(heads, rows)}<p>{html.escape(" ".join([said, *remarks]))}</p></div>'
+    )
 
 
 def pieces(file: Path) -> list[np.ndarray]:

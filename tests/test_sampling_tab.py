@@ -166,6 +166,7 @@ def test_the_files_of_when_to_guide_say_when(monkeypatch):
 
 def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_path):
     runs = [{"pictures_seen": n, "seconds": 60} for n in (10, 20, 30)]
+    runs[2]["note"] = "wider"
     about = {"history": runs, "samples": ["an emoji of a rose", "a photo of a lemon"]}
     monkeypatch.setattr(_learned, "card", lambda name: about)
     monkeypatch.setattr(_learned, "availability", lambda name: (True, "Ready."))
@@ -181,4 +182,8 @@ def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_pa
     (tmp_path / "pocket" / "after-30.webp").write_text("damaged")
     shown = _learned.how_pocket_learned()
     assert shown.count("<img") == 4 and "10 pictures, 1 min" in shown and "60 pictures, 3 min" in shown
-    assert ">emoji of a rose<" in shown and "photo of a lemon, after 60 pictures" in shown
+    assert (
+        "At 60 pictures: wider." in shown
+        and ">emoji of a rose<" in shown
+        and "photo of a lemon, after 60 pictures" in shown
+    )
