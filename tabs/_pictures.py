@@ -11,7 +11,7 @@ from core import images
 from core.checks import Refused
 from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
-from core.pictures import clipped, prompt_of, remarks, text_model
+from core.pictures import NOISIEST, clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
 from core.registry import MODELS, availability, card
 from tabs._common import NETWORK, Shared, after, told
@@ -86,9 +86,13 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
 
 
 def was_off(recording: Recording, k: int) -> bool:
-    """Whether guidance was off for picture k at some of the kept steps: then its two noise estimates are one."""
-    halves = [f.parts for f in recording.frames if tuple(f.parts) == HALVES]
-    return any(np.array_equal(*(half[k] for half in parts.values())) for parts in halves)
+    """Whether guidance was off for picture k in a part of the run: then its two noise estimates are one there."""
+    settings, frame = recording.settings, recording.frames[0]
+    if tuple(frame.parts) != HALVES:
+        return False
+    if settings.get("experiment") == "when-to-guide":
+        return k < len(frame.x_0) - 1  # the last one is guided throughout
+    return (settings.get("guide_from", NOISIEST), settings.get("guide_to", 0)) != (NOISIEST, 0)
 
 
 def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:

@@ -336,7 +336,7 @@ def test_a_sweep_over_steps_refuses_the_multistep_solver():
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_of_the_page_runs_on_it(experiment):
-    request = PictureRequest.checked(prompt=DOG, n=2, model="if-m", steps=3, guidance=7, threshold="dynamic")
+    request = PictureRequest.checked(prompt=DOG, n=2, model="if-m", steps=4, guidance=7, threshold="dynamic")
     plan = EXPERIMENTS[experiment](request)
     assert last(plan.run("cpu")).shape == (len(plan.seeds), 3, SIZE, SIZE)
 

@@ -471,7 +471,7 @@ def test_the_shipped_pocket_sees_more_than_noise():
 def test_checkpoints_hold_no_pickles_and_little_in_all():
     files = [f for f in CHECKPOINTS.rglob("*") if f.is_file()]
     assert sum(f.stat().st_size for f in files) < 60e6
-    assert {f.suffix for f in files} <= {".safetensors", ".json", ".md", ".png", ".gif"}
+    assert {f.suffix for f in files} <= {".safetensors", ".json", ".md", ".png", ".gif", ".webp"}
     for file in files:
         content = file.read_bytes()
         header = int.from_bytes(content[:8], "little")  # of a safetensors file: the length of its JSON
@@ -481,6 +481,7 @@ def test_checkpoints_hold_no_pickles_and_little_in_all():
             ".md": content.startswith(b"#"),
             ".png": content.startswith(b"\x89PNG"),
             ".gif": content.startswith(b"GIF8"),
+            ".webp": content.startswith(b"RIFF"),
         }[file.suffix], file
         if file.suffix == ".json":
             json.loads(content)

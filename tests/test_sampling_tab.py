@@ -15,7 +15,7 @@ from core.pictures import PictureRequest
 from core.recording import Frame, Recording
 from tabs import _anagram, _doubles, _first, _header, _hybrid, _learned, denoise, inpainting, sampling, sdedit
 from tabs._common import Shared
-from tabs._pictures import inside
+from tabs._pictures import HALVES, inside
 from tabs._viewer import RUNS
 
 
@@ -133,13 +133,16 @@ def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
 
 
 def test_the_look_inside_says_where_guidance_was_off():
-    pixels, other = np.zeros((2, 64, 64, 3), np.uint8), np.full((2, 64, 64, 3), 9, np.uint8)
-    mixed = np.stack([pixels[0], other[0]])
-    halves = {"unconditional": other, "conditional": mixed}  # one for the second picture alone
-    made = Recording({}, frames=[Frame(0, 1, 500, pixels, pixels, halves), Frame(1, 1, -1, pixels, pixels)])
-    assert [("guidance was off" in inside(made, k)["status"]) for k in (0, 1)] == [False, True]
-    views = Recording({}, frames=[Frame(0, 1, 500, pixels, pixels, {"1. as it is": other, "2. flipped": other})])
-    assert inside(views, 0)["status"] == "picture 1"
+    pixels = np.zeros((2, 64, 64, 3), np.uint8)
+    for settings, parts, off in (
+        ({}, HALVES, [False, False]),
+        ({"guide_to": 334}, HALVES, [True, True]),
+        ({"guide_to": 334}, (), [False, False]),
+        ({"experiment": "when-to-guide"}, HALVES, [True, False]),
+    ):
+        frames = [Frame(0, 1, 500, pixels, pixels, dict.fromkeys(parts, pixels)), Frame(1, 1, -1, pixels, pixels)]
+        made = Recording(settings, frames=frames)
+        assert [("guidance was off" in inside(made, k)["status"]) for k in (0, 1)] == off
 
 
 def test_a_run_from_before_a_setting_was_there_is_understood():
