@@ -82,9 +82,9 @@ def sentence(
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"
-    if partly and guidance != 1:
-        return f"{many} each, on {2 * images} where guidance is on ({both}), about {_rounded(expected)} s"
     twice = f" ({both})" * (halves(guidance) == 2)
+    if partly and guidance != 1:
+        twice = f", on {2 * images} where guidance is on ({both})"
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 
 

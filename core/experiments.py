@@ -83,10 +83,15 @@ def samples(r: PictureRequest) -> Plan:
     return Plan(r, (r.guidance,) * r.n, each, (r.length,) * r.n, r.n if r.n <= 5 else -(-r.n // 2), across)
 
 
+def strong_guidance(r: PictureRequest) -> float:
+    """The request's guidance, or the model's own where the request's is none."""
+    return r.guidance if r.guidance > 1 else default_guidance(r.model)
+
+
 def with_and_without(r: PictureRequest) -> Plan:
     """n pictures without guidance, w = 1, above the same n noises with it."""
     one = samples(r)
-    strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
+    strong = strong_guidance(r)
     scales = (1.0,) * r.n + (strong,) * r.n
     across = tuple(f"seed {s}" for s in one.seeds)
     down = ("no guidance, w = 1", f"guidance, w = {strong:g}")
@@ -102,7 +107,7 @@ def when_to_guide(r: PictureRequest) -> Plan:
     visits = r.visits(schedule_of(r.model), r.steps)
     if not all(any(last <= t <= first for t in visits) for first, last in THIRDS):
         raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
-    strong = r.guidance if r.guidance > 1 else default_guidance(r.model)
+    strong = strong_guidance(r)
     across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")
     stretches = ((-1, -1), *THIRDS, (NOISIEST, 0))
     n = len(stretches)

@@ -142,8 +142,8 @@ def price(*values) -> str:
         with contextlib.suppress(Refused):  # the sweep over steps does not go with every sampler
             others.append((title, cost.seconds(request.model, device, *EXPERIMENTS[name](request).cost())))
     partly = request.stretch is not None
-    images_ = request.n if partly else round(n)
-    line = cost.sentence(calls, images_, expected, request.guidance, bool(request.negative), partly)
+    each = request.n if partly else round(n)
+    line = cost.sentence(calls, each, expected, request.guidance, bool(request.negative), partly)
     return line + cost.others(others)
 
 

@@ -219,7 +219,9 @@ def test_deepfloyd_is_asked_as_the_course_does():
 
 
 def test_settings_make_the_request_again():
-    r = PictureRequest("a rose", "water", 2, steps=7, guidance=4.5, sampler="ddpm", guide_to=9, seed=9)
+    r = PictureRequest(
+        "a rose", "water", 2, steps=7, guidance=4.5, sampler="ddpm", threshold="dynamic", seed=9, guide_to=9
+    )
     kept = r.settings()
     assert (kept.pop("app"), kept.pop("kind")) == ("fun-with-diffusion-models", "picture")
     assert PictureRequest.checked(**kept) == r

@@ -4,14 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
-import torch
 from PIL import Image
 
 from core import images
-from core.guidance import clip, guide
 from core.models.pocket import Pocket
-from core.rng import generators, randn
-from core.samplers import ddim
+from core.pictures import draw
 
 PROMPTS = (
     *("an emoji of a skull", "an emoji of a dog face", "an emoji of a volcano", "an emoji of a rocket"),
@@ -26,7 +23,6 @@ LEARNED = (
 """What the app shows of every published state."""
 
 
-@torch.no_grad()
 def samples(
     pocket: Pocket,
     prompts: Sequence[str],
@@ -35,10 +31,8 @@ def samples(
     scale: float = 3.0,
 ) -> np.ndarray:
     """One guided picture per prompt, (N, 64, 64, 3) uint8, picture k from the noise of seed k."""
-    x = randn((len(prompts), *pocket.shape), generators(0, len(prompts)), pocket.device)
-    guided = clip(guide(pocket, scale), -1, 1)
     with autocast():
-        *_, last = ddim(guided, x, pocket.schedule.timesteps(steps), guided.encode(prompts))
+        *_, last = draw(pocket, prompts, scale, steps, seed=0)
     return images.to_uint8(last.x_t, -1, 1)
 
 

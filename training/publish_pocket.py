@@ -84,8 +84,7 @@ def write_samples(out: Path, drawn: np.ndarray, history: Sequence[dict]) -> None
     """The samples as one row, in a file named after the pictures seen so far, beside those of the runs before it."""
     *before, seen = (f"after-{n}.webp" for n in accumulate(run["pictures_seen"] for run in history))
     places = [Path(history[-1]["init"] or out), out]
-    rows = {name: place / name for name in before for place in places if (place / name).exists()}
-    rows = {name: file.read_bytes() for name, file in rows.items()}
+    rows = {name: (place / name).read_bytes() for name in before for place in places if (place / name).exists()}
     rows[seen] = images.webp(images.grid(drawn, len(drawn), gap=0))
     for old in out.glob("after-*.webp"):
         old.unlink()
