@@ -23,6 +23,8 @@ from core.cards import write_card
 from core.datasets import DATA_VARIABLE, data_folder
 from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
 from core.editing import best_blur, one_step, psnr
+from core.experiments import THIRDS
+from core.guidance import Stretch
 from core.images import to_uint8
 from core.pictures import default_guidance, draw
 from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
@@ -31,6 +33,9 @@ from core.scores import Statistics, frechet_distance
 STEPS = 30
 LEVELS = (250, 500, 750)
 GUIDANCES = (1.0, 3.0, 7.0)
+STRONG = GUIDANCES[-1]
+EARLY, MIDDLE, LATE = THIRDS
+STRETCHES = {"throughout": None, "early": EARLY, "middle": MIDDLE, "late": LATE, "not late": (EARLY[0], MIDDLE[1])}
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -78,13 +83,13 @@ class Bench:
         self.prompts: list[str] = []
         self.drawn: list[np.ndarray] = []
 
-    def samples(self, prompts: list[str], guidance: float) -> np.ndarray:
-        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + k."""
+    def samples(self, prompts: list[str], guidance: float, stretch: Stretch | None = None) -> np.ndarray:
+        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + k; guidance may be on in a stretch alone."""
         out = []
         for first in tqdm(range(0, len(prompts), self.args.batch), desc=f"guidance {guidance:g}", leave=False):
             some = prompts[first : first + self.args.batch]
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.args.bf16):
-                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + first)
+                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + first, stretch)
             out.append(to_uint8(last.x_t, -1, 1))
         return np.concatenate(out)
 
@@ -190,7 +195,7 @@ def frechet(bench: Bench) -> dict:
     rows = {}
     for guidance in dict.fromkeys([scale, *GUIDANCES]):
         n = bench.args.samples if guidance == scale else min(bench.args.samples, len(kinds))
-        prompts = [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(n)]
+        prompts = of_all_kinds(kinds, n)
         pixels = bench.samples(prompts, guidance)
         features, logits = judged(pixels)
         rows[f"{guidance:g}"] = row = named_right(logits, torch.arange(n) % len(kinds))
@@ -202,6 +207,28 @@ def frechet(bench: Bench) -> dict:
     return found | {"class_by_guidance": rows}
 
 
+def of_all_kinds(kinds: list[str], n: int) -> list[str]:
+    """n prompts for photos, of one kind after the other."""
+    return [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(n)]
+
+
+def when_to_guide(bench: Bench) -> dict:
+    """Photos from the same noises with strong guidance in a part of the run alone: how often the class is right, the
+    Frechet distance, and the pictures that the network is asked for, of one."""
+    weights("photo-classifier")  # the checksum
+    kinds, rows, train = bench.card["photos"], {}, trained_on()
+    n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
+    for name, stretch in STRETCHES.items():
+        features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, stretch))
+        first, last = stretch or (visits[0], 0)
+        rows[name] = row = named_right(logits, torch.arange(n) % len(kinds))
+        row["frechet"] = round(frechet_distance(Statistics.of(features), train), 2)
+        row["asked"] = STEPS + sum(last <= t <= first for t in visits)
+        print("guidance {:g} {}: class right {top_1:.1%}, among five {top_5:.1%}, of {n}; Frechet {frechet}; {asked} "
+              "evaluations".format(STRONG, name, **row))  # fmt: skip
+    return {"guidance": STRONG} | rows
+
+
 def named_right(logits: Tensor, asked: Tensor) -> dict:
     """How often the class asked for (N,) is first and among the first five in logits (N, 200)."""
     hits = logits.topk(5, 1).indices == asked[:, None]
@@ -211,14 +238,19 @@ def named_right(logits: Tensor, asked: Tensor) -> dict:
 def distances(drawn: Tensor, kinds: int) -> dict:
     """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
     pictures of uniform noise, the two ends of the scale."""
-    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
-    train = Statistics(file["mean"].double(), file["covariance"].double())
+    train = trained_on()
     tiles, _ = photos()
     every = max(1, kinds * HELD_OUT // len(drawn))
     real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
     noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
     sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
     return {name: round(frechet_distance(Statistics.of(f), train), 2) for name, f in sets.items()}
+
+
+def trained_on() -> Statistics:
+    """The training photos in the classifier's features."""
+    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
+    return Statistics(file["mean"].double(), file["covariance"].double())
 
 
 def well_known(bench: Bench) -> dict:
@@ -254,7 +286,14 @@ def speed(bench: Bench) -> dict:
     }
 
 
-TASKS = {"drawings": drawings, "denoising": denoising, "photos": frechet, "well-known": well_known, "speed": speed}
+TASKS = {
+    "drawings": drawings,
+    "denoising": denoising,
+    "photos": frechet,
+    "when-to-guide": when_to_guide,
+    "well-known": well_known,
+    "speed": speed,
+}
 
 
 def main(argv: list[str] | None = None) -> None:

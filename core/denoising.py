@@ -21,6 +21,7 @@ from core.editing import (
 from core.guidance import bounded, guide, halves
 from core.images import to_uint8
 from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
+from core.recording import Frame, Recording
 from core.registry import load
 from core.rng import MAX_SEED, branch, generator
 from core.samplers import Step, ddim_each
@@ -30,6 +31,7 @@ CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
 METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
 BY_NETWORK = ("one step", "iterative")
 MAX_LEVELS = 5
+ALONE = ""  # the name of a noise estimate that was not put together from others
 EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a long one at most that many
 
 
@@ -135,6 +137,7 @@ class Moment:
         ladder: the picture at every timestep of LADDER, (9, 64, 64, 3) uint8.
         found: the estimates at the levels, so far.
         states: of the longest iterative run, those of the steps that are shown, so far, (64, 64, 3) uint8 each.
+        inside: of the longest iterative run, this step with its noise estimates, a batch of one; not of every step.
         curve: the estimates of the chart; none before the end.
     """
 
@@ -143,6 +146,7 @@ class Moment:
     ladder: np.ndarray | None = None
     found: tuple[Estimate, ...] = ()
     states: tuple[np.ndarray, ...] = ()
+    inside: Frame | None = None
     curve: tuple[Estimate, ...] = ()
 
 
@@ -167,9 +171,10 @@ class Denoising:
             iterated = self.iterated(step)
             if step.i in self.request.shown:
                 now = replace(now, states=(*now.states, to_uint8(step.x_t[longest, None], -1, 1)[0]))
-            now = replace(now, i=step.i, found=(*quick, *iterated[: len(levels)]))
+            inside = self.inside(step, longest) if Recording.keeps(step.i, step.n) else None
+            now = replace(now, i=step.i, found=(*quick, *iterated[: len(levels)]), inside=inside)
             yield now
-        yield replace(now, curve=(*self.classical(CURVE), *self.single(CURVE), *iterated))
+        yield replace(now, inside=None, curve=(*self.classical(CURVE), *self.single(CURVE), *iterated))
 
     def ladder(self) -> np.ndarray:
         """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""
@@ -215,6 +220,15 @@ class Denoising:
         """A Step of `iterate` as estimates: those that are done, and the others as far as they have got."""
         calls = [min(step.i, len(strided(t, self.request.stride))) for t in self.request.runs]
         return self._estimates(self.request.runs, "iterative", step.x_0, calls=calls)
+
+    def inside(self, step: Step, k: int) -> Frame:
+        """Run k of a Step of `iterate` alone: its state, its clean estimate, and the noise estimates behind that."""
+        x_t, x_0, t = step.x_t[k, None], step.x_0[k, None], step.t[k, None]
+        parts = {}
+        if step.i < step.n:
+            guided = {name: part[k, None] for name, part in step.parts.items()}
+            parts = guided or {ALONE: self.model.schedule.eps(x_t, t, x_0)}
+        return Recording({}, -1, 1).frame(Step(step.i, step.n, t, x_t, x_0, parts))
 
     def _estimates(
         self, levels: Sequence[int], method: str, x: Tensor, knobs: Sequence[str] = (), calls: Sequence[int] = ()

@@ -168,10 +168,16 @@ def text_model(name: object) -> str:
     return model.name
 
 
-def draw(model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int) -> Iterator[Step]:
-    """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1]."""
+def draw(
+    model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int, stretch: Stretch | None = None
+) -> Iterator[Step]:
+    """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1].
+
+    Args:
+        guidance, stretch: as `core.guidance.guide` takes them.
+    """
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
-    guided = bounded(guide(model, guidance))
+    guided = bounded(guide(model, guidance, stretch=stretch))
     return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
 
 

@@ -61,11 +61,12 @@ class Recording:
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
         """Pass the Steps on, keeping frames on the way."""
         for step in steps:
-            if self._keeps(step.i, step.n):
-                self._keep(self.frame(step))
+            if self.keeps(step.i, step.n):
+                self.keep(self.frame(step))
             yield step
 
-    def _keep(self, frame: Frame) -> None:
+    def keep(self, frame: Frame) -> None:
+        """Add a frame, unless the pictures were checked already."""
         with self.lock:
             if self.notes is None:
                 self.frames.append(frame)
@@ -79,7 +80,8 @@ class Recording:
         return self.latest
 
     @staticmethod
-    def _keeps(i: int, n: int) -> bool:
+    def keeps(i: int, n: int) -> bool:
+        """Whether step i of n is one of those that are kept."""
         k = min(n, MAX_FRAMES - 1)
         return round(round(i * k / n) * n / k) == i
 

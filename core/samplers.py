@@ -220,10 +220,12 @@ def ddim_each(
     Args:
         timesteps: B lists of descending timesteps; a step to t = -1 follows each.
         source: B generators, one per sample; needed when eta > 0. Other arguments as `ddim`.
+
+    A sample that is finished keeps its last noise estimates.
     """
     n = max(map(len, timesteps))
     visits = torch.tensor([[*row, *[-1] * (n + 1 - len(row))] for row in timesteps]).T  # (n + 1, B)
-    on_device, x, x_0, rows = visits.to(x.device), x.clone(), x.clone(), None
+    on_device, x, x_0, parts, rows = visits.to(x.device), x.clone(), x.clone(), {}, None
     for i in range(n):
         left = (visits[i] >= 0).nonzero().flatten().tolist()
         if left != rows:  # between these, the condition is one object, by which a network may know it again
@@ -232,7 +234,9 @@ def ddim_each(
         t, t_next = on_device[i, mine], on_device[i + 1, mine]
         p = denoiser.predict(x[mine], t, asked)
         x_0[mine] = p.x_0
-        yield Step(i, n, visits[i], x.clone(), x_0.clone())
+        for name, part in p.parts.items():
+            parts.setdefault(name, torch.zeros_like(x))[mine] = part
+        yield Step(i, n, visits[i], x.clone(), x_0.clone(), {name: part.clone() for name, part in parts.items()})
         z = randn(x[mine].shape, [source[k] for k in rows], x.device) if eta else torch.zeros_like(x[mine])
         x[mine] = update(denoiser.schedule, x[mine], t, t_next, p, eta, z)
         x_0[mine] = torch.where((t_next < 0).view(-1, 1, 1, 1), x[mine], x_0[mine])

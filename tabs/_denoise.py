@@ -14,6 +14,7 @@ from PIL import Image
 from core import cost, images
 from core.checks import Refused
 from core.denoising import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
+from core.editing import psnr
 from core.licence import observe
 from core.models.hub import is_deepfloyd
 from core.pictures import left_out
@@ -22,6 +23,7 @@ from tabs._canvas import small
 from tabs._common import told
 from tabs._denoise_figures import comparison, described, moments, noising, on_page, progress, sheet, table
 from tabs._gpu import placed
+from tabs._pictures import inside
 from tabs._run import offered
 from tabs._saved import packed, settings_in, unpacked
 from tabs._viewer import PREVIEW_SECONDS, Runs
@@ -37,6 +39,7 @@ class Comparison:
     request: DenoiseRequest
     original: np.ndarray
     frames: list[Moment]  # the latest alone
+    inside: Recording = field(default_factory=lambda: Recording({}, -1, 1))  # the longest iterative run
     notes: tuple[str, ...] | None = None  # as a Recording's: once they are there, nothing more is kept
     took: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -54,7 +57,7 @@ class Comparison:
         now = self.now
         ladder = () if now.ladder is None else (now.ladder,)
         pictures = (self.original, *ladder, *now.states, *(e.pixels for e in (*now.found, *now.curve)))
-        return sum(p.nbytes for p in pictures)
+        return sum(p.nbytes for p in pictures) + self.inside.nbytes
 
     def follow(self, run: Iterator[Moment]) -> Iterator[Moment]:
         """Pass the moments on, keeping the latest."""
@@ -62,6 +65,8 @@ class Comparison:
             with self.lock:
                 if self.notes is None:
                     self.frames = [now]
+                    if now.inside:
+                        self.inside.keep(now.inside)
             yield now
         with self.lock:
             if self.notes is None:
@@ -77,6 +82,7 @@ class Comparison:
         ours = [e.pixels for e in self.now.found if e.method in BY_NETWORK]
         if not ours:
             return ()
+        observe(self.inside, self.request.model)
         pictures = np.stack([*ours, *self.now.states])
         recording = Recording({}, -1, 1, frames=[Frame(self.now.i, self.now.n, -1, pictures.copy(), pictures)])
         said = [note.partition(": ")[2] for note in observe(recording, self.request.model)]
@@ -98,7 +104,7 @@ class Comparison:
         return " ".join([described(r), *read, *(self.notes or ()), *end])
 
 
-COMPARISONS = Runs(60_000_000)  # about 1.5 MB each
+COMPARISONS = Runs(100_000_000)  # about 2.5 MB each
 
 
 # ---- a run ----------------------------------------------------------------------------------------------------------
@@ -183,18 +189,28 @@ def price(levels, prompt, guidance, model, stride, seed, device) -> str:
 
 @told
 def keep(view: dict) -> list:
-    """After a run or Stop: two figures, the chart and the status, the pictures that can be sent, the PNG and the zip."""
+    """After a run or Stop: two figures, the chart and the status, the look inside, what can be sent, the PNG and the zip."""
     try:
         (this,) = COMPARISONS.get(view)
     except Refused:
-        return [gr.skip()] * 7
+        return [gr.skip()] * 8
     this.observe()
     shown = [gr.skip()] * 4
     if not str(view.get("status")).startswith("done"):  # Stop; the last step may have been done since
         shown = [*later(this), table(this.now.curve or this.now.found), stopped(this)]
     names = [named(e) for e in this.now.found]
     choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
-    return [*shown, choice, *files(this)]
+    return [*shown, inner(this), choice, *files(this)]
+
+
+def inner(this: Comparison) -> dict:
+    """The longest iterative run through all its kept steps, with the PSNR of its clean estimate; empty before the first."""
+    if not this.inside.frames:
+        return {}
+    value, original = inside(this.inside, 0), images.from_uint8(this.original[None], -1, 1)
+    db = [psnr(images.from_uint8(f.x_0, -1, 1), original).item() for f in this.inside.frames]
+    frames = [f | {"label": f"{f['label']} · x_0 at {d:.1f} dB"} for f, d in zip(value["frames"], db, strict=True)]
+    return value | {"frames": frames, "run": this.id, "status": f"the run from t = {this.request.visits[0]}"}
 
 
 def stopped(this: Comparison) -> str:

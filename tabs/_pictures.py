@@ -101,7 +101,9 @@ def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> l
     Args:
         negative: whether guidance leads away from a prompt, which then takes the place of none.
     """
-    titles = GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" for name in parts]
+    titles = (
+        GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" if name else "noise estimate" for name in parts]
+    )
     if negative and parts == HALVES:
         titles = [AWAY, *titles[1:]]
     return titles + GUIDED[2:] * (gap and len(parts) == 2)

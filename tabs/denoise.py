@@ -27,7 +27,7 @@ from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 from tabs._run import download_row
 from tabs._saved import settings_input
-from tabs._viewer import status_line
+from tabs._viewer import status_line, viewer
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
@@ -113,6 +113,8 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     compared = gr.HTML(shown.get("compared") or on_page(comparison(r, now)))
     gr.HTML(f'<div class="caption">{WHY}</div>')
     strip = gr.HTML(shown.get("steps") or on_page(progress(r, now)))
+    with gr.Accordion("Inside the longest run: state, clean estimate and noise estimate, step by step", open=False):
+        inner = viewer("denoise-inside", shown.get("inside"))
     view = gr.JSON(visible="hidden")
     with gr.Row(elem_classes="slim"):
         files = download_row(("PNG", "All as zip"))
@@ -125,7 +127,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
     )  # fmt: skip
     gr.HTML(legend())
     formula_panel(formulas.DENOISE)
-    return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, which, *files]
+    return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, inner, which, *files]
 
 
 def build(shared: Shared) -> None:

@@ -81,7 +81,7 @@ $$x_{t'} = \frac{\sqrt{\bar\alpha_{t'}}\,\beta}{1-\bar\alpha_t}\,\hat x_0 + \fra
 
 $t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left, 1 after the last step; $z \sim \mathcal N(0, I)$ fresh noise; PSNR $= 10\log_{10}(4/\mathrm{MSE})$ for pictures in $[-1, 1]$.
 
-**Watch** the blur: it cannot tell noise from detail, so it gives up both. One step estimates the *mean* of all pictures that fit, which is soft and, from a perfect network, has the best PSNR on average (at small $t$ a tuned filter may still beat ours); iterating picks *one* of them, which is sharp and may be a different one: its PSNR is lower, with a perfect network by 3 dB, although it looks better (the perception–distortion trade-off).
+**Watch** the blur: it cannot tell noise from detail, so it gives up both. One step estimates the *mean* of all pictures that fit, which is soft and, from a perfect network, has the best PSNR on average (at small $t$ a tuned filter may still beat ours); iterating picks *one* of them, which is sharp and may be a different one: its PSNR is lower, with a perfect network by 3 dB, although it looks better (the perception–distortion trade-off). *Inside the longest run* shows that trade step by step: the PSNR of $\hat x_0$ is highest early, where $\hat x_0$ is still soft.
 
 Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means). The classical filters are tuned with the clean picture in hand — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
 """

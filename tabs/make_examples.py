@@ -24,6 +24,7 @@ from core.recording import Recording
 from core.scenes import SCENES, mountains
 from tabs import (
     _anagram,
+    _denoise,
     _hybrid,
     _inpainting,
     _sdedit,
@@ -77,8 +78,10 @@ def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = No
 
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
-    forward, compared, steps, chart, _, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
-    return {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
+    forward, compared, steps, chart, view, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
+    figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
+    (comparison,) = _denoise.COMPARISONS.get(view)
+    return figures | {"inside": shown(_denoise.inner(comparison))}
 
 
 def drawn() -> dict:

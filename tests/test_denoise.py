@@ -104,7 +104,7 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     for _ in range(moments):
         *_, view, running = next(job)
     job.close()
-    compared, strip, chart, said, choice, *files = keep(view)
+    compared, strip, chart, said, inside, choice, *files = keep(view)
     (this,) = COMPARISONS.get(view)
     step = running.removeprefix("iterating, step ").partition(" /")[0]
     assert said == (status or f"stopped at step {step} / 17")
@@ -115,13 +115,15 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     assert strip.count("<img") == len(this.now.states) == (1 if moments == 8 else 0)
     assert all(button.interactive for button in files)
     assert moments < 8 or choice.value == "iterative, t = 500"
+    assert len(inside.get("frames", [])) == (this.now.i + 1 if moments == 8 else 0)
 
 
 def test_stop_while_the_curve_is_measured_is_told_and_the_chart_shows_what_there_is():
     job, running = start(), ""
     while not running.startswith("measuring the curve"):
         *_, view, running = next(job)
-    _, _, chart, said, *_ = keep(view)
+    _, _, chart, said, inside, *_ = keep(view)
+    assert len(inside["frames"]) == 18
     assert said == "stopped before the curve was measured" and len(chart) == 12
     *_, _ = job  # the step under way ends, and adds nothing to what was kept
     _, _, chart, again, *_ = keep(view)
@@ -155,12 +157,43 @@ def test_a_level_gives_the_same_alone_as_in_a_list(monkeypatch):
 
 
 def test_before_any_run_there_is_nothing_to_keep():
-    assert keep(None) == [gr.skip()] * 7
+    assert keep(None) == [gr.skip()] * 8
 
 
 def test_after_a_run_the_figures_stay_as_they_are():
-    *shown, choice, _, _ = keep(finished())
+    *shown, _, choice, _, _ = keep(finished())
     assert shown == [gr.skip()] * 4 and len(choice.choices) == 12
+
+
+def test_the_look_inside_has_every_step_of_the_longest_run_with_its_noise_estimate():
+    view = finished(levels="250, 690")
+    inside = keep(view)[4]
+    (this,) = COMPARISONS.get(view)
+    assert inside["lanes"] == ["x_t: the state", "x_0: the clean estimate", "noise estimate"]
+    assert inside["status"] == "the run from t = 690" and inside["run"] == view["run"]
+    *steps, last = inside["frames"]
+    assert [f["label"].split(" · ")[1] for f in steps] == [f"t = {t}" for t in this.request.visits]
+    assert all(len(f["images"]) == 3 for f in inside["frames"])
+    grey, end = next(e for e in this.now.curve if e.method == "one step"), this.now.found[-1]
+    assert (end.t, end.method) == (690, "iterative") and last["label"].endswith(f"x_0 at {end.db:.1f} dB")
+    assert all(f["label"].endswith(f"x_0 at {grey.db:.1f} dB") for f in steps), "it is one grey in every step"
+    frame = this.inside.frames[3]  # what it shows belongs together: x_t = a x_0 + s eps
+    a, s = (float(level) for level in Grey.schedule.at(torch.tensor([frame.t]), torch.zeros(1, 1, 1, 1)))
+    unclipped = (frame.x_t > 0) & (frame.x_t < 255)
+    made = (a * (frame.x_0 / 127.5 - 1) + s * (frame.parts[""] / 42.5 - 3) + 1) * 127.5
+    assert np.abs(made - frame.x_t)[unclipped].max() < 4
+
+
+def test_with_guidance_the_look_inside_has_both_noise_estimates(monkeypatch):
+    *_, (*_, view, _) = run(mountains(), "200", "a rose", 3, "pocket", 50, 7, "cpu")
+    inside = keep(view)[4]
+    assert inside["lanes"][2:4] == ["noise estimate without the prompt", "noise estimate with the prompt"]
+    assert [len(f["images"]) for f in inside["frames"]] == [5] * len(inside["frames"])
+
+
+def test_of_a_very_long_run_few_steps_are_looked_into():
+    view = finished(levels="999", stride=5)
+    assert len(keep(view)[4]["frames"]) == 61
 
 
 def test_the_files_hold_the_comparison_every_estimate_and_the_curve():
@@ -249,7 +282,8 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
     assert "seed 7. Grey: blocked.<" in compared
     keep(view)
     (this,) = COMPARISONS.get(view)
-    assert asked == ["pocket"]
+    assert asked == ["pocket", "pocket"], "the look inside, and the figures"
+    assert (this.inside.result == 1).all()
     for e in this.now.found:
         assert (e.pixels == 1).all() == (e.method in ("one step", "iterative"))
     assert all((state == 1).all() for state in this.now.states)
@@ -275,12 +309,12 @@ def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moment
 def test_runs_are_forgotten_in_the_end():
     run_ = finished()
     (this,) = COMPARISONS.get(run_)
-    assert 500_000 < this.nbytes < 2_000_000, "a class has room"
+    assert 500_000 < this.nbytes < 3_000_000, "a class has room"
     some = [replace(this, id=f"comparison-{k}") for k in range(-(-COMPARISONS.most // this.nbytes) + 2)]
     for this in some:
         COMPARISONS.add(this)
     assert COMPARISONS.get({"run": some[-1].id}) == (some[-1],) and len(some) > 30
-    assert keep({"run": some[0].id}) == [gr.skip()] * 7
+    assert keep({"run": some[0].id}) == [gr.skip()] * 8
 
 
 # ---- the input ------------------------------------------------------------------------------------------------------
@@ -333,6 +367,7 @@ def test_the_example_is_finished_and_has_its_chart():
     assert set(chart["method"]) == set(denoising.METHODS) and len(chart) > 60
     assert "place" not in shown["compared"] + shown["steps"]
     assert places(shown["steps"]) == len(DenoiseRequest().shown)
+    assert len(shown["inside"]["frames"]) == 6 and "result" in shown["inside"]["frames"][-1]["label"]
 
 
 def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
@@ -340,5 +375,5 @@ def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
     make_examples.main(["denoise"])
     assert [path.name for path in tmp_path.iterdir()] == ["denoise.json"]
     made = json.loads((tmp_path / "denoise.json").read_text())
-    assert set(made) == {"forward", "compared", "steps", "chart"} and places(made["compared"]) == 18
+    assert set(made) == {"forward", "compared", "steps", "chart", "inside"} and places(made["compared"]) == 18
     assert len(points(made["chart"])) == 5 * len(denoising.CURVE) + 3

@@ -72,7 +72,7 @@ def small(pocket, judge, tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(small):
     """The whole benchmark but its speed: what it wrote on the card, and the samples that it kept."""
-    tasks = ["drawings", "denoising", "photos", "well-known"]
+    tasks = ["drawings", "denoising", "photos", "when-to-guide", "well-known"]
     pocket_quality.main([*FEW, "--only", *tasks, "--save", str(small / "s.npz"), "--save-card"])
     found = json.loads((small / "checkpoints" / "pocket" / "card.json").read_text())
     with np.load(small / "s.npz") as saved:
@@ -81,7 +81,7 @@ def measured(small):
 
 def test_the_card_keeps_the_numbers_beside_older_ones(measured):
     metrics, _, _ = measured
-    assert set(metrics) == {"kept", "drawings", "denoising", "photos", "well-known", "date", "steps"}
+    assert set(metrics) == {"kept", "drawings", "denoising", "photos", "when-to-guide", "well-known", "date", "steps"}
     assert metrics["kept"] == 1 and metrics["steps"] == 2
 
 
@@ -193,6 +193,24 @@ def test_photos_are_judged_by_the_classifier(measured, judge, small):
     expected = ((features.mean(0) - train.mean(0)) ** 2).sum() + sum(c.trace() for c in covariances) - 2 * roots
     assert found["frechet"] == pytest.approx(expected, rel=1e-2, abs=0.02)
     assert {"frechet_floor", "frechet_noise"} <= set(found)
+
+
+def test_guidance_is_measured_in_parts_of_the_run(measured, pocket, judge):
+    """In two steps, at t = 999 and 499: the late third has none, so leaving it out changes nothing."""
+    found, rows = measured[0]["when-to-guide"], []
+    assert found["guidance"] == 7 and {k: v["asked"] for k, v in found.items() if k != "guidance"} == {
+        "throughout": 4, "early": 3, "middle": 3, "late": 2, "not late": 4,
+    }  # fmt: skip
+    assert found["throughout"] == found["not late"] != found["early"]
+    bench = pocket_quality.Bench(pocket_quality.parse(FEW))
+    prompts = [f"a photo of a {name}" for name in PHOTOS]
+    late = bench.samples(prompts, 7.0, (333, 0))
+    np.testing.assert_array_equal(late, bench.samples(prompts, 1.0))
+    assert np.abs(late.astype(int) - bench.samples(prompts, 7.0)).max() > 1
+    hook = pocket.net.register_forward_hook(lambda net, args, out: rows.append(len(args[0])))
+    bench.samples(prompts, 7.0, (999, 667))
+    hook.remove()
+    assert sum(rows) == 3 * found["early"]["asked"]
 
 
 @pytest.mark.parametrize("off, right", [(0, 1.0), (1, 0.0)])

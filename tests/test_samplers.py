@@ -9,9 +9,10 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from core.denoiser import Prediction, Technique
+from core.guidance import guide
 from core.models.analytic import Gaussian
 from core.rng import generator, generators, randn
-from core.samplers import ddim, ddpm, heun, update
+from core.samplers import ddim, ddim_each, ddpm, heun, update
 from core.schedule import Schedule
 
 SHAPE = (2, 3, 3)
@@ -187,6 +188,20 @@ def test_each_row_has_its_own_timesteps(path, eta):
     for k, seed in enumerate([7, 8, 9]):
         alone = last(ddim(MadeUp(path), x[k : k + 1], table[:, k].tolist(), cond[:1], eta, generator(seed)))
         torch.testing.assert_close(batch[k : k + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_a_row_that_is_finished_keeps_its_noise_estimates():
+    """In a batch that shrinks, every row has the noise estimates that it has alone."""
+    model, (x, cond), lists = guide(MadeUp(COSINE), 2.0), start(2), [[900, 500, 100], [700, 0]]
+    together = list(ddim_each(model, x, lists, cond))
+    for k, visits in enumerate(lists):
+        alone = list(ddim(model, x[k : k + 1], visits, cond[k : k + 1]))
+        for step in together[:-1]:
+            mine = alone[min(step.i, len(visits) - 1)].parts
+            assert set(step.parts) == set(mine) == {"unconditional", "conditional"}
+            for name, part in mine.items():
+                torch.testing.assert_close(step.parts[name][k : k + 1], part)
+    assert not together[-1].parts
 
 
 def test_each_row_of_heun_has_its_own_timesteps():
