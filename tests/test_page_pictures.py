@@ -240,6 +240,17 @@ def test_denoising_can_be_stopped_saved_and_sent(page):
     expect(page.get_by_role("button", name="Run the ladder")).to_be_visible()
 
 
+def test_the_longest_run_is_looked_into_with_the_arrows(page):
+    page.get_by_role("button", name=re.compile("Inside the longest run")).click()
+    label = page.locator("#denoise-inside .fv-label")
+    expect(label).to_have_text(re.compile(r"^result · 26 steps · x_0 at \d+\.\d dB$"))
+    denoise(page, "300")  # the button that was pressed has the focus
+    expect(label).to_have_text(re.compile(r"^result · 11 steps · x_0 at \d+\.\d dB$"))
+    page.keyboard.press("ArrowLeft")
+    expect(label).to_have_text(re.compile(r"^step 11 / 11 · t = 0 · x_0 at \d+\.\d dB$"))
+    expect(page.locator("#denoise-inside img").nth(2)).to_be_visible()
+
+
 def test_the_strip_keeps_its_height_while_it_fills(page):
     page.evaluate(HEIGHTS)
     denoise(page, "690")

@@ -33,7 +33,7 @@ function projectorMode(turn) {
 // The keyboard: Ctrl+Enter runs, Esc stops, arrows scrub, space plays.
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((e) => e.offsetParent !== null);
-  const typing = (e) => e.target.closest('input, textarea, select, [contenteditable="true"], [role="tab"], [role="radio"], button, canvas');
+  const typing = (e) => e.target.closest('input, textarea, select, [contenteditable="true"], [role="tab"], [role="radio"], canvas');
   document.addEventListener('keydown', (e) => {
     if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { visible('button.do-run')?.click(); e.preventDefault(); }
     if (e.key === 'Escape') visible('button.do-stop')?.click();
@@ -42,6 +42,6 @@ function projectorMode(turn) {
     const send = (name, detail) => { viewer?.dispatchEvent(new CustomEvent(name, { bubbles: true, detail })); if (viewer) e.preventDefault(); };
     if (e.key === 'ArrowLeft') send('fv-move', -1);
     if (e.key === 'ArrowRight') send('fv-move', 1);
-    if (e.key === ' ') send('fv-play');
+    if (e.key === ' ' && !e.target.closest('button')) send('fv-play');  // space presses a button
   });
 })();
