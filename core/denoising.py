@@ -31,7 +31,6 @@ CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
 METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
 BY_NETWORK = ("one step", "iterative")
 MAX_LEVELS = 5
-ALONE = ""  # the name of a noise estimate that was not put together from others
 EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a long one at most that many
 
 
@@ -224,10 +223,7 @@ class Denoising:
     def inside(self, step: Step, k: int) -> Frame:
         """Run k of a Step of `iterate` alone: its state, its clean estimate, and the noise estimates behind that."""
         x_t, x_0, t = step.x_t[k, None], step.x_0[k, None], step.t[k, None]
-        parts = {}
-        if step.i < step.n:
-            guided = {name: part[k, None] for name, part in step.parts.items()}
-            parts = guided or {ALONE: self.model.schedule.eps(x_t, t, x_0)}
+        parts = {name: part[k, None] for name, part in step.parts.items()}
         return Recording({}, -1, 1).frame(Step(step.i, step.n, t, x_t, x_0, parts))
 
     def _estimates(

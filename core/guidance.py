@@ -1,6 +1,7 @@
 """Guidance and thresholding: functions from Denoiser to Denoiser, so every sampler works with every one of them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -155,19 +156,31 @@ def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float 
     return _Bounded(denoiser, bound)
 
 
+ALONE = ""
+"""The name of a noise estimate that was not put together from others."""
 THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
 
 
 def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
     """The denoiser with its clean estimate bounded, by a key of THRESHOLDS; ratio and max_value as `dynamic_threshold`.
 
+    Where it makes its noise estimate from no others, that one is to be looked at, as the part ALONE.
+
     On a `Schedule.published` path the estimate is first made anew from the noise, as `from_noise` says.
     """
     if denoiser.schedule.squared is not None:
         denoiser = from_noise(denoiser)
     if threshold == "dynamic":
-        return dynamic_threshold(denoiser, ratio, max_value)
-    return clip(denoiser, -1, 1) if threshold == "clip" else denoiser
+        denoiser = dynamic_threshold(denoiser, ratio, max_value)
+    elif threshold == "clip":
+        denoiser = clip(denoiser, -1, 1)
+    return _Named(denoiser)
+
+
+class _Named(Technique):
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        return p if p.parts else replace(p, parts={ALONE: p.eps})
 
 
 class _Bounded(Technique):

@@ -6,7 +6,7 @@ import torch
 from diffusers import DDPMScheduler
 
 from core.denoiser import Prediction, Technique
-from core.guidance import classifier_guide, clip, dynamic_threshold, guide
+from core.guidance import ALONE, THRESHOLDS, bounded, classifier_guide, clip, dynamic_threshold, guide
 from core.models.analytic import Gaussian
 from core.rng import generator, randn
 from core.samplers import ddim
@@ -98,6 +98,17 @@ def test_guidance_inside_guidance_is_still_one_call():
     null, dog, cat = (spy.predict(X_T, T, cond(spy, k, k, k)).eps for k in (None, DOG, CAT))
     dog, cat = null + 2 * (dog - null), null + 2 * (cat - null)
     torch.testing.assert_close(p.eps, dog + 3 * (cat - dog))
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_noise_estimate_that_stands_alone_is_to_be_looked_at_too(threshold):
+    model, positive = gaussian(LINEAR), cond(gaussian(LINEAR), CAT, DOG, CAT)
+    p = bounded(model, threshold).predict(X_T, T, positive)
+    assert set(p.parts) == {ALONE} and p.parts[ALONE] is p.eps
+    assert set(bounded(guide(model, 2.0), threshold).predict(X_T, T, positive).parts) == {
+        "unconditional",
+        "conditional",
+    }
 
 
 # ---- Guidance in a stretch of the run ----
