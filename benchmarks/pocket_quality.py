@@ -15,20 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training
 from core.cards import write_card
 from core.datasets import DATA_VARIABLE, data_folder
-from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, emoji, photos, unit, with_article
+from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
 from core.editing import best_blur, one_step, psnr
 from core.experiments import THIRDS
 from core.guidance import Stretch
 from core.images import to_uint8
 from core.pictures import default_guidance, draw
-from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load, weights
-from core.scores import Statistics, frechet_distance
+from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load
 
 STEPS = 30
 LEVELS = (250, 500, 750)
@@ -99,20 +98,6 @@ class Bench:
         self.drawn.append(pixels)
 
 
-def blurred(pixels: np.ndarray | Tensor) -> Tensor:
-    """(N, 64, 64, 3) uint8 -> (N, 768) float32: each picture as 16x16 means, for the nearest neighbour."""
-    x = unit(torch.as_tensor(np.asarray(pixels)))
-    return torch.nn.functional.avg_pool2d(x, 4).flatten(1)
-
-
-def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
-    """Whether the nearest of all drawings has the name asked for, or shares a name with the drawing that has it."""
-    tiles, subjects = emoji("all")
-    nearest = torch.cdist(blurred(pixels), blurred(tiles)).argmin(1).tolist()
-    aliases = {s.names[0]: set(s.names) for s in subjects}
-    return [bool(aliases[name] & set(subjects[i].names)) for name, i in zip(names, nearest, strict=True)]
-
-
 def drawings(bench: Bench) -> dict:
     """The share of drawings whose nearest neighbour among all emoji is the one asked for.
 
@@ -136,11 +121,6 @@ def drawings(bench: Bench) -> dict:
         "right": share(rows[scale]), "by_guidance": by_guidance, "names": len(names), "missed": missed,
         "right_of_all": of_all, "all": len(known),
     }  # fmt: skip
-
-
-def share(right: list[bool]) -> float:
-    """How many are true."""
-    return round(sum(right) / len(right), 4)
 
 
 def asked_for(bench: Bench, names: list[str], guidance: float, keep: bool = False) -> list[bool]:
@@ -178,19 +158,8 @@ def denoising(bench: Bench) -> dict:
     return rows | {"photos": len(clean), "source": bench.args.photos.name if bench.args.photos else "held out"}
 
 
-@torch.no_grad()
-def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
-    """The photo classifier's features (N, F) and logits (N, 200)."""
-    net = load("photo-classifier", "cpu")
-    features = torch.cat(
-        [net.features(unit(torch.from_numpy(p))) for p in np.array_split(pixels, len(pixels) // 200 + 1)]
-    )
-    return features, net.head(features)
-
-
 def frechet(bench: Bench) -> dict:
     """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
-    weights("photo-classifier")  # the checksum
     kinds, scale = bench.card["photos"], default_guidance("pocket")
     rows = {}
     for guidance in dict.fromkeys([scale, *GUIDANCES]):
@@ -215,42 +184,17 @@ def of_all_kinds(kinds: list[str], n: int) -> list[str]:
 def when_to_guide(bench: Bench) -> dict:
     """Photos from the same noises with strong guidance in a part of the run alone: how often the class is right, the
     Frechet distance, and the pictures that the network is asked for, of one."""
-    weights("photo-classifier")  # the checksum
-    kinds, rows, train = bench.card["photos"], {}, trained_on()
+    kinds, rows = bench.card["photos"], {}
     n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
     for name, stretch in STRETCHES.items():
         features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, stretch))
         first, last = stretch or (visits[0], 0)
         rows[name] = row = named_right(logits, torch.arange(n) % len(kinds))
-        row["frechet"] = round(frechet_distance(Statistics.of(features), train), 2)
+        row["frechet"] = to_training(features)
         row["asked"] = STEPS + sum(last <= t <= first for t in visits)
         print("guidance {:g} {}: class right {top_1:.1%}, among five {top_5:.1%}, of {n}; Frechet {frechet}; {asked} "
               "evaluations".format(STRONG, name, **row))  # fmt: skip
     return {"guidance": STRONG} | rows
-
-
-def named_right(logits: Tensor, asked: Tensor) -> dict:
-    """How often the class asked for (N,) is first and among the first five in logits (N, 200)."""
-    hits = logits.topk(5, 1).indices == asked[:, None]
-    return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
-
-
-def distances(drawn: Tensor, kinds: int) -> dict:
-    """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
-    pictures of uniform noise, the two ends of the scale."""
-    train = trained_on()
-    tiles, _ = photos()
-    every = max(1, kinds * HELD_OUT // len(drawn))
-    real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
-    noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
-    sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
-    return {name: round(frechet_distance(Statistics.of(f), train), 2) for name, f in sets.items()}
-
-
-def trained_on() -> Statistics:
-    """The training photos in the classifier's features."""
-    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
-    return Statistics(file["mean"].double(), file["covariance"].double())
 
 
 def well_known(bench: Bench) -> dict:

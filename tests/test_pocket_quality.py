@@ -13,8 +13,9 @@ import torch
 from safetensors.torch import save_file
 from toys import EVERYDAY, data, lively, tiny_pocket
 
-from benchmarks import pocket_quality
-from benchmarks.pocket_quality import GUIDANCES, LEVELS, WELL_KNOWN, right_drawings
+from benchmarks import pocket_judges, pocket_quality
+from benchmarks.pocket_judges import right_drawings
+from benchmarks.pocket_quality import GUIDANCES, LEVELS, WELL_KNOWN
 from core import registry
 from core.datasets.pictures import HELD_OUT, emoji, photo_names, photos
 from core.editing import SIGMAS, blur
@@ -62,10 +63,11 @@ def small(pocket, judge, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIFFUSION_DATA", str(folder / "data"))
         patch.setattr(pocket_quality, "STEPS", 2)
-        patch.setattr(pocket_quality, "load", lambda name, device: models[name])
         patch.setattr(pocket_quality, "card", lambda name: about)
-        patch.setattr(pocket_quality, "weights", lambda name: {})
-        patch.setattr(pocket_quality, "CHECKPOINTS", folder / "checkpoints")
+        patch.setattr(pocket_judges, "weights", lambda name: {})
+        for module in (pocket_quality, pocket_judges):
+            patch.setattr(module, "load", lambda name, device: models[name])
+            patch.setattr(module, "CHECKPOINTS", folder / "checkpoints")
         yield folder
 
 
@@ -122,7 +124,7 @@ def test_a_drawing_is_right_if_its_neighbour_shares_a_name(small, monkeypatch):
     assert all(right_drawings(noisy.astype(np.uint8), names))
     assert right_drawings(tiles[[0, 1, 2]].numpy(), [names[0], names[5], names[2]]) == [True, False, True]
     twins = [type(s)((*s.names, "twin"), False) if i < 2 else s for i, s in enumerate(subjects)]
-    monkeypatch.setattr(pocket_quality, "emoji", lambda which: (tiles, twins))
+    monkeypatch.setattr(pocket_judges, "emoji", lambda which: (tiles, twins))
     assert right_drawings(tiles[[0, 1, 2]].numpy(), [names[1], names[0], names[0]]) == [True, True, False]
 
 

@@ -1,0 +1,64 @@
+"""Who says whether pocket's pictures are right: the nearest of all drawings, and the small photo classifier."""
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from core.datasets.pictures import HELD_OUT, SIDE, emoji, photos, unit
+from core.registry import CHECKPOINTS, load, weights
+from core.scores import Statistics, frechet_distance
+
+
+def share(right: list[bool]) -> float:
+    """How many are true."""
+    return round(sum(right) / len(right), 4)
+
+
+def blurred(pixels: np.ndarray | Tensor) -> Tensor:
+    """(N, 64, 64, 3) uint8 -> (N, 768) float32: each picture as 16x16 means, for the nearest neighbour."""
+    x = unit(torch.as_tensor(np.asarray(pixels)))
+    return torch.nn.functional.avg_pool2d(x, 4).flatten(1)
+
+
+def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
+    """Whether the nearest of all drawings has the name asked for, or shares a name with the drawing that has it."""
+    tiles, subjects = emoji("all")
+    nearest = torch.cdist(blurred(pixels), blurred(tiles)).argmin(1).tolist()
+    aliases = {s.names[0]: set(s.names) for s in subjects}
+    return [bool(aliases[name] & set(subjects[i].names)) for name, i in zip(names, nearest, strict=True)]
+
+
+@torch.no_grad()
+def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+    """The photo classifier's features (N, F) and logits (N, 200)."""
+    net = load("photo-classifier", "cpu")
+    features = torch.cat(
+        [net.features(unit(torch.from_numpy(p))) for p in np.array_split(pixels, len(pixels) // 200 + 1)]
+    )
+    return features, net.head(features)
+
+
+def named_right(logits: Tensor, asked: Tensor) -> dict:
+    """How often the class asked for (N,) is first and among the first five in logits (N, 200)."""
+    hits = logits.topk(5, 1).indices == asked[:, None]
+    return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
+
+
+def distances(drawn: Tensor, kinds: int) -> dict:
+    """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
+    pictures of uniform noise, the two ends of the scale."""
+    tiles, _ = photos()
+    every = max(1, kinds * HELD_OUT // len(drawn))
+    real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
+    noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
+    sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
+    return {name: to_training(features) for name, features in sets.items()}
+
+
+def to_training(features: Tensor) -> float:
+    """The Frechet distance of pictures' features (N, F) to those of the training photos."""
+    weights("photo-classifier")  # the checksum
+    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
+    train = Statistics(file["mean"].double(), file["covariance"].double())
+    return round(frechet_distance(Statistics.of(features), train), 2)
