@@ -5,8 +5,12 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import argparse
+import contextlib
+import threading
+import time
 
 import gradio as gr
+from gradio.route_utils import delete_files_created_by_app
 
 from core.registry import DEVICES, MODELS, ModelError, pick_device
 from tabs import TABS, _header
@@ -16,11 +20,15 @@ from tabs._look import look
 TITLE = "Fun with Diffusion Models"
 QUEUE = 200
 """What may wait at once, of everybody together: several clicks of each person in a lecture room."""
+CLEANED, KEPT = 600, 10_800
+"""Every how many seconds old files are deleted, and how old: a class's run is 5 MB of them, and a Space has 50 GB."""
+SESSIONS = 200
+"""Of how many open pages Gradio remembers the last values, some MB each. The app itself needs none of them."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as demo:
         picker, facts = _header.build(TITLE, device)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             shared = Shared(picker, facts, tabs, model)
@@ -47,15 +55,25 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def clean(demo: gr.Blocks) -> None:
+    """Delete old files as long as the app runs. Gradio's own cleaning ends for good where a file comes in meanwhile."""
+    while True:
+        time.sleep(CLEANED)
+        with contextlib.suppress(RuntimeError):
+            delete_files_created_by_app(demo, KEPT)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse the flags and serve until interrupted."""
     args = parse(argv)
     demo = create_app(args.device, args.model)
+    threading.Thread(target=clean, args=[demo], daemon=True).start()
     # _frontend=False leaves out Gradio's check that the page answers within 3 seconds, which ends the app on a busy machine
     # though it serves already; nothing else depends on it.
     demo.launch(
-        server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb", _frontend=False, **look()
-    )
+        server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
+        state_session_capacity=SESSIONS, _frontend=False, **look(),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

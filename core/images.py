@@ -2,6 +2,7 @@
 other; and grids, strips, GIFs, and files with settings inside."""
 
 import base64
+import contextlib
 import io
 import json
 import zipfile
@@ -18,18 +19,20 @@ from core.checks import Refused
 SETTINGS_KEY = "fun-with-diffusion-models"
 MAX_PIXELS = 150_000_000  # Pillow by itself opens no picture of more than 179 million
 LARGE = 16_000_000  # pixels; what is larger is shrunk before anything else is done, which takes memory for every pixel
+NO_DIGIT = "There is no digit yet: draw one, upload one, or let the model make one."
 WAITING = 222  # the grey of a picture that has not begun
 TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
 
 
-def shrunk(picture: Image.Image) -> Image.Image:
-    """The picture itself, its first frame made smaller if it is LARGE. Raises Refused if it has more than MAX_PIXELS."""
+def shrunk(picture: Image.Image, large: int = LARGE) -> Image.Image:
+    """The picture itself, its first frame made smaller if it has more than `large` pixels. Raises Refused if it has more
+    than MAX_PIXELS."""
     pixels = picture.width * picture.height
     if pixels > MAX_PIXELS:
         raise Refused(TOO_LARGE)
     picture.seek(0)
-    if pixels > LARGE:
-        share = (LARGE / pixels) ** 0.5
+    if pixels > large:
+        share = (large / pixels) ** 0.5
         picture.thumbnail((max(1, int(picture.width * share)), max(1, int(picture.height * share))))
     return picture
 
@@ -43,7 +46,8 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         Refused: the picture has more than MAX_PIXELS pixels.
     """
     picture = shrunk(picture)
-    picture = ImageOps.exif_transpose(picture)
+    with contextlib.suppress(Exception):  # a damaged EXIF block fails in many ways, and tells no rotation
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
         top = 65535 if picture.mode.startswith("I;16") or values.max() > 255 else 255 if values.max() > 1 else 1
@@ -182,9 +186,13 @@ def settings_of(path: str | Path) -> dict | None:
     """
     try:
         with Image.open(path) as picture:
+            if (
+                picture.width * picture.height > LARGE
+            ):  # its text is read after all its pixels; those saved here are small
+                raise ValueError
             text = getattr(picture, "text", {}).get(SETTINGS_KEY)
         settings = json.loads(text) if text else None
-    except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, AttributeError, RecursionError, Image.DecompressionBombError):
         raise Refused("This file is not a picture with settings that can be read.") from None
     return settings if isinstance(settings, dict) else None
 
@@ -233,7 +241,7 @@ def digit_of(picture: Image.Image) -> np.ndarray:
     paper = float(np.median(border))
     ink = np.clip(paper - grey if paper > 127 else grey - paper, 0, 255).round().astype(np.uint8)
     if ink.max() < 48:
-        raise Refused("There is no digit yet: draw one, upload one, or let the model make one.")
+        raise Refused(NO_DIGIT)
     block = max(1, len(ink) // 28)
     small = ink[::block, ::block, None]
     exact = small.shape == (28, 28, 1) and np.array_equal(enlarge(small, block)[..., 0], ink)
@@ -249,6 +257,8 @@ def _centred(ink: np.ndarray) -> np.ndarray:
         scale = 20 / max(crop.size)
         crop = crop.resize([max(1, round(side * scale)) for side in crop.size], Image.Resampling.BICUBIC)
     digit = np.asarray(crop, dtype=np.float64)
+    if not digit.any():
+        raise Refused(NO_DIGIT)
     centre = [np.average(np.arange(n), weights=digit.sum(1 - axis)) for axis, n in enumerate(digit.shape)]
     top, left = (min(max(round(13.5 - c), 0), 28 - n) for c, n in zip(centre, digit.shape, strict=True))
     page = np.zeros((28, 28), np.uint8)

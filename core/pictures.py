@@ -39,7 +39,7 @@ def prompt_of(text: object, what: str = "The prompt") -> str:
     """A prompt as one line; Refused unless it is text of at most MAX_PROMPT characters."""
     if text is not None and not isinstance(text, str):
         raise Refused(f"{what} must be text.")
-    line = " ".join((text or "").split())
+    line = " ".join((text or "").split()).encode("utf-8", "replace").decode()  # half a character cannot be sent back
     if len(line) > MAX_PROMPT:
         raise Refused(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
     return line

@@ -1,20 +1,29 @@
 """The canvas: a picture that is uploaded, pasted, drawn or sent, as the 64x64 square that is worked on."""
 
 import functools
+import io
 from collections.abc import Callable, Mapping
 
 import gradio as gr
 import numpy as np
+from gradio.components.base import server
 from gradio.components.image_editor import EditorData
 from PIL import Image, ImageOps
-from pydantic import ValidationError, model_validator
 
 from core import images
-from core.checks import Refused
+from core.checks import Refused, number
 from core.scenes import SCENES
+from tabs._sent import forgiving
 
 SIDE = 512
 SIZE = 64
+LAYERS = 4  # of one answer; the page sends one
+LARGEST = 4_000_000  # pixels of a picture in an answer; those of the page have SIDE * SIDE
+BLOB, BLOBS, REST = (
+    8_000_000,
+    200_000_000,
+    1000,
+)  # bytes: of one picture that waits, of all of them, and besides of each
 NO_PICTURE = "There is no picture yet: upload one, draw one, choose an example, or send one from another tab."
 COLOURS = (
     "#111111", "#ffffff", "#8a8a8a", "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8",
@@ -22,30 +31,52 @@ COLOURS = (
 )  # fmt: skip
 
 
-class _Sent(EditorData):
-    """What a page or a program sends; whatever is no editor's answer counts as an empty one."""
+class Editor(gr.ImageEditor):
+    """gr.ImageEditor that takes no more than its own canvas can send, whoever sends it."""
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _forgive(cls, data, handler):
-        try:
-            return handler(data)
-        except ValidationError:
-            return cls()
+    data_model = forgiving(EditorData)
 
+    def get_block_name(self) -> str:
+        """The page knows it as Gradio's."""
+        return "imageeditor"
 
-class Canvas(gr.ImageEditor):
-    """gr.ImageEditor with a square canvas, on which every picture that is put there is square and enlarged crisply."""
-
-    is_template = True
-    data_model = _Sent
+    get_block_class = get_block_name
 
     def preprocess(self, payload):
-        """The editor's answer; None for what cannot be read as pictures."""
+        """The editor's answer; None for what cannot be read as pictures, or is more of them than a canvas has."""
         try:
-            return super().preprocess(payload)
+            return super().preprocess(payload) if payload is None or len(payload.layers or []) <= LAYERS else None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
+
+    def convert_and_format_image(self, file, flatten_on_white=False):
+        """A picture of an editor's answer, a large one shrunk before anything else is done."""
+        if file is None:
+            return None
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file.path) as picture:
+            return images.shrunk(picture, LARGEST).convert("RGBA")
+
+    @server
+    def accept_blobs(self, data):
+        """Keep a picture of an answer until that is asked for. The page sends one after every stroke and asks for few,
+        so the oldest are dropped."""
+        about, file = data.data, data.files[0][1]
+        index = str(about.get("index") or "0")
+        if len(str(about.get("id"))) > 64 or len(file) > BLOB or not (index == "null" or 0 <= number(index) < LAYERS):
+            return
+        super().accept_blobs(data)
+        sizes = {key: sum(map(len, filter(None, (b.background, b.composite, *b.layers)))) + REST
+                 for key, b in list(self.blob_storage.items())}  # fmt: skip
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if total <= BLOBS:
+                break
+            self.blob_storage.pop(key, None)
+            total -= size
+
+
+class Canvas(Editor):
+    """An editor on which every picture that is put there is square and enlarged crisply."""
 
     def postprocess(self, value):
         """A picture, or an editor's answer."""

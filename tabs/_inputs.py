@@ -5,11 +5,13 @@ value of the wrong type with no sentence at all.
 """
 
 import gradio as gr
+from gradio.data_classes import ImageData
 from PIL import Image
 
 from core import images
 from core.checks import Refused
 from tabs._canvas import on_canvas
+from tabs._sent import forgiving
 
 UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
 
@@ -44,6 +46,7 @@ class Picture(gr.Image):
     """gr.Image that says in one sentence when a file is no picture, and shows pictures square and crisply enlarged."""
 
     is_template = True
+    data_model = forgiving(ImageData)
 
     def preprocess(self, payload):
         """The picture, read to its end, shrunk if it is large. Answers in one sentence if that cannot be done."""
@@ -54,7 +57,7 @@ class Picture(gr.Image):
             return picture
         except (Refused, Image.DecompressionBombError):
             said = images.TOO_LARGE
-        except (OSError, ValueError, SyntaxError):
+        except Exception:  # a damaged file fails in many ways
             said = UNREADABLE
         raise gr.Error(said, title="Please check", print_exception=False)
 

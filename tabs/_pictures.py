@@ -70,12 +70,10 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
         gap: whether the difference of two noises is shown too.
     """
     titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(recording.settings.get("negative")))
-    noisy = [f.parts for f in recording.frames if f.parts]  # the result has none: the last ones stay
-    parts = [f.parts or (noisy[-1] if noisy else {}) for f in recording.frames]
-    frames = [
-        {"images": [shown(p) for p in lanes(f, noise, k, gap)], "label": timestep(f)}
-        for f, noise in zip(recording.frames, parts, strict=True)
-    ]
+    frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
+    for frame in recording.frames:
+        noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
+        frames.append({"images": [shown(p) for p in lanes(frame, noises, k, gap)], "label": timestep(frame)})
     return {
         "lanes": titles,
         "columns": len(titles),

@@ -11,6 +11,7 @@ from PIL import Image
 from core import images
 from core.checks import Refused
 from tabs._canvas import SIZE
+from tabs._sent import File
 
 
 def packed(pixels: np.ndarray) -> str:
@@ -41,4 +42,4 @@ def settings_in(path: str, kind: str | None) -> dict:
 def settings_input() -> gr.File:
     """Where a saved PNG is dropped to bring its settings back."""
     label = "Settings from a PNG that was saved here"
-    return gr.File(label=label, file_types=[".png"], height=96, elem_classes="saved-png")
+    return File(label=label, file_types=[".png"], height=96, elem_classes="saved-png")

@@ -9,11 +9,12 @@ from PIL import Image
 
 from core.checks import Refused, real, whole
 from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit
-from core.images import data_uri, digit_of, png
+from core.images import NO_DIGIT, data_uri, digit_of, png
 from core.recording import Recording
 from core.registry import CHECKPOINTS
 from core.rng import MAX_SEED
 from tabs import formulas
+from tabs._canvas import Editor
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
 from tabs._examples import example
 from tabs._inputs import Number, Textbox
@@ -38,7 +39,7 @@ def drawn(editor: dict | None) -> np.ndarray:
     below = editor.get("background")
     picture = editor.get("composite") or below
     if picture is None:
-        raise Refused("There is no digit yet: draw one, upload one, or let the model make one.")
+        raise Refused(NO_DIGIT)
     if below is not None and below.mode == "RGBA" and below.size == picture.size:
         picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square was padded
     return digit_of(picture)
@@ -104,7 +105,7 @@ def collapse(seed: float, device: str = "auto"):
 
 def canvas_of_digit() -> gr.ImageEditor:
     """The canvas, with a digit on it."""
-    return gr.ImageEditor(
+    return Editor(
         value=first_digit(),
         type="pil",
         format="png",

@@ -3,6 +3,7 @@
 import gradio as gr
 import pandas as pd
 
+from core.checks import choice
 from core.images import data_uri
 from core.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
 from tabs._common import Shared, told
@@ -68,6 +69,7 @@ def _short(value: object) -> str:
 @told
 def show(name: str):
     """The curve, the strips and the facts of one model."""
+    name = choice(name, [m.name for m in MODELS.values() if m.kind in DIGIT_KINDS], "The model")
     return gr.LinePlot(curve(name), y_title=LOSS[MODELS[name].kind]), strips(name), facts(name)
 
 

@@ -12,10 +12,12 @@ from PIL import Image
 from core import images, masks
 from core.fillings import FILLINGS, InpaintRequest
 from core.images import WAITING
+from core.recording import Frame, Recording
 from core.registry import availability
 from core.scenes import mountains
 from tabs import _inpainting, _mask, inpainting
 from tabs._canvas import SIDE, on_canvas
+from tabs._pictures import inside
 from tabs._viewer import RUNS
 
 PHOTO = on_canvas(mountains())
@@ -165,3 +167,12 @@ def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_ca
 )
 def test_the_caption_says_where_resampling_starts(experiment, asked, said):
     assert f"; 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
+
+
+def test_a_step_up_shows_the_noise_estimate_of_the_step_before():
+    """It asks the network nothing, and neither does the result."""
+    pixels = lambda v: np.full((1, 64, 64, 3), v, np.uint8)  # noqa: E731
+    noises = ({"": pixels(10)}, {}, {"": pixels(20)}, {})
+    frames = [Frame(i, 3, 500 - i, pixels(0), pixels(0), parts) for i, parts in enumerate(noises)]
+    first, up, second, result = (f["images"][2] for f in inside(Recording({}, frames=frames), 0)["frames"])
+    assert first == up != second == result

@@ -251,6 +251,29 @@ def test_the_longest_run_is_looked_into_with_the_arrows(page):
     expect(page.locator("#denoise-inside img").nth(2)).to_be_visible()
 
 
+def test_opening_the_look_inside_does_not_make_an_old_figure_new(page):
+    denoise(page, "300")
+    page.locator("#denoise-tab").get_by_label("Timesteps t to compare at").fill("200")
+    stale = page.locator("#denoise-figures[data-stale='changed']")
+    expect(stale).to_be_visible()
+    page.get_by_role("button", name=re.compile("Inside the longest run")).click()
+    expect(page.locator("#denoise-inside img").first).to_be_attached()
+    expect(stale).to_be_visible()
+
+
+def test_the_arrows_scrub_the_viewer_that_has_the_focus(page):
+    open_tab(page, "Sampling & guidance")
+    page.get_by_role("button", name=re.compile("Inside one picture")).click()
+    grid, inside = (page.locator(f"#sampling-{name} .fv-label") for name in ("view", "inside"))
+    expect(inside).to_have_text(re.compile("^result"))
+    page.locator("#sampling-inside .fv-play").click()  # plays from the start
+    expect(inside).to_have_text(re.compile("^result"))
+    for keys, moved in (("Alt+ArrowLeft", False), ("ArrowLeft", True)):
+        page.keyboard.press(keys)
+        expect(inside).to_have_text(re.compile("^step" if moved else "^result"))
+    expect(grid).to_have_text(re.compile("^result"))
+
+
 def test_the_strip_keeps_its_height_while_it_fills(page):
     page.evaluate(HEIGHTS)
     denoise(page, "690")

@@ -18,6 +18,7 @@ from core.registry import ModelError
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 0.5
+RESERVE = 2_000_000_000  # bytes of the disk that a download leaves to the app
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,10 @@ def _check_disk(repository: Repository, needed: int) -> None:
     folder = Path(constants.HF_HUB_CACHE)
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    if free < needed:
+    if free < needed + RESERVE:
         raise ModelError(
-            f"The disk is too full: {repository.id} takes {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f}."
+            f"The disk is too full: {repository.id} takes {needed / 1e9:.1f} GB, {folder} has {free / 1e9:.1f}, and "
+            f"{RESERVE / 1e9:.0f} must stay free for the app."
         )
 
 

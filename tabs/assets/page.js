@@ -37,8 +37,9 @@ function projectorMode(turn) {
   document.addEventListener('keydown', (e) => {
     if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { visible('button.do-run')?.click(); e.preventDefault(); }
     if (e.key === 'Escape') visible('button.do-stop')?.click();
-    if (typing(e)) return;
-    const viewer = visible('.fv:not(.fv-still):not(.fv-empty)');
+    if (typing(e) || e.altKey || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    const live = '.fv:not(.fv-still):not(.fv-empty)';
+    const viewer = e.target.closest(live) || visible(live);
     const send = (name, detail) => { viewer?.dispatchEvent(new CustomEvent(name, { bubbles: true, detail })); if (viewer) e.preventDefault(); };
     if (e.key === 'ArrowLeft') send('fv-move', -1);
     if (e.key === 'ArrowRight') send('fv-move', 1);

@@ -162,7 +162,7 @@ function refresh() {
   find('.fv-caption').textContent = v.caption || '';
   if (v.run !== run) {
     unchoose();
-    delete element.closest('[data-stale]')?.dataset.stale;
+    delete element.closest('.block')?.dataset.stale;  // its own mark; a figure around it has another run
   }
   run = v.run;
   show(v.back ? 0 : frames().length - 1);
