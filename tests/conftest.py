@@ -53,7 +53,7 @@ def answers(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """`python app.py` in a process that cannot leave this machine."""
+    """`python app.py --device cpu` in a process that cannot leave this machine."""
     folder, port = tmp_path_factory.mktemp("app"), free_port()
     outside, url = folder / "outside.txt", f"http://127.0.0.1:{port}/"
     env = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "offline"), "OFFLINE_LOG": str(outside)}
@@ -61,10 +61,14 @@ def server(tmp_path_factory):
     started = time.monotonic()
     with (folder / "log.txt").open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "app.py", "--port", str(port), "--device", "cpu"],
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         while not answers(url):
-            if process.poll() is not None or time.monotonic() - started > 120:
+            if process.poll() is not None or time.monotonic() - started > 300:
                 process.kill()
                 pytest.fail("The app did not start:\n" + (folder / "log.txt").read_text())
             time.sleep(0.1)

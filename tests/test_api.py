@@ -114,7 +114,9 @@ def test_stop_ends_a_run_on_the_server(here):
     many = FAST | {"digits": "0123456789"}
     long = many | {"model": "ddpm-class", "sampler": "ddpm", "steps": 300}
     job = here.submit(**long, device="cpu", api_name="/generate_digits")
+    late = time.monotonic() + 120
     while not job.outputs():
+        assert time.monotonic() < late, "the run shows nothing"
         time.sleep(0.05)
     (recording,) = RUNS.get(job.outputs()[0])
     job.cancel()

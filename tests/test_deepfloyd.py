@@ -404,6 +404,22 @@ def verdict(monkeypatch):
     finish._checker.cache_clear()
 
 
+def test_every_picture_gets_its_own_verdict(monkeypatch):
+    snapshot = hub.snapshot(FIRST.id)
+    _, extractor = finish._checker(snapshot)
+
+    def checker(clip_input, images):
+        """Objects to white as unsafe, and to black as marked."""
+        light = clip_input.mean((1, 2, 3))
+        return images, (light > 1).tolist(), (light < -1).tolist()
+
+    monkeypatch.setattr(finish, "_checker", lambda snapshot: (checker, extractor))
+    shades = torch.tensor([1.0, 0.0, -1.0, 0.0])
+    finished = finish.finish(shades.view(4, 1, 1, 1).expand(-1, 3, 64, 64), snapshot, watermark=False)
+    assert finished.blocked == [True, False, True, False]
+    assert all((picture == 128).all() for picture in finished.pictures[1::2])
+
+
 @pytest.mark.parametrize("unsafe, marked", [(True, False), (False, True)])
 def test_a_blocked_picture_is_called_blocked_and_not_shown(verdict, unsafe, marked):
     verdict(unsafe, marked)
@@ -430,7 +446,9 @@ def recorded(n=3, steps=4, upto=None):
     """A recording of n pictures of 64 pixels, stopped after `upto` steps."""
     recording, x = Recording({}, -1, 1), randn((n, 3, 64, 64), generator(1)).clamp(-1, 1)
     t = torch.tensor([*reversed(range(steps)), -1])
-    run = (Step(i, steps, t[i].expand(n), x, x / 2) for i in range(steps + 1 if upto is None else upto))
+    run = (
+        Step(i, steps, t[i].expand(n), x, x / 2, {"conditional": x}) for i in range(steps + 1 if upto is None else upto)
+    )
     assert list(recording.follow(run))
     return recording
 
@@ -486,7 +504,8 @@ def test_a_blocked_picture_is_grey_in_every_frame_and_named(verdict, model):
     notes = observe(recording, model, ours=[1, 2])
     assert notes == recording.notes == tuple(f"Picture {k}: {finish.BLOCKED}" for k in (2, 3))
     for frame in recording.frames:
-        assert (frame.x_t[1:] == 128).all() and (frame.x_0[1:] == 128).all()
+        shown = (frame.x_t, frame.x_0, frame.parts["conditional"])
+        assert all((pixels[1:] == 128).all() and (pixels[0] != 128).any() for pixels in shown)
     np.testing.assert_array_equal(recording.result[0], kept)
 
 

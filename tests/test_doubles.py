@@ -6,14 +6,21 @@ import math
 import numpy as np
 import pytest
 import torch
+from toys import tiny_pocket
 
-from core import images
+from core import anagrams, hybrids, images
 from core.anagrams import AnagramRequest
-from core.generate import TEXT_SAMPLERS
+from core.components import colours, frequencies, motion, response
+from core.generate import ETAS, TEXT_SAMPLERS
+from core.guidance import bounded
 from core.hybrids import SPLITS, HybridRequest
+from core.illusions import anagram, hybrid, inverse_constraint
+from core.inpainting import constrained
 from core.registry import availability
+from core.rng import generators, randn
+from core.samplers import ddim
 from core.scenes import mountains
-from core.views import VIEWS, through, view_of
+from core.views import VIEWS, through, view_of, views_of
 from tabs._doubles import sampler_input
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -24,6 +31,20 @@ def result(steps):
     """The last Step of a run."""
     *_, last = steps
     return last
+
+
+@pytest.fixture
+def pocket(monkeypatch):
+    """A tiny pocket in the place of the shipped one."""
+    pocket = tiny_pocket()
+    for module in (anagrams, hybrids):
+        monkeypatch.setattr(module, "load", lambda name, device: pocket)
+    return pocket
+
+
+def styled(*prompts: str) -> list[tuple[str, ...]]:
+    """What one picture is asked."""
+    return [tuple(f"an emoji of {prompt}" for prompt in prompts)]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +135,77 @@ def test_equal_prompts_and_no_view_are_plain_sampling():
     assert (one - two).abs().max() < 1e-4 and (one - three).abs().max() < 1e-4
 
 
+WEIGHTED, TURNS = {"weights": (1.0, 3.0)}, {"reduction": "alternate"}
+
+
+@pytest.mark.parametrize("how", [{}, WEIGHTED, TURNS, TURNS | WEIGHTED], ids=["mean", "weighted", "alternate", "both"])
+def test_an_anagram_shows_each_prompt_in_its_own_view(pocket, how):
+    r = AnagramRequest(
+        prompts=("rose", "tower"), views=("identity", "jigsaw"), view_seed=5, n=1, steps=3, guidance=2.0, **how
+    )
+    timesteps = pocket.schedule.timesteps(3)
+    made_of = TURNS | {"timesteps": timesteps} if "reduction" in how else how
+    joined = bounded(anagram(pocket, views_of(r.views, 5), 2.0, **made_of))
+    x = randn((1, 3, 64, 64), generators(180, 1))
+    expected = result(ddim(joined, x, timesteps, joined.encode(styled("rose", "tower"))))
+    torch.testing.assert_close(result(r.run("cpu")).x_t, expected.x_t)
+
+
+def test_a_jigsaw_is_shown_as_it_was_shuffled():
+    pixels = np.asarray(mountains().resize((64, 64)))
+    shown = AnagramRequest(views=("identity", "jigsaw"), view_seed=5).seen(pixels)
+    assert np.array_equal(shown[1], view_of("jigsaw", 5).tween(pixels, 2)[-1])
+    assert not np.array_equal(shown[1], view_of("jigsaw").tween(pixels, 2)[-1])
+
+
+BLURS = {"sigma": 3.0, "sigma_small": 1.5, "kernel": 9, "length": 5, "angle": 30.0}
+PARTS = {
+    "frequencies": frequencies((3.0,), 9),
+    "three": frequencies((3.0, 1.5), 9),
+    "colour": colours(),
+    "motion": motion(5, 30.0),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_each_component_of_a_hybrid_comes_from_its_own_prompt(pocket, split):
+    prompts = ("rose", "tower", "penguin")[: len(PARTS[split])]
+    r = HybridRequest(prompts=prompts, split=split, n=1, steps=3, guidance=2.0, **BLURS)
+    joined = bounded(hybrid(pocket, PARTS[split], 2.0))
+    x = randn((1, 3, 64, 64), generators(180, 1))
+    expected = result(ddim(joined, x, pocket.schedule.timesteps(3), joined.encode(styled(*prompts))))
+    torch.testing.assert_close(result(r.run("cpu")).x_t, expected.x_t)
+
+
+@pytest.mark.parametrize("sampler", ETAS)
+@pytest.mark.parametrize(
+    ("split", "own", "others"),
+    [
+        ("frequencies", "low", {"high": "tower"}),
+        ("frequencies", "high", {"low": "rose"}),
+        ("three", "low", {"middle": "tower", "high": "penguin"}),
+        ("three", "middle", {"low": "rose", "high": "penguin"}),
+        ("three", "high", {"low": "rose", "middle": "tower"}),
+    ],
+)
+def test_beside_the_photo_every_prompt_keeps_its_component(pocket, split, own, others, sampler):
+    """The last of them also answers for what the photo replaces."""
+    prompts = ("rose", "tower", "penguin")[: len(PARTS[split])]
+    photo = images.to_tensor(images.square(mountains(), 64), -1, 1)
+    r = HybridRequest(prompts=prompts, split=split, own=own, n=1, steps=3, guidance=2.0, sampler=sampler, **BLURS)
+    first, parts = next(iter(others)), PARTS[split]
+    asked = {first: lambda x: x}
+    if split == "three":
+        asked = {first: parts[first], "rest": lambda x: x - parts[first](x)}
+    joined, source = bounded(hybrid(pocket, asked, 2.0)), generators(180, 1)
+    x = randn((1, 3, 64, 64), source)
+    keep = inverse_constraint(pocket.schedule, parts[own], photo, source)
+    visits = [*pocket.schedule.timesteps(3), -1]
+    eta = {"ddim": 0.0, "ddpm": 1.0}[sampler]
+    expected = result(constrained(joined, x, visits, joined.encode(styled(*others.values())), keep, source, eta))
+    torch.testing.assert_close(result(r.run("cpu", photo)).x_t, expected.x_t)
+
+
 def test_the_line_under_the_samplers_speaks_of_each():
     info = sampler_input(AnagramRequest()).info
     assert all(s.title.split(",")[0] in info for s in TEXT_SAMPLERS.values())
@@ -154,8 +246,35 @@ def test_parts_and_receding(split):
     assert split == "colour" or detail == sorted(detail, reverse=True)
     frames = r.receding(pixels, 4)
     assert len(frames) == 4 and frames[-1].shape == (256, 256, 3)
-    sums = [sum(g for _, g in points) for points in zip(*r.responses().values(), strict=True)]
-    assert sums == pytest.approx([1.0] * len(sums))
+
+
+@pytest.mark.parametrize("split", ["frequencies", "three"])
+def test_a_picture_of_frequencies_recedes_until_it_is_an_eighth_as_large(split):
+    frames = HybridRequest(split=split).receding(np.zeros((64, 64, 3), np.uint8), 4)
+    assert [(frame < 128).all(-1).sum() for frame in frames] == [side**2 for side in (256, 128, 64, 32)]
+    assert (frames[-1][112:144, 112:144] == 0).all()
+
+
+@pytest.mark.parametrize("split", ["colour", "motion"])
+def test_other_pictures_turn_into_their_last_reading(split):
+    r, pixels = HybridRequest(split=split), np.asarray(mountains().resize((64, 64)))
+    ends = r.receding(pixels, 4)[::3]
+    for frame, reading in zip(ends, (pixels, r.seen([pixels])[-1][0]), strict=True):
+        assert np.array_equal(frame, images.enlarge(reading, 4))
+
+
+def test_the_curves_are_the_gains_of_the_components():
+    r = HybridRequest(prompts=("a",) * 3, split="three", sigma=6.0, sigma_small=2.0, kernel=15)
+    (at, wide), (_, narrow) = response(6.0, 15), response(2.0, 15)
+    gains = {name: [gain for _, gain in curve] for name, curve in r.responses().items()}
+    assert list(gains) == ["low", "middle", "high"]
+    assert all([x for x, _ in curve] == at for curve in r.responses().values())
+    assert gains["low"] == pytest.approx(wide) and gains["high"] == pytest.approx([1 - g for g in narrow])
+    assert gains["middle"] == pytest.approx([b - a for a, b in zip(wide, narrow, strict=True)])
+    assert max(gains["middle"]) > 0.3
+    two = HybridRequest(sigma=6.0, kernel=15).responses()
+    assert two["low"] == r.responses()["low"] and [g for _, g in two["high"]] == pytest.approx([1 - g for g in wide])
+    assert HybridRequest(split="colour").responses() == HybridRequest(split="motion").responses() == {}
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -174,6 +174,18 @@ def test_a_digit_is_white_on_black(paper, ink):
     assert (pixels[0, 0], pixels[14, 14]) == (0, 255)
 
 
+@pytest.mark.parametrize("factor", [1, 10], ids=["grown", "shrunk"])
+def test_the_mass_of_a_digit_is_in_the_middle(factor):
+    """Of an L that stands at the edge of an oblong page: not the middle of its box."""
+    picture = Image.new("L", (37 * factor, 31 * factor), 255)
+    for box in ((22, 4, 25, 19), (22, 16, 33, 19)):
+        picture.paste(0, tuple(factor * side for side in box))
+    pixels = digit_of(picture)[..., 0].astype(float)
+    rows, columns = (pixels.sum(axis) for axis in (1, 0))
+    assert all(abs(np.average(np.arange(28), weights=mass) - 13.5) < 0.6 for mass in (rows, columns))
+    assert 18 <= (rows > 255).sum() <= (rows > 0).sum() <= 20 and 13 <= (columns > 255).sum() <= 16
+
+
 # ---- Tensors ----
 
 

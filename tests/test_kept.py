@@ -10,12 +10,12 @@ from PIL import Image
 
 from core import images
 from core.anagrams import AnagramRequest
-from core.digits import DigitRequest
+from core.digits import DigitRequest, read
 from core.hybrids import HybridRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
 from core.registry import availability
-from tabs import _anagram, _hybrid, anagrams, hybrids, mnist_compare, mnist_generate, sampling
+from tabs import _anagram, _hybrid, _mnist, anagrams, hybrids, mnist_compare, mnist_generate, sampling
 from tabs._viewer import RUNS
 
 SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
@@ -104,7 +104,18 @@ def test_what_is_said_of_digits_comes_from_the_server(written, forged):
     shown = last(mnist_generate.run("38", 1, "flow-class", "euler", 2, 2.0, 7, "cpu"))
     value, *_ = mnist_generate.keep({"run": shown["run"]} | forged)
     assert written == [shown["caption"]] == [value["caption"]] and len(written[0]) < 300
-    assert value["caption"].endswith("of 2 as asked.") and value["status"] == shown["status"]
+    (made,) = RUNS.get(shown)
+    right = sum(a == b for a, b in zip(read(made.result, "cpu"), "38", strict=True))
+    assert value["caption"].endswith(f"seed 7. The classifier reads {right} of 2 as asked.")
+    assert value["status"] == shown["status"]
+
+
+def test_the_classifier_s_reading_is_counted_digit_by_digit(monkeypatch):
+    pixels = np.zeros((4, 28, 28, 1), np.uint8)
+    monkeypatch.setattr(_mnist, "read", lambda pixels, device: "3083")
+    count = lambda model: _mnist.as_read(DigitRequest(digits="3805", each=1, model=model), pixels, "cpu")  # noqa: E731
+    assert count("flow-class") == "The classifier reads 1 of 4 as asked."
+    assert count("flow-time") == "The classifier reads 3083."
 
 
 @pytest.mark.parametrize("forged", FORGED)

@@ -197,6 +197,24 @@ def test_photos_are_judged_by_the_classifier(measured, judge, small):
     assert {"frechet_floor", "frechet_noise"} <= set(found)
 
 
+def test_the_distances_are_of_what_was_drawn_of_held_out_photos_and_of_noise(monkeypatch):
+    monkeypatch.setattr(pocket_judges, "judged", lambda pixels: (pixels, None))
+    monkeypatch.setattr(pocket_judges, "to_training", lambda features: features)
+    drawn = torch.zeros(9, 64)
+    found = pocket_judges.distances(drawn, len(PHOTOS))
+    assert set(found) == {"frechet", "frechet_floor", "frechet_noise"} and found["frechet"] is drawn
+    (tiles, _), floor, noise = photos(), found["frechet_floor"], found["frechet_noise"]
+    places = [
+        divmod(int(np.abs(tiles.numpy()[:, :, 32, 32].astype(int) - x[32, 32]).sum(2).argmin()), tiles.shape[1])
+        for x in floor
+    ]
+    assert len(set(places)) == 9 and {kind for kind, _ in places} == {0, 1, 2}
+    assert all(i >= tiles.shape[1] - HELD_OUT for _, i in places)
+    assert noise.shape == floor.shape == (9, 64, 64, 3) and noise.dtype == np.uint8
+    shares = np.bincount(noise.ravel(), minlength=256) / noise.size
+    assert shares == pytest.approx(np.full(256, 1 / 256), rel=0.25)
+
+
 def test_guidance_is_measured_in_parts_of_the_run(measured, pocket, judge):
     """In two steps, at t = 999 and 499: the late third has none, so leaving it out changes nothing."""
     found, rows = measured[0]["when-to-guide"], []

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -348,6 +349,28 @@ def test_the_rate_warms_up_and_falls(folder, tmp_path, accelerator):
     for made.step in (0, 1, 3, 50, 100):
         rates.append(made.rate(made.progress()))
     assert rates == pytest.approx([0.25, 0.5 * 0.991, 0.973, 0.55, 0.1])
+
+
+def test_every_optimiser_follows_the_rate(folder, tmp_path, accelerator):
+    made = run(folder, tmp_path, accelerator, lr=1e-3, warmup=2, floor=0.1, steps=4)
+    for steps, rate in ((1, 0.5e-3), (2, 0.55e-3)):  # in the warm-up, then with half of the budget used
+        made.train(stop_after=steps)
+        rates = [group["lr"] for optimiser in made.optimisers.values() for group in optimiser.param_groups]
+        assert rates == pytest.approx([rate] * 2)
+
+
+def test_a_resumed_run_has_what_is_left_of_its_minutes(folder, tmp_path, accelerator, monkeypatch):
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(pocket_run, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    first = run(folder, tmp_path, accelerator, steps=0, minutes=10)
+    clock.now += 240
+    assert first.progress() == pytest.approx(0.4)
+    first.save()
+    clock.now = 7.0  # of another machine, or after a restart
+    resumed = run(folder, tmp_path, accelerator, steps=0, minutes=10)
+    assert resumed.progress() == pytest.approx(0.4)
+    clock.now += 60
+    assert resumed.clock() == 300 and resumed.progress() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("killed_after", [1, 4])

@@ -15,7 +15,7 @@ from core.pictures import PictureRequest
 from core.recording import Frame, Recording
 from tabs import _anagram, _doubles, _first, _header, _hybrid, _learned, denoise, inpainting, sampling, sdedit
 from tabs._common import Shared
-from tabs._pictures import HALVES, inside
+from tabs._pictures import HALVES, inside, lanes
 from tabs._viewer import RUNS
 
 
@@ -117,6 +117,20 @@ def test_the_look_inside_says_what_guidance_leads_away_from(negative, first):
     made = Recording({"negative": negative}, frames=[Frame(0, 1, 500, pixels, pixels, parts)])
     lanes = inside(made, 0)["lanes"]
     assert lanes[2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
+
+
+def test_the_look_inside_enlarges_what_the_prompt_changes():
+    """What it adds is light, what it takes away dark, and neither turns round where it is too much."""
+    pixels = np.zeros((4, 8, 8, 3), np.uint8)
+    without, given = ((pixels + np.array(s, np.uint8).reshape(4, 1, 1, 1)) for s in ([100] * 4, [110, 90, 255, 0]))
+    parts = dict(zip(HALVES, (without, given), strict=True))
+    rows = [lanes(Frame(0, 1, 500, pixels, pixels, parts), parts, k, True) for k in range(4)]
+    assert [[int(p[0, 0, 0]) for p in row] for row in rows] == [
+        [0, 0, 100, 110, 168],
+        [0, 0, 100, 90, 88],
+        [0, 0, 100, 255, 255],
+        [0, 0, 100, 0, 0],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from core.models.mnist import DDPM
 from training import mnist_run, publish
-from training.mnist_recipes import RECIPES
+from training.mnist_recipes import RECIPES, loss_of
 from training.mnist_run import Run
 from training.state import Ema
 
@@ -51,6 +53,42 @@ def test_two_steps_lower_the_loss(name, tmp_path):
     assert loss() < before
 
 
+def digits(n: int = 1000) -> tuple[torch.Tensor, torch.Tensor, torch.Generator]:
+    """n pictures (n, 1, 28, 28), their classes, and the source of a loss's random numbers."""
+    g = torch.Generator().manual_seed(0)
+    return torch.rand(n, 1, 28, 28, generator=g), torch.randint(10, (n,), generator=g), g
+
+
+@pytest.mark.parametrize(
+    "name, knowing",
+    [
+        ("flow-class", lambda x_0, x, t: (x_0 - x) / (1 - t).view(-1, 1, 1, 1)),
+        ("ddpm-class", lambda x_0, x, t: DDPM.eps(x, (t * 300).round().long() - 1, x_0)),
+    ],
+    ids=["flow", "ddpm"],
+)
+def test_a_network_that_knows_the_digit_has_no_loss(name, knowing):
+    x_0, labels, g = digits()
+    seen = []
+    loss = loss_of(RECIPES[name])(lambda x, t, c: seen.append((t, c)) or knowing(x_0, x, t), x_0, labels, g)
+    assert loss.item() < 1e-6
+    ((times, classes),) = seen
+    assert 0 <= times.min() < 0.01 and 0.99 < times.max() <= 1
+    assert times.mean().item() == pytest.approx(0.5, abs=0.03) and times.var().item() == pytest.approx(1 / 12, abs=0.01)
+    kept = classes.any(1)
+    assert (classes.argmax(1) == labels)[kept].all() and kept.float().mean().item() == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize("name, keep, sigma", [("denoiser", 1.0, 0.5), ("denoiser-noise", 0.0, 1.0)])
+def test_a_single_step_denoiser_gets_noise_and_is_asked_for_the_digit(name, keep, sigma):
+    x_0, labels, g = digits(300)
+    seen = []
+    assert loss_of(RECIPES[name])(lambda z: seen.append(z) or x_0, x_0, labels, g) == 0
+    noise = (seen[0] - keep * x_0).flatten()
+    assert noise.mean().item() == pytest.approx(0, abs=0.01) and noise.std().item() == pytest.approx(sigma, abs=0.01)
+    assert torch.corrcoef(torch.stack([noise, x_0.flatten()]))[0, 1].abs() < 0.01
+
+
 @pytest.mark.parametrize("killed_after", [1, 8, 11])
 def test_a_killed_run_resumes_to_the_same_weights(killed_after, tmp_path):
     whole = run("ddpm-class", tmp_path / "whole")
@@ -64,6 +102,15 @@ def test_a_killed_run_resumes_to_the_same_weights(killed_after, tmp_path):
         assert torch.equal(value, resumed.net.state_dict()[key]), key
         assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
     assert whole.validation == resumed.validation
+
+
+def test_the_rate_falls_from_epoch_to_epoch(tmp_path):
+    made = run("ddpm-class", tmp_path, lr=1e-3, decay=0.5)
+    rates = []
+    for steps in (1, made.steps_per_epoch):
+        made.train(stop_after=steps)
+        rates += [group["lr"] for group in made.optimiser.param_groups]
+    assert rates == pytest.approx([1e-3, 5e-4])
 
 
 def test_another_recipe_is_not_resumed(tmp_path):
@@ -114,6 +161,30 @@ def test_publishing_writes_weights_that_load_and_a_card_that_tells(tmp_path, mon
     file.unlink()
     with pytest.raises(registry.ModelError, match="is missing"):
         registry.load("ddpm-time", "cpu", tmp_path)
+
+
+@pytest.mark.parametrize("raw, averaged, better", [(0.2, 0.1, "ema"), (0.1, 0.2, "raw"), (0.1, 0.1, "ema")])
+def test_the_better_weights_are_published(raw, averaged, better, tmp_path):
+    made = run("denoiser", tmp_path / "work")
+    with torch.no_grad():
+        made.net.leave[1].bias.fill_(2.0)
+    made.validation = [[1, averaged, raw], [2, raw, averaged]]
+    card = publish.publish(made, tmp_path)
+    bias = load_file(tmp_path / "denoiser" / "weights.safetensors")["leave.1.bias"]
+    assert card["weights"] == better and card["metrics"]["held_out_loss"] == 0.1
+    assert bias.item() == (2.0 if better == "raw" else made.ema.shadow["leave.1.bias"].half().item())
+
+
+def test_the_average_is_the_past_and_a_little_of_the_new():
+    """From 0 to 10: the past weighs 2/11, then 3/12 in the warm-up, and `decay` in the end."""
+    net = torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(net.weight)
+    ema, found = Ema(net, 0.9), []
+    torch.nn.init.constant_(net.weight, 10.0)
+    for n in (1, 2, 1000):
+        ema.update(net, n)
+        found.append(ema.shadow["weight"].item())
+    assert found == pytest.approx([10 * (1 - 2 / 11), 10 * (1 - 2 / 11 * 3 / 12), 10 * (1 - 2 / 11 * 3 / 12 * 0.9)])
 
 
 def test_the_average_follows_the_weights():
