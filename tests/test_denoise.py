@@ -17,7 +17,11 @@ from core import denoising, images
 from core.checks import Refused
 from core.denoiser import Prediction
 from core.denoising import DenoiseRequest, timesteps_of
+from core.editing import noised, strided
+from core.guidance import bounded
 from core.registry import availability
+from core.rng import branch, generator
+from core.samplers import ddim
 from core.scenes import mountains
 from core.schedule import Schedule
 from tabs import _denoise, make_examples
@@ -45,6 +49,14 @@ class Grey:
         return Prediction(torch.zeros_like(x_t), x_t / s)
 
 
+class Half(Grey):
+    """A denoiser whose result hangs on the noise that was added on the way."""
+
+    def predict(self, x_t, t, cond):
+        """Half the state."""
+        return Prediction(x_t / 2, x_t / 2)
+
+
 @pytest.fixture(autouse=True)
 def grey(monkeypatch):
     """That denoiser in place of every model, and no filter that takes its time."""
@@ -60,6 +72,11 @@ def grey(monkeypatch):
 def start(levels="250, 500", stride=30):
     """A run on the mountains."""
     return run(mountains(), levels, "a “rose” <b>", 1, "pocket", stride, 7, "cpu")
+
+
+def clean() -> torch.Tensor:
+    """The mountains as the network sees them."""
+    return images.from_uint8(np.asarray(mountains().resize((64, 64)))[None], -1, 1)
 
 
 def places(figure: str) -> int:
@@ -140,20 +157,43 @@ def test_stop_that_comes_too_late_is_told_and_the_chart_is_whole():
 
 
 def test_a_level_gives_the_same_alone_as_in_a_list(monkeypatch):
-    class Half(Grey):
-        def predict(self, x_t, t, cond):
-            """Half the state, so that what comes out hangs on the noise that was added on the way."""
-            return Prediction(x_t / 2, x_t / 2)
-
     monkeypatch.setattr(denoising, "load", lambda name, device: Half())
-    clean = images.from_uint8(np.asarray(mountains().resize((64, 64)))[None], -1, 1)
 
     def ends(*levels):
-        *_, last = denoising.Denoising(DenoiseRequest(levels), clean, "cpu").iterate()
+        *_, last = denoising.Denoising(DenoiseRequest(levels), clean(), "cpu").iterate()
         return dict(zip(DenoiseRequest(levels).runs, last.x_t, strict=True))
 
     torch.testing.assert_close(ends(250, 500, 750)[500], ends(500)[500])
     assert not torch.equal(ends(250, 500)[250], ends(250, 500)[500])
+
+
+def test_an_iterative_run_is_the_ddpm_posterior_with_noise_of_its_own(monkeypatch):
+    monkeypatch.setattr(denoising, "load", lambda name, device: Half())
+    *_, found = denoising.Denoising(DenoiseRequest((250, 500)), clean(), "cpu").iterate()
+    for level, end in zip((250, 500), found.x_t, strict=True):
+        x_t, source = noised(Half.schedule, clean()[0], [level], 180), generator(branch(180, level))
+        *_, alone = ddim(bounded(Half()), x_t, strided(level), torch.zeros(1, 1), 1.0, source)
+        torch.testing.assert_close(end, alone.x_t[0], atol=1e-5, rtol=0)
+
+
+def test_every_filter_gets_the_noisy_picture_at_its_right_brightness_and_the_clean_one(monkeypatch):
+    given = []
+
+    def leave(*what):
+        given.append(what)
+        return what[0], [1.0] * len(what[0])
+
+    for name in ("best_blur", "best_median", "best_non_local_means"):
+        monkeypatch.setattr(denoising, name, leave)
+    levels = [250, 700]
+    estimates = denoising.Denoising(DenoiseRequest(), clean(), "cpu").classical(levels)
+    assert [e.method for e in estimates[::2]] == ["noisy", "Gaussian blur", "median", "non-local means"]
+    x_t, a, s = noised(Grey.schedule, clean()[0], levels, 180), Grey.schedule.a[levels], Grey.schedule.s[levels]
+    for noisy, beside, *_ in given:
+        torch.testing.assert_close(noisy, (x_t / a.view(-1, 1, 1, 1)).float())
+        assert torch.equal(beside, clean().expand_as(x_t))
+    assert [len(what) for what in given] == [2, 2, 3]
+    torch.testing.assert_close(given[-1][-1], (s / a).float())
 
 
 def test_before_any_run_there_is_nothing_to_keep():

@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from core import cost, registry
-from core.digits import DigitRequest, denoise_ladder, mean_digit
+from core.digits import DigitRequest, denoise_ladder, mean_digit, read
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
+from core.guidance import guide
+from core.images import to_uint8
 from core.models.mnist import Digits
 from core.models.unet import UNet
 from core.recording import MAX_FRAMES, Recording
 from core.registry import MODELS, ModelError
-from core.samplers import Step
+from core.rng import generators, randn
+from core.samplers import Step, ddim
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +119,24 @@ def test_picture_k_is_seed_plus_k_alone(model):
     *_, batch = generate(model, [4, 4, 4], "ddpm-strided", 5, 1.0, 10)
     *_, alone = generate(model, [4], "ddpm-strided", 5, 1.0, 12)
     assert torch.allclose(batch.x_t[2:], alone.x_t, atol=1e-5)
+
+
+@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddpm", 1.0), ("ddpm-strided", 1.0), ("euler", 0.0)])
+def test_every_sampler_has_the_noise_on_the_way_that_its_name_says(model, sampler, eta):
+    *_, found = generate(model, [3, 8], sampler, 4, 2.0, 7)
+    source = generators(7, 2)
+    x, visits, cond = randn((2, 1, 28, 28), source), model.schedule.timesteps(4), model.encode([3, 8])
+    *_, expected = ddim(guide(model, 2.0), x, visits, cond, eta, source)
+    assert torch.equal(found.x_t, expected.x_t)
+
+
+@pytest.mark.parametrize("name", ["flow-class", "ddpm-class"])
+def test_the_shipped_models_draw_the_digits_that_were_asked_for(name):
+    if not all(registry.availability(n)[0] for n in (name, "classifier")):
+        pytest.skip(f"{name} or the classifier is not in checkpoints/")
+    request = dataclasses.replace(DigitRequest.of(name), each=1)
+    *_, end = request.run("cpu")
+    assert request.steps == 20 and read(to_uint8(end.x_t), "cpu") == request.digits == "0123456789"
 
 
 def test_a_damaged_card_and_a_missing_checkpoint(tmp_path):

@@ -14,13 +14,15 @@ from core import fillings, images, ladders, masks
 from core.checks import Refused
 from core.denoiser import NETWORK_LOCK
 from core.fillings import FILLINGS, InpaintRequest, in_turn, soft
+from core.guidance import bounded, guide
 from core.ladders import LADDERS, TIMESTEPS, SDEditRequest
 from core.models.analytic import Gaussian
 from core.recording import Frame
 from core.registry import ModelError, availability
-from core.rng import generator, randn
+from core.rng import generator, generators, randn
 from core.samplers import Step
 from core.schedule import Schedule
+from core.sdedit import sdedit
 from tabs import _sdedit, inpainting
 
 PICTURE = randn((1, 3, 4, 4), generator(1)).clamp(-1, 1)
@@ -34,8 +36,8 @@ class Counted(Gaussian):
     pictures = 0
 
     def encode(self, prompts):
-        """Nothing to encode."""
-        return torch.zeros(len(prompts), 3, 4, 4)
+        """To each its own mean."""
+        return super().encode([p and randn((3, 4, 4), generator(sum(map(ord, p)))) / 2 for p in prompts])
 
     def predict(self, x_t, t, cond):
         """As the Gaussian."""
@@ -76,6 +78,65 @@ def test_rows_of_one_seed_share_their_noise(model):
     assert torch.equal(start.x_t[:3], start.x_t[3:])
     start = next(iter(LADDERS["ladder"](SDEditRequest.checked(starts="3, 9", n=2)).run(PICTURE)))
     assert not torch.equal(start.x_t[:2], start.x_t[3:5])
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_a_row_with_one_of_several_prompts_is_the_ladder_with_that_prompt(model, sampler):
+    asked, prompts = {"starts": "3, 20", "sampler": sampler}, ("a rose", "the sea", "a cat")
+    together = last(LADDERS["several-prompts"](SDEditRequest(prompts="\n".join(prompts), **asked)).run(PICTURE)).x_t
+    for row, prompt in zip(together.view(3, 3, 3, 4, 4), prompts, strict=True):
+        alone = last(LADDERS["ladder"](SDEditRequest(prompt=prompt, **asked)).run(PICTURE)).x_t
+        torch.testing.assert_close(row, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddpm", 1.0)])
+def test_a_ladder_is_sdedit_with_the_request_s_prompt_and_sampler(model, sampler, eta):
+    request = SDEditRequest(prompt="a rose", starts="3, 20", sampler=sampler, guidance=2.0, seed=5)
+    guided = bounded(guide(model, 2.0))
+    source = [generator(5) for _ in range(3)]
+    expected = sdedit(guided, PICTURE, guided.encode(["a rose"] * 3), TIMESTEPS, (3, 20, 34), source, eta)
+    assert torch.equal(last(LADDERS["ladder"](request).run(PICTURE)).x_t, last(expected).x_t)
+
+
+def test_all_rungs_of_a_row_begin_with_the_noise_of_its_seed(model):
+    start = next(iter(LADDERS["ladder"](SDEditRequest(starts="3, 9, 20", n=2, seed=5)).run(PICTURE)))
+    eps = model.schedule.eps(start.x_t, start.t, PICTURE).view(2, 4, 3, 4, 4)[:, :3]  # the picture itself has none
+    torch.testing.assert_close(eps, randn((2, 3, 4, 4), generators(5, 2))[:, None].expand_as(eps), atol=1e-5, rtol=0)
+
+
+def half_a_mask():
+    """New content above, known pixels below."""
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2, :] = 1
+    return mask
+
+
+@pytest.mark.parametrize("name", ["once-and-often", "two-pastes"])
+def test_all_ways_to_fill_start_from_the_same_noises(model, name):
+    plan = FILLINGS[name](InpaintRequest(steps=4, jump_length=2, n=2, seed=5))
+    steps = list(plan.run(PICTURE, half_a_mask()))
+    second = next(s for s in steps if plan.begun(s.i) == 4)
+    assert torch.equal(steps[0].x_t[:2], randn((2, 3, 4, 4), generators(5, 2)))
+    assert torch.equal(second.x_t[2:], steps[0].x_t[:2])
+
+
+def test_known_pixels_are_clean_on_the_way_in_a_clean_paste_alone(model):
+    plan = FILLINGS["two-pastes"](InpaintRequest(steps=4, jump_length=2))
+    steps = list(plan.run(PICTURE, half_a_mask()))
+    assert plan.rows == ("RePaint", "clean paste")
+    for row, begins in enumerate((0, steps[-1].n // 2)):
+        known = steps[begins + 1].x_t[row, :, 2:]
+        assert torch.equal(known, PICTURE[0, :, 2:]) == (plan.rows[row] == "clean paste")
+
+
+def test_a_filling_hangs_on_its_prompt(model):
+    request = InpaintRequest(steps=4, jump_n=1)
+    none, rose, sea = (
+        last(FILLINGS["fill"](dataclasses.replace(request, prompt=prompt)).run(PICTURE, half_a_mask())).x_t
+        for prompt in ("", "a rose", "the sea")
+    )
+    for a, b in ((none, rose), (none, sea), (rose, sea)):
+        assert (a - b).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("name", FILLINGS)

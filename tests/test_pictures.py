@@ -8,7 +8,7 @@ import torch
 from toys import tiny_pocket
 
 from core import experiments, pictures
-from core.experiments import EXPERIMENTS, STEP_SWEEP, SWEEP, THIRDS, Plan
+from core.experiments import EXPERIMENTS, SWEEP, THIRDS, Plan
 from core.generate import TEXT_SAMPLERS
 from core.guidance import guide
 from core.pictures import (
@@ -26,7 +26,7 @@ from core.pictures import (
 )
 from core.registry import ModelError
 from core.rng import MAX_SEED, generators, randn
-from core.samplers import ddim
+from core.samplers import ddim, dpm_solver, posterior
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
 
@@ -157,6 +157,19 @@ def test_a_request_draws_what_it_says(pocket):
 
 
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
+def test_every_sampler_is_the_one_that_it_is_called(sampler, pocket):
+    source = generators(9, 2)
+    x, visits, cond = randn((2, 3, 64, 64), source), pocket.schedule.timesteps(4), pocket.encode(["a rose"] * 2)
+    guided = bounded(guide(pocket, 4.0))
+    expected = {
+        "ddim": ddim(guided, x, visits, cond),
+        "ddpm": posterior(guided, x, visits, cond, source),
+        "dpm-solver": dpm_solver(guided, x, visits, cond),
+    }
+    assert torch.equal(result(plan("samples", sampler=sampler, steps=4).run()), result(expected[sampler]))
+
+
+@pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 @pytest.mark.parametrize("guidance, rows", [(0.0, 2), (1.0, 2), (3.0, 4)])
 def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, pocket):
     made = []
@@ -191,11 +204,15 @@ def test_an_experiment_changes_one_thing_alone(pocket):
     assert run.seeds == (9, 10, 9, 10) and run.scales == (1.0, 1.0, 4.0, 4.0)
 
 
-def test_every_picture_of_a_step_sweep_is_its_run_alone(pocket):
-    together = result(plan("step-sweep").run())
-    for k in (0, 3, 5):
-        alone = result(plan("samples", n=1, steps=STEP_SWEEP[k]).run())
-        torch.testing.assert_close(together[k : k + 1], alone, atol=5e-4, rtol=0)
+@pytest.mark.parametrize(("sampler", "atol"), [("ddim", 5e-4), ("ddpm", 0.05)])
+def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket, monkeypatch):
+    """DDPM alone is `posterior`, equal but for its rounding, which every step of this network makes larger."""
+    lengths = (2, 4, 3)
+    monkeypatch.setattr(experiments, "STEP_SWEEP", lengths)
+    together = result(plan("step-sweep", sampler=sampler).run())
+    for k, steps in enumerate(lengths):
+        alone = result(plan("samples", n=1, steps=steps, sampler=sampler).run())
+        torch.testing.assert_close(together[k : k + 1], alone, atol=atol, rtol=0)
 
 
 def test_a_step_sweep_needs_a_sampler_of_single_steps():
@@ -302,6 +319,16 @@ def test_thresholds_are_their_formulas(threshold, pocket):
     torch.testing.assert_close(p.x_0, expected, atol=2e-3, rtol=0)
     torch.testing.assert_close(pocket.schedule.forward(p.x_0, t, p.eps), x, atol=1e-4, rtol=0)
     assert q.max() > 1
+
+
+@pytest.mark.parametrize("values", [{"ratio": 0.6, "top": 1.5}, {"ratio": 0.95, "top": 1.1}], ids=str)
+def test_a_dynamic_threshold_has_the_request_s_quantile_and_bound(values, pocket):
+    asked = {"n": 1, "guidance": 7.0, "seed": 5, "threshold": "dynamic"}
+    found = result(plan("samples", **asked, **values).run())
+    guided = bounded(guide(pocket, 7.0), "dynamic", values["ratio"], values["top"])
+    x, visits = randn((1, 3, 64, 64), generators(5, 1)), pocket.schedule.timesteps(3)
+    assert torch.equal(found, result(ddim(guided, x, visits, pocket.encode(["a rose"]))))
+    assert (found - result(plan("samples", **asked).run())).abs().max() > 1e-3
 
 
 def test_the_threshold_comes_after_guidance(pocket):
