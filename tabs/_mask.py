@@ -13,7 +13,7 @@ from core.fillings import InpaintRequest, soft
 from tabs._canvas import SIDE, on_canvas, small, trimmed
 from tabs._common import told
 from tabs._figure import figure, tile
-from tabs._sent import UploadButton
+from tabs._sent import any_file
 
 INK = (255, 45, 149, 255)
 TOOLS = {
@@ -101,7 +101,7 @@ def mask_rows(picture: gr.ImageEditor) -> None:
     with gr.Row(elem_classes="presets"):
         for name, tool in TOOLS.items():
             gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
-        upload = UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60)
+        upload = any_file(gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60))
     with gr.Row(elem_classes="presets"):
         for title, make in masks.PRESETS.values():
             tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)

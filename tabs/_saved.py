@@ -11,7 +11,7 @@ from PIL import Image
 from core import images
 from core.checks import Refused
 from tabs._canvas import SIZE
-from tabs._sent import File
+from tabs._sent import any_file
 
 
 def packed(pixels: np.ndarray) -> str:
@@ -42,4 +42,4 @@ def settings_in(path: str, kind: str | None) -> dict:
 def settings_input() -> gr.File:
     """Where a saved PNG is dropped to bring its settings back."""
     label = "Settings from a PNG that was saved here"
-    return File(label=label, file_types=[".png"], height=96, elem_classes="saved-png")
+    return any_file(gr.File(label=label, file_types=[".png"], height=96, elem_classes="saved-png"))

@@ -28,17 +28,7 @@ def forgiving(model: type[GradioModel]) -> type[GradioModel]:
 _File = forgiving(FileData)
 
 
-class File(gr.File):
-    """gr.File for a single file."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.data_model = _File
-
-
-class UploadButton(gr.UploadButton):
-    """gr.UploadButton for a single file."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.data_model = _File
+def any_file(component: gr.File | gr.UploadButton) -> gr.File | gr.UploadButton:
+    """A component for a single file, made to take any value. (A subclass with an own __init__ loses Gradio's settings.)"""
+    component.data_model = _File
+    return component

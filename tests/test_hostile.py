@@ -209,6 +209,15 @@ def test_the_app_remembers_a_bounded_number_of_pages(monkeypatch):
     assert launched["state_session_capacity"] == app.SESSIONS <= 300
 
 
+def test_what_takes_any_file_says_what_it_is_for():
+    with gr.Blocks() as page:
+        _mask.mask_rows(canvas("canvas", "", gr.Brush(), 10, mountains(), 300))
+        settings_input()
+    found = [b.get_config() for b in page.blocks.values() if isinstance(b, (gr.File, gr.UploadButton))]
+    assert [c["label"] for c in found] == ["Upload mask", "Settings from a PNG that was saved here"]
+    assert [c["file_types"] for c in found] == [["image"], [".png"]]
+
+
 def test_a_file_is_read_as_before(tmp_path):
     mountains().save(tmp_path / "saved.png")
     made = settings_input()
