@@ -24,9 +24,10 @@ WAITING = 222  # the grey of a picture that has not begun
 TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
 
 
-def shrunk(picture: Image.Image, large: int = LARGE) -> Image.Image:
-    """The picture itself, its first frame made smaller if it has more than `large` pixels. Raises Refused if it has more
-    than MAX_PIXELS."""
+def shrunk(picture: Image.Image, large: int | None = None) -> Image.Image:
+    """The picture itself, its first frame made smaller if it has more than `large` pixels, by default LARGE. Raises Refused
+    if it has more than MAX_PIXELS."""
+    large = large or LARGE
     pixels = picture.width * picture.height
     if pixels > MAX_PIXELS:
         raise Refused(TOO_LARGE)

@@ -231,7 +231,7 @@ def test_the_part_of_the_photo_is_kept():
     r = HybridRequest.checked(own="low", prompts=["", "a rose"], n=1, steps=4)
     low = r.components()["low"]
     made = result(r.run("cpu", photo)).x_0
-    assert (low(made) - low(photo)).abs().mean() < 0.03
+    assert (low(made) - low(photo)).abs().mean() < 0.08, "0.8 without it; not 0, for the last estimate was clipped"
     assert r.cost() == (4, 2)
 
 
