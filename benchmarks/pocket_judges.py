@@ -45,7 +45,7 @@ def named_right(logits: Tensor, asked: Tensor) -> dict:
     return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
 
 
-def distances(drawn: Tensor, kinds: int) -> dict:
+def distances(drawn: Tensor, kinds: int, train: Statistics) -> dict:
     """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
     pictures of uniform noise, the two ends of the scale."""
     tiles, _ = photos()
@@ -53,12 +53,16 @@ def distances(drawn: Tensor, kinds: int) -> dict:
     real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
     noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
     sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
-    return {name: to_training(features) for name, features in sets.items()}
+    return {name: to_training(features, train) for name, features in sets.items()}
 
 
-def to_training(features: Tensor) -> float:
-    """The Frechet distance of pictures' features (N, F) to those of the training photos."""
+def trained_on() -> Statistics:
+    """The training photos in the classifier's features."""
     weights("photo-classifier")  # the checksum
     file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
-    train = Statistics(file["mean"].double(), file["covariance"].double())
+    return Statistics(file["mean"].double(), file["covariance"].double())
+
+
+def to_training(features: Tensor, train: Statistics) -> float:
+    """The Frechet distance of pictures' features (N, F) to those of the training photos."""
     return round(frechet_distance(Statistics.of(features), train), 2)

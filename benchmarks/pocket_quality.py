@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training
+from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training, trained_on
 from core.cards import write_card
 from core.datasets import DATA_VARIABLE, data_folder
 from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
 from core.editing import best_blur, one_step, psnr
 from core.experiments import THIRDS
-from core.guidance import Stretch
+from core.guidance import Stretch, steps_within
 from core.images import to_uint8
 from core.pictures import default_guidance, draw
 from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load
@@ -160,7 +160,7 @@ def denoising(bench: Bench) -> dict:
 
 def frechet(bench: Bench) -> dict:
     """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
-    kinds, scale = bench.card["photos"], default_guidance("pocket")
+    kinds, scale, train = bench.card["photos"], default_guidance("pocket"), trained_on()
     rows = {}
     for guidance in dict.fromkeys([scale, *GUIDANCES]):
         n = bench.args.samples if guidance == scale else min(bench.args.samples, len(kinds))
@@ -171,7 +171,7 @@ def frechet(bench: Bench) -> dict:
         print(f"photos, guidance {guidance:g}: class right {row['top_1']:.1%}, among five {row['top_5']:.1%}, of {n}")
         if guidance == scale:
             bench.keep(prompts, pixels)
-            found = distances(features, len(kinds))
+            found = distances(features, len(kinds), train)
     print("photos, Frechet {frechet} (as many held-out photos {frechet_floor}, noise {frechet_noise})".format(**found))
     return found | {"class_by_guidance": rows}
 
@@ -184,14 +184,13 @@ def of_all_kinds(kinds: list[str], n: int) -> list[str]:
 def when_to_guide(bench: Bench) -> dict:
     """Photos from the same noises with strong guidance in a part of the run alone: how often the class is right, the
     Frechet distance, and the pictures that the network is asked for, of one."""
-    kinds, rows = bench.card["photos"], {}
+    kinds, rows, train = bench.card["photos"], {}, trained_on()
     n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
     for name, stretch in STRETCHES.items():
         features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, stretch))
-        first, last = stretch or (visits[0], 0)
         rows[name] = row = named_right(logits, torch.arange(n) % len(kinds))
-        row["frechet"] = to_training(features)
-        row["asked"] = STEPS + sum(last <= t <= first for t in visits)
+        row["frechet"] = to_training(features, train)
+        row["asked"] = STEPS + steps_within(stretch or (visits[0], 0), visits)
         print("guidance {:g} {}: class right {top_1:.1%}, among five {top_5:.1%}, of {n}; Frechet {frechet}; {asked} "
               "evaluations".format(STRONG, name, **row))  # fmt: skip
     return {"guidance": STRONG} | rows

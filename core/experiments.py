@@ -7,7 +7,7 @@ import torch
 
 from core.checks import Refused
 from core.generate import ETAS, TEXT_SAMPLERS
-from core.guidance import Stretch, bounded, guide, halves
+from core.guidance import Stretch, bounded, guide, halves, steps_within
 from core.models import deepfloyd, pocket
 from core.models.hub import is_deepfloyd
 from core.pictures import EVEN, NOISIEST, PictureRequest, default_guidance
@@ -51,8 +51,8 @@ class Plan:
 
     def guided(self, k: int) -> int:
         """The steps of picture k at which guidance is on."""
-        first, last = self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)
-        return sum(last <= t <= first for t in self.request.visits(schedule_of(self.request.model), self.steps[k]))
+        stretch = self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)
+        return steps_within(stretch, self.request.visits(schedule_of(self.request.model), self.steps[k]))
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The sampler's Steps, x_t and x_0 (B, 3, 64, 64) in [-1, 1]."""
@@ -105,7 +105,7 @@ def when_to_guide(r: PictureRequest) -> Plan:
         Refused: a third without a step.
     """
     visits = r.visits(schedule_of(r.model), r.steps)
-    if not all(any(last <= t <= first for t in visits) for first, last in THIRDS):
+    if not all(steps_within(third, visits) for third in THIRDS):
         raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
     strong = strong_guidance(r)
     across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")

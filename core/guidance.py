@@ -31,6 +31,12 @@ def guide(
     return _Guided(denoiser, scale, negative, stretch)
 
 
+def steps_within(stretch: Stretch, visits: Sequence[int]) -> int:
+    """At how many of the timesteps guidance is on."""
+    first, last = stretch
+    return sum(last <= t <= first for t in visits)
+
+
 def halves(scale: float) -> int:
     """How many times the batch a guided network call is: w = 0 and w = 1 need one half only."""
     return 1 if scale in (0, 1) else 2

@@ -187,9 +187,8 @@ def settings_of(path: str | Path) -> dict | None:
     """
     try:
         with Image.open(path) as picture:
-            if (
-                picture.width * picture.height > LARGE
-            ):  # its text is read after all its pixels; those saved here are small
+            # its text is read after all its pixels; those saved here are small
+            if picture.width * picture.height > LARGE:
                 raise ValueError
             text = getattr(picture, "text", {}).get(SETTINGS_KEY)
         settings = json.loads(text) if text else None

@@ -19,11 +19,9 @@ SIDE = 512
 SIZE = 64
 LAYERS = 4  # of one answer; the page sends one
 LARGEST = 4_000_000  # pixels of a picture in an answer; those of the page have SIDE * SIDE
-BLOB, BLOBS, REST = (
-    8_000_000,
-    200_000_000,
-    1000,
-)  # bytes: of one picture that waits, of all of them, and besides of each
+BLOB = 8_000_000  # bytes of a picture that waits to be asked for
+BLOBS = 200_000_000  # bytes of all that wait
+REST = 1000  # bytes of an answer besides its pictures
 NO_PICTURE = "There is no picture yet: upload one, draw one, choose an example, or send one from another tab."
 COLOURS = (
     "#111111", "#ffffff", "#8a8a8a", "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8",

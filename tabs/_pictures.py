@@ -99,11 +99,10 @@ def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> l
     Args:
         negative: whether guidance leads away from a prompt, which then takes the place of none.
     """
-    titles = (
-        GUIDED[:2] if parts == HALVES else [f"noise estimate: {name}" if name else "noise estimate" for name in parts]
-    )
-    if negative and parts == HALVES:
-        titles = [AWAY, *titles[1:]]
+    if parts == HALVES:
+        titles = [AWAY if negative else GUIDED[0], GUIDED[1]]
+    else:
+        titles = [f"noise estimate: {name}" if name else "noise estimate" for name in parts]
     return titles + GUIDED[2:] * (gap and len(parts) == 2)
 
 

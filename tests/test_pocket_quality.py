@@ -199,9 +199,9 @@ def test_photos_are_judged_by_the_classifier(measured, judge, small):
 
 def test_the_distances_are_of_what_was_drawn_of_held_out_photos_and_of_noise(monkeypatch):
     monkeypatch.setattr(pocket_judges, "judged", lambda pixels: (pixels, None))
-    monkeypatch.setattr(pocket_judges, "to_training", lambda features: features)
+    monkeypatch.setattr(pocket_judges, "to_training", lambda features, train: features)
     drawn = torch.zeros(9, 64)
-    found = pocket_judges.distances(drawn, len(PHOTOS))
+    found = pocket_judges.distances(drawn, len(PHOTOS), None)
     assert set(found) == {"frechet", "frechet_floor", "frechet_noise"} and found["frechet"] is drawn
     (tiles, _), floor, noise = photos(), found["frechet_floor"], found["frechet_noise"]
     places = [
