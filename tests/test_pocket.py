@@ -132,6 +132,13 @@ def test_similar_words_are_spelled_alike_the_best_first():
     assert spelled.similar("ro") == [] and spelled.similar("xyzzy") == []
 
 
+def test_no_word_is_offered_that_nobody_wants_to_read_before_a_class():
+    rude = Vocabulary(["dyke", "hankey", "harambe", "shirt", "shit"])
+    assert rude.similar("shift") == ["shirt"]
+    assert rude.similar("suit") == rude.similar("dykes") == rude.similar("hank") == rude.similar("harame") == []
+    assert rude.unknown("shit") == [], "who writes it is understood"
+
+
 # ---- what is near in meaning ----
 
 

@@ -14,6 +14,8 @@ LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
 SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by"])
 """Words that say little: never reported as unknown."""
+UNOFFERED = frozenset(["dyke", "hankey", "harambe", "shit"])
+"""Words among the data's names that are understood, but that nobody is offered: not before a class."""
 
 
 def words_of(text: str) -> list[str]:
@@ -56,8 +58,9 @@ class Vocabulary:
         return [w for w in dict.fromkeys(words_of(text)) if w not in SMALL and self.known(w) is None]
 
     def similar(self, word: str, n: int = 3) -> list[str]:
-        """Up to n known words that are spelled like this one, best first."""
-        return difflib.get_close_matches(word, [w for w in self.words if len(w) > 2], n, cutoff=0.75)
+        """Up to n known words that are spelled like this one and may be offered, best first."""
+        offered = [w for w in self.words if len(w) > 2 and w not in UNOFFERED]
+        return difflib.get_close_matches(word, offered, n, cutoff=0.75)
 
     def related(self, word: str, n: int = 3) -> list[str]:
         """Up to n known things near in meaning, by the topics in related.txt."""
