@@ -222,6 +222,20 @@ def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_on_a_phone_the_button_stays_in_sight_and_a_run_shows_the_pictures(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    run = page.get_by_role("button", name="Noise and denoise")
+    expect(run).to_be_in_viewport(ratio=1)
+    assert top(page, "#denoise-tab .do-run") < top(page, "#denoise-picture"), "over the figures, which are long"
+    page.locator("#denoise-tab").get_by_text("The formula").scroll_into_view_if_needed()
+    expect(run).to_be_in_viewport(ratio=1)
+    figures = page.locator("#denoise-tab .tiles").first
+    expect(figures).not_to_be_in_viewport()
+    page.locator("#denoise-tab").get_by_label("Timesteps t to compare at").fill("100")
+    run.click()
+    expect(figures).to_be_in_viewport()
+
+
 def denoise(page, levels: str = "", done: str = "done in"):
     if levels:
         page.locator("#denoise-tab").get_by_label("Timesteps t to compare at").fill(levels)

@@ -30,6 +30,13 @@ function projectorMode(turn) {
   return on ? 'Leave projector mode' : 'Projector mode';
 }
 
+// On a phone Run stays in sight and the pictures may not be: a run brings them back.
+document.addEventListener('click', (e) => {
+  const row = e.target.closest('button.do-run')?.closest('.row:has(> .column .do-run)');
+  if (row && matchMedia('(max-width: 860px)').matches)
+    row.lastElementChild.firstElementChild.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+});
+
 // The keyboard: Ctrl+Enter runs, Esc stops, arrows scrub, space plays.
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((e) => e.offsetParent !== null);
