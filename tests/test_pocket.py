@@ -156,6 +156,7 @@ def test_every_topic_has_words_and_things():
 def test_related_things_are_those_that_the_vocabulary_knows():
     assert VOCABULARY.related("campanile") == ["lighthouse", "water tower"]
     assert VOCABULARY.related("campaniles") == ["lighthouse", "water tower"]
+    assert Vocabulary(["dog"]).related("puppies") == ["dog"] and Vocabulary(["wood"]).related("branches") == ["wood"]
     assert VOCABULARY.related("campanile", 1) == ["lighthouse"]
     assert VOCABULARY.related("kitten") == VOCABULARY.related("xyzzy") == []
 

@@ -14,7 +14,7 @@ LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
 SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by"])
 """Words that say little: never reported as unknown."""
-UNOFFERED = frozenset(["dyke", "hankey", "harambe", "shit"])
+UNOFFERED = frozenset(["dyke", "hankey", "harambe", "poo", "poop", "shit"])
 """Words among the data's names that are understood, but that nobody is offered: not before a class."""
 
 
@@ -22,6 +22,11 @@ def words_of(text: str) -> list[str]:
     """Lower-case words without accents or punctuation: "Piñata, T-Rex" -> ["pinata", "t", "rex"]."""
     plain = unicodedata.normalize("NFKD", text.replace("’", "").replace("'", "")).lower()
     return re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
+
+
+def singular(word: str) -> tuple[str, ...]:
+    """A word and what it may be the regular plural of: "berries" -> "berries", "berrie", "berri", "berry"."""
+    return word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)
 
 
 class Vocabulary:
@@ -40,10 +45,7 @@ class Vocabulary:
 
     def known(self, word: str) -> str | None:
         """The known form of a word: itself, or its singular or plural; None if there is none."""
-        forms = [word, word.removesuffix("s"), word.removesuffix("es"), word + "s"]
-        if word.endswith("ies"):
-            forms.append(word[:-3] + "y")
-        return next((form for form in forms if form in self.ids), None)
+        return next((form for form in (*singular(word), word + "s") if form in self.ids), None)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """(B, LENGTH) int64 ids. Unknown words and words past the end are left out; an empty text is "no caption"."""
@@ -64,7 +66,7 @@ class Vocabulary:
 
     def related(self, word: str, n: int = 3) -> list[str]:
         """Up to n known things near in meaning, by the topics in related.txt."""
-        things = _topics().get(word) or _topics().get(word.removesuffix("s"), ())
+        things = next((_topics()[form] for form in singular(word) if form in _topics()), ())
         return [t for t in things if all(w in SMALL or self.known(w) for w in words_of(t))][:n]
 
     def remarks(self, text: str, name: str = "pocket") -> list[str]:
