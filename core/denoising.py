@@ -115,7 +115,7 @@ class Estimate:
         pixels: (64, 64, 3) uint8.
         db: PSNR against the clean picture.
         knob: the setting that was best, in words, or "".
-        calls: network evaluations spent.
+        calls: network calls spent; with guidance each is on two pictures.
     """
 
     t: int

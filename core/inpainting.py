@@ -22,13 +22,13 @@ Constraint = Callable[[Tensor, Tensor], Tensor]
 def zigzag(timesteps: Sequence[int], jump_length: int = 10, jump_n: int = 1, start: int | None = None) -> list[int]:
     """The timesteps that a run with resampling visits, -1 at the end (Lugmayr et al. 2022, algorithm 1, appendix B).
 
-    Every `jump_length` steps the run goes back up by as many, so that it goes down each stretch `jump_n` times
-    before the next.
+    Every `jump_length` steps the run goes back up by as many, so that it goes down each stretch but the
+    first, which is nearly pure noise, `jump_n` times before the next.
 
     Args:
         timesteps: n descending ones; the paper has 250.
         jump_length: j, at least 1.
-        jump_n: r, how often each stretch is gone through; 1 is no resampling. The paper has j = 10, r = 10.
+        jump_n: r, how often a stretch is gone through; 1 is no resampling. The paper has j = 10, r = 10.
         start: jumps begin when no more than this many steps remain at the top of the jump; None for all.
 
     Raises:

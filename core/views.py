@@ -59,7 +59,7 @@ def _turn(turns: int) -> Callable[[int], pieces.Pieces]:
 
 VIEWS: dict[str, View] = {
     "identity": Same("As it is", "The picture itself."),
-    "flip": Flip("Upside down", "Top and bottom change places, as in a lake.", axis=-2),
+    "flip": Flip("Upside down", "Top and bottom change places, as in a lake; left stays left.", axis=-2),
     "mirror": Flip("Mirror", "Left and right change places.", axis=-1),
     "rotate_90": Pieced("Quarter turn", "Turned by 90 degrees, clockwise.", cut=_turn(1)),
     "rotate_180": Pieced("Half turn", "Turned by 180 degrees: the picture on its head.", cut=_turn(2)),
@@ -71,7 +71,7 @@ VIEWS: dict[str, View] = {
     "jigsaw": Pieced("Jigsaw", "16 interlocking pieces, put together another way.", seed=1, cut=pieces.jigsaw),
     "inner_circle": Pieced("Inner circle", "A disc in the middle makes a half turn.", cut=pieces.inner_circle),
     "square_hinge": Pieced("Square hinge", "Nine hinged squares swing through a quarter.", cut=pieces.square_hinge),
-    "blur": Blur("Blur", "Not legal: it makes neighbouring pixels alike, so noise is no longer noise.", legal=False),
+    "blur": Blur("Blur", "Not legal: neighbouring pixels grow alike, and most of the variance is lost.", legal=False),
     "white_balance": WhiteBalance("White balance", "Not legal: red noise grows, blue noise shrinks.", legal=False),
 }
 

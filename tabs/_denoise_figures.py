@@ -28,7 +28,7 @@ def noising(now: Moment) -> Panel:
 
 
 def comparison(request: DenoiseRequest, now: Moment) -> Panel:
-    """A row per timestep, a column per method, with PSNR, setting and number of evaluations under each."""
+    """A row per timestep, a column per method, with PSNR, setting and number of network calls under each."""
     at = {(e.t, e.method): e for e in now.found}
     rows = [(f"t = {t}", [cell(at.get((t, m)), t, m) for m in METHODS]) for t in request.levels]
     return ["noisy x_t", *METHODS[1:]], rows
@@ -42,8 +42,8 @@ def cell(e: Estimate | None, t: int, method: str) -> Cell:
 
 
 def spent(e: Estimate) -> str:
-    """The number of network evaluations in words, for the methods that have a network."""
-    return f"{e.calls} evaluation{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
+    """The number of network calls in words, for the methods that have a network."""
+    return f"{e.calls} network call{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
 
 
 def progress(request: DenoiseRequest, now: Moment) -> Panel:

@@ -53,7 +53,7 @@ def described(plan: Filling) -> str:
     if r.below < T - 1 and max(n for _, n, _ in plan.ways) > 1:  # a run begins at T - 1
         again += f" from t = {r.below} down"
     edge = f"; feather {r.feather} px" if r.feather else ""
-    return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} evaluations{edge}; seed {r.seed}."
+    return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} network calls{edge}; seed {r.seed}."
 
 
 def planned(settings: dict) -> Filling:
@@ -176,5 +176,5 @@ def path(steps: float, jump_n: float, jump_length: float, below: float):
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
     except Refused:
         return gr.skip()
-    title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them evaluations"
+    title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them network calls"
     return gr.LinePlot(pd.DataFrame({"transition": range(len(visits)), "t": visits}), title=title)

@@ -26,7 +26,7 @@ def view_choices(none: bool = False, illegal: bool = True) -> list[tuple[str, st
 def verdict(r: Report) -> str:
     """One sentence on what the numbers say."""
     if r.legal:
-        return "Legal: still noise of mean 0 and variance 1, pixel by pixel independent, and the way back is exact."
+        return "Legal: still noise of mean 0 and variance 1, neighbours uncorrelated, and the way back is exact."
     wrong = [
         f"the variance of a channel is {r.variance:.2f} instead of 1" * (abs(r.variance - 1) >= 0.04),
         f"neighbouring pixels are alike (correlation {r.correlation:.2f})" * (abs(r.correlation) >= 0.02),

@@ -20,7 +20,9 @@ EXPERIMENT_BUTTONS = {
 
 def inputs_column(r: PictureRequest, shared: Shared):
     """The inputs, Run, Stop, the cost line, a button per experiment, and the place for a saved PNG."""
-    prompt = Textbox(r.prompt, label="Prompt", info="What to draw; empty draws whatever comes.", lines=2, max_lines=3)
+    prompt = Textbox(
+        r.prompt, label="Prompt", info="What to draw; empty: whatever comes (pocket: photos).", lines=2, max_lines=3
+    )
     model = Dropdown(
         MODEL_CHOICES, value=r.model, label="Model", info="The header says what each one needs.", render=False
     )
@@ -57,8 +59,8 @@ def inputs_column(r: PictureRequest, shared: Shared):
 def _stretch(r: PictureRequest) -> tuple:
     """From which timestep down to which guidance is on."""
     ends = (
-        (r.guide_from, "Guide from t", "999, pure noise, to 0."),
-        (r.guide_to, "Guide down to t", "0, no noise, to 999."),
+        (r.guide_from, "Guide from t", "From 999 (pure noise) down to 0."),
+        (r.guide_to, "Guide down to t", "From 0 (hardly any noise) up to 999."),
     )
     note = " Where guidance is off, w = 1."
     return tuple(Slider(0, NOISIEST, t, step=1, label=label, info=info + note) for t, label, info in ends)

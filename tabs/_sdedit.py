@@ -44,9 +44,7 @@ def described(plan: Ladder) -> str:
     r, prompts = plan.request, sorted({p for _, p, _ in plan.rows if p})
     asked = f"“{prompts[0]}”" if len(prompts) == 1 else f"{len(prompts)} prompts" if prompts else "no prompt"
     w = f"guidance {r.guidance:g}; " if prompts else ""
-    return (
-        f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from the i-th of t = 990, 960, …, 0; {w}seed {r.seed}."
-    )
+    return f"{r.model}: {asked}; {TEXT_SAMPLERS[r.sampler].title} from t = 990 - 30 i; {w}seed {r.seed}."
 
 
 def begun(plan: Ladder, frame: Frame, k: int) -> bool:

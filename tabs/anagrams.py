@@ -126,7 +126,7 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Accordion
         model.render()
         sampler = doubles.sampler_input(r)
         choices = [(title, name) for name, title in REDUCTIONS.items()]
-        info = "The mean asks about all views at once; taking turns asks half as much and is rougher."
+        info = "The mean asks about all views at every step; taking turns about one: cheaper, rougher."
         reduction = Radio(choices, value=r.reduction, label="How the views are joined", info=info)
         info = f"One number from 0 to {MAX_WEIGHT:g} per view, such as 1, 0.5; more shows that view more. Empty: alike."
         weights = Textbox("", label="Weights of the views", info=info)

@@ -92,7 +92,7 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
     seed = seed_row(r.seed)
     with gr.Accordion("More settings", open=False):
         model.render()
-        info = "1 is none: denoising needs none."
+        info = "1 is none, which is enough for denoising."
         guidance = Slider(0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info=info)
         info = "Timesteps from one step to the next; the course takes 30."
         stride = Slider(5, 200, r.stride, step=5, label="Stride", info=info)
@@ -120,7 +120,7 @@ def outputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, list]:
         files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
     send_row(pick, [view, which], shared, ID)
-    title = "PSNR against t: higher is nearer"
+    title = "PSNR against t: higher is nearer to the clean picture"
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
         colors_in_legend=[], x_lim=[0, 1000], title=title,

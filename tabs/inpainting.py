@@ -75,7 +75,7 @@ def first_settings(r: InpaintRequest) -> dict[str, gr.components.Component]:
     """The settings that are tried first, by the request's fields."""
     return {
         "jump_n": Slider(
-            1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch; 1 is none."
+            1, MAX_PASSES, r.jump_n, step=1, label="Resampling n", info="1 to 10: passes over each stretch but the first; 1 is none."
         ),
         "guidance": Slider(
             0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info="0 to 20: 0 ignores the prompt, more insists."

@@ -99,7 +99,7 @@ def collapse(seed: float, device: str = "auto"):
     """The answers of the denoiser that was trained on pure noise, to ten noises."""
     answers = mean_digit(10, whole(seed, 0, MAX_SEED, "The seed"), device)
     images = "".join(f'<img alt="Answer {k + 1}" src="{data_uri(png(p))}">' for k, p in enumerate(answers))
-    note = "Ten different noises, one answer: with nothing to hold on to, the least squared error is the mean digit."
+    note = "Ten different noises, one answer: with nothing to hold on to, the answer with the least squared error is the mean digit."
     return f'<div class="seven" style="--n:10"><span class="row">answers</span>{images}</div><div class="caption">{note}</div>'
 
 

@@ -114,7 +114,7 @@ def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Butto
     )
     steps = Slider(1, 300, request.steps, step=1, label="Steps", info="Euler, Heun up to 50; DDIM up to 100.")
     guidance = Slider(
-        0, 10, request.guidance, step=0.5, label="Guidance", info="0 ignores the class, 1 obeys it, more insists."
+        0, 10, request.guidance, step=0.5, label="Guidance w", info="0 ignores the class, 1 obeys it, more insists."
     )
     inputs = [digits, each, model, sampler, steps, guidance, seed_row(request.seed)]
     tell_cost(line, price, [*inputs[:-1], shared.device])

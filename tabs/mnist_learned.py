@@ -6,9 +6,10 @@ import pandas as pd
 from core.checks import choice
 from core.images import data_uri
 from core.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
-from tabs._common import Shared, told
+from tabs._common import Shared, formula_panel, told
 from tabs._inputs import Dropdown
 from tabs._look import colours
+from tabs.formulas import LEARNED
 
 LOSS = {
     "ddpm": "mean squared error of the noise",
@@ -56,7 +57,9 @@ def facts(name: str) -> str:
         changes = [
             f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
         ]
-        changes += [f"begun from {v['used']} instead of from noise" for k, v in differs.items() if k == "init"]
+        changes += [
+            f"begun from the weights of {v['used']}, not from random ones" for k, v in differs.items() if k == "init"
+        ]
         text += f" Differs from the published recipe: {', '.join(changes)}."
     noise = "" if MODELS[name].kind == "classifier" else " with fixed noise"
     return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
@@ -96,4 +99,5 @@ def build(shared: Shared) -> None:
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
             samples = gr.HTML(strips(first))
+    formula_panel(LEARNED)
     model.change(show, model, [plot, samples, about], api_name="how_it_learned", queue=False, show_progress="hidden")

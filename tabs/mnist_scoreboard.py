@@ -7,13 +7,15 @@ import pandas as pd
 
 from core.generate import SAMPLERS
 from core.registry import CHECKPOINTS, MODELS
-from tabs._common import Shared
+from tabs._common import LATEX, Shared
 from tabs._look import colours
 
 FILE = CHECKPOINTS / "mnist_quality.json"
-NOTE = """
+NOTE = r"""
 **Accuracy**: how often our classifier (99.3 % right on test digits) reads the digit that was asked for. **Fréchet distance**: how far the
-samples' features lie from those of the 60,000 training digits; smaller is better.
+samples lie from the 60,000 training digits, smaller being better: two Gaussians are fitted to the features that our classifier finds in the ones and
+the others, and $\lVert m_p-m_q\rVert^2+\mathrm{tr}\big(C_p+C_q-2(C_pC_q)^{1/2}\big)$ of their means and covariances is the distance. It is built like the
+FID of papers, but on another network's features, so its numbers compare only within this table.
 """
 
 
@@ -80,7 +82,7 @@ def build(shared: Shared) -> None:
     if not found:
         gr.Markdown("Not measured yet: run `python -m benchmarks.mnist_quality`.")
         return
-    gr.Markdown(NOTE)
+    gr.Markdown(NOTE, latex_delimiters=LATEX)
     gr.HTML(table(found))
     few = min((r["digits"] for r in found["rows"] if r["group"] != "defaults"), default=0)
     if few:

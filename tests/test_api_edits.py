@@ -140,7 +140,7 @@ def test_nan_over_http(server):
 def test_a_hole_is_filled_and_the_rest_stays(client, canvas):
     values = list(client.submit(canvas(layer()), **HOLE, api_name="/inpaint_fill"))
     last = values[-1]
-    assert not last["running"] and len(last["frames"]) == 4 and "3 evaluations" in last["caption"]
+    assert not last["running"] and len(last["frames"]) == 4 and "3 network calls" in last["caption"]
     original, mask, hole, _, result = cells(last, 5)[0]
     inside = mask.mean(-1) > 128
     assert inside[16:48, 16:48].all() and inside.sum() == 32 * 32

@@ -117,11 +117,11 @@ def test_strange_prompts_are_drawn_all_the_same(client, prompt):
     assert client.predict(**FAST | {"prompt": prompt, "steps": 1}, api_name="/sample_pictures")["frames"]
 
 
-def test_denoising_tells_every_method_and_its_number_of_evaluations(client, photo):
+def test_denoising_tells_every_method_and_its_number_of_network_calls(client, photo):
     forward, compared, steps, plot, view, status = client.predict(photo, **NOISED, api_name="/denoise_picture")
     assert forward.count("<img") == 9
     assert compared.count("<img") == 2 * 6 and compared.count(" dB") == 2 * 6
-    assert "1 evaluation<" in compared and "6 evaluations" in compared and "σ = " in compared
+    assert "1 network call<" in compared and "6 network calls" in compared and "σ = " in compared
     assert steps.count("<img") and plot and view["run"] and status.startswith("done")
 
 

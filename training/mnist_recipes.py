@@ -27,7 +27,7 @@ class Recipe:
     classes: int = 0
     p_uncond: float = 0.1  # how often the class is dropped, where there is one
     ema: float = 0.999
-    init: str = ""  # start from this checkpoint instead of from noise
+    init: str = ""  # start from the weights of this checkpoint instead of random ones
 
     @property
     def time(self) -> bool:
