@@ -60,9 +60,9 @@ def update(
     a, s = schedule.at(t_next, x_t)
     if not eta:
         return a * p.x_0 + s * p.eps
-    sigma = eta * schedule.sigma(t, t_next, x_t)
-    spread = sigma if p.v is None else eta * schedule.learned_sigma(t, t_next, p.v)
-    return a * p.x_0 + (s**2 - sigma**2).clamp(min=0).sqrt() * p.eps + spread * z
+    estimated, fresh = schedule.shares(t, t_next, x_t, eta)
+    spread = fresh if p.v is None else eta * schedule.learned_sigma(t, t_next, p.v)
+    return a * p.x_0 + estimated * p.eps + spread * z
 
 
 def _visits(timesteps: Sequence[int] | Tensor, x: Tensor) -> Tensor:

@@ -122,10 +122,20 @@ class Schedule:
         On a DDPM path this is sqrt(b (1 - abar') / (1 - abar)) with b = 1 - abar / abar'
         (Ho et al. 2020, eq. 7, for a strided step; Song et al. 2021, eq. 16 with eta = 1).
         """
+        return self.shares(t, t_next, x)[1]
+
+    def shares(self, t: Tensor, t_next: Tensor, x: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:
+        """The noise s' at t' as (estimated, fresh), (B, 1, 1, 1) each: sqrt(s'^2 - sigma^2) and sigma = eta `sigma`.
+
+        With r = a s' / (a' s) they are s' sqrt(1 - eta^2 + eta^2 r^2) and s' eta sqrt(1 - r^2): the first from r
+        itself, since near pure noise sigma is so close to s' that their difference would be lost in float32.
+        """
         a, s = (level[t.to(x.device)] for level in _levels(self, x.device))
         a_next, s_next = (level[t_next.to(x.device)] for level in _levels(self, x.device))
-        sigma = s_next * (1 - (a * s_next / (a_next * s)) ** 2).clamp(min=0).sqrt()
-        return sigma.to(x.dtype).view((-1,) + (1,) * (x.ndim - 1))
+        r = a * s_next / (a_next * s)
+        estimated = s_next * (1 - eta**2 + (eta * r) ** 2).sqrt()
+        fresh = s_next * eta * (1 - r**2).clamp(min=0).sqrt()
+        return tuple(share.to(x.dtype).view((-1,) + (1,) * (x.ndim - 1)) for share in (estimated, fresh))
 
     def learned_sigma(self, t: Tensor, t_next: Tensor, v: Tensor) -> Tensor:
         """Standard deviation that a model chose between two bounds, exp(1/2 (f log b + (1 - f) log b~)), f = (v + 1) / 2.
