@@ -204,14 +204,15 @@ def well_known(bench: Bench) -> dict:
 
 
 LOADING = """
-import time, resource
+import sys, time, resource
 import torch
 from core.registry import load
 started = time.perf_counter(); model = load("pocket", "{device}"); loaded = time.perf_counter() - started
 from core.pictures import draw
 list(draw(model, ["an emoji of a rose"], {guidance}, 2, 0))
 started = time.perf_counter(); list(draw(model, ["an emoji of a rose"], {guidance}, {steps}, 0))
-print(loaded, time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(loaded, seconds, peak / (2**30 if sys.platform == "darwin" else 2**20))  # in bytes on macOS, else in kilobytes
 """
 
 
@@ -242,14 +243,15 @@ TASKS = {
 def main(argv: list[str] | None = None) -> None:
     """Measure what was asked for and print it; keep samples and numbers where asked to."""
     args = parse(argv)
-    needs_data = {"drawings", "photos"} | (set() if args.photos else {"denoising"})
+    photos64 = "photos64/classes.tsv"
+    needs = {"drawings": "emoji64/names.tsv", "photos": photos64} | ({} if args.photos else {"denoising": photos64})
     try:
         bench = Bench(args)
     except ModelError as e:
         raise SystemExit(str(e)) from None
     metrics: dict = {}
     for name in args.only:
-        if name in needs_data and not (data_folder() / "emoji64").exists():
+        if name in needs and not (data_folder() / needs[name]).exists():
             print(f"Skipped {name}: it needs the data sets; set {DATA_VARIABLE}.")
             continue
         metrics[name] = TASKS[name](bench)

@@ -16,12 +16,15 @@ from core.datasets import data_folder
 from core.datasets.pictures import Subject, emoji, photo_names
 from core.denoiser import Technique
 from core.guidance import clip, guide
-from core.models import captions
+from core.models import captions, mnist
+from core.models import pocket as contract
+from core.models import text_unet as network
 from core.models.captions import LENGTH, PAD, START, Vocabulary, words_of
 from core.models.photos import PhotoClassifier
 from core.models.pocket import SCHEDULE
 from core.models.pocket import SHAPE as PICTURE
 from core.models.text_unet import Attention, TextUNet, sinusoid
+from core.models.unet import UNet, layout
 from core.pictures import draw
 from core.registry import CHECKPOINTS, ModelError, availability, card, load, weights
 from core.rng import generators, randn
@@ -326,6 +329,35 @@ def test_the_photo_classifier_names_every_photo_on_its_own():
     assert logits.shape == (3, 3) and net.features(x).shape == (3, 64)
     torch.testing.assert_close(net.head(net.features(x)), logits)
     torch.testing.assert_close(net(x[1:2]), logits[1:2], atol=1e-5, rtol=1e-5)
+
+
+# ---- the layout in memory ----
+
+
+@pytest.mark.parametrize(
+    "device, expected",
+    [("cpu", torch.channels_last), ("cuda", torch.channels_last), ("mps", torch.contiguous_format)],
+)
+def test_channels_come_last_but_on_mps(device, expected):
+    assert layout(torch.device(device)) == layout(device) == layout(f"{device}:0") == expected
+
+
+@pytest.mark.parametrize("wanted", [torch.channels_last, torch.contiguous_format], ids=str)
+def test_networks_lie_in_memory_as_their_device_wants(wanted, monkeypatch):
+    """Whatever they lay like before; the pictures of the pocket come as they do from training, channels last."""
+    for module in (contract, network, mnist):
+        monkeypatch.setattr(module, "layout", lambda device: wanted)
+    for before in (torch.channels_last, torch.contiguous_format):
+        made = [tiny_pocket(), mnist.Digits(UNet(4), "ddpm"), mnist.SingleStep(UNet(4))]
+        for model in made:
+            model.net.to(memory_format=before)
+            kernels = [p for p in model.to("cpu").net.parameters() if p.ndim == 4 and min(p.shape) > 1]
+            assert len(kernels) > 5 and all(p.is_contiguous(memory_format=wanted) for p in kernels)
+        net, seen = made[0].net, []
+        net.enter.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
+        x, t, text = inputs(net)
+        net(x.contiguous(memory_format=before), t, text)
+        assert seen[0].is_contiguous(memory_format=wanted)
 
 
 # ---- the contract ----

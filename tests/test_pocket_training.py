@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import shutil
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ from toys import (
     tiny_pocket,
 )
 
+from benchmarks import pocket_quality
 from core.datasets.pictures import HELD_OUT, PER_CLASS, Subject, emoji, photo_names, photos, unit, with_article
 from core.images import to_uint8, webp
 from core.models.captions import LENGTH, Vocabulary
@@ -643,11 +645,35 @@ def test_a_wrong_command_line_is_refused(wrong, capsys):
     assert "error: " in capsys.readouterr().err
 
 
-def test_the_command_trains(folder, tmp_path):
-    words = "--steps 2 --widths 8 16 16 --batch 2 --cpu --fp32 --seed 3"
-    train_pocket.main([*words.split(), "--data", str(folder), "--work", str(tmp_path)])
+@pytest.mark.parametrize(
+    "budget", ["--steps 0", "--steps -3", "--minutes 0", "--minutes -1", "--minutes nan", "--minutes inf"]
+)
+def test_a_budget_of_nothing_is_refused(budget, capsys):
+    with pytest.raises(SystemExit):
+        train_pocket.main(budget.split())
+    assert capsys.readouterr().err.endswith(
+        "error: The budget, --steps or --minutes, must be a finite number above 0.\n"
+    )
+
+
+def test_the_command_trains_and_refuses_the_state_of_another_run(folder, tmp_path):
+    words = ["--steps", "2", "--widths", "8", "16", "16", "--batch", "2", "--cpu", "--fp32", "--data"]
+    train_pocket.main([*words, str(folder), "--work", str(tmp_path), "--seed", "3"])
     _, facts = load_state(tmp_path / "state.safetensors")
     assert facts["step"] == 2 and facts["recipe"]["widths"] == [8, 16, 16] and facts["seed"] == 3
+    with pytest.raises(SystemExit, match=r"^\S+ belongs to another recipe or seed; move it away or pass --work\.$"):
+        train_pocket.main([*words, str(folder), "--work", str(tmp_path), "--seed", "4"])
+
+
+@pytest.mark.parametrize(
+    "main, words",
+    [(train_pocket.main, "--steps 2 --cpu --fp32"), (train_photo_classifier.main, "--device cpu")],
+    ids=["pocket", "judge"],
+)
+def test_training_without_photos_is_one_sentence(main, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where .training would be
+    with pytest.raises(SystemExit, match=r"^photos64 was not found under .*--data or the variable DIFFUSION_DATA\.$"):
+        main([*words.split(), "--data", str(tmp_path)])
 
 
 # ---- the judge of photos ----
@@ -665,3 +691,66 @@ def test_the_photo_classifier_learns(folder):
     assert features.shape == (30, 64) and logits.shape == (30, 3)
     right = logits.argmax(1) == torch.arange(3).repeat_interleave(HELD_OUT)
     assert right.float().mean() > 0.8
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def test_the_judge_answers_on_the_cpu_and_stays_where_it_is(device):
+    net = lively(PhotoClassifier(3, 8)).to(device)
+    pixels = torch.randint(256, (5, 64, 64, 3), generator=g(), dtype=torch.uint8)
+    found = train_photo_classifier.judge(net, pixels, device)
+    assert {p.device.type for p in net.parameters()} == {device}
+    features = net.features(unit(pixels).to(device))
+    for mine, theirs in zip(found, (features, net.head(features)), strict=True):
+        torch.testing.assert_close(mine, theirs.cpu())
+
+
+def test_the_judge_trains_where_it_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train_photo_classifier.parse(["--device", "cpu"]).device == CPU
+    for device, sentence in (("foo", "invalid choice: 'foo'"), ("cuda", "This machine has no usable CUDA device")):
+        with pytest.raises(SystemExit):
+            train_photo_classifier.main(["--device", device])
+        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wanted", [torch.channels_last, torch.contiguous_format], ids=str)
+def test_the_judge_trains_on_photos_that_lie_as_its_device_wants(wanted, monkeypatch):
+    monkeypatch.setattr(train_photo_classifier, "layout", lambda device: wanted)
+    net, seen = PhotoClassifier(3, 8), []
+    net.register_forward_pre_hook(lambda module, args: seen.append(args[0].is_contiguous(memory_format=wanted)))
+    pixels = torch.randint(256, (8, 64, 64, 3), generator=g(), dtype=torch.uint8)
+    args = train_photo_classifier.parse(["--epochs", "2", "--batch", "4", "--device", "cpu"])
+    train_photo_classifier.train(net, pixels, torch.arange(8) % 3, args)
+    assert seen == [True] * 4
+
+
+# ---- the benchmark ----
+
+
+@pytest.mark.parametrize("missing, left", [("photos64", ["drawings"]), ("emoji64", ["denoising", "photos"])])
+def test_the_benchmark_skips_what_needs_data_that_are_not_here(missing, left, folder, tmp_path, monkeypatch, capsys):
+    tasks, done = ["drawings", "denoising", "photos"], []
+    for name in ("photos64", "emoji64"):
+        (tmp_path / name).mkdir()
+        for file in (folder / name).glob("*.tsv" if name != missing else "no file"):
+            shutil.copy(file, tmp_path / name)
+    monkeypatch.setenv("DIFFUSION_DATA", str(tmp_path))
+    monkeypatch.setattr(pocket_quality, "Bench", lambda args: SimpleNamespace(drawn=[]))
+    for name in tasks:
+        monkeypatch.setitem(pocket_quality.TASKS, name, lambda bench, name=name: done.append(name))
+    pocket_quality.main(["--only", *tasks])
+    said = capsys.readouterr().out.splitlines()
+    assert done == left and said == [
+        f"Skipped {name}: it needs the data sets; set DIFFUSION_DATA." for name in tasks if name not in left
+    ]
+
+
+@pytest.mark.parametrize("platform, unit_of_memory", [("linux", 2**20), ("darwin", 2**30)])
+def test_the_memory_is_told_in_gigabytes_on_every_system(platform, unit_of_memory, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("resource.getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * unit_of_memory))
+    monkeypatch.setattr("core.registry.load", lambda name, device: None)
+    monkeypatch.setattr("core.pictures.draw", lambda *args: [])
+    exec(pocket_quality.LOADING.format(device="cpu", guidance=3, steps=2), {})
+    assert float(capsys.readouterr().out.split()[2]) == 3

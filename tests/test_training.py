@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.datasets.mnist import mnist
 from core.models.mnist import DDPM
-from training import mnist_run, publish
+from core.registry import ModelError
+from training import mnist_run, publish, train_mnist
 from training.mnist_recipes import RECIPES, loss_of
 from training.mnist_run import Run
 from training.state import Ema
@@ -51,6 +53,13 @@ def test_two_steps_lower_the_loss(name, tmp_path):
         made.loss(made.net, x, labels, made._generator(0)).backward()
         made.optimiser.step()
     assert loss() < before
+
+
+@pytest.mark.parametrize("wanted", [torch.channels_last, torch.contiguous_format], ids=str)
+def test_a_network_is_trained_as_its_device_wants_it_to_lie_in_memory(wanted, tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_run, "layout", lambda device: wanted)
+    kernels = [p for p in run("flow-class", tmp_path).net.parameters() if p.ndim == 4 and min(p.shape) > 1]
+    assert len(kernels) > 10 and all(p.is_contiguous(memory_format=wanted) for p in kernels)
 
 
 def digits(n: int = 1000) -> tuple[torch.Tensor, torch.Tensor, torch.Generator]:
@@ -208,3 +217,38 @@ def test_a_class_conditioned_network_becomes_the_unconditional_one_that_it_is_wi
     plain.load_state_dict(without_class(conditional.state_dict(), conditional))
     x, t = torch.randn(4, 1, 28, 28), torch.rand(4)
     assert torch.allclose(plain(x, t), conditional(x, t, torch.zeros(4, 10)), atol=1e-6)
+
+
+# ---- the command line ----
+
+
+def test_the_device_is_picked_as_everywhere(monkeypatch):
+    monkeypatch.setattr(train_mnist, "pick_device", lambda name: f"what {name} picks")
+    assert train_mnist.parse(["denoiser"]).device == "what auto picks"
+    assert train_mnist.parse(["denoiser", "--device", "mps"]).device == "what mps picks"
+
+
+@pytest.mark.parametrize(
+    "device, sentence",
+    [("foo", "invalid choice: 'foo'"), ("cuda", "This machine has no usable CUDA device; choose auto or cpu.")],
+)
+def test_a_device_that_is_not_here_is_refused(device, sentence, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        train_mnist.main(["denoiser", "--device", device])
+    assert sentence in capsys.readouterr().err
+
+
+def test_missing_digits_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_run, "mnist", mnist)
+    with pytest.raises(SystemExit, match=r"^MNIST was not found under .*--data or the variable DIFFUSION_DATA\.$"):
+        train_mnist.main(["denoiser", "--device", "cpu", "--data", str(tmp_path), "--work", str(tmp_path)])
+
+
+def test_a_missing_checkpoint_to_start_from_is_one_sentence(tmp_path, monkeypatch):
+    def missing(name, device):
+        raise ModelError(f"The model {name} is not here.")
+
+    monkeypatch.setattr(mnist_run, "load", missing)
+    with pytest.raises(SystemExit, match=r"^The model ddpm-class is not here\.$"):
+        train_mnist.main(["ddpm-time", "--init", "ddpm-class", "--device", "cpu", "--work", str(tmp_path)])

@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.datasets.mnist import mnist, unit
+from core.models.unet import layout
 from core.registry import load
 from training.mnist_recipes import Recipe, build, loss_of, without_class
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
@@ -24,7 +25,9 @@ CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 class Run:
     """One training run: its network, optimiser, average, curves, and where it has got to."""
 
-    def __init__(self, recipe: Recipe, folder: Path, seed: int, device: str, bf16: bool, data: str | None = None):
+    def __init__(
+        self, recipe: Recipe, folder: Path, seed: int, device: torch.device | str, bf16: bool, data: str | None = None
+    ):
         self.recipe, self.folder, self.seed, self.device, self.bf16 = recipe, folder, seed, torch.device(device), bf16
         self.data = data
         images, labels = mnist(True, data)
@@ -37,7 +40,7 @@ class Run:
         if recipe.init:
             trained = load(recipe.init, "cpu").net
             self.net.load_state_dict(without_class(trained.state_dict(), trained))
-        self.net.to(device, memory_format=torch.channels_last)
+        self.net.to(device, memory_format=layout(device))
         self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
         self.ema = Ema(self.net, recipe.ema)
         self.loss = loss_of(recipe)
@@ -86,7 +89,7 @@ class Run:
             g = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
             self._order, self._order_of = torch.randperm(len(self.images), generator=g).to(self.device), epoch
         rows = self._order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
-        return unit(self.images[rows]).contiguous(memory_format=torch.channels_last), self.labels[rows]
+        return unit(self.images[rows]).contiguous(memory_format=layout(self.device)), self.labels[rows]
 
     def _generator(self, step: int) -> torch.Generator:
         """The noise of one step, drawn afresh for every batch."""

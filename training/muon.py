@@ -71,7 +71,10 @@ class Muon(torch.optim.Optimizer):
         flat = torch.zeros(sum(p.numel() for p in found), device=found[0].device, dtype=torch.bfloat16)
         directions = flat.split([p.numel() for p in found])
         for i, (p, out) in enumerate(zip(found, directions, strict=True)):
-            momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            state = self.state[p]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(p)
+            momentum = state["momentum"]
             momentum.lerp_(p.grad, 1 - MOMENTUM)
             if i % self.processes == self.process:
                 ahead = p.grad.lerp(momentum, MOMENTUM)  # Nesterov's

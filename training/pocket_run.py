@@ -22,6 +22,7 @@ from core.datasets.pictures import unit
 from core.models.captions import LENGTH
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
+from core.models.unet import layout
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
@@ -100,7 +101,7 @@ class Run:
         self.history: list[dict] = []  # the runs before this one
         if recipe.init and not self.state_file.exists():
             self.history = start_from(self.net, self.pictures.vocabulary.words, Path(recipe.init))
-        self.net.to(self.device, memory_format=torch.channels_last)
+        self.net.to(self.device, memory_format=layout(self.device))
         self.optimisers = optimisers(self.net, recipe, accelerator.process_index)
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
@@ -154,7 +155,7 @@ class Run:
         for group in (group for o in self.optimisers.values() for group in o.param_groups):
             group["lr"] = self.rate(progress)
         with self.accelerator.autocast():
-            loss = self.loss(x_0.contiguous(memory_format=torch.channels_last), ids, t, eps).mean()
+            loss = self.loss(x_0.contiguous(memory_format=layout(self.device)), ids, t, eps).mean()
         self.net.zero_grad()
         self.accelerator.backward(loss)
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -177,7 +178,7 @@ class Run:
     @torch.no_grad()
     def check(self) -> None:
         """Measure the averaged weights by noise level on held-out photos and on drawings, and draw a sheet."""
-        net = build(self.recipe, len(self.pictures.vocabulary)).to(self.device, memory_format=torch.channels_last)
+        net = build(self.recipe, len(self.pictures.vocabulary)).to(self.device, memory_format=layout(self.device))
         net.load_state_dict(self.ema.shadow)
         loss, g = Loss(net.eval()), torch.Generator().manual_seed(self.seed)
         rows = {}

@@ -5,15 +5,14 @@ import dataclasses
 import json
 from pathlib import Path
 
-import torch
-
+from core.registry import DEVICES, ModelError, pick_device
 from training.mnist_recipes import RECIPES, Recipe
 from training.mnist_run import Run
 from training.publish import publish
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """The command line, its device as a torch.device; one that is not here is refused in one sentence."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("name", choices=RECIPES)
     p.add_argument("--epochs", type=int, help="another length than the recipe's; its decay is stretched to fit")
@@ -22,11 +21,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--decay", type=float, help="another factor of the learning rate per epoch")
     p.add_argument("--init", choices=("ddpm-class", "flow-class"), help="start from this checkpoint, its class dropped")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--device", default="auto", choices=DEVICES)
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--data", help="folder that holds MNIST/raw (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training"), help="folder for the resumable state")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    try:
+        args.device = pick_device(args.device)
+    except ModelError as e:
+        p.error(str(e))
+    return args
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
@@ -42,7 +46,10 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 def main(argv: list[str] | None = None) -> None:
     """Train, evaluate and write one checkpoint."""
     args = parse(argv)
-    run = Run(recipe_of(args), args.work / args.name, args.seed, args.device, not args.fp32, args.data)
+    try:
+        run = Run(recipe_of(args), args.work / args.name, args.seed, args.device, not args.fp32, args.data)
+    except (FileNotFoundError, ValueError, ModelError) as e:  # no data, the state of another run, no --init
+        raise SystemExit(str(e)) from None
     run.train()
     card = publish(run)
     print(json.dumps(card["metrics"], indent=1))

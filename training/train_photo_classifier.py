@@ -14,7 +14,8 @@ from tqdm import tqdm
 from core.cards import write_card
 from core.datasets.pictures import HELD_OUT, PER_CLASS, SIDE, photos, unit
 from core.models.photos import PhotoClassifier
-from core.registry import CHECKPOINTS
+from core.models.unet import layout
+from core.registry import CHECKPOINTS, DEVICES, ModelError, pick_device
 from core.scores import Statistics, frechet_distance
 from training import provenance
 from training.pocket_data import flip, shift
@@ -22,16 +23,21 @@ from training.state import hardware
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """The command line, its device as a torch.device; one that is not here is refused in one sentence."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--epochs", type=int, default=6)
     p.add_argument("--width", type=int, default=24, help="channels of the first layer")
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--lr", type=float, default=0.1)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--device", default="auto", choices=DEVICES)
     p.add_argument("--data", help="folder with photos64 (default: the variable DIFFUSION_DATA, else ./data)")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    try:
+        args.device = pick_device(args.device)
+    except ModelError as e:
+        p.error(str(e))
+    return args
 
 
 def train(net: PhotoClassifier, images: Tensor, labels: Tensor, args: argparse.Namespace) -> list[list[float]]:
@@ -48,8 +54,8 @@ def train(net: PhotoClassifier, images: Tensor, labels: Tensor, args: argparse.N
         x = unit(images[rows]).to(args.device)
         by = [torch.randint(9, (len(x),), generator=g) - 4 for _ in "xy"]
         x = shift(flip(x, torch.randint(2, (len(x),), generator=g)), *by)
-        with torch.autocast(torch.device(args.device).type, torch.bfloat16):
-            logits = net(x.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(args.device.type, torch.bfloat16):
+            logits = net(x.contiguous(memory_format=layout(args.device)))
         loss = F.cross_entropy(logits.float(), labels[rows].to(args.device), label_smoothing=0.1)
         optimiser.zero_grad()
         loss.backward()
@@ -63,24 +69,29 @@ def train(net: PhotoClassifier, images: Tensor, labels: Tensor, args: argparse.N
 
 
 @torch.no_grad()
-def judge(net: PhotoClassifier, images: Tensor, device: str) -> tuple[Tensor, Tensor]:
-    """Features (N, F) and logits (N, classes) of uint8 photos (N, 64, 64, 3)."""
-    rows = [net.features(unit(x).to(device)).cpu() for x in tqdm(images.split(500), desc="judging", mininterval=5)]
+def judge(net: PhotoClassifier, images: Tensor, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Features (N, F) and logits (N, classes), on the CPU, of uint8 photos (N, 64, 64, 3), by a network on `device`."""
+    rows = []
+    for some in tqdm(images.split(500), desc="judging", mininterval=5):
+        rows.append(net.features(unit(some).to(device, memory_format=layout(device))).cpu())
     features = torch.cat(rows)
-    return features, net.head.cpu()(features)
+    return features, net.head(features.to(device)).cpu()
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train, measure, and write weights, feature statistics and card."""
     args = parse(argv)
     started = time.monotonic()
-    tiles, subjects = photos(args.data)
+    try:
+        tiles, subjects = photos(args.data)
+    except (FileNotFoundError, ValueError) as e:
+        raise SystemExit(str(e)) from None
     kinds = len(tiles)
     images = tiles[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3)
     labels = torch.arange(kinds).repeat_interleave(PER_CLASS - HELD_OUT)
     held_out = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)
     torch.manual_seed(args.seed)
-    net = PhotoClassifier(kinds, args.width).to(args.device, memory_format=torch.channels_last)
+    net = PhotoClassifier(kinds, args.width).to(args.device, memory_format=layout(args.device))
     curve = train(net, images, labels, args)
     net.eval().half().float()  # what fp16 weights will be
     features, logits = judge(net, held_out, args.device)
@@ -119,7 +130,7 @@ def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, ki
             "parameters": sum(p.numel() for p in net.parameters()),
         },
         "command": command(args),
-        "hardware": f"{hardware(torch.device(args.device))}, {seconds / 60:.0f} min, bfloat16 autocast",
+        "hardware": f"{hardware(args.device)}, {seconds / 60:.0f} min, bfloat16 autocast",
         "data": "Tiny ImageNet photos (Stanford CS231n, from ImageNet; for research and education), 2 % of them held out",
         "limits": "A judge of 64x64 photos for this project's benchmarks. For research and teaching.",
         "date": datetime.date.today().isoformat(),

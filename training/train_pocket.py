@@ -8,6 +8,7 @@ Then measure and write the checkpoint:  python -m training.publish_pocket
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -20,8 +21,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     budget = p.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=int, default=0, help="how many steps to train")
-    budget.add_argument("--minutes", type=float, default=0.0, help="how long to train, over all parts of the run")
+    budget.add_argument("--steps", type=int, help="how many steps to train")
+    budget.add_argument("--minutes", type=float, help="how long to train, over all parts of the run")
     p.add_argument("--widths", type=int, nargs=3, default=Recipe.widths, help="channels at 32x32, 16x16, 8x8")
     p.add_argument("--depth", type=int, default=Recipe.depth, help="blocks per resolution")
     p.add_argument("--middle", type=int, default=Recipe.middle, help="blocks at 8x8 between down and up")
@@ -42,12 +43,21 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)"
     )
     p.add_argument("--work", type=Path, default=Path(".training/pocket"), help="folder for the resumable state")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    # not as defaults, which argparse cannot tell from a --steps 0 that was given
+    args.steps, args.minutes = args.steps or 0, args.minutes or 0.0
+    if not 0 < (args.steps or args.minutes) < math.inf:
+        p.error("The budget, --steps or --minutes, must be a finite number above 0.")
+    return args
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train until the budget is used."""
-    args = parse(argv)
+def run_of(args: argparse.Namespace) -> Run:
+    """The run that the command line asks for, begun or resumed.
+
+    Raises:
+        FileNotFoundError: a data set or the folder of --init is missing.
+        ValueError: the folder of --work or --init holds another run or network.
+    """
     accelerator = Accelerator(
         cpu=args.cpu,
         mixed_precision="no" if args.fp32 else "bf16",
@@ -55,7 +65,17 @@ def main(argv: list[str] | None = None) -> None:
     )
     asked = {f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe) if f.name in args}
     recipe = Recipe(**asked | {"widths": tuple(args.widths), "processes": accelerator.num_processes})
-    Run(recipe, args.work, args.seed, accelerator, args.data).train(check_every=args.check_every)
+    return Run(recipe, args.work, args.seed, accelerator, args.data)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train until the budget is used."""
+    args = parse(argv)
+    try:
+        run = run_of(args)
+    except (FileNotFoundError, ValueError) as e:
+        raise SystemExit(str(e)) from None
+    run.train(check_every=args.check_every)
 
 
 if __name__ == "__main__":

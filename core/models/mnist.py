@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core.denoiser import NETWORK_LOCK, Prediction
-from core.models.unet import UNet
+from core.models.unet import UNet, layout
 from core.schedule import Schedule
 
 SHAPE = (1, 28, 28)
@@ -45,7 +45,7 @@ class Digits:
 
     def to(self, device: torch.device | str) -> "Digits":
         """The same network on another device."""
-        return Digits(self.net.to(device, memory_format=torch.channels_last), self.kind, device)
+        return Digits(self.net.to(device, memory_format=layout(device)), self.kind, device)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
         """(B, 10) one-hot rows; a network without classes ignores them."""
@@ -56,7 +56,7 @@ class Digits:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
         time = flow_time(t) if self.kind == "flow" else ddpm_time(t)
         with NETWORK_LOCK:
-            out = self.net(x_t.contiguous(memory_format=torch.channels_last), time, cond).float().contiguous()
+            out = self.net(x_t.contiguous(memory_format=layout(x_t.device)), time, cond).float().contiguous()
         if self.kind == "flow":
             return Prediction(*self.schedule.from_velocity(x_t, t, out))
         return Prediction(self.schedule.x_0(x_t, t, out), out)
@@ -70,7 +70,7 @@ class SingleStep:
 
     def to(self, device: torch.device | str) -> "SingleStep":
         """The same network on another device."""
-        return SingleStep(self.net.to(device, memory_format=torch.channels_last), device)
+        return SingleStep(self.net.to(device, memory_format=layout(device)), device)
 
     @torch.no_grad()
     def restore(self, z: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from core.denoiser import NETWORK_LOCK, Prediction
 from core.models.captions import LENGTH, Vocabulary
 from core.models.text_unet import TextUNet
+from core.models.unet import layout
 from core.schedule import Schedule
 
 SHAPE = (3, 64, 64)
@@ -24,7 +25,7 @@ class Pocket:
 
     def to(self, device: torch.device | str) -> "Pocket":
         """The same network on another device."""
-        return Pocket(self.net.to(device, memory_format=torch.channels_last), self.vocabulary, device)
+        return Pocket(self.net.to(device, memory_format=layout(device)), self.vocabulary, device)
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str | None]) -> Tensor:

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.models.unet import layout
+
 
 def sinusoid(t: Tensor, width: int) -> Tensor:
     """(B,) timesteps -> (B, width) sines and cosines of geometrically spaced frequencies (Vaswani et al. 2017)."""
@@ -198,7 +200,7 @@ class TextUNet(nn.Module):
         """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`."""
         emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text[:, 0])
         emb = F.silu(emb)
-        h = self.enter(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))  # (B, c0, 32, 32)
+        h = self.enter(F.pixel_unshuffle(x, 2).contiguous(memory_format=layout(x.device)))  # (B, c0, 32, 32)
         skips = [h]
         for layer in self.down:
             h = layer(h, emb, text) if isinstance(layer, Stage) else layer(h)
