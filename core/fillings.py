@@ -9,11 +9,12 @@ from torch import Tensor
 
 from core import masks
 from core.checks import Refused, real, whole
+from core.experiments import schedule_of
 from core.guidance import bounded, guide, halves
 from core.images import WAITING
 from core.inpainting import evaluations, inpaint, zigzag
 from core.ladders import MAX_ROWS
-from core.pictures import MAX_GUIDANCE, carried, prompt_of, text_model
+from core.pictures import MAX_GUIDANCE, NOISIEST, carried, prompt_of, text_model
 from core.registry import load
 from core.rng import MAX_SEED, generators, seeds
 from core.samplers import Step
@@ -22,7 +23,7 @@ MAX_STEPS = 250
 MAX_PASSES = 10
 MAX_JUMP = 50
 MAX_FEATHER = 8
-T = 1000
+T = NOISIEST + 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class InpaintRequest:
 
     @property
     def _levels(self) -> list[int]:
-        return [round(T - k * T / self.steps) - 1 for k in range(self.steps)]
+        # A filling starts from pure noise, which DeepFloyd's own spacing leaves out.
+        return schedule_of(self.model).timesteps(self.steps, "trailing")
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,14 @@ def two_pastes(r: InpaintRequest) -> Filling:
 FILLINGS = {"fill": fill, "once-and-often": once_and_often, "two-pastes": two_pastes}
 
 
-def soft(mask: Tensor, r: InpaintRequest) -> Tensor:
-    """The mask as it is used: checked, with the request's soft edge, checked again since the edge may cover the rest."""
-    return masks.checked(masks.feather(masks.checked(mask), r.feather))
+def soft(mask: Tensor, feather: int) -> Tensor:
+    """The mask as it is used: checked, with a soft edge that wide, checked again since the edge may cover the rest.
+
+    Args:
+        mask: (1, 1, S, S) of 0s and 1s, 1 where new content goes; the result's shape too.
+        feather: width of the edge in pixels, 0 .. MAX_FEATHER.
+
+    Raises:
+        Refused: the mask is empty, or it covers everything.
+    """
+    return masks.checked(masks.feather(masks.checked(mask), feather))

@@ -41,7 +41,10 @@ def _array(picture: object) -> np.ndarray | None:
     if picture is None:
         return None
     if isinstance(picture, Image.Image):
-        picture = np.asarray(shrunk(picture).convert("RGBA") if "A" in picture.getbands() else to_rgb(picture))
+        picture = shrunk(picture)
+        # A palette's or a colour's transparency counts too. Not that of 16 bits: as RGBA they are cut off, not scaled.
+        clear = picture.has_transparency_data and not picture.mode.startswith("I")
+        picture = np.asarray(picture.convert("RGBA") if clear else to_rgb(picture))
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim not in (2, 3):
         raise Refused("The mask must be a picture.")
     return picture if picture.ndim == 3 else picture[..., None]
@@ -117,31 +120,31 @@ def feather(mask: Tensor, pixels: int) -> Tensor:
     return torch.stack([grow(mask, k) for k in range(pixels + 1)]).mean(0)
 
 
-def centre_square(size: int = SIZE, seed: int = 0) -> Tensor:
+def centre_square() -> Tensor:
     """A square of half the picture's side in its middle."""
-    mask = torch.zeros(1, 1, size, size)
-    mask[..., size // 4 : size - size // 4, size // 4 : size - size // 4] = 1
+    mask = torch.zeros(1, 1, SIZE, SIZE)
+    mask[..., SIZE // 4 : 3 * SIZE // 4, SIZE // 4 : 3 * SIZE // 4] = 1
     return mask
 
 
-def top_half(size: int = SIZE, seed: int = 0) -> Tensor:
+def top_half() -> Tensor:
     """The upper half."""
-    mask = torch.zeros(1, 1, size, size)
-    mask[..., : size // 2, :] = 1
+    mask = torch.zeros(1, 1, SIZE, SIZE)
+    mask[..., : SIZE // 2, :] = 1
     return mask
 
 
-def random_holes(size: int = SIZE, seed: int = 0, holes: int = 12) -> Tensor:
-    """Round holes at random places, with radii from 1/20 to 1/10 of the picture's side."""
-    y, x, r = torch.rand(3, holes, 1, 1, generator=generator(seed))
-    axis = (torch.arange(size) + 0.5) / size
+def random_holes() -> Tensor:
+    """Twelve round holes, always the same, with radii from 1/20 to 1/10 of the picture's side."""
+    y, x, r = torch.rand(3, 12, 1, 1, generator=generator(0))
+    axis = (torch.arange(SIZE) + 0.5) / SIZE
     inside = (axis[:, None] - y) ** 2 + (axis - x) ** 2 < ((1 + r) / 20) ** 2
     return inside.any(0).float()[None, None]
 
 
-PRESETS: dict[str, tuple[str, Callable[[int, int], Tensor]]] = {
+PRESETS: dict[str, tuple[str, Callable[[], Tensor]]] = {
     "centre": ("Centre square", centre_square),
     "top": ("Top half", top_half),
     "holes": ("Random holes", random_holes),
 }
-"""Name -> title and function of (size, seed)."""
+"""Name -> title and what makes it."""

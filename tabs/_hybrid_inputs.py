@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.checks import Refused
 from core.hybrids import KERNELS, LENGTHS, READINGS, SIGMAS, SPLITS, HybridRequest
+from core.registry import ModelError
 from core.scenes import SCENES
 from tabs import _doubles as doubles
 from tabs._common import Shared, run_row, tell_cost
@@ -33,10 +34,10 @@ def fitted(split: str, own: str) -> list:
 
 
 def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
-    """The chart of the filters' responses; it rests while the values make no sense."""
+    """The chart of the filters' responses; it rests while the values make no sense, or pocket is not here."""
     try:
         r = HybridRequest.checked(prompts=["a"] * 3, split=split, sigma=sigma, sigma_small=sigma_small, kernel=kernel)
-    except Refused:
+    except (Refused, ModelError):
         return gr.skip()
     return gains(r) if r.responses() else gr.skip()
 

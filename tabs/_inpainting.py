@@ -13,6 +13,7 @@ from core.checks import Refused
 from core.fillings import FILLINGS, Filling, InpaintRequest, T, soft
 from core.inpainting import evaluations
 from core.recording import Recording
+from core.registry import ModelError
 from tabs._common import told
 from tabs._mask import grey, hole_of, painted
 from tabs._pictures import inside
@@ -65,7 +66,7 @@ def recalled(recording: Recording) -> tuple[Filling, np.ndarray, np.ndarray]:
     """The plan, the original and the mask as it was used, of a recording."""
     s = recording.settings
     plan = planned(s)
-    used = grey(soft(masks.mask_of(unpacked(s["mask"])), plan.request))
+    used = grey(soft(masks.mask_of(unpacked(s["mask"])), plan.request.feather))
     return plan, np.asarray(unpacked(s["original"])), used
 
 
@@ -89,7 +90,7 @@ def runner(experiment: str):
         )  # fmt: skip
         plan = FILLINGS[experiment](request)
         original, mask = painted(canvas)
-        used = soft(mask, plan.request)
+        used = soft(mask, plan.request.feather)
         settings = plan.request.settings() | {"experiment": experiment}
         settings |= {"original": packed(original), "mask": packed(grey(mask))}
         make = functools.partial(plan.run, images.to_tensor(original, -1, 1), used)
@@ -171,10 +172,10 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):
-    """The zig-zag of timesteps, as the chart's update."""
+    """The zig-zag of timesteps, as the chart's update; it rests while the values make no sense, or pocket is not here."""
     try:
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
-    except Refused:
+    except (Refused, ModelError):
         return gr.skip()
     title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them network calls"
     return gr.LinePlot(pd.DataFrame({"transition": range(len(visits)), "t": visits}), title=title)

@@ -1,6 +1,5 @@
 """The mask of the inpainting tab: painted on the picture, changed by buttons, uploaded, and shown back as it is used."""
 
-import functools
 import html
 
 import gradio as gr
@@ -8,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from core import images, masks
-from core.checks import Refused
-from core.fillings import InpaintRequest, soft
+from core.checks import Refused, whole
+from core.fillings import MAX_FEATHER, soft
 from tabs._canvas import SIDE, on_canvas, small, trimmed
 from tabs._common import told
 from tabs._figure import figure, tile
@@ -86,7 +85,7 @@ def preview(editor: dict, feather: float) -> str:
         original, mask = painted(editor)
         head, tiles = ["original, 64 × 64", "mask used", "hole to fill"], [tile(original, "original")]
         if bool((mask > 0).any()):
-            used = grey(soft(mask, InpaintRequest.checked(feather=feather)))
+            used = grey(soft(mask, whole(feather, 0, MAX_FEATHER, "The feather")))
             tiles += [tile(used, "mask used"), tile(hole_of(original, used), "hole to fill")]
         else:
             tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
@@ -104,6 +103,6 @@ def mask_rows(picture: gr.ImageEditor) -> None:
         upload = any_file(gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60))
     with gr.Row(elem_classes="presets"):
         for title, make in masks.PRESETS.values():
-            tool = functools.partial(lambda make, m: make(masks.SIZE, 0), make)
-            gr.Button(title, size="sm", min_width=80).click(reshaper(tool), picture, picture, **private)
+            preset = reshaper(lambda _, make=make: make())
+            gr.Button(title, size="sm", min_width=80).click(preset, picture, picture, **private)
     upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", show_progress="hidden")

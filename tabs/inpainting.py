@@ -45,7 +45,7 @@ COURSE = {"A new sky, photographed": ("Mountains", "top", InpaintRequest("a high
 
 def begin(scene: str, mask: str) -> dict:
     """A scene with a preset mask, as the editor's value."""
-    return repainted(SCENES[scene](), masks.PRESETS[mask][1](masks.SIZE, 0))
+    return repainted(SCENES[scene](), masks.PRESETS[mask][1]())
 
 
 def fill(scene: str, mask: str, request: InpaintRequest) -> list:
