@@ -17,7 +17,7 @@ and $\hat x_0$ is guided by the same formula: at flow's first step, where $\hat\
 
 $t$ timestep (larger is noisier; $T = 300$ for DDPM, 1000 for flow), $\bar\alpha_t$ the share of signal power left at $t$, $\hat x_0$ the clean estimate (on the page: x_0), $w$ guidance. The course counts flow matching the other way: its $t$ is our $\tau$, its $x_0$ our $\epsilon$, its $x_1$ our $x_0$, its $\gamma$ our $w$.
 
-**Watch** the clean estimate: with a class it shows the digit within the first third, and the rest is spent on strokes. Without one the digit is decided in the middle: a third of the way through our classifier reads one estimate in five as it reads the result, three quarters through nine in ten. Raise $w$: digits get surer and more alike.
+**Watch** the clean estimate: with a class it shows the digit within the first third, and the rest is spent on strokes. Without one the digit is decided in the middle: a third of the way through our classifier reads hardly one estimate in five as it reads the result, three quarters through about nine in ten. Raise $w$: digits get surer and more alike.
 
 Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Karras et al. 2022 (Heun) · Ho & Salimans 2022 (guidance) · Lipman et al. 2023 (flow matching) — `core.samplers.ddim`, `core.samplers.heun`, `core.guidance.guide`
 """
