@@ -59,7 +59,7 @@ def clean(demo: gr.Blocks) -> None:
     """Delete old files as long as the app runs. Gradio's own cleaning ends for good where a file comes in meanwhile."""
     while True:
         time.sleep(CLEANED)
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, OSError):
             delete_files_created_by_app(demo, KEPT)
 
 

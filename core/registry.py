@@ -180,15 +180,19 @@ _loaded: dict[tuple[str, str], None] = {}
 
 
 def loaded() -> list[str]:
-    """The models in memory, oldest first, as "name" or "name on cuda"."""
-    return [name if device == "cpu" else f"{name} on {device}" for name, device in _loaded]
+    """The models in memory as "name" or "name on cuda", those of the hub last."""
+    from core.models import deepfloyd, upscaler
+
+    here = [*list(_loaded), *deepfloyd.in_memory(), *upscaler.in_memory()]
+    return [name if device == "cpu" else f"{name} on {device}" for name, device in here]
 
 
 def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
     """The model, ready to use on a device, kept in memory from the first call on.
 
     Returns:
-        A Denoiser for "ddpm", "flow", "text" and "upscale", a SingleStep for "denoiser", a classifier for the others.
+        A Denoiser for "ddpm", "flow", "text" and stage II, a diffusers pipeline for stage III, a SingleStep for
+        "denoiser", a classifier for the others.
 
     Raises:
         ModelError: unknown, missing, damaged, or no such device.

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from core.denoiser import NETWORK_LOCK
 from core.models.mnist import Classifier
 from core.registry import CHECKPOINTS, ModelError
 
@@ -53,8 +54,13 @@ def judge(classifier: Classifier, images: Tensor, batch: int = 500) -> tuple[Ten
     Returns:
         Named classes (N,) and features (N, F).
     """
-    features = torch.cat([classifier.features(x) for x in images.split(batch)])
+    features = torch.cat([_features(classifier, x) for x in images.split(batch)])
     return classifier[-1](features).argmax(1), features
+
+
+def _features(classifier: Classifier, x: Tensor) -> Tensor:
+    with NETWORK_LOCK:
+        return classifier.features(x)
 
 
 def accuracy(named: Tensor, asked: Tensor) -> float:

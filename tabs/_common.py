@@ -54,33 +54,35 @@ class Shared:
 # ---- failures in plain words ---------------------------------------------------------------------------------------
 
 
-def told(handler: Callable) -> Callable:
-    """A handler whose failures reach the person: what we refuse in its one sentence, anything else as such, logged in full."""
+def in_words(e: Exception) -> gr.Error:
+    """A failure for the person: what we refuse in its one sentence, anything else as such, logged in full."""
+    if isinstance(e, gr.Error):
+        return e
+    if isinstance(e, (Refused, ModelError)):
+        return gr.Error(str(e), title="Please check", print_exception=False)
+    if "out of memory" in str(e).lower():
+        sentence = "The device ran out of memory; ask for fewer pictures, or choose the CPU."
+        return gr.Error(sentence, title="Out of memory", print_exception=False)
+    log.exception("A handler failed")
+    return gr.Error("Something went wrong inside the app; the server's log has the details.", print_exception=False)
 
-    def translate(e: Exception) -> gr.Error:
-        if isinstance(e, gr.Error):
-            return e
-        if isinstance(e, (Refused, ModelError)):
-            return gr.Error(str(e), title="Please check", print_exception=False)
-        if "out of memory" in str(e).lower():
-            sentence = "The device ran out of memory; ask for fewer pictures, or choose the CPU."
-            return gr.Error(sentence, title="Out of memory", print_exception=False)
-        log.exception("A handler failed")
-        return gr.Error("Something went wrong inside the app; the server's log has the details.", print_exception=False)
+
+def told(handler: Callable) -> Callable:
+    """A handler whose failures reach the person, `in_words`."""
 
     @functools.wraps(handler)
     def call(*args, **kwargs):
         try:
             return handler(*args, **kwargs)
         except Exception as e:
-            raise translate(e) from None
+            raise in_words(e) from None
 
     @functools.wraps(handler)
     def iterate(*args, **kwargs):
         try:
             yield from handler(*args, **kwargs)
         except Exception as e:
-            raise translate(e) from None
+            raise in_words(e) from None
 
     return iterate if inspect.isgeneratorfunction(handler) else call
 

@@ -7,6 +7,7 @@ from core import cost
 from core.pictures import unread
 from core.registry import borrows, lends_gpu, on_loan
 from core.samplers import Step
+from tabs._common import in_words
 
 LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan
 READING = 60  # seconds more where the text encoder, 11 GB, must be brought for a new prompt
@@ -18,10 +19,17 @@ def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
 
 
 def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
-    """What `make` yields on the lent GPU. It is pickled on its way back, so nothing may stay there."""
+    """What `make` yields on the lent GPU. It is pickled on its way back, so nothing may stay there.
+
+    Raises:
+        gr.Error: on any failure, in words: of other exceptions Spaces tells the person the class alone.
+    """
     on_loan()
-    for step in make("cuda"):
-        yield step.cpu() if isinstance(step, Step) else step
+    try:
+        for step in make("cuda"):
+            yield step.cpu() if isinstance(step, Step) else step
+    except Exception as e:
+        raise in_words(e) from None
 
 
 if lends_gpu():  # Spaces provides the package, and wants to see the function before the page opens

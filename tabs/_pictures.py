@@ -13,7 +13,7 @@ from core.experiments import Plan
 from core.generate import TEXT_SAMPLERS
 from core.pictures import NOISIEST, clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
-from core.registry import MODELS, availability, card
+from core.registry import MODELS, ModelError, availability, card
 from tabs._common import NETWORK, Shared, after, told
 from tabs._fresh import hold
 from tabs._run import Show, download_row, kept, offered
@@ -145,11 +145,13 @@ def pick(view: dict, index: float):
 
 @told
 def remark_on(model: str, *prompts: str) -> str:
-    """What the model makes of the prompts as they stand, as HTML."""
+    """What the model makes of the prompts as they stand, as HTML; nothing where it is not here, as the cost line says that."""
     try:
         told_ = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
     except Refused as e:
         return html.escape(str(e))
+    except ModelError:
+        return ""
     return "<br>".join(html.escape(line) for line in told_)
 
 

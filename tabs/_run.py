@@ -53,18 +53,21 @@ def stream(
         make: from a device's name to the Steps.
         price: what was expected, (network calls, pictures in each); None where no cost is told before.
     """
+    answered = []  # the times of the first answer and of the last
 
     def observed() -> Iterator:
-        yield from recording.follow(placed(make, show.model, device, price, show.prompts))
+        for step in recording.follow(placed(make, show.model, device, price, show.prompts)):
+            answered[1:] = [time.monotonic()]
+            yield step
         observe(recording, show.model, show.ours)
 
     recording.withheld = is_deepfloyd(show.model)
-    value, started = {}, time.monotonic()
+    value = {}
     for value in live((recording,), observed(), show.arrange, show.face):
         if value["running"]:
             yield value
-    if price:
-        cost.learn(show.model, device, *price, time.monotonic() - started)
+    if price and price[0] > 1:  # the first call may have waited until the model was brought
+        cost.learn(show.model, device, price[0] - 1, price[1], answered[-1] - answered[0])
     yield value | {"caption": caption_of(recording, show)}
 
 

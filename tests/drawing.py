@@ -16,7 +16,7 @@ def seen(page, editor: str) -> np.ndarray:
     return pixels[h:-h, w:-w]
 
 
-def until(page, settled: Callable[[], bool], what: str, seconds: float = 30):
+def until(page, settled: Callable[[], bool], what: str, seconds: float = 120):
     """Wait until `settled()`; fail with `what` was waited for."""
     for _ in range(int(seconds * 5)):
         if settled():

@@ -578,3 +578,18 @@ def test_a_tokenizer_that_is_only_a_spiece_model_is_read(tmp_path):
     (folder / "spiece.vocab").unlink()
     expected = sentencepiece.SentencePieceProcessor(str(folder / "spiece.model")).encode(DOG)
     assert t5.load_tokenizer(tmp_path)(DOG).input_ids == [*expected, 1]
+
+
+# ---- what is in memory ----
+
+
+def test_the_line_of_facts_names_the_large_models_while_they_are_in_memory():
+    model = registry.load("if-m", "cpu")
+    assert "if-m" not in registry.loaded(), "its weights come with the first call"
+    _ = model.net
+    assert "if-m" in registry.loaded()
+    registry.load("x4-upscaler", "cpu")
+    assert "x4-upscaler" in registry.loaded()
+    deepfloyd.release()
+    upscaler.release()
+    assert not {"if-m", "x4-upscaler"} & set(registry.loaded())

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from core import cost, registry
+from core.denoiser import NETWORK_LOCK
 from core.digits import DigitRequest, denoise_ladder, mean_digit, read
 from core.generate import SAMPLERS, evaluations, generate, samplers_for
 from core.guidance import guide
 from core.images import to_uint8
-from core.models.mnist import Digits
+from core.models.mnist import Classifier, Digits
 from core.models.unet import UNet
 from core.recording import MAX_FRAMES, Recording
 from core.registry import MODELS, ModelError
@@ -171,3 +172,10 @@ def test_every_shipped_card_tells_what_people_need(name):
     if name == "classifier":
         assert card["metrics"]["test_accuracy"] >= 0.993
     assert dataclasses.asdict(MODELS[name])["name"] == card["name"]
+
+
+def test_the_classifier_has_the_device_to_itself_while_it_reads(monkeypatch):
+    inner, alone = Classifier.features, []
+    monkeypatch.setattr(Classifier, "features", lambda net, x: alone.append(NETWORK_LOCK.locked()) or inner(net, x))
+    assert len(read(np.zeros((3, 28, 28, 1), np.uint8), "cpu")) == 3
+    assert alone == [True] and not NETWORK_LOCK.locked()

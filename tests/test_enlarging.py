@@ -114,7 +114,7 @@ def person(browser, tab):
     """A page with that tab alone, in this process; and the tab."""
     module, _, go = tab
     demo = alone(module.TITLE, module.build).queue()
-    _, url, _ = demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **look())
+    _, url, _ = demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look())
     context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True)
     page = context.new_page()
     page.goto(url)

@@ -31,7 +31,7 @@ def ready(page, tab: str, editor: str):
 def run(page, name: str, view: str):
     """Press a button and wait for the end of the run."""
     button(page, name).click()
-    expect(page.locator(f"{view} .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
+    expect(page.locator(f"{view} .fv-text")).to_have_text(re.compile("done in"))
 
 
 def pixels(image) -> np.ndarray:
@@ -122,5 +122,5 @@ def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tm
 
     button(page, "→ Inpainting").click()
     page.locator("#inpainting-canvas canvas").first.wait_for()
-    expect(page.locator("#mask-used .tiles")).to_contain_text("paint on the picture", timeout=30_000)
+    expect(page.locator("#mask-used .tiles")).to_contain_text("paint on the picture")
     assert np.abs(pixels(page.locator("#mask-used img").first) - chosen).mean() < 6, "the very pixels arrive"

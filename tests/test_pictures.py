@@ -27,6 +27,7 @@ from core.pictures import (
 from core.registry import ModelError
 from core.rng import MAX_SEED, generators, randn
 from core.samplers import ddim, dpm_solver, posterior
+from tabs._pictures import remark_on
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
 
@@ -347,3 +348,9 @@ def test_remarks_are_the_models_own():
     assert len(remarks("pocket", "企鹅")) == 1
     (sentence,) = remarks("pocket", "")
     assert "unconditional" in sentence
+
+
+def test_of_a_model_that_is_not_here_nothing_is_remarked():
+    """The cost line says that it is not here; outside the queue no error would be shown."""
+    assert remark_on("if-xl", "a cat") == ""
+    assert "campanile" in remark_on("pocket", "a campanile")

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 
 from core import cost, enlarging, registry
 from core.anagrams import AnagramRequest
+from core.checks import Refused
 from core.denoising import DenoiseRequest
 from core.enlarging import enlarge_anagram
 from core.experiments import EXPERIMENTS
@@ -88,6 +90,31 @@ print("durations", *spaces.asked)
 @pytest.fixture
 def lending(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (Refused("The own part needs a photo."), "The own part needs a photo."),
+        (ModelError("The text encoder is not here."), "The text encoder is not here."),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GB"), "The device ran out of memory"),
+        (ZeroDivisionError("a secret"), "Something went wrong inside the app"),
+    ],
+)
+def test_what_fails_in_the_worker_is_said_in_words(monkeypatch, error, sentence):
+    """Spaces brings back the words of gr.Error alone."""
+    monkeypatch.setattr(registry, "_on_loan", False)
+
+    def make(device):
+        yield device
+        raise error
+
+    steps = _gpu._lent(1.0, make)
+    assert next(steps) == "cuda"
+    with pytest.raises(gr.Error) as caught:
+        next(steps)
+    assert pickle.loads(pickle.dumps(caught.value)).message.startswith(sentence)
+    assert "secret" not in caught.value.message
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

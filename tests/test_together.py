@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
 from toys import tiny_pocket
 
@@ -18,7 +19,8 @@ from core.denoiser import NETWORK_LOCK
 from core.models.hub import FIRST
 from core.recording import Frame, Recording
 from core.registry import ModelError
-from tabs import _common
+from core.samplers import Step
+from tabs import _common, _run
 from tabs._common import once, said, temporary, told
 from tabs._viewer import Runs
 
@@ -105,6 +107,23 @@ def test_a_model_of_the_hub_is_never_loaded_for_a_cost_line(monkeypatch, unmeasu
     assert cost.seconds(name, "auto", 10, 2) == pytest.approx(2 * few)
 
 
+def test_a_run_teaches_the_cost_line_nothing_about_loading(monkeypatch):
+    """The first answer comes after the model was brought, and is not counted."""
+    now, learnt = [0.0], []
+    monkeypatch.setattr(_run.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_run.cost, "learn", lambda *args: learnt.append(args))
+    pixels = torch.zeros(1, 3, 8, 8)
+
+    def slow(device):
+        for i, seconds in enumerate((60, 2, 2, 0)):  # 60 seconds of loading and a call, two calls, the end
+            now[0] += seconds
+            yield Step(i, 3, torch.tensor([2 - i]), pixels, pixels)
+
+    show = _run.Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Drawn.", "pocket")
+    list(_run.stream(Recording({}, -1, 1), slow, show, "cpu", (3, 4)))
+    assert learnt == [("pocket", "cpu", 2, 4, 4.0)]
+
+
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +172,8 @@ def test_who_waits_is_told_so_and_can_leave(people):
     first, second, third = people(), people(), people()
     first.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
     expect(first.locator(".cost:visible").first).to_have_text(re.compile("300 network calls"))
+    first.get_by_label("Of each").locator("visible=true").first.fill("10")  # a run that outlasts what follows
+    expect(first.locator(".cost:visible").first).to_have_text(re.compile("on 200 images"))
     for page in (first, second, third):
         page.get_by_role("button", name="Generate", exact=True).click()
         expect(status(page)).to_have_text(re.compile(r"^(step|waiting)"))
@@ -170,6 +191,8 @@ def test_denoising_that_waits_says_so_too(people):
     first, second = people(), people()
     first.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
     expect(first.locator(".cost:visible").first).to_have_text(re.compile("300 network calls"))
+    first.get_by_label("Of each").locator("visible=true").first.fill("10")  # a run that outlasts what follows
+    expect(first.locator(".cost:visible").first).to_have_text(re.compile("on 200 images"))
     first.get_by_role("button", name="Generate", exact=True).click()
     expect(status(first)).to_have_text(re.compile("^step"))
     second.get_by_role("tab", name="Forward & denoise").click()

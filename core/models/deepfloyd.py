@@ -64,6 +64,11 @@ class DeepFloyd:
                 self._net = self._read(self.dtype, self.device)
             return self._net
 
+    @property
+    def here(self) -> bool:
+        """Whether the network is in memory."""
+        return self._net is not None
+
     def release(self) -> None:
         """Let go of the network; the next call loads it again."""
         self._net = None
@@ -238,6 +243,11 @@ def text_of(name: str) -> Text:
     if not owners:
         raise ModelError(f"{r.id} needs a stage I model, which reads the prompt; download one first.")
     return Text(owners[-1], hub.snapshot(owners[-1].id))
+
+
+def in_memory() -> list[tuple[str, str]]:
+    """(name, kind of device) of every stage I or II model whose network is in memory."""
+    return [(m.name, m.device.type) for m in list(_models.values()) if m.here]
 
 
 @faults.frees

@@ -100,9 +100,11 @@ def fetch(repository: Repository) -> Iterator[Progress]:
         failure: list[BaseException] = []
         worker = threading.Thread(target=_attempt, args=(failure, api.hf_hub_download, repository.id, file))
         worker.start()
+        most = done
         while worker.is_alive():
             worker.join(SECONDS)
-            yield Progress(min(done + _growing(repository), done + files[file]), total, file)
+            most = max(most, min(done + _growing(repository), done + files[file]))  # at its end a file grows no more
+            yield Progress(most, total, file)
         if failure:
             raise failure[0]
         done += files[file]

@@ -51,9 +51,8 @@ class Upscaler:
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Latents (B, 4, H, W) to pictures (B, 3, 4H, 4W) in [-1, 1], in float32: the decoder overflows in fp16."""
-        vae = self.pipe.vae.float()
-        z = z.float() / vae.config.scaling_factor
-        return _locked(lambda: vae.decode(z, return_dict=False)[0]).clamp(-1, 1)
+        z = z.float() / self.pipe.vae.config.scaling_factor
+        return _locked(lambda: self.pipe.vae.float().decode(z, return_dict=False)[0]).clamp(-1, 1)
 
 
 def _locked(call: Callable[[], Tensor]) -> Tensor:
@@ -144,6 +143,11 @@ def _read(r: hub.Repository, device: torch.device):
     options = {"variant": hub.variant(folder / "unet") or None, "use_safetensors": True, "local_files_only": True}
     dtype = torch.float32 if device.type == "cpu" else torch.float16
     return StableDiffusionUpscalePipeline.from_pretrained(folder, dtype=dtype, **options).to(device)
+
+
+def in_memory() -> list[tuple[str, str]]:
+    """(name, kind of device) of stage III wherever it is in memory."""
+    return [("x4-upscaler", device.partition(":")[0]) for device in list(_pipes)]
 
 
 @faults.frees
