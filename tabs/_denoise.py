@@ -19,6 +19,7 @@ from core.licence import observe
 from core.models.hub import is_deepfloyd
 from core.pictures import left_out
 from core.recording import UNCHECKED, Frame, Recording
+from core.registry import loaded
 from tabs._canvas import small
 from tabs._common import told
 from tabs._denoise_figures import comparison, described, moments, noising, on_page, progress, sheet, table
@@ -121,11 +122,12 @@ def run(
     COMPARISONS.add(this)
     yield figures(this)
     make, last = functools.partial(steps, request, this.original), 0.0
+    warm = request.model in {line.split()[0] for line in loaded()}
     for now in this.follow(placed(make, request.model, device, request.cost(), (request.prompt,))):
         if not now.curve and (now.i == now.n or time.monotonic() - last >= PREVIEW_SECONDS):
             last = time.monotonic()
             yield figures(this)
-    if this.took is not None:  # else it was stopped in its last step
+    if this.took is not None and warm:  # else it was stopped in its last step, or the model was brought first
         cost.learn(request.model, device, *request.cost(), this.took)
     this.observe()
     yield figures(this)

@@ -47,7 +47,8 @@ def stream(
     device: str,
     price: tuple[int, float] | None = None,
 ) -> Iterator[dict]:
-    """The viewer's values while a run goes on and at its end; how long it took is learnt for the next cost line.
+    """The viewer's values while a run goes on and at its end; how long it took from its first answer on is learnt for the
+    next cost line.
 
     Args:
         make: from a device's name to the Steps.

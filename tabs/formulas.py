@@ -13,11 +13,11 @@ With $\eta = 1$ and fresh noise $z$ this is DDPM, with $\eta = 0$ DDIM; on the s
 
 $$\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u) \qquad (w = 0 \text{ without the class},\; 1 \text{ with it},\; >1 \text{ guided})$$
 
-and $\hat x_0$ is guided by the same formula: at flow's first step, where $\hat\epsilon = x_t$ with and without the class, only there can guidance be seen.
+and $\hat x_0$ is guided by the same formula: at flow's first step, where $\hat\epsilon = x_t$ with and without the class, guidance shows in $\hat x_0$ alone.
 
 $t$ timestep (larger is noisier; $T = 300$ for DDPM, 1000 for flow), $\bar\alpha_t$ the share of signal power left at $t$, $\hat x_0$ the clean estimate (on the page: x_0), $w$ guidance. The course counts flow matching the other way: its $t$ is our $\tau$, its $x_0$ our $\epsilon$, its $x_1$ our $x_0$, its $\gamma$ our $w$.
 
-**Watch** the clean estimate: with a class it shows the digit within the first third, and the rest is spent on strokes. Without one the digit is decided in the middle: a third of the way through our classifier reads hardly one estimate in five as it reads the result, three quarters through about nine in ten. Raise $w$: digits get surer and more alike.
+**Watch** the clean estimate: with a class it shows the digit within the first third, and the rest is spent on strokes. Without one the digit is decided in the middle: a third of the way through our classifier reads one estimate in five, or fewer, as it reads the result, three quarters through about nine in ten. Raise $w$: digits get surer and more alike.
 
 Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Karras et al. 2022 (Heun) · Ho & Salimans 2022 (guidance) · Lipman et al. 2023 (flow matching) — `core.samplers.ddim`, `core.samplers.heun`, `core.guidance.guide`
 """
@@ -45,11 +45,11 @@ Vincent et al. 2010 (denoising autoencoders) — `core.digits.denoise_ladder`, `
 """
 
 LEARNED = r"""
-Training draws a digit $x_0$ with its class $c$, noise $\epsilon$ and a random time, mixes them, and asks for one squared error:
+Training of the DDPM and flow models draws a digit $x_0$, with its class $c$ where the model takes one, noise $\epsilon$ and a random time, mixes them, and asks for one squared error:
 
 $$x_t = a_t\,x_0 + s_t\,\epsilon \qquad \text{DDPM: } \mathbb E\,\lVert \epsilon_\theta(x_t, t, c)-\epsilon\rVert^2 \qquad \text{flow: } \mathbb E\,\lVert u_\theta(x_t, t, c)-(x_0-\epsilon)\rVert^2$$
 
-For one digit in ten the class is left out ($c = 0$), so the same network can answer with and without it, as guidance asks it to. The network is the course's U-Net: down to 7 × 7 and to 1 × 1, and up again, with skip connections that carry the fine detail past the middle. In two places on the way up its features $h$ become $c \odot h + t$, where small networks of two layers make $c$ of the class and $t$ of the time.
+Where there is a class, it is left out for one digit in ten ($c = 0$), so the same network can answer with and without it, as guidance asks it to. The network is the course's U-Net: down to 7 × 7 and to 1 × 1, and up again, with skip connections that carry the fine detail past the middle. In two places on the way up its features $h$ become $c \odot h + t$, where small networks of two layers make $c$ of the class and $t$ of the time.
 
 **Watch** that the loss never comes near 0: many digits with as many noises give the same $x_t$, and the best answer is their mean. So it says little about the samples, which go on improving when the curve is almost flat. The averaged weights (an exponential mean over the last steps) are ahead of the raw ones while the learning rate is high.
 
@@ -85,7 +85,7 @@ $\hat\epsilon$ is the **score** in other words, $\nabla_{x_t}\log p(x_t) = -\hat
 
 At high $w$ the estimate leaves $[-1, 1]$: clipping saturates colours; dynamic thresholding clips to $\pm q$ and divides by $q$, a quantile (95 %) of $|\hat x_0|$ in each picture, but at least 1 and at most 1.5. Guidance may also be on for a stretch of the timesteps alone; elsewhere $w = 1$, and the network is asked once.
 
-**Watch** the clean estimate: first a blur (at $w = 1$ the mean of everything that fits the prompt, at larger $w$ pushed past it), then one thing. In *Inside one picture* the difference of the two noises shows where the prompt pulls, bright where it makes the picture darker; at the start it is faint, though the pull on $\hat x_0$, $-\sqrt{1-\bar\alpha_t}/\sqrt{\bar\alpha_t}$ times as large, is strong. *When to guide* shows what that does at which $t$: pocket needs guidance early, where it decides what there is to see, and late it only makes the edges of drawings harsh; in the first third alone it gets nearly as many photos right as throughout, with a third fewer evaluations (a guided call is two). For large networks Kynkäänniemi et al. found the middle of the run best.
+**Watch** the clean estimate: first a blur (at $w = 1$ the mean of everything that fits the prompt, at larger $w$ pushed past it), then one thing. In *Inside one picture* the difference of the two noises shows where the prompt pulls, bright where it makes the picture darker; at the start it is faint, though the pull on $\hat x_0$, $-\sqrt{1-\bar\alpha_t}/\sqrt{\bar\alpha_t}$ times as large, is strong. *When to guide* shows what that does at which $t$: pocket needs guidance early, where it decides what there is to see, and late it only makes the edges of drawings harsh; in the first third alone it gets nearly as many photos right as throughout, with a third fewer pictures through the network (a guided call takes each twice). For large networks Kynkäänniemi et al. found the middle of the run best.
 
 Ho et al. 2020 (DDPM) · Song et al. 2021 (DDIM) · Ho & Salimans 2022 (guidance) · Lu et al. 2022 (DPM-Solver++) · Salimans & Ho 2022 ($v$) · Saharia et al. 2022 (dynamic thresholding) · Kynkäänniemi et al. 2024 (guidance in an interval) — `core.samplers.posterior`, `core.samplers.ddim`, `core.samplers.dpm_solver`, `core.guidance.guide`, `core.guidance.dynamic_threshold`
 """
@@ -111,5 +111,5 @@ $t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left, 1 after t
 
 The classical filters get $x_t/\sqrt{\bar\alpha_t}$, the noisy picture at its right brightness, and are tuned with the clean picture in hand. The column *noisy* is $x_t$ itself, so its PSNR counts the lost brightness too.
 
-Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means). — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
+Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means) — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
 """

@@ -417,3 +417,12 @@ def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
     made = json.loads((tmp_path / "denoise.json").read_text())
     assert set(made) == {"forward", "compared", "steps", "chart", "inside"} and places(made["compared"]) == 18
     assert len(points(made["chart"])) == 5 * len(denoising.CURVE) + 3
+
+
+@pytest.mark.parametrize(("here", "learns"), [(["pocket", "ddpm-class"], 1), (["ddpm-class on cuda"], 0)])
+def test_a_run_that_brought_its_model_teaches_the_cost_line_nothing(monkeypatch, here, learns):
+    learnt = []
+    monkeypatch.setattr(_denoise, "loaded", lambda: here)
+    monkeypatch.setattr(_denoise.cost, "learn", lambda *args: learnt.append(args))
+    list(start("200", 100))
+    assert len(learnt) == learns

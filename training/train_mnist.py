@@ -21,7 +21,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--decay", type=float, help="another factor of the learning rate per epoch")
     p.add_argument("--init", choices=("ddpm-class", "flow-class"), help="start from this checkpoint, its class dropped")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="auto", choices=DEVICES)
+    p.add_argument(
+        "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
+    )
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--data", help="folder that holds MNIST/raw (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training"), help="folder for the resumable state")

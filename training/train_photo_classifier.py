@@ -30,7 +30,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--lr", type=float, default=0.1)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="auto", choices=DEVICES)
+    p.add_argument(
+        "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
+    )
     p.add_argument("--data", help="folder with photos64 (default: the variable DIFFUSION_DATA, else ./data)")
     args = p.parse_args(argv)
     try:
