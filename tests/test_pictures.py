@@ -350,7 +350,8 @@ def test_remarks_are_the_models_own():
     assert "unconditional" in sentence
 
 
-def test_of_a_model_that_is_not_here_nothing_is_remarked():
+def test_of_a_model_that_is_not_here_nothing_is_remarked(monkeypatch):
     """The cost line says that it is not here; outside the queue no error would be shown."""
-    assert remark_on("if-xl", "a cat") == ""
     assert "campanile" in remark_on("pocket", "a campanile")
+    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    assert remark_on("pocket", "a campanile") == ""
