@@ -172,10 +172,13 @@ def price(prompt, guidance, n, steps, jump_n, jump_length, below, feather, model
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):
-    """The zig-zag of timesteps, as the chart's update; it rests while the values make no sense, or pocket is not here."""
+    """The zig-zag of timesteps and a line on it; both rest while the values make no sense, or pocket is not here.
+
+    The chart keeps its title: one whose title and values change together shows the values before.
+    """
     try:
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
     except (Refused, ModelError):
         return gr.skip()
-    title = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them network calls"
-    return gr.LinePlot(pd.DataFrame({"transition": range(len(visits)), "t": visits}), title=title)
+    line = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them network calls"
+    return pd.DataFrame({"transition": range(len(visits)), "t": visits}), f'<div class="caption">{line}</div>'

@@ -163,6 +163,7 @@ def build(shared: Shared) -> None:
             with gr.Accordion("One filling, enlarged: step by step", open=False) as panel:
                 inner = viewer("inpainting-row")
             zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
+            length = gr.HTML()
             formula_panel(formulas_edit.INPAINTING)
     kept = [view, index, inner, *buttons]
     for button, name in zip([start, *experiments], FILLINGS, strict=True):
@@ -173,7 +174,7 @@ def build(shared: Shared) -> None:
         None,
         path,
         inputs[4:8],
-        zigzag,
+        [zigzag, length],
         api_visibility="private",
         queue=False,
         show_progress="hidden",

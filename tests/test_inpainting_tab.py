@@ -152,7 +152,8 @@ def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_ca
     assert "n = 1 against n = 5" not in costs(steps=10, jump_n=1) and "RePaint" in costs(steps=10, jump_n=1)
     with pytest.raises(ValueError, match="needs more than 10 steps"):
         costs(steps=10)
-    assert _inpainting.path(10, 2, 10, 1000).title.startswith("10 transitions"), "the path is that of n = 1"
+    chart, line = _inpainting.path(10, 2, 10, 1000)
+    assert "10 transitions" in line and list(chart["transition"]) == list(range(11)), "the path is that of n = 1"
 
 
 @pytest.mark.parametrize(
