@@ -223,7 +223,7 @@ def test_a_class_conditioned_network_becomes_the_unconditional_one_that_it_is_wi
 
 
 def test_the_device_is_picked_as_everywhere(monkeypatch):
-    monkeypatch.setattr(train_mnist, "pick_device", lambda name: f"what {name} picks")
+    monkeypatch.setattr("training.state.pick_device", lambda name: f"what {name} picks")
     assert train_mnist.parse(["denoiser"]).device == "what auto picks"
     assert train_mnist.parse(["denoiser", "--device", "mps"]).device == "what mps picks"
 

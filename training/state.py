@@ -1,5 +1,6 @@
-"""Resumable training state as safetensors: no pickles, safe to open from anywhere."""
+"""What trainings share: resumable state as safetensors (no pickles, safe to open from anywhere), the device, the average."""
 
+import argparse
 import json
 import os
 import platform
@@ -9,6 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from core.registry import DEVICES, ModelError, pick_device
 
 UNSAID = {"optimiser": "adamw", "middle": 2}
 """What the recipes of pocket's first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
@@ -78,3 +81,16 @@ class Ema:
                 self.shadow[key].lerp_(value, 1 - keep)
             else:
                 self.shadow[key].copy_(value)
+
+
+def parsed(p: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    """The command line with a --device, as a torch.device; one that is not here is refused in one sentence."""
+    p.add_argument(
+        "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
+    )
+    args = p.parse_args(argv)
+    try:
+        args.device = pick_device(args.device)
+    except ModelError as e:
+        p.error(str(e))
+    return args

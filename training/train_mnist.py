@@ -5,14 +5,15 @@ import dataclasses
 import json
 from pathlib import Path
 
-from core.registry import DEVICES, ModelError, pick_device
+from core.registry import ModelError
 from training.mnist_recipes import RECIPES, Recipe
 from training.mnist_run import Run
 from training.publish import publish
+from training.state import parsed
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line, its device as a torch.device; one that is not here is refused in one sentence."""
+    """The command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("name", choices=RECIPES)
     p.add_argument("--epochs", type=int, help="another length than the recipe's; its decay is stretched to fit")
@@ -21,18 +22,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--decay", type=float, help="another factor of the learning rate per epoch")
     p.add_argument("--init", choices=("ddpm-class", "flow-class"), help="start from this checkpoint, its class dropped")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument(
-        "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
-    )
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--data", help="folder that holds MNIST/raw (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training"), help="folder for the resumable state")
-    args = p.parse_args(argv)
-    try:
-        args.device = pick_device(args.device)
-    except ModelError as e:
-        p.error(str(e))
-    return args
+    return parsed(p, argv)
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:

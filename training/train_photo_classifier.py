@@ -15,31 +15,23 @@ from core.cards import write_card
 from core.datasets.pictures import HELD_OUT, PER_CLASS, SIDE, photos, unit
 from core.models.photos import PhotoClassifier
 from core.models.unet import layout
-from core.registry import CHECKPOINTS, DEVICES, ModelError, pick_device
+from core.registry import CHECKPOINTS
 from core.scores import Statistics, frechet_distance
 from training import provenance
 from training.pocket_data import flip, shift
-from training.state import hardware
+from training.state import hardware, parsed
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line, its device as a torch.device; one that is not here is refused in one sentence."""
+    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--epochs", type=int, default=6)
     p.add_argument("--width", type=int, default=24, help="channels of the first layer")
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--lr", type=float, default=0.1)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument(
-        "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
-    )
     p.add_argument("--data", help="folder with photos64 (default: the variable DIFFUSION_DATA, else ./data)")
-    args = p.parse_args(argv)
-    try:
-        args.device = pick_device(args.device)
-    except ModelError as e:
-        p.error(str(e))
-    return args
+    return parsed(p, argv)
 
 
 def train(net: PhotoClassifier, images: Tensor, labels: Tensor, args: argparse.Namespace) -> list[list[float]]:
