@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.checks import Refused, real, whole
+from core.checks import Refused, choice, real, whole
 from core.editing import (
     STRIDE,  # fmt: skip
     best_blur,
@@ -30,6 +30,8 @@ LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
 CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
 METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
 BY_NETWORK = ("one step", "iterative")
+FILTERED = {"scaled": "x_t at its right brightness", "as-it-is": "x_t as it is, as in the course"}
+"""What the classical filters are given: x_t / a_t, or x_t itself."""
 MAX_LEVELS = 5
 EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a long one at most that many
 
@@ -57,6 +59,7 @@ class DenoiseRequest:
         model: a registry name of kind "text".
         stride: timesteps from one iterative step to the next.
         seed: of the noise.
+        filtered: a key of FILTERED.
     """
 
     levels: tuple[int, ...] = (250, 500, 750)
@@ -65,9 +68,13 @@ class DenoiseRequest:
     model: str = "pocket"
     stride: int = STRIDE
     seed: int = 180
+    filtered: str = "scaled"
 
     @classmethod
-    def checked(cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object):
+    def checked(
+        cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object,
+        filtered: object,
+    ):  # fmt: skip
         """A request from untrusted values. Raises Refused or ModelError with one sentence."""
         return cls(
             levels=timesteps_of(levels),
@@ -76,6 +83,7 @@ class DenoiseRequest:
             model=text_model(model),
             stride=whole(stride, 5, 200, "The stride"),
             seed=whole(seed, 0, MAX_SEED, "The seed"),
+            filtered=choice(filtered, FILTERED, "What the filters get"),
         )
 
     @property
@@ -179,30 +187,31 @@ class Denoising:
         """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""
         return to_uint8(noised(self.model.schedule, self.clean[0], LADDER, self.request.seed), -1, 1)
 
-    def _noisy(self, levels: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """x_t and x_t / a_t (B, 3, 64, 64), the clean pictures beside them, and the timesteps (B,)."""
-        t = torch.tensor(levels, device=self.clean.device)
+    def _noisy(self, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """x_t (B, 3, 64, 64) and the timesteps (B,)."""
         x_t = noised(self.model.schedule, self.clean[0], levels, self.request.seed)
-        return x_t, x_t / self.model.schedule.at(t, x_t)[0], self.clean.expand_as(x_t), t
+        return x_t, torch.tensor(levels, device=self.clean.device)
 
     def _condition(self, n: int) -> Tensor:
         return self.denoiser.encode([self.request.prompt or None] * n)
 
     def classical(self, levels: Sequence[int]) -> list[Estimate]:
         """The noisy pictures and the three filters, each at its best for each picture."""
-        x_t, scaled, clean, t = self._noisy(levels)
-        a, s = (level.flatten() for level in self.model.schedule.at(t, x_t))
+        x_t, t = self._noisy(levels)
+        a, s = self.model.schedule.at(t, x_t)
+        given, noise = (x_t / a, s / a) if self.request.filtered == "scaled" else (x_t, s)
+        clean = self.clean.expand_as(x_t)
         out = self._estimates(levels, "noisy", x_t)
-        blurred, sigmas = best_blur(scaled, clean)
+        blurred, sigmas = best_blur(given, clean)
         out += self._estimates(levels, "Gaussian blur", blurred, [f"σ = {s:g} px" for s in sigmas])
-        filtered, windows = best_median(scaled, clean)
+        filtered, windows = best_median(given, clean)
         out += self._estimates(levels, "median", filtered, [f"{k} × {k} px" for k in windows])
-        averaged, strengths = best_non_local_means(scaled, clean, s / a)
+        averaged, strengths = best_non_local_means(given, clean, noise.flatten())
         return out + self._estimates(levels, "non-local means", averaged, [f"h = {h:g} σ" for h in strengths])
 
     def single(self, levels: Sequence[int]) -> list[Estimate]:
         """The one-step estimates, in one network call."""
-        x_t, _, _, t = self._noisy(levels)
+        x_t, t = self._noisy(levels)
         return self._estimates(
             levels, "one step", one_step(self.denoiser, x_t, t, self._condition(len(t))), calls=[1] * len(t)
         )
@@ -210,7 +219,7 @@ class Denoising:
     def iterate(self) -> Iterator[Step]:
         """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
         levels = self.request.runs
-        x_t, _, _, t = self._noisy(levels)
+        x_t, t = self._noisy(levels)
         lists = [strided(level, self.request.stride) for level in levels]
         source = [generator(branch(self.request.seed, level)) for level in levels]
         return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)

@@ -1,7 +1,7 @@
 """Noise and its removal: forward noising, the classical filters at their best, one step, and many steps.
 
-Every classical filter works on x_t / a_t, the noisy picture at its right brightness, and is tuned with the clean
-picture in hand: the best that it could ever do.
+Every classical filter is tuned with the clean picture in hand: the best that it could ever do, above all where it is
+given x_t / a_t, the noisy picture at its right brightness.
 """
 
 import math
@@ -56,7 +56,7 @@ def best_blur(noisy: Tensor, clean: Tensor) -> tuple[Tensor, list[float]]:
     """The Gaussian blur nearest to the clean pictures, and its sigma for each, in pixels.
 
     Args:
-        noisy: (B, C, H, W), x_t / a_t.
+        noisy: (B, C, H, W), x_t / a_t, or x_t itself.
         clean: (B, C, H, W) in [-1, 1].
     """
     return _best([lambda x, s=s: blur(x, s) for s in SIGMAS], SIGMAS, noisy, clean)

@@ -114,10 +114,10 @@ COMPARISONS = Runs(100_000_000)  # about 2.5 MB each
 @told
 def run(
     picture: Image.Image, levels: str, prompt: str, guidance: float, model: str, stride: float, seed: float,
-    device: str = "auto",
+    filtered: str = "scaled", device: str = "auto",
 ):  # fmt: skip
     """Noise a picture and bring it back. Yields three figures, a table for the chart, the run's id, and a status line."""
-    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed, filtered)
     this = Comparison(request, pixels_of(picture), [Moment(len(request.visits))])
     COMPARISONS.add(this)
     yield figures(this)
@@ -180,9 +180,9 @@ def doing(now: Moment) -> str:
     return "loading the model" if now.ladder is None else "noised; finding the best filters"
 
 
-def price(levels, prompt, guidance, model, stride, seed, device) -> str:
+def price(levels, prompt, guidance, model, stride, seed, filtered, device) -> str:
     """The cost line for the settings as they stand."""
-    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed)
+    request = DenoiseRequest.checked(levels, prompt, guidance, model, stride, seed, filtered)
     return cost.sentence(*request.cost(), cost.seconds(request.model, device, *request.cost()), request.guidance)
 
 

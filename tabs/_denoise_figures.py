@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from core import images
-from core.denoising import BY_NETWORK, LADDER, METHODS, DenoiseRequest, Estimate, Moment
+from core.denoising import BY_NETWORK, FILTERED, LADDER, METHODS, DenoiseRequest, Estimate, Moment
 from core.pictures import clipped
 from tabs._figure import figure, tile
 
@@ -69,7 +69,8 @@ def on_page(panel: Panel, caption: str = "") -> str:
 def described(r: DenoiseRequest) -> str:
     """What the pictures are: model, prompt, guidance, stride, seed."""
     prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
-    return f"{r.model}: {prompt}; guidance {r.guidance:g}; stride {r.stride}; seed {r.seed}."
+    given = f"; filters get {FILTERED[r.filtered]}" if r.filtered != DenoiseRequest.filtered else ""
+    return f"{r.model}: {prompt}; guidance {r.guidance:g}; stride {r.stride}; seed {r.seed}{given}."
 
 
 # ---- the chart ------------------------------------------------------------------------------------------------------

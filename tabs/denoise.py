@@ -6,7 +6,7 @@ import gradio as gr
 
 from core import images
 from core.checks import Refused
-from core.denoising import DenoiseRequest, Moment
+from core.denoising import FILTERED, DenoiseRequest, Moment
 from core.experiments import samples
 from core.licence import observe
 from core.pictures import MAX_GUIDANCE, PictureRequest
@@ -22,7 +22,7 @@ from tabs._first import first, values
 from tabs._fresh import hold, mark, unmark
 from tabs._gpu import placed
 from tabs._header import alone
-from tabs._inputs import Dropdown, Picture, Slider, Textbox
+from tabs._inputs import Dropdown, Picture, Radio, Slider, Textbox
 from tabs._look import look
 from tabs._pictures import MODEL_CHOICES, remark_line
 from tabs._run import download_row
@@ -81,7 +81,7 @@ def picture_input(shared: Shared) -> Picture:
 
 
 def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.Button, gr.Button, gr.Button]]:
-    """The picture and the six inputs in the order of `DenoiseRequest.checked`; the buttons Run, Stop and Draw."""
+    """The picture and the seven inputs in the order of `DenoiseRequest.checked`; the buttons Run, Stop and Draw."""
     picture = picture_input(shared)
     start, stop, line = run_row("Noise and denoise")
     values = fill(r)
@@ -96,10 +96,13 @@ def inputs_column(r: DenoiseRequest, shared: Shared) -> tuple[list, tuple[gr.But
         guidance = Slider(0, MAX_GUIDANCE, r.guidance, step=0.5, label="Guidance w", info=info)
         info = "Timesteps from one step to the next; the course takes 30."
         stride = Slider(5, 200, r.stride, step=5, label="Stride", info=info)
+        info = "As it is, the brightness that x_t has lost counts against the filters too."
+        given = [(title, name) for name, title in FILTERED.items()]
+        filtered = Radio(given, value=r.filtered, label="The filters get", info=info)
         with gr.Row(elem_classes="slim"):
             new = gr.Button("Let the model draw the prompt as the picture", size="sm")
         upload = settings_input()
-    inputs = [picture, levels, prompt, guidance, model, stride, seed]
+    inputs = [picture, levels, prompt, guidance, model, stride, seed, filtered]
     upload.upload(restore, upload, inputs, api_name="restore_denoise", show_progress="hidden")
     tell_cost(line, price, [*inputs[1:], shared.device])
     return inputs, (start, stop, new)
@@ -152,7 +155,7 @@ def build(shared: Shared) -> None:
 
 def drawings(inputs: list, new: gr.Button, presets: list, shared: Shared) -> list:
     """Wire what fills the inputs: the presets, and the model, which draws the picture; returns the jobs that draw."""
-    picture, _, prompt, _, model, _, seed = inputs
+    picture, _, prompt, _, model, _, seed, _ = inputs
     drawn = {"fn": make, "inputs": [prompt, model, seed, shared.device], "outputs": picture}
     drawn |= {"show_progress": "minimal", **NETWORK}
     jobs = [new.click(**drawn, api_name="make_picture")]

@@ -109,7 +109,7 @@ $t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left, 1 after t
 
 **Watch** the blur: it cannot tell noise from detail, so it gives up both. One step estimates the *mean* of all pictures that fit, which is soft and, from a perfect network, has the best PSNR on average (at small $t$ a tuned filter may still beat ours); iterating picks *one* of them, which is sharp and may be a different one: its PSNR is lower, with a perfect network by 3 dB, although it looks better (the perception–distortion trade-off). *Inside the longest run* shows that trade step by step: the PSNR of $\hat x_0$ is highest early, where $\hat x_0$ is still soft.
 
-The classical filters get $x_t/\sqrt{\bar\alpha_t}$, the noisy picture at its right brightness, and are tuned with the clean picture in hand. The column *noisy* is $x_t$ itself, so its PSNR counts the lost brightness too.
+The classical filters get $x_t/\sqrt{\bar\alpha_t}$, the noisy picture at its right brightness, and are tuned with the clean picture in hand. The column *noisy* is $x_t$ itself, so its PSNR counts the lost brightness too. The course blurs $x_t$ as it is; *The filters get* under More settings does the same, and at $t = 750$ more than half of what the blur then lacks is brightness.
 
 Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means) — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
 """

@@ -16,7 +16,7 @@ from PIL import Image
 from core import denoising, images
 from core.checks import Refused
 from core.denoiser import Prediction
-from core.denoising import DenoiseRequest, timesteps_of
+from core.denoising import FILTERED, DenoiseRequest, timesteps_of
 from core.editing import noised, strided
 from core.guidance import bounded
 from core.registry import availability
@@ -69,9 +69,9 @@ def grey(monkeypatch):
     return toy
 
 
-def start(levels="250, 500", stride=30):
+def start(levels="250, 500", stride=30, filtered="scaled"):
     """A run on the mountains."""
-    return run(mountains(), levels, "a “rose” <b>", 1, "pocket", stride, 7, "cpu")
+    return run(mountains(), levels, "a “rose” <b>", 1, "pocket", stride, 7, filtered, "cpu")
 
 
 def clean() -> torch.Tensor:
@@ -176,7 +176,8 @@ def test_an_iterative_run_is_the_ddpm_posterior_with_noise_of_its_own(monkeypatc
         torch.testing.assert_close(end, alone.x_t[0], atol=1e-5, rtol=0)
 
 
-def test_every_filter_gets_the_noisy_picture_at_its_right_brightness_and_the_clean_one(monkeypatch):
+@pytest.mark.parametrize("filtered", FILTERED)
+def test_every_filter_gets_what_was_asked_for_and_the_clean_picture(monkeypatch, filtered):
     given = []
 
     def leave(*what):
@@ -186,14 +187,22 @@ def test_every_filter_gets_the_noisy_picture_at_its_right_brightness_and_the_cle
     for name in ("best_blur", "best_median", "best_non_local_means"):
         monkeypatch.setattr(denoising, name, leave)
     levels = [250, 700]
-    estimates = denoising.Denoising(DenoiseRequest(), clean(), "cpu").classical(levels)
+    estimates = denoising.Denoising(DenoiseRequest(filtered=filtered), clean(), "cpu").classical(levels)
     assert [e.method for e in estimates[::2]] == ["noisy", "Gaussian blur", "median", "non-local means"]
-    x_t, a, s = noised(Grey.schedule, clean()[0], levels, 180), Grey.schedule.a[levels], Grey.schedule.s[levels]
+    x_t, s = noised(Grey.schedule, clean()[0], levels, 180), Grey.schedule.s[levels]
+    by = Grey.schedule.a[levels] if filtered == "scaled" else torch.ones(2, dtype=s.dtype)
     for noisy, beside, *_ in given:
-        torch.testing.assert_close(noisy, (x_t / a.view(-1, 1, 1, 1)).float())
+        torch.testing.assert_close(noisy, (x_t / by.view(-1, 1, 1, 1)).float())
         assert torch.equal(beside, clean().expand_as(x_t))
     assert [len(what) for what in given] == [2, 2, 3]
-    torch.testing.assert_close(given[-1][-1], (s / a).float())
+    torch.testing.assert_close(given[-1][-1], (s / by).float())
+
+
+def test_what_the_filters_get_changes_them_alone_and_is_said():
+    (scaled,), (as_it_is,) = (COMPARISONS.get(finished(filtered=f)) for f in FILTERED)
+    for one, other in zip(scaled.now.found, as_it_is.now.found, strict=True):
+        assert (one.db == other.db) == (one.method in ("noisy", "one step", "iterative")), one.method
+    assert "filters get x_t as it is" in as_it_is.caption() and "filters" not in scaled.caption()
 
 
 def test_before_any_run_there_is_nothing_to_keep():
@@ -225,7 +234,7 @@ def test_the_look_inside_has_every_step_of_the_longest_run_with_its_noise_estima
 
 
 def test_with_guidance_the_look_inside_has_both_noise_estimates(monkeypatch):
-    *_, (*_, view, _) = run(mountains(), "200", "a rose", 3, "pocket", 50, 7, "cpu")
+    *_, (*_, view, _) = run(mountains(), "200", "a rose", 3, "pocket", 50, 7, "scaled", "cpu")
     inside = keep(view)[4]
     assert inside["lanes"][2:4] == ["noise estimate without the prompt", "noise estimate with the prompt"]
     assert [len(f["images"]) for f in inside["frames"]] == [5] * len(inside["frames"])
@@ -254,12 +263,12 @@ def test_the_files_hold_the_comparison_every_estimate_and_the_curve():
 
 
 def test_a_saved_picture_brings_everything_back():
-    view = finished(levels="400, 300", stride=60)
+    view = finished(levels="400, 300", stride=60, filtered="as-it-is")
     *_, whole, _ = keep(view)
     original, *values = restore(whole.value["path"])
     (this,) = COMPARISONS.get(view)
     np.testing.assert_array_equal(np.asarray(original), this.original)
-    assert values == ["400, 300", "a “rose” <b>", 1.0, "pocket", 60, 7]
+    assert values == ["400, 300", "a “rose” <b>", 1.0, "pocket", 60, 7, "as-it-is"]
 
 
 @pytest.mark.parametrize("bad", [{"levels": {}}, {"levels": [0]}, {"original": "x"}, {"original": None}, {"seed": "s"}])
