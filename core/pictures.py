@@ -193,7 +193,9 @@ def remarks(model: str, prompt: str) -> list[str]:
         return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
     if is_deepfloyd(model):
         return _reader(model).bank.remarks(prompt)
-    return Vocabulary(card(model)["architecture"]["words"]).remarks(prompt, model)
+    about = card(model)
+    only = {word: style for style, words in about["seen_only_in"].items() for word in words}
+    return Vocabulary(about["architecture"]["words"], only).remarks(prompt, model)
 
 
 def left_out(model: str, prompts: Sequence[str]) -> list[str]:

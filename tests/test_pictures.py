@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from toys import tiny_pocket
+from toys import ONLY, tiny_pocket
 
 from core import experiments, pictures
 from core.experiments import EXPERIMENTS, SWEEP, THIRDS, Plan
@@ -37,7 +37,8 @@ def pocket(monkeypatch):
     """A tiny pocket in the place of the shipped one."""
     pocket = tiny_pocket()
     monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
-    monkeypatch.setattr(pictures, "card", lambda name: {"architecture": {"words": pocket.vocabulary.words}})
+    about = {"architecture": {"words": pocket.vocabulary.words}, "seen_only_in": ONLY}
+    monkeypatch.setattr(pictures, "card", lambda name: about)
     monkeypatch.setattr(experiments, "load", lambda name, device="auto": pocket)
     return pocket
 
@@ -346,6 +347,9 @@ def test_remarks_are_the_models_own():
     (sentence,) = remarks("pocket", "a campanile of water")
     assert sentence.startswith("pocket does not know “campanile”; ") and "lighthouse" in sentence
     assert len(remarks("pocket", "企鹅")) == 1
+    assert "in photos alone" in remarks("pocket", "an emoji of a lighthouse")[0]
+    assert "in drawings alone" in remarks("pocket", "a photo of a penguin")[0]
+    assert remarks("pocket", "a photo of a lighthouse") == remarks("pocket", "an emoji of a penguin") == []
     (sentence,) = remarks("pocket", "")
     assert "unconditional" in sentence
 

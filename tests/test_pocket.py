@@ -192,6 +192,29 @@ def test_remarks_are_one_sentence_for_each_unknown_word():
     assert VOCABULARY.remarks("zebra", "tiny")[0].startswith("tiny does not know “zebra”")
 
 
+@pytest.mark.parametrize(
+    "text, words, kind",
+    [
+        ("an emoji of a lighthouse", "“lighthouse”", "photos"),
+        ("a drawing of two lighthouses by a pier", "“lighthouses”, “pier”", "photos"),
+        ("a photo of a rocket", "“rocket”", "drawings"),
+        ("A picture of Rockets", "“rockets”", "drawings"),
+    ],
+)
+def test_remarks_tell_what_was_seen_in_the_other_kind_of_picture_alone(text, words, kind):
+    only = {"lighthouse": "photo", "pier": "photo", "rocket": "drawing"}
+    known = Vocabulary(["drawing", "emoji", "lighthouse", "photo", "picture", "pier", "rocket", "rose", "two"], only)
+    (sentence,) = known.remarks(text)
+    assert sentence.startswith(f"pocket was shown {words} in {kind} alone")
+    assert ("a photo of" if kind == "photos" else "an emoji of") in sentence
+
+
+def test_what_was_seen_in_both_or_asked_for_in_no_way_gets_no_remark():
+    known = Vocabulary(["emoji", "lighthouse", "photo", "rose"], {"lighthouse": "photo"})
+    for text in ("a lighthouse", "a photo of a lighthouse", "an emoji of a rose", "a photo of a rose", "a rose", ""):
+        assert known.remarks(text) == []
+
+
 def test_remarks_tell_what_was_cut_off():
     eleven = " ".join(["rose"] * (LENGTH - 1))
     assert VOCABULARY.remarks(eleven) == []
@@ -515,6 +538,8 @@ def test_the_shipped_card_tells_where_pocket_comes_from():
     assert len(about["drawings"]) >= 150 and len(about["photos"]) == 200
     known = Vocabulary(about["architecture"]["words"])
     assert not any(known.unknown(name) for name in (*about["drawings"], *about["photos"]))
+    assert set(about["seen_only_in"]) == {"drawing", "photo"}
+    assert not any(known.unknown(word) for words in about["seen_only_in"].values() for word in words)
     assert all(re.fullmatch("[0-9a-f]{64}", s) for s in about["sha256"].values())
 
 

@@ -544,6 +544,8 @@ def test_a_published_card_tells_the_run(published, folder):
     assert about["architecture"]["parameters"] == sum(p.numel() for p in made.net.parameters())
     assert about["architecture"]["words"] == made.pictures.vocabulary.words
     assert about["drawings"] == list(EVERYDAY) and about["photos"] == ["goldfish", "beacon", "school bus"]
+    assert {"goldfish", "beacon", "lighthouse", "bus"} <= set(about["seen_only_in"]["photo"])
+    assert set(about["seen_only_in"]["photo"]).isdisjoint(w for name in EVERYDAY for w in name.split())
     (only,) = about["history"]
     assert (only["steps_done"], only["pictures_seen"], only["seed"]) == (4, 16, 3)
     assert "Apache" in about["data"] and "DeepFloyd" in about["limits"] and about["validation"] == made.validation

@@ -14,6 +14,7 @@ from core.models.pocket import Pocket, build_pocket
 from core.models.text_unet import TextUNet
 
 WORDS = ("a", "an", "emoji", "high", "lighthouse", "of", "penguin", "photo", "quality", "rose", "tower", "water")
+ONLY = {"drawing": ["penguin"], "photo": ["lighthouse"]}
 SHAPE = {"widths": (8, 16, 16), "text": 16, "depth": 1, "middle": 2}
 KINDS = (("n01", "goldfish, Carassius auratus"), ("n02", "beacon, lighthouse, pharos, tower"), ("n03", "school bus"))
 DRAWINGS = (
@@ -61,7 +62,8 @@ def checkpoint(folder: Path, pocket: Pocket, shards: int = 2, **facts) -> Path:
         file = out / f"weights-{i + 1}-of-{shards}.safetensors"
         save_file({k: v.half().contiguous() for k, v in tensors[i::shards]}, file)
         sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
-    card = {"name": "pocket", "architecture": SHAPE | {"words": pocket.vocabulary.words}, "sha256": sums} | facts
+    architecture = SHAPE | {"words": pocket.vocabulary.words}
+    card = {"name": "pocket", "architecture": architecture, "seen_only_in": ONLY, "sha256": sums} | facts
     (out / "card.json").write_text(json.dumps(card))
     return out
 

@@ -19,7 +19,8 @@ from torch import Tensor
 from core import images
 from core.cards import write_card
 from core.datasets import DATA_VARIABLE
-from core.datasets.pictures import emoji, photos
+from core.datasets.pictures import Subject, emoji, photos
+from core.models.captions import SMALL, words_of
 from core.models.pocket import build_pocket
 from core.registry import CHECKPOINTS
 from training import provenance
@@ -92,6 +93,13 @@ def write_samples(out: Path, drawn: np.ndarray, history: Sequence[dict]) -> None
         (out / name).write_bytes(row)
 
 
+def seen_only_in(drawings: Sequence[Subject], kinds: Sequence[Subject]) -> dict[str, list[str]]:
+    """The things, last words of names, that no name and no caption of the other kind has: "drawing" and "photo" -> words."""
+    words = [{w for s in some for caption in s.captions() for w in words_of(caption)} for some in (drawings, kinds)]
+    things = [{words_of(name)[-1] for s in some for name in s.names} - SMALL for some in (drawings, kinds)]
+    return {"drawing": sorted(things[0] - words[1]), "photo": sorted(things[1] - words[0])}
+
+
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
     """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
     parts, facts = load_state(state)
@@ -113,6 +121,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "reached": reached,
         "drawings": [s.names[0] for s in drawings],
         "photos": [s.names[0] for s in kinds],
+        "seen_only_in": seen_only_in(drawings, kinds),
         "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
         "validation": facts["validation"],
         "samples": LEARNED,

@@ -3,19 +3,26 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
-SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by"])
-"""Words that say little: never reported as unknown."""
+SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by", "up", "down", "off",
+                   "over", "left", "done", "way"])  # fmt: skip
+"""Words that say little: no remark is made on them."""
 UNOFFERED = frozenset(["dyke", "hankey", "harambe", "poo", "poop", "shit"])
 """Words among the data's names that are understood, but that nobody is offered: not before a class."""
+
+
+STYLES = {"emoji": "drawing", "drawing": "drawing", "photo": "photo", "picture": "photo"}
+"""The words of a caption that say how its thing is shown."""
+ASKED = {"drawing": "an emoji of", "photo": "a photo of"}
 
 
 def words_of(text: str) -> list[str]:
@@ -34,10 +41,11 @@ class Vocabulary:
 
     Args:
         words: all known words, in the order of their ids.
+        only: those that only photos had, or only drawings: by word, "photo" or "drawing".
     """
 
-    def __init__(self, words: Iterable[str]):
-        self.words = list(words)
+    def __init__(self, words: Iterable[str], only: Mapping[str, str] = MappingProxyType({})):
+        self.words, self.only = list(words), only
         self.ids = {word: i + 2 for i, word in enumerate(self.words)}
 
     def __len__(self) -> int:
@@ -59,6 +67,12 @@ class Vocabulary:
         """The words of a text that mean nothing to this vocabulary, in order, once each."""
         return [w for w in dict.fromkeys(words_of(text)) if w not in SMALL and self.known(w) is None]
 
+    def seen_otherwise(self, text: str) -> list[str]:
+        """The words of a text that asks for a photo, or for a drawing, that no such picture had, in order, once each."""
+        style = next((STYLES[w] for w in words_of(text) if w in STYLES), None)
+        seen = {word: self.only.get(self.known(word)) for word in words_of(text)}
+        return [word for word, had in seen.items() if style and had and had != style]
+
     def similar(self, word: str, n: int = 3) -> list[str]:
         """Up to n known words that are spelled like this one and may be offered, best first."""
         offered = [w for w in self.words if len(w) > 2 and w not in UNOFFERED]
@@ -70,8 +84,8 @@ class Vocabulary:
         return [t for t in things if all(w in SMALL or self.known(w) for w in words_of(t))][:n]
 
     def remarks(self, text: str, name: str = "pocket") -> list[str]:
-        """One sentence per unknown word, with what to write instead where something is near; one on a text that is long,
-        or of which nothing is left."""
+        """One sentence per unknown word, with what to write instead where something is near; one on words that were seen in
+        the other kind of picture alone; one on a text that is long, or of which nothing is left."""
         told = []
         for word in self.unknown(text):
             near, spelled = self.related(word), self.similar(word)
@@ -83,6 +97,10 @@ class Vocabulary:
                 else "it is left out"
             )
             told.append(f"{name} does not know “{word}”; {instead}.")
+        if others := self.seen_otherwise(text):
+            style = self.only[self.known(others[0])]
+            words = ", ".join(f"“{w}”" for w in others)
+            told.append(f"{name} was shown {words} in {style}s alone: “{ASKED[style]} …” suits that better.")
         known = [w for w in words_of(text) if self.known(w)]
         if text.strip() and not known:
             told.append(f"{name} knows no word of this prompt, so it counts as no prompt.")
