@@ -17,7 +17,7 @@ import gradio as gr
 from core.checks import Refused
 from core.registry import ModelError, device_facts, loaded
 from core.rng import MAX_SEED
-from tabs._fresh import held, hold, mark, release, released
+from tabs._fresh import KEPT, held, hold, mark, release, released
 from tabs._inputs import Number
 from tabs._viewer import RUN_ONLY, RUNS, Runs
 
@@ -161,7 +161,8 @@ def after(
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
     release(job, kept)
     values = [view, *held(kept)]
-    job.then(once(keep, runs, kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
+    done = job.then(once(keep, runs, kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
+    done.then(None, None, None, js=KEPT % view.elem_id, api_visibility="private")
 
 
 def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:

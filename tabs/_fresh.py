@@ -32,6 +32,10 @@ another button of the figure was pressed meanwhile, what is shown is that one's 
 that asks: the others send no run at all, and then nothing changes."""
 
 
+KEPT = """() => { document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-kept', {bubbles: true})); }"""
+"""Tells a viewer that all is filled that follows its run."""
+
+
 def held(kept: Sequence) -> list[gr.components.Component]:
     """Of what is filled after a run, what must not be had while another one goes on: its files, and a choice among its pictures."""
     return [c for c in kept if isinstance(c, (gr.DownloadButton, gr.Dropdown))]

@@ -11,6 +11,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.images import settings_of
+from core.registry import MODELS
+from tabs.mnist_learned import curve
 
 DONE = re.compile("done in")
 CANVAS = "#digit-canvas"
@@ -174,6 +176,17 @@ def test_every_sub_tab_opens(page):
     page.get_by_role("button", name="Run both").click()
     expect(page.locator("#compare-view .fv-text")).to_have_text(DONE)
     expect(page.locator("#compare-view img")).to_have_count(4)
+
+
+def test_the_curve_is_that_of_the_chosen_model(page):
+    page.get_by_role("tab", name="How it learned").click()
+    for name in ("flow-class", "ddpm-time", "flow-time"):
+        page.locator("#mnist-tab").get_by_label("Model").locator("visible=true").click()
+        page.get_by_role("option", name=MODELS[name].title, exact=True).click()
+        losses = curve(name)
+        first = losses[losses.series == "held out"].loss.iloc[0]
+        drawn = page.locator("#mnist-tab svg .mark-line path").nth(1)
+        expect(drawn).to_have_attribute("aria-label", f"epoch: 1; loss: {first:.6g}; series: held out")
 
 
 def test_projector_mode_makes_words_larger(page):

@@ -10,6 +10,7 @@ from drawing import seen, stroke, there, until
 from PIL import Image
 from playwright.sync_api import expect
 
+from core.fillings import InpaintRequest
 from core.images import settings_of
 from core.registry import availability
 from tabs._mask import INK
@@ -89,6 +90,18 @@ def test_paint_a_mask_and_see_the_hole_filled(page):
     inside, gap = mask.mean(-1) > 128, np.abs(result - original).mean(-1)
     assert gap[~inside].mean() < 5 < gap[inside].mean()
     assert np.ptp(hole[inside].mean(-1)) < 60, "the hole is shown empty"
+
+
+def test_the_path_of_timesteps_is_that_of_the_settings(page):
+    page.get_by_role("tab", name="Inpainting", exact=True).click()
+    drawn = page.locator("#inpainting-tab svg .mark-line path")
+    passes = page.locator("#inpainting-tab").get_by_label("number input for Resampling n")
+    for n in (3, 1, 5):
+        passes.fill(str(n))
+        passes.press("Enter")
+        transitions = len(InpaintRequest(jump_n=n).visits()) - 1
+        expect(drawn).to_have_attribute("d", re.compile(rf"^M[^L]*(L[^L]*){{{transitions}}}$"))
+        expect(page.get_by_text(f"{transitions:,} transitions")).to_be_visible()
 
 
 def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tmp_path):

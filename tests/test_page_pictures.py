@@ -88,6 +88,22 @@ def test_a_new_run_chooses_its_first_picture(page):
     expect(page.locator("#sampling-view .fv-chosen:visible")).to_have_count(0)
 
 
+def test_a_picture_chosen_while_the_run_goes_on_stays_chosen(page):
+    open_tab(page, "Sampling & guidance")
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(page.locator("#sampling-view .fv-running")).to_be_visible()
+    image = page.locator("#sampling-view img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
+    expect(page.locator("#sampling-pick input")).to_have_value("3")
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"))
+    expect(page.locator("#sampling-tab").get_by_role("button", name="PNG", exact=True)).to_be_enabled()
+    page.get_by_text("Inside one picture").click()
+    expect(page.locator("#sampling-inside .fv-text")).to_have_text("picture 3")
+    expect(page.locator("#sampling-pick input")).to_have_value("3")
+    expect(page.locator("#sampling-view .fv-chosen:visible")).to_have_count(2)  # in either lane
+
+
 def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
     """A file that is no picture, dropped where the settings go."""
     (tmp_path / "no-picture.png").write_bytes(b"no picture")

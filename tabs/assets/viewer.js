@@ -3,7 +3,7 @@ const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
 const PIXELS = 32;  // a gap is this part of a picture
-let at = 0, timer = null, way = 1, rest = 0, run = null;
+let at = 0, timer = null, way = 1, rest = 0, run = null, chosen = null;
 
 // What must not be torn apart, such as "w = 1", gets a span of its own, and so does a dot, for a line may end there.
 function whole(text) {
@@ -89,6 +89,7 @@ function layout() {
 }
 
 function unchoose() {
+  chosen = null;
   element.querySelectorAll('.fv-chosen').forEach((cell) => cell.classList.remove('fv-chosen'));
 }
 
@@ -102,9 +103,16 @@ function choose(e) {
   if (k >= grid.count) return;
   unchoose();
   element.querySelectorAll('.fv-cells').forEach((cells) => cells.children[k]?.classList.add('fv-chosen'));
-  const field = document.querySelector(`${grid.pick} input`);
-  if (!field) return;
-  field.value = k + 1;
+  chosen = k;
+  tell(true);
+}
+
+// Writes the chosen picture's number into the tab's number field: at a click, and, where it was clicked before all was
+// filled that follows a run, once more: that begins with the first picture.
+function tell(clicked) {
+  const field = document.querySelector(`${value().grid?.pick} input`);
+  if (!field || chosen === null || (!clicked && +field.value === chosen + 1)) return;
+  field.value = chosen + 1;
   field.dispatchEvent(new Event('input', { bubbles: true }));
   field.dispatchEvent(new Event('change', { bubbles: true }));
 }
@@ -178,6 +186,7 @@ element.addEventListener('click', (e) => {
 });
 element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
 element.addEventListener('fv-play', play);
+element.addEventListener('fv-kept', () => setTimeout(tell, 100));  // once the number field shows its new value
 whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
 watch('value', refresh);
 refresh();
