@@ -1,17 +1,17 @@
 """Pictures in and out: PIL and uint8 (H, W, C) on one side, float32 tensors (B, C, H, W), as samplers use them, on the
-other; and grids, strips, GIFs, and files with settings inside."""
+other; and grids, strips, and files with settings inside. Words around pictures are in `core.figures`."""
 
 import base64
 import contextlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from core.checks import Refused
@@ -100,55 +100,6 @@ def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
     return pixels.repeat(factor, 0).repeat(factor, 1)
 
 
-def captioned(pixels: np.ndarray, text: str, size: int = 15) -> np.ndarray:
-    """uint8 (H, W, C) with a strip under it that says what it is, black on white, in as many lines as it takes."""
-    width = pixels.shape[1]
-    strip = _note(text, (width, None), size)
-    return np.concatenate([pixels, np.asarray(strip)[..., : pixels.shape[-1]]])
-
-
-def labelled(pixels: np.ndarray, across: Sequence[str] = (), down: Sequence[str] = (), size: int = 15) -> np.ndarray:
-    """uint8 (H, W, C), a grid of evenly spaced tiles, with the names of its columns above and of its rows beside."""
-    height, width, channels = pixels.shape
-    left = 10 * size if down else 0
-    heads = [_note(text, (width // len(across), None), size, middle=True) for text in across]
-    top = max((head.height for head in heads), default=0)
-    page = Image.new("RGB", (left + width, top + height), "white")
-    page.paste(to_pil(pixels), (left, top))
-    for k, head in enumerate(heads):
-        page.paste(head, (left + k * width // len(across), top - head.height))
-    for k, text in enumerate(down):
-        row = height // len(down)
-        page.paste(_note(text, (left, row), size), (0, top + k * height // len(down)))
-    return np.asarray(page)[..., :channels]
-
-
-def _note(text: str, box: tuple[int, int | None], size: int, middle: bool = False) -> Image.Image:
-    """Text in black on white, broken into lines of the box's width, and as high as they are or cut to the box's height."""
-    font, space, line = ImageFont.load_default(size), size // 2, round(1.4 * size)
-    width, height = box
-    lines = [""]
-    for word in plain(text).split():
-        longer = f"{lines[-1]} {word}".strip()
-        if not lines[-1] or font.getlength(longer) <= width - 2 * space:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    if height is not None:
-        lines = lines[: max(1, height // line)]
-    strip = Image.new("RGB", (width, 2 * space + line * len(lines) if height is None else height), "white")
-    y = space if height is None else (height - line * len(lines)) // 2
-    for k, words in enumerate(lines):
-        x = (width - font.getlength(words)) / 2 if middle else space
-        ImageDraw.Draw(strip).text((x, y + line * k), words, "black", font)
-    return strip
-
-
-def plain(text: str) -> str:
-    """Text in the letters that Pillow's own font has: those of English alone."""
-    return text.translate({ord(k): v for k, v in zip("σ×–“”…", ("sigma", "x", "-", '"', '"', "..."), strict=True)})
-
-
 def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float = 8.0) -> list[np.ndarray]:
     """n frames uint8 (side, side, C), white around the picture, from near to `farthest` times as far, where it is that much smaller."""
     frames = []
@@ -195,22 +146,6 @@ def settings_of(path: str | Path) -> dict | None:
     except (OSError, ValueError, SyntaxError, AttributeError, RecursionError, Image.DecompressionBombError):
         raise Refused("This file is not a picture with settings that can be read.") from None
     return settings if isinstance(settings, dict) else None
-
-
-def gif(frames: Sequence[np.ndarray], seconds: float = 3.0, hold: float = 1.5, factor: int = 1) -> bytes:
-    """uint8 (H, W, C) frames as a looping GIF that plays for `seconds` and holds its last frame for `hold` more.
-
-    Args:
-        factor: of crisp enlargement, after the colours are chosen, which takes the time.
-    """
-    pictures = [to_pil(f) for f in frames]
-    if factor > 1:
-        pictures = [p.quantize(256).resize((factor * p.width, factor * p.height)) for p in pictures]
-    each = max(20, round(1000 * seconds / len(pictures) / 10) * 10)  # GIF time comes in hundredths of a second
-    out = io.BytesIO()
-    durations = [each] * (len(pictures) - 1) + [each + round(1000 * hold)]
-    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    return out.getvalue()
 
 
 def data_uri(data: bytes, kind: str = "png") -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from core import images
 from core.anagrams import AnagramRequest
+from core.figures import Words, gif
 from core.recording import Recording
 from tabs._doubles import how, request_of, show, there_and_back
 from tabs._pictures import inside
@@ -109,7 +110,7 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     yield *shown_first, *waiting()
     rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
-    loop = images.gif(films, 0.08 * len(films), 0)
     caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)
+    loop = gif(films, 0.08 * len(films), 0, words=Words(below=caption, size=11))
     files = one_saved(f"anagram-{r.model}", "turning.gif", recording.settings, loop, rows, r.seeds, k, caption)
     yield *shown_first, *files

@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core import images
 from core.denoising import BY_NETWORK, FILTERED, LADDER, METHODS, DenoiseRequest, Estimate, Moment
+from core.figures import Words, plain
+from core.figures import figure as with_words
 from core.pictures import clipped
 from tabs._figure import figure, tile
 
@@ -107,7 +109,7 @@ def sheet(panels: Sequence[Panel], caption: str) -> np.ndarray:
     for panel in panels:
         _draw(page, pen, font, panel, y)
         y += height(panel)
-    return images.captioned(np.asarray(page), caption)
+    return with_words(np.asarray(page), Words(below=caption))
 
 
 def height(panel: Panel) -> int:
@@ -135,4 +137,4 @@ def _draw(page: Image.Image, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeF
 
 def _write(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, at: tuple[int, int], text: str, anchor: str) -> None:
     """Write in Pillow's own font, which has the letters of English alone."""
-    pen.text(at, images.plain(text), "black", font, anchor)
+    pen.text(at, plain(text), "black", font, anchor)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from core import images
 from core.components import SIGMA
+from core.figures import Words, gif
 from core.hybrids import FARTHEST, READINGS, HybridRequest
 from core.recording import Recording
 from tabs._doubles import how, request_of, show, there_and_back
@@ -113,7 +114,7 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     shown_first = seen_from(r, result[k]), inside(recording, k, gap=False)
     yield *shown_first, *waiting()
     film = there_and_back(r.receding(result[k], 17))
-    loop = images.gif(film, 0.08 * len(film), 0)
     caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)
+    loop = gif(film, 0.08 * len(film), 0, words=Words(below=caption, size=11))
     files = one_saved(f"hybrid-{r.model}", "distance.gif", recording.settings, loop, result, r.seeds, k, caption)
     yield *shown_first, *files

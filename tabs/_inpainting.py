@@ -114,7 +114,7 @@ def keep(view: dict) -> list:
     tiles += [("original", original), ("mask", used), ("hole", hole_of(original, used))]
     sheets = [show.arrange((f,))[0] for f in recording.frames]
     name = f"inpainting-{s['experiment']}-{s['model']}-seed-{s['seed']}"
-    _, files = saved(name, s, sheets, tiles, value["caption"], show.face["grid"])
+    _, files = saved(name, s, sheets, tiles, value)
     return [value, len(ACROSS), filling(recording, 0), *files]
 
 

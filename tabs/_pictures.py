@@ -10,6 +10,7 @@ import numpy as np
 from core import images
 from core.checks import Refused
 from core.experiments import Plan
+from core.figures import Words, figure
 from core.generate import TEXT_SAMPLERS
 from core.pictures import NOISIEST, clipped, prompt_of, remarks, text_model
 from core.recording import Frame, Recording
@@ -209,7 +210,7 @@ def keep_enlarged(shown_larger: Callable[[dict], Show], view: dict) -> tuple[dic
     show = shown_larger(settings)
     value = kept(recording, show)
     views = show.arrange((recording.frames[-1],))
-    picture = images.captioned(images.grid(np.stack(views), len(views)), value["caption"])
+    picture = figure(images.grid(np.stack(views), len(views)), Words(below=value["caption"]))
     name = f"picture-{settings['enlarged'] + 1}-at-{settings['side']}-pixels.png"
     (file,) = offered((name, images.png(picture, settings)))
     return value, file

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 import numpy as np
 
 from core import cost, images
+from core.figures import Words, figure, gif
 from core.licence import observe
 from core.models.hub import is_deepfloyd
 from core.pictures import left_out
@@ -130,7 +131,7 @@ def one_saved(
         caption: what stands under it in the PNG; those in the zip, to be used further, have none.
     """
     large = [images.enlarge(p, 8) for p in pictures]
-    png = images.png(images.captioned(large[k], caption), settings | {"picture": k})
+    png = images.png(figure(large[k], Words(below=caption)), settings | {"picture": k})
     sheets = [
         (f"{j:02d}-seed-{s}.png", images.png(p, settings | {"picture": j - 1}))
         for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
@@ -143,20 +144,21 @@ def saved(
     settings: dict,
     sheets: Sequence[np.ndarray],
     tiles: Sequence[tuple[str, np.ndarray]],
-    caption: str,
-    grid: Mapping,
+    shown: Mapping,
 ) -> tuple[bytes, list[gr.DownloadButton]]:
     """The trajectory as GIF bytes, and the three buttons: it, the result as PNG, a zip with every single picture.
 
     Args:
         sheets: one (H, W, C) grid per kept step; the last is the result.
         tiles: (file name without ending, pixels) of every single picture.
-        caption: what stands under the result.
-        grid: the names of its columns, "across", and of its rows, "down", where there are any.
+        shown: the viewer's value: its caption stands under the result and under every step, as does the step's label;
+            its grid has the names of the columns, "across", and of the rows, "down", where there are any.
     """
     factor = max(1, round(1000 / sheets[-1].shape[1]))
-    loop, small = images.gif(sheets, factor=factor), images.png(sheets[-1], settings)
-    figure = images.labelled(images.enlarge(sheets[-1], factor), grid.get("across", ()), grid.get("down", ()))
-    large = images.png(images.captioned(figure, caption), settings)
+    grid, moments = shown.get("grid", {}), [frame["label"] for frame in shown["frames"]]
+    around = Words(grid.get("across", ()), grid.get("down", ()), shown["caption"])
+    loop = gif(sheets, factor=factor, words=replace(around, moments=moments))
+    large = images.png(figure(images.enlarge(sheets[-1], factor), around), settings)
     inside = [(f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(tiles)]
+    small = images.png(sheets[-1], settings)
     return loop, filled(name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *inside])

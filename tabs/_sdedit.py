@@ -115,7 +115,7 @@ def keep(view: dict) -> list:
     sheets = [images.grid(estimates(plan, f), len(plan.starts)) for f in recording.frames]
     name = f"sdedit-{settings['experiment']}-{settings['model']}-seed-{settings['seed']}"
     tiles = list(zip(names, estimates(plan, recording.frames[-1]), strict=True))
-    _, files = saved(name, settings, sheets, tiles, value["caption"], show.face["grid"])
+    _, files = saved(name, settings, sheets, tiles, value)
     return [value, 1, rung(recording, 0), *files]
 
 

@@ -73,7 +73,7 @@ def keep(view: dict):
     each = zip(request.labels, seeds(request.seed, len(request.labels)), recording.result, strict=True)
     tiles = [(f"{k:03d}-digit-{label}-seed-{seed}", tile) for k, (label, seed, tile) in enumerate(each)]
     name = f"digits-{request.digits[:12]}-{request.model}-seed-{request.seed}"
-    loop, files = saved(name, recording.settings, sheets, tiles, value["caption"], {})
+    loop, files = saved(name, recording.settings, sheets, tiles, value)
     shown = f'<div class="figure"><img alt="Trajectory" src="{images.data_uri(loop, "gif")}"></div>'
     return value, shown, *files
 

@@ -127,7 +127,7 @@ def keep(view: dict):
     titles = [f"{k:02d}-seed-{seed}-guidance-{w:g}{t}-steps-{n}" for k, (seed, w, n, t) in enumerate(each, 1)]
     name = f"{recording.settings['experiment']}-{plan.request.model}-seed-{plan.request.seed}"
     tiles = list(zip(titles, recording.result, strict=True))
-    _, files = saved(name, recording.settings, sheets, tiles, value["caption"], show.face["grid"])
+    _, files = saved(name, recording.settings, sheets, tiles, value)
     return value, 1, inside(recording, 0), *files
 
 

@@ -1,14 +1,12 @@
 """The requests for SDEdit and inpainting: what is refused, what is run, and what it costs."""
 
 import dataclasses
-import io
 import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from core import fillings, images, ladders, masks
 from core.checks import Refused
@@ -234,14 +232,6 @@ def test_settings_travel_and_come_back(request_type):
     settings = json.loads(json.dumps(request.settings()))
     known = {f.name: settings[f.name] for f in dataclasses.fields(request_type)}
     assert request_type.checked(**known) == request and request.prompt == "a rose"
-
-
-def test_a_gif_is_enlarged_after_its_colours_are_chosen():
-    frames = [np.random.default_rng(k).integers(0, 5, (8, 12, 3), dtype=np.uint8) * 50 for k in range(3)]
-    with Image.open(io.BytesIO(images.gif(frames, factor=4))) as loop:
-        assert loop.size == (48, 32) and loop.n_frames == 3
-        loop.seek(2)
-        assert np.abs(np.asarray(loop.convert("RGB")).astype(int) - images.enlarge(frames[2], 4)).mean() < 12
 
 
 NAN = float("nan")

@@ -9,17 +9,15 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
+from core.figures import gif
 from core.images import (
     LARGE,
     MAX_PIXELS,
     SETTINGS_KEY,
-    captioned,
     data_uri,
     digit_of,
     enlarge,
-    gif,
     grid,
-    labelled,
     png,
     settings_of,
     square,
@@ -39,11 +37,6 @@ def reopened(picture: Image.Image, kind: str = "PNG", **options) -> Image.Image:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return Image.open(file)
-
-
-def flat(*colours: tuple[int, int, int]) -> list[np.ndarray]:
-    """One 8x8 RGB frame per colour."""
-    return [np.full((8, 8, 3), colour, np.uint8) for colour in colours]
 
 
 # ---- In ----
@@ -109,7 +102,7 @@ def test_exif_orientation_is_undone(orientation):
 
 
 def test_an_animation_gives_its_first_frame():
-    picture = Image.open(io.BytesIO(gif(flat(RED, BLUE, WHITE))))
+    picture = Image.open(io.BytesIO(gif([np.full((8, 8, 3), colour, np.uint8) for colour in (RED, BLUE, WHITE)])))
     picture.seek(2)
     assert to_rgb(picture).getpixel((0, 0)) == RED
 
@@ -118,38 +111,6 @@ def test_too_large_a_picture():
     assert to_rgb(Image.new("1", (100, 100))).size == (100, 100)
     with pytest.raises(ValueError, match="more than 150 million pixels"):
         to_rgb(Image.new("1", (1000, MAX_PIXELS // 1000 + 1)))
-
-
-def test_a_caption_stands_under_the_picture():
-    for channels in (1, 3):
-        pixels = np.full((40, 300, channels), 90, np.uint8)
-        short, long = captioned(pixels, "σ = 2 – “a rose”"), captioned(pixels, "a word " * 40)
-        np.testing.assert_array_equal(short[:40], pixels)
-        assert 40 < len(short) < len(long) and (long[40:] < 100).any() and long.shape[1:] == (300, channels)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_grid_is_labelled_above_and_beside(channels):
-    pixels = np.full((200, 300, channels), 128, np.uint8)
-    names = ("w = 0", "w = 1", "a name that is much longer than its column")
-    found = labelled(pixels, names, ("no guidance", "guidance"))
-    top, left = found.shape[0] - 200, found.shape[1] - 300
-    assert found.shape[2] == channels and top > 40 and left > 100
-    assert np.array_equal(found[top:, left:], pixels)
-    inked = lambda part: part.min() < 64 and np.median(part) == 255  # noqa: E731
-    assert all(inked(found[:top, left + 100 * k : left + 100 * (k + 1)]) for k in range(3))
-    assert all(inked(found[top + 100 * k : top + 100 * (k + 1), :left]) for k in range(2))
-    assert found[:top, :left].min() == 255
-
-
-def test_a_label_stays_in_its_row():
-    found = labelled(np.zeros((60, 60, 3), np.uint8), (), ("far too many words " * 20, "b"))
-    assert found.shape[0] == 60 and found[:, -60:].max() == 0
-
-
-def test_no_labels_leave_a_grid_as_it_is():
-    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
-    assert np.array_equal(labelled(pixels), pixels)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16", "F"])
@@ -291,43 +252,6 @@ def test_settings_that_are_not_json(tmp_path, text):
 
 
 # ---- Animation ----
-
-
-def played(data: bytes) -> tuple[list[int], list[tuple[int, int, int]]]:
-    """The duration in milliseconds and the colour of every frame."""
-    picture, durations, colours = Image.open(io.BytesIO(data)), [], []
-    for k in range(picture.n_frames):
-        picture.seek(k)
-        durations.append(picture.info["duration"])
-        colours.append(picture.convert("RGB").getpixel((4, 4)))
-    return durations, colours
-
-
-def test_gif_plays_its_frames_holds_the_last_and_loops():
-    data = gif(flat(RED, BLUE, WHITE, BLUE), seconds=2.0, hold=1.5)
-    assert played(data) == ([500, 500, 500, 2000], [RED, BLUE, WHITE, BLUE])
-    assert Image.open(io.BytesIO(data)).info["loop"] == 0  # for ever
-
-
-def test_gif_of_greys():
-    frames = [np.full((8, 8, 1), shade, np.uint8) for shade in (0, 100, 255)]
-    assert played(gif(frames, seconds=0.3, hold=1.0)) == ([100, 100, 1100], [(0, 0, 0), (100, 100, 100), WHITE])
-
-
-def test_gif_is_never_faster_than_a_browser_plays():
-    """Most browsers slow a frame of 10 ms or less down to 100 ms."""
-    durations, _ = played(gif(flat(*[RED, BLUE] * 50), seconds=0.1, hold=0))
-    assert durations == [20] * 100
-
-
-def test_gif_of_one_frame():
-    assert Image.open(io.BytesIO(gif(flat(RED)))).convert("RGB").getpixel((0, 0)) == RED
-
-
-def test_gif_keeps_its_time_when_frames_repeat():
-    """Pillow merges equal neighbours."""
-    durations, _ = played(gif(flat(RED, RED, BLUE, BLUE), seconds=2.0, hold=1.0))
-    assert sum(durations) == 3000
 
 
 # ---- Transport ----

@@ -11,11 +11,12 @@ from PIL import Image
 from core import images
 from core.anagrams import AnagramRequest
 from core.digits import DigitRequest, read
+from core.figures import figure, gif
 from core.hybrids import HybridRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
 from core.registry import availability
-from tabs import _anagram, _hybrid, _mnist, anagrams, hybrids, mnist_compare, mnist_generate, sampling
+from tabs import _anagram, _hybrid, _mnist, _run, anagrams, hybrids, mnist_compare, mnist_generate, sampling
 from tabs._viewer import RUNS
 
 SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
@@ -45,8 +46,8 @@ def pictures(done: bool) -> Recording:
 @pytest.fixture
 def written(monkeypatch):
     """What was written under pictures."""
-    lines, captioned = [], images.captioned
-    monkeypatch.setattr(images, "captioned", lambda p, text, *more: lines.append(text) or captioned(p, text, *more))
+    lines = []
+    monkeypatch.setattr(_run, "figure", lambda pixels, words: lines.append(words.below) or figure(pixels, words))
     return lines
 
 
@@ -72,8 +73,8 @@ def test_a_comparison_that_was_stopped_says_so_too():
 
 @pytest.mark.parametrize("done", (False, True))
 def test_the_digits_that_are_saved_are_the_result(monkeypatch, done):
-    recording, loops, gif = digits(done), [], images.gif
-    monkeypatch.setattr(images, "gif", lambda sheets, **how: loops.append(sheets) or gif(sheets, **how))
+    recording, loops = digits(done), []
+    monkeypatch.setattr(_run, "gif", lambda sheets, **how: loops.append(sheets) or gif(sheets, **how))
     _, _, _, _, everything = mnist_generate.keep({"run": recording.id})
     result = images.grid(recording.result, 2)
     with zipfile.ZipFile(file(everything)) as archive, Image.open(io.BytesIO(archive.read("grid.png"))) as small:

@@ -14,6 +14,7 @@ from core import images
 from core.cards import write_card
 from core.datasets.mnist import mnist, unit
 from core.digits import default_guidance
+from core.figures import gif
 from core.generate import generate
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
 from core.registry import CHECKPOINTS, ModelError, load
@@ -143,7 +144,7 @@ def _samples_by_epoch(run: Run, out: Path) -> list[int]:
         strip, frames = _strip(run, weights)
         (out / f"{path.stem}.png").write_bytes(images.png(strip))
         if frames:
-            (out / f"{path.stem}.gif").write_bytes(images.gif(frames, 2.5))
+            (out / f"{path.stem}.gif").write_bytes(gif(frames, 2.5))
         shown.append(facts["epoch"])
     return shown
 
