@@ -107,7 +107,7 @@ def inputs_column(
     small, *path = path_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     start, stop, line = run_row("Make hybrids")
-    remark_line(model, *prompts[:4])
+    remark_line(model, *prompts[:4], styled=True)
     panel, kernel, plot = filter_panel(r)
     numbers = doubles.number_inputs(r)
     photo, own = photo_input(shared, split)

@@ -153,15 +153,24 @@ def remark_on(model: str, *prompts: str) -> str:
         return html.escape(str(e))
     except ModelError:
         return ""
-    return "<br>".join(html.escape(line) for line in told_)
+    return "<br>".join(html.escape(line) for line in dict.fromkeys(told_))
 
 
-def remark_line(model: gr.Dropdown, *prompts: gr.Textbox) -> None:
-    """A line under the prompts that says what the model does not know, told anew whenever they change."""
+def remark_on_styled(model: str, style: str, *prompts: str) -> str:
+    """The same for prompts that all have a style in front."""
+    return remark_on(model, *(f"{style or ''} {p}".strip() for p in prompts if p))
+
+
+def remark_line(model: gr.Dropdown, *prompts: gr.Textbox, styled: bool = False) -> None:
+    """A line under the prompts that says what the model does not know, told anew whenever they change.
+
+    Args:
+        styled: whether the first one is the style of the others.
+    """
     line = gr.HTML(elem_classes="remarks")
     gr.on(
         [c.change for c in (model, *prompts)],
-        remark_on,
+        remark_on_styled if styled else remark_on,
         [model, *prompts],
         line,
         trigger_mode="always_last",

@@ -120,7 +120,7 @@ def inputs_column(r: AnagramRequest, shared: Shared) -> tuple[list, gr.Accordion
     prompts, more = prompt_inputs(r)
     model = Dropdown(MODEL_CHOICES, value=r.model, label="Model", render=False)
     start, stop, line = run_row("Make anagrams")
-    remark_line(model, prompts[0], *(p for p in prompts if isinstance(p, Textbox)))
+    remark_line(model, *(p for p in prompts if isinstance(p, Textbox)), styled=True)
     numbers = doubles.number_inputs(r)
     with gr.Accordion("More settings", open=False):
         model.render()

@@ -27,7 +27,7 @@ from core.pictures import (
 from core.registry import ModelError
 from core.rng import MAX_SEED, generators, randn
 from core.samplers import ddim, dpm_solver, posterior
-from tabs._pictures import remark_on
+from tabs._pictures import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
 
@@ -357,5 +357,15 @@ def test_remarks_are_the_models_own():
 def test_of_a_model_that_is_not_here_nothing_is_remarked(monkeypatch):
     """The cost line says that it is not here; outside the queue no error would be shown."""
     assert "campanile" in remark_on("pocket", "a campanile")
+    assert remark_on("pocket", "a campanile", "a campanile") == remark_on("pocket", "a campanile")
     monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
     assert remark_on("pocket", "a campanile") == ""
+
+
+def test_remarks_on_a_prompt_with_a_style_are_those_on_both_together():
+    for said in ("in photos alone", "campanile"):
+        assert said in remark_on_styled("pocket", "an emoji of", "a lighthouse", "a campanile", "")
+    assert remark_on_styled("pocket", "a photo of", "a lighthouse", "", None) == ""
+    assert remark_on_styled("pocket", "a campanile of", "a rose", "a tower").count("campanile") == 1
+    assert "cut off" in remark_on_styled("pocket", "a high quality photo of", "a tower of water of water of water")
+    assert remark_on_styled("pocket", "", "", "") == ""
