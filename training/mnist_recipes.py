@@ -38,10 +38,10 @@ class Recipe:
 RECIPES = {
     "classifier": Recipe("classifier", 32, 128, 8, 2e-3, 0.5),
     "ddpm-class": Recipe("ddpm", 64, 128, 20, 1e-3, 0.1 ** (1 / 20), classes=CLASSES),
-    "flow-class": Recipe("flow", 64, 64, 10, 1e-2, 0.95, classes=CLASSES),
+    "flow-class": Recipe("flow", 64, 64, 10, 1e-2, 0.1 ** (1 / 10), classes=CLASSES),
     "denoiser": Recipe("denoiser", 128, 256, 5, 1e-4, 1.0),
     "ddpm-time": Recipe("ddpm", 64, 128, 20, 1e-3, 0.1 ** (1 / 20)),
-    "flow-time": Recipe("flow", 64, 64, 10, 1e-2, 0.95),
+    "flow-time": Recipe("flow", 64, 64, 10, 1e-2, 0.1 ** (1 / 10)),
     "flow-class-adamw": Recipe("flow", 64, 64, 10, 1e-3, 1.0, optimiser="AdamW", classes=CLASSES),
     "denoiser-noise": Recipe("denoiser-noise", 128, 256, 5, 1e-4, 1.0),
 }
