@@ -24,7 +24,8 @@ HOLD = 10  # frames that an animation rests at either end
 
 
 def presets(ours: dict[str, Double], course: dict[str, Double]) -> dict[str, Double]:
-    """The presets of a tab by name; where a DeepFloyd is ready, the course's figures too, run on it as the course does."""
+    """The presets of a tab by name; where a DeepFloyd is ready, the course's figures too, with its prompts, DDPM and
+    number of steps; they begin at t = 957, where DeepFloyd's own spacing begins, not at 990."""
     model = default_model()
     if not is_deepfloyd(model):
         return ours

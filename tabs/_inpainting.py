@@ -47,14 +47,14 @@ def face(plan: Filling) -> dict:
 
 
 def described(plan: Filling) -> str:
-    """What the pictures are: model, prompt, steps, resampling, guidance, seed."""
+    """What the pictures are: model, prompt, sampler, steps, resampling, guidance, seed."""
     r = plan.request
     asked = f"“{r.prompt}”; guidance {r.guidance:g}" if r.prompt else "no prompt"
     again = ", ".join(sorted({f"n = {n}" for _, n, _ in plan.ways})) + f", j = {r.jump_length}"
     if r.below < T - 1 and max(n for _, n, _ in plan.ways) > 1:  # a run begins at T - 1
         again += f" from t = {r.below} down"
     edge = f"; feather {r.feather} px" if r.feather else ""
-    return f"{r.model}: {asked}; {r.steps} steps, {again}, {plan.cost()[0]} network calls{edge}; seed {r.seed}."
+    return f"{r.model}: {asked}; DDPM, {r.steps} steps, {again}, {plan.cost()[0]} network calls{edge}; seed {r.seed}."
 
 
 def planned(settings: dict) -> Filling:

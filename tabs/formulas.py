@@ -9,7 +9,7 @@ A DDPM network predicts the noise, so $\hat x_0 = (x_t - s_t\,\hat\epsilon)/a_t$
 
 $$x_{t'} = a_{t'}\,\hat x_0 + \sqrt{s_{t'}^2-\sigma^2}\;\hat\epsilon + \sigma z, \qquad \sigma = \eta\, s_{t'}\sqrt{1-\Big(\frac{a_t\, s_{t'}}{a_{t'}\, s_t}\Big)^2}$$
 
-With $\eta = 1$ and fresh noise $z$ this is DDPM, with $\eta = 0$ DDIM; on the straight path, with $\eta = 0$, it is Euler's step $x_{\tau'} = x_\tau + (\tau'-\tau)\,u$. Heun takes Euler's step, asks again there, and walks with the mean of the two answers; its last step is Euler's, so $n$ steps take $2n-1$ calls. Guidance asks with and without the class:
+With $\eta = 1$ and fresh noise $z$ this is DDPM (with the posterior's $\sigma$; the course's algorithm for digits adds the larger $\sqrt{\beta}\,z$, which Ho et al. found to do as well), with $\eta = 0$ DDIM; on the straight path, with $\eta = 0$, it is Euler's step $x_{\tau'} = x_\tau + (\tau'-\tau)\,u$. Heun takes Euler's step, asks again there, and walks with the mean of the two answers; its last step is Euler's, so $n$ steps take $2n-1$ calls. Guidance asks with and without the class:
 
 $$\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u) \qquad (w = 0 \text{ without the class},\; 1 \text{ with it},\; >1 \text{ guided})$$
 
@@ -27,7 +27,7 @@ Both start from the same noise $\epsilon \sim \mathcal N(0, I)$ and walk to a di
 
 $$\text{DDPM: } a_t = \sqrt{\bar\alpha_t},\; s_t = \sqrt{1-\bar\alpha_t} \qquad\qquad \text{flow: } a = \tau,\; s = 1-\tau$$
 
-and one update serves both, $x_{t'} = a_{t'}\,\hat x_0 + s_{t'}\,\hat\epsilon$: it is DDIM on the first path and Euler's method on the second. ($\bar\alpha_t$ the share of signal power left; $\tau$ flow's time, 0 for noise to 1; the $t$ under the pictures is DDPM's, 299 to 0.)
+and one update serves both, $x_{t'} = a_{t'}\,\hat x_0 + s_{t'}\,\hat\epsilon$: it is DDIM on the first path and Euler's method on the second. ($\bar\alpha_t$ the share of signal power left; $\tau$ flow's time, 0 for noise to 1; the $t$ under the pictures is DDPM's, from 299 down; the last step goes from the last $t$ shown to the clean digit.)
 
 **Watch** slant, width and loops of each pair: two networks that never met often find kindred digits in the same noise. With perfect networks and small steps they would find the same ones: at equal $s/a$ both walk the same curve up to scale, and the data alone decide which. What differs comes from the training, from the number of steps, and from the start: the DDPM path ends at $a = 0.22$, not 0, and is begun from pure noise all the same.
 
@@ -49,9 +49,9 @@ Training of the DDPM and flow models draws a digit $x_0$, with its class $c$ whe
 
 $$x_t = a_t\,x_0 + s_t\,\epsilon \qquad \text{DDPM: } \mathbb E\,\lVert \epsilon_\theta(x_t, t, c)-\epsilon\rVert^2 \qquad \text{flow: } \mathbb E\,\lVert u_\theta(x_t, t, c)-(x_0-\epsilon)\rVert^2$$
 
-Where there is a class, it is left out for one digit in ten ($c = 0$), so the same network can answer with and without it, as guidance asks it to. The network is the course's U-Net: down to 7 × 7 and to 1 × 1, and up again, with skip connections that carry the fine detail past the middle. In two places on the way up its features $h$ become $c \odot h + t$, where small networks of two layers make $c$ of the class and $t$ of the time.
+Where there is a class, it is left out for one digit in ten ($c = 0$), so the same network can answer with and without it, as guidance asks it to. The network is the course's U-Net: down to 7 × 7 and to 1 × 1, and up again, with skip connections that carry the fine detail past the middle. In two places on the way up its features $h$ become $c \odot h + t$, where small networks of two layers make $c$ of the class and $t$ of the time. (The network without a class adds $t$ in the same way; some years of the course multiply by it.)
 
-**Watch** that the loss never comes near 0: many digits with as many noises give the same $x_t$, and the best answer is their mean. So it says little about the samples, which go on improving when the curve is almost flat. The averaged weights (an exponential mean over the last steps) are ahead of the raw ones while the learning rate is high.
+**Watch** that the loss never comes near 0: many digits with as many noises give the same $x_t$, and the best answer is their mean. So it says little about the samples, which go on improving when the curve is almost flat. The averaged weights (an exponential mean over the last steps) are ahead of the raw ones while the learning rate is high. The course trains flow matching with Adam at 0.01, falling to a tenth over 10 epochs, in batches of 64; what we did otherwise is named under the curve.
 
 Ho et al. 2020 (DDPM) · Lipman et al. 2023 (flow matching) · Ho & Salimans 2022 (class left out) — `training.mnist_recipes`, `core.models.unet.UNet`
 """
@@ -105,11 +105,11 @@ Or **iteratively**: mix that guess with the state, go down by the stride, from $
 
 $$x_{t'} = \frac{\sqrt{\bar\alpha_{t'}}\,\beta}{1-\bar\alpha_t}\,\hat x_0 + \frac{\sqrt{\alpha}\,(1-\bar\alpha_{t'})}{1-\bar\alpha_t}\,x_t + \sigma z, \qquad \sigma^2 = \beta\,\frac{1-\bar\alpha_{t'}}{1-\bar\alpha_t}$$
 
-$t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left, 1 after the last step; $\hat x_0$ the clean estimate (on the page: x_0); $z \sim \mathcal N(0, I)$ fresh noise, with the $\sigma$ that DeepFloyd IF says itself, or this one for pocket; PSNR $= 10\log_{10}(4/\mathrm{MSE})$ for pictures in $[-1, 1]$.
+On the way $\hat x_0$ is clipped to $[-1, 1]$, and $\hat\epsilon$ made to fit it. $t$ timestep, 0 to 999; $\bar\alpha_t$ the share of signal power left, 1 after the last step; $\hat x_0$ the clean estimate (on the page: x_0); $z \sim \mathcal N(0, I)$ fresh noise, with the $\sigma$ that DeepFloyd IF says itself, or this one for pocket; PSNR $= 10\log_{10}(4/\mathrm{MSE})$ for pictures in $[-1, 1]$.
 
 **Watch** the blur: it cannot tell noise from detail, so it gives up both. One step estimates the *mean* of all pictures that fit, which is soft and, from a perfect network, has the best PSNR on average (at small $t$ a tuned filter may still beat ours); iterating picks *one* of them, which is sharp and may be a different one: its PSNR is lower, with a perfect network by 3 dB, although it looks better (the perception–distortion trade-off). *Inside the longest run* shows that trade step by step: the PSNR of $\hat x_0$ is highest early, where $\hat x_0$ is still soft.
 
-The classical filters get $x_t/\sqrt{\bar\alpha_t}$, the noisy picture at its right brightness, and are tuned with the clean picture in hand. The column *noisy* is $x_t$ itself, so its PSNR counts the lost brightness too. The course blurs $x_t$ as it is; *The filters get* under More settings does the same, and at $t = 750$ more than half of what the blur then lacks is brightness.
+The classical filters get $x_t/\sqrt{\bar\alpha_t}$, the noisy picture at its right brightness, and are tuned with the clean picture in hand. The column *noisy* is $x_t$ itself, so its PSNR counts the lost brightness too. Every picture is clipped to $[-1, 1]$, as it is shown, before its PSNR is taken; without that the noisy one has up to 2 dB less. The course blurs $x_t$ as it is; *The filters get* under More settings does the same, and at $t = 750$ more than half of what the blur then lacks is brightness.
 
 Ho et al. 2020 · Blau & Michaeli 2018 (perception and distortion) · Buades et al. 2005 (non-local means) — `core.editing.best_blur`, `core.editing.one_step`, `core.denoising.Denoising`
 """

@@ -7,7 +7,9 @@ $$x_{t_0} = \sqrt{\bar\alpha_{t_0}}\;x_{\text{in}} + \sqrt{1-\bar\alpha_{t_0}}\;
 
 $$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0(x_t, t) + \sqrt{1-\bar\alpha_{t'}}\;\hat\epsilon(x_t, t) \qquad \text{for } t = t_0, \dots, 0$$
 
-(that is DDIM; with DDPM it is the posterior step of *Sampling & guidance*). $x_{\text{in}}$ your picture, $\epsilon \sim \mathcal N(0, I)$ the noise of the seed, the same in every rung of a row; $i_{\text{start}}$ where the run begins, counted from 0: a **small** $i$ is much noise and much freedom, a **large** $i$ little noise and a result near the input. $t$ timestep, $t'$ the next one down; $\bar\alpha_t$ the share of signal power left, 1 after the last step; $\hat x_0$ the clean estimate (on the page: x_0). With a prompt, $\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u)$ from the estimates without and with it.
+(that is DDIM; with DDPM it is the posterior step of *Sampling & guidance*). $x_{\text{in}}$ your picture, $\epsilon \sim \mathcal N(0, I)$ the noise of the seed, the same in every rung of a row; $i_{\text{start}}$ where the run begins, counted from 0: a **small** $i$ is much noise and much freedom, a **large** $i$ little noise and a result near the input. $t$ timestep, $t'$ the next one down; $\bar\alpha_t$ the share of signal power left, 1 after the last step; $\hat x_0$ the clean estimate (on the page: x_0). With a prompt, $\hat\epsilon = \epsilon_u + w\,(\epsilon_c-\epsilon_u)$ from the estimates without and with it. At every step $\hat x_0$ is clipped to $[-1, 1]$, and $\hat\epsilon$ made to fit it.
+
+The course steps with DDPM, $w = 7$ (its $\gamma$), and stops at $t = 0$, so its run from 690 asks the network 23 times; ours takes one more step, to the clean picture.
 
 Noise drowns fine detail first and large shapes last. What is left under the noise is what the result keeps: at $t_0 = 390$ edges survive, at $690$ only blocks of colour, at $960$ hardly the mean brightness.
 
@@ -19,7 +21,7 @@ Meng et al. 2021 (SDEdit) · Ho & Salimans 2022 (guidance) — `core.sdedit.sded
 """
 
 INPAINTING = r"""
-After every step down to $t'$, everything outside the hole is replaced by the picture itself, noised to the level just reached:
+A run starts from pure noise and steps down with DDPM's posterior (the formula of *Forward & denoise*, $\hat x_0$ clipped to $[-1, 1]$). After every step, from $t$ down to $t'$, everything outside the hole is replaced by the picture itself, noised to the level just reached:
 
 $$x_{t'} \leftarrow m \odot x_{t'} + (1-m)\odot\Big(\sqrt{\bar\alpha_{t'}}\;x_{\text{orig}} + \sqrt{1-\bar\alpha_{t'}}\;z\Big), \qquad z \sim \mathcal N(0, I)$$
 
@@ -29,7 +31,7 @@ $m = 1$ where new content goes, $0$ where the picture stays; $t$ timestep, $t'$ 
 
 $$x_{t''} = \sqrt{\tfrac{\bar\alpha_{t''}}{\bar\alpha_t}}\;x_t + \sqrt{1-\tfrac{\bar\alpha_{t''}}{\bar\alpha_t}}\;z, \qquad t'' \text{ the timestep } j \text{ places higher in the list of steps}$$
 
-Only steps down ask the network. The paper's setting, 250 steps with $j = 10$ and $n = 10$, has 4,570 transitions, 2,410 of them network calls; the zig-zag shows yours.
+Only steps down ask the network. The paper's setting, 250 steps with $j = 10$ and $n = 10$, has 4,570 transitions, 2,410 of them network calls; the zig-zag shows yours. The course takes $n = 1$, steps of 30 from $t = 990$ and $w = 7$ (its $\gamma$).
 
 **Clean paste** keeps the known pixels without noise at every step, as simple pipelines do. The network then sees noise of two levels in one picture while it is told one $t$, which it never met in training. That shows as a seam or as flat content; how much, and whether it is worse at all, depends on the picture and the hole, so compare a few seeds.
 

@@ -167,7 +167,7 @@ def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_ca
     ],
 )
 def test_the_caption_says_where_resampling_starts(experiment, asked, said):
-    assert f"; 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
+    assert f"; DDPM, 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
 
 
 def test_a_step_up_shows_the_noise_estimate_of_the_step_before():

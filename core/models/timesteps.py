@@ -3,7 +3,7 @@
 from core.checks import Refused
 
 TIMESTEP_LISTS = {
-    "stride30": "stride 30, the course's (34 steps)",
+    "stride30": "stride 30, the course's (34 steps, the last one to the clean picture)",
     "fast27": "fast27 (27 steps)",
     "smart27": "smart27 (27 steps)",
     "smart50": "smart50 (50 steps)",
