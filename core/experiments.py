@@ -1,7 +1,7 @@
 """Pictures that run together so that they compare: guidance off and on, how much of it and when, how many steps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -39,6 +39,11 @@ class Plan:
     across: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     stretches: tuple[Stretch, ...] = ()
+
+    def settings(self) -> dict:
+        """What a saved picture carries: the request, and the steps of each picture where they differ."""
+        each = {"steps_each": self.steps} if len(set(self.steps)) > 1 else {}
+        return self.request.settings() | each
 
     def cost(self) -> tuple[int, float]:
         """(network calls, mean number of pictures in each)."""
@@ -121,14 +126,14 @@ def guidance_sweep(r: PictureRequest) -> Plan:
 
 
 def step_sweep(r: PictureRequest) -> Plan:
-    """One noise in nine numbers of steps.
+    """One noise in nine numbers of steps, evenly spaced: a published list has one number alone.
 
     Raises:
         Refused: the sampler takes only runs of one length.
     """
-    if r.sampler not in ETAS or r.timesteps != EVEN:
-        raise Refused("The sweep over steps needs DDIM or DDPM and evenly spaced timesteps.")
-    n = len(STEP_SWEEP)
+    if r.sampler not in ETAS:
+        raise Refused("The sweep over steps needs DDIM or DDPM.")
+    n, r = len(STEP_SWEEP), replace(r, timesteps=EVEN)
     return Plan(r, (r.guidance,) * n, (r.seed,) * n, STEP_SWEEP, n, tuple(f"{k} steps" for k in STEP_SWEEP))
 
 

@@ -2,8 +2,8 @@
 
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +19,8 @@ UNCHECKED = "These pictures are still to be checked: wait for the end of the run
 class Frame:
     """One kept Step: x_t, x_0 and the parts are (B, H, W, C) uint8; t = -1 marks the result.
 
-    Noise estimates, the parts, are shown from -3 to 3.
+    Noise estimates, the parts, are shown from -3 to 3. Where the pictures take different numbers of steps, t is the
+    largest timestep, and `each` has every picture's own, -1 for one that is done.
     """
 
     i: int
@@ -28,6 +29,7 @@ class Frame:
     x_t: np.ndarray
     x_0: np.ndarray
     parts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    each: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -40,6 +42,8 @@ class Recording:
     """A run's settings and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them.
 
     Args:
+        lengths: how many steps each picture takes; where these differ, frames have every picture's timestep. Empty where
+            all take those of the run.
         notes: what the model's maker says of the pictures, see `core.licence`, and a classifier; None until asked. From
             then on nothing more is kept: after Stop the step under way still computes, and its pictures nobody has checked.
         withheld: whether there is no result before that.
@@ -50,6 +54,7 @@ class Recording:
     settings: dict
     low: float = 0.0
     high: float = 1.0
+    lengths: Sequence[int] = ()
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     frames: list[Frame] = field(default_factory=list)
     latest: Frame | None = None
@@ -76,8 +81,17 @@ class Recording:
         if self.latest is None or self.latest.i != step.i:
             x_t, x_0 = (to_uint8(x, self.low, self.high) for x in (step.x_t, step.x_0))
             parts = {name: to_uint8(eps, -3, 3) for name, eps in step.parts.items()}
-            self.latest = Frame(step.i, step.n, int(step.t.max()), x_t, x_0, parts)
+            each = tuple(step.t.tolist()) if len(set(self.lengths)) > 1 else ()
+            self.latest = Frame(step.i, step.n, int(step.t.max()), x_t, x_0, parts, each)
         return self.latest
+
+    def own(self, k: int) -> list[Frame]:
+        """The frames as those of picture k's own run, which ends with its result where others take more steps."""
+        if not self.frames[0].each:
+            return self.frames
+        n = self.lengths[k]
+        frames = [replace(f, i=min(f.i, n), n=n, t=f.each[k], each=()) for f in self.frames]
+        return [f for f in frames if f.i < n] + [f for f in frames if f.i == n][:1]
 
     @staticmethod
     def keeps(i: int, n: int) -> bool:

@@ -45,7 +45,7 @@ def arrange(columns: int):
 
 
 def described(plan: Plan) -> str:
-    """What the pictures are: model, prompt, sampler, steps, guidance, seeds; one number, or where it goes from and to."""
+    """What the pictures are: model, prompt, sampler, steps, guidance, threshold but clipping, seeds; one number, or where it goes from and to."""
     r = plan.request
     prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
     negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
@@ -55,7 +55,9 @@ def described(plan: Plan) -> str:
         when = " for the t over each picture"
     elif r.stretch and not plan.guided(0):
         when += ", where no step falls"
-    return f"{r.model}: {prompt}{negative}; {steps}; guidance {ranged(plan.scales)}{when}; seed {ranged(plan.seeds)}."
+    bound = {"dynamic": f"; dynamic threshold, quantile {r.ratio:g}, largest {r.top:g}", "none": "; no threshold"}
+    guided = f"guidance {ranged(plan.scales)}{when}{bound.get(r.threshold, '')}"
+    return f"{r.model}: {prompt}{negative}; {steps}; {guided}; seed {ranged(plan.seeds)}."
 
 
 def ranged(values: Sequence[float]) -> str:
@@ -72,7 +74,7 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     """
     titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(recording.settings.get("negative")))
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
-    for frame in recording.frames:
+    for frame in recording.own(k):
         noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
         frames.append({"images": [shown(p) for p in lanes(frame, noises, k, gap)], "label": timestep(frame)})
     return {

@@ -80,7 +80,7 @@ def _details(r: PictureRequest) -> tuple:
         lists,
         value=r.timesteps,
         label="Timesteps",
-        info="A list published with DeepFloyd IF decides the steps by itself.",
+        info="A list published with DeepFloyd IF decides the steps by itself; Step sweep is always evenly spaced.",
     )
     bounds = [(title, name) for name, title in THRESHOLDS.items()]
     threshold = Radio(

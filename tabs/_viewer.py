@@ -106,8 +106,13 @@ def status_line(value: str) -> gr.HTML:
 
 
 def timestep(frame: Frame) -> str:
-    """The scrubber's label of a frame."""
-    return f"result · {frame.n} steps" if frame.t < 0 else f"step {frame.i + 1} / {frame.n} · t = {frame.t}"
+    """The scrubber's label of a frame; where its pictures have timesteps of their own, from the least to the largest."""
+    if frame.t < 0:
+        return f"result · {'up to ' * bool(frame.each)}{frame.n} steps"
+    under_way = [t for t in frame.each if t >= 0] or [frame.t]
+    ends = dict.fromkeys((min(under_way), max(under_way)))
+    done = f" · {frame.each.count(-1)} of {len(frame.each)} done" * (-1 in frame.each)
+    return f"step {frame.i + 1} / {frame.n} · t = {' – '.join(map(str, ends))}{done}"
 
 
 Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
@@ -140,12 +145,11 @@ def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, f
             continue
         last = now
         left = (now - started) / step.i * (step.n - step.i) if step.i else None
-        status = f"step {step.i + 1} / {step.n} · t = {int(step.t.max())}" + (f" · {left:.0f} s left" if left else "")
         frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
         yield face | {
             "run": recordings[0].id,
             "running": True,
-            "status": status,
+            "status": frame["label"] + (f" · {left:.0f} s left" if left else ""),
             "fraction": step.i / step.n,
             "frames": [frame],
         }

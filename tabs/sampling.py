@@ -52,6 +52,7 @@ PRESETS = {
     "A volcano": PictureRequest("an emoji of a volcano"),
     "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
 }
+LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"
 COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", "a rocket ship")
 
 
@@ -108,7 +109,7 @@ def runner(experiment: str):
         how = (sampler, steps, guidance, threshold, seed, timesteps, ratio, top, guide_from, guide_to)
         request = PictureRequest.checked(**dict(zip(FIELDS, (prompt, negative, n, model, *how), strict=True)))
         plan = EXPERIMENTS[experiment](request)
-        recording = Recording(request.settings() | {"experiment": experiment}, -1, 1)
+        recording = Recording(plan.settings() | {"experiment": experiment}, -1, 1, lengths=plan.steps)
         yield from stream(recording, plan.run, shown_as(plan), device, plan.cost())
 
     return run
@@ -144,7 +145,7 @@ def price(*values) -> str:
     partly = request.stretch is not None
     each = request.n if partly else round(n)
     line = cost.sentence(calls, each, expected, request.guidance, bool(request.negative), partly)
-    return line + cost.others(others)
+    return line + LISTED * (request.timesteps != EVEN) + cost.others(others)
 
 
 def fill(request: PictureRequest) -> list:

@@ -218,9 +218,21 @@ def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket, m
 
 
 def test_a_step_sweep_needs_a_sampler_of_single_steps():
-    for wrong in ({"sampler": "dpm-solver"}, {"timesteps": "fast27"}):
+    for timesteps in (EVEN, "fast27"):
         with pytest.raises(ValueError, match=SENTENCE):
-            plan("step-sweep", **wrong)
+            plan("step-sweep", sampler="dpm-solver", timesteps=timesteps)
+
+
+def test_a_step_sweep_is_evenly_spaced_whatever_list_is_chosen(pocket, monkeypatch):
+    """DeepFloyd's default is a list, and the course asks for this comparison."""
+    assert plan("step-sweep", timesteps="stride30") == plan("step-sweep")
+    monkeypatch.setattr(experiments, "STEP_SWEEP", (2, 3))
+    course = EXPERIMENTS["step-sweep"](PictureRequest.of("if-m"))
+    assert (course.steps, course.request.timesteps, course.settings()["timesteps"]) == ((2, 3), EVEN, EVEN)
+    assert course.settings()["steps_each"] == (2, 3) and "steps_each" not in plan("samples").settings()
+    visited = torch.stack([s.t for s in plan("step-sweep", timesteps="stride30").run()])
+    for k, steps in enumerate((2, 3)):
+        assert visited[:steps, k].tolist() == pocket.schedule.timesteps(steps)
 
 
 @pytest.mark.parametrize("name, length", [("stride30", 34), ("fast27", 27), ("smart50", 50)])

@@ -3,20 +3,22 @@
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 
 from core.anagrams import AnagramRequest
 from core.denoising import DenoiseRequest
 from core.experiments import EXPERIMENTS
-from core.fillings import InpaintRequest
+from core.fillings import InpaintRequest, in_turn
 from core.hybrids import HybridRequest
 from core.images import webp
 from core.ladders import SDEditRequest
 from core.pictures import PictureRequest
 from core.recording import Frame, Recording
+from core.samplers import Step
 from tabs import _anagram, _doubles, _first, _header, _hybrid, _learned, denoise, inpainting, sampling, sdedit
 from tabs._common import Shared
 from tabs._pictures import HALVES, inside, lanes
-from tabs._viewer import RUNS
+from tabs._viewer import RUNS, live, timestep
 
 
 @pytest.mark.parametrize("experiment, seed", [("samples", 1234567891), ("guidance-sweep", 1234567890)])
@@ -146,6 +148,18 @@ def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
     assert said in sampling.shown_as(EXPERIMENTS[experiment](PictureRequest("a rose", **changed))).caption
 
 
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({}, "; guidance 3; seed"),
+        ({"threshold": "dynamic", "top": 1.2}, "; guidance 3; dynamic threshold, quantile 0.95, largest 1.2; seed"),
+        ({"threshold": "none"}, "; guidance 3; no threshold; seed"),
+    ],
+)
+def test_the_caption_says_how_the_estimate_was_bounded(changed, said):
+    assert said in sampling.shown_as(EXPERIMENTS["samples"](PictureRequest("a rose", **changed))).caption
+
+
 def test_the_look_inside_says_where_guidance_was_off():
     pixels = np.zeros((2, 64, 64, 3), np.uint8)
     for settings, parts, off in (
@@ -163,6 +177,100 @@ def test_a_run_from_before_a_setting_was_there_is_understood():
     settings = PictureRequest("a rose").settings() | {"experiment": "samples"}
     del settings["guide_from"], settings["guide_to"]
     assert sampling.planned(settings).request == PictureRequest("a rose")
+
+
+def inputs_of(**changed) -> list:
+    """The inputs of the tab."""
+    return sampling.fill(PictureRequest("a rose", **changed))
+
+
+@pytest.fixture
+def priced(monkeypatch):
+    """The cost line for a request, every network call at a second; nothing is loaded."""
+    monkeypatch.setattr("core.pictures.availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(sampling.cost, "seconds", lambda model, device, calls, n: calls)
+
+    def line(**changed) -> str:
+        values = zip(sampling.FIELDS, inputs_of(**changed), strict=True)
+        return sampling.price(*[value for name, value in values if name != "seed"], "cpu")
+
+    return line
+
+
+def test_the_cost_line_says_that_a_list_decides_the_steps_and_still_has_the_step_sweep(priced):
+    assert sampling.LISTED not in priced(sampler="ddpm") and "Step sweep: 100 s" in priced(sampler="ddpm")
+    line = priced(sampler="ddpm", timesteps="stride30")
+    assert line.startswith("34 network calls") and sampling.LISTED in line and "Step sweep: 100 s" in line
+    assert "Step sweep" not in priced(sampler="dpm-solver", timesteps="stride30")
+
+
+def test_a_step_sweep_keeps_what_it_did_not_what_was_chosen(monkeypatch):
+    monkeypatch.setattr("core.pictures.availability", lambda name: (True, "Ready."))
+    kept = []
+    monkeypatch.setattr(
+        sampling, "stream", lambda recording, make, show, *_: kept.append((recording, show)) or iter(())
+    )
+    assert list(sampling.runner("step-sweep")(*inputs_of(sampler="ddpm", timesteps="stride30"), "cpu")) == []
+    ((recording, show),) = kept
+    assert recording.settings["timesteps"] == "even" and recording.settings["steps_each"] == recording.lengths
+    assert recording.lengths == (2, 4, 6, 8, 12, 16, 20, 50, 100) and "2 – 100 steps" in show.caption
+    assert sampling.planned(recording.settings).request.timesteps == "even"
+
+
+def stepped(*columns: list[int]) -> list[Step]:
+    """Steps whose pictures visit those timesteps, a column each; picture k is grey, darker step by step."""
+    rows = torch.tensor(columns).T
+    shades = [torch.full((len(columns), 3, 8, 8), 1 - i / 8) for i in range(len(rows))]
+    return [Step(i, len(rows) - 1, t, x, x) for i, (t, x) in enumerate(zip(rows, shades, strict=True))]
+
+
+SWEPT = ([999, 499, -1, -1, -1], [999, 749, 499, 249, -1])
+
+
+def recording_of(steps: list[Step], **how) -> Recording:
+    """What is kept of a run."""
+    recording = Recording({}, -1, 1, **how)
+    assert list(recording.follow(steps)) == steps
+    return recording
+
+
+def test_a_label_names_every_timestep_where_the_pictures_differ(monkeypatch):
+    monkeypatch.setattr("tabs._viewer.PREVIEW_SECONDS", -1)
+    recording = Recording({}, -1, 1, lengths=(2, 4))
+    arrange = lambda frames: [frames[0].x_0[0]]  # noqa: E731
+    *running, end = live((recording,), recording.follow(stepped(*SWEPT)), arrange, {})
+    labels = [
+        "step 1 / 4 · t = 999",
+        "step 2 / 4 · t = 499 – 749",
+        "step 3 / 4 · t = 499 · 1 of 2 done",
+        "step 4 / 4 · t = 249 · 1 of 2 done",
+        "result · up to 4 steps",
+    ]
+    assert [value["frames"][0]["label"] for value in running] == labels[:-1]
+    assert [value["status"].partition(" · 0 s left")[0] for value in running] == labels[:-1]
+    assert [frame["label"] for frame in end["frames"]] == labels
+
+
+def test_the_look_inside_has_the_picture_s_own_steps():
+    recording = recording_of(stepped(*SWEPT), lengths=(2, 4))
+    own = [[frame["label"] for frame in inside(recording, k)["frames"]] for k in (0, 1)]
+    assert own[0] == ["step 1 / 2 · t = 999", "step 2 / 2 · t = 499", "result · 2 steps"]
+    assert own[1] == [*(f"step {i} / 4 · t = {t}" for i, t in enumerate((999, 749, 499, 249), 1)), "result · 4 steps"]
+    assert [f.x_0 is g.x_0 for f, g in zip(recording.own(0), recording.frames, strict=False)] == [True] * 3
+    recording.frames = recording.frames[:4]
+    assert len(recording.own(0)) == 3 and len(recording.own(1)) == 4, "it was stopped"
+
+
+def test_runs_whose_pictures_join_one_after_the_other_are_labelled_by_those_under_way():
+    """SDEdit's rungs wait at their own level, the original at -1; of fillings in turn, all have the one's under way."""
+    ladder = stepped([960, 930, 900, -1], [900, 900, 900, -1], [-1] * 4)
+    x = torch.zeros(1, 3, 8, 8)
+    turns = list(in_turn([iter(stepped([999, 499, -1])), iter(stepped([999, -1]))], [2, 1], x))
+    for steps, t in ((ladder, [960, 930, 900]), (turns, [999, 499, 999])):
+        recording = recording_of(steps)
+        expected = [*(f"step {i} / 3 · t = {level}" for i, level in enumerate(t, 1)), "result · 3 steps"]
+        assert [timestep(frame) for frame in recording.frames] == expected
+        assert [frame["label"] for frame in inside(recording, 0)["frames"]] == expected
 
 
 def test_the_files_of_when_to_guide_say_when(monkeypatch):
