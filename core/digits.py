@@ -126,8 +126,10 @@ def read(pixels: np.ndarray, device: str = "auto") -> str:
     return "".join(str(k) for k in named.tolist())
 
 
+SIGMA = 0.5
+"""The noise level at which the single-step denoiser was trained."""
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""The course's out-of-distribution figure for the single-step denoiser, which was trained at 0.5."""
+"""The course's figure of that denoiser at other noise levels too."""
 
 
 def denoise_ladder(
@@ -140,7 +142,8 @@ def denoise_ladder(
         sigmas: noise levels; z = x + sigma eps with the same eps at each.
 
     Returns:
-        Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error of each to the clean digit.
+        Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error of each to the clean digit: per
+        pixel, of values in which the clean digit lies in [0, 1] and the others are not clamped to it.
     """
     model = load("denoiser", device)
     x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255

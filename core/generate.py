@@ -62,8 +62,8 @@ DDPM_SAMPLERS = {
     "ddpm-strided": Sampler("DDPM, strided", (2, 50, 100), _ddim(1.0), guidance=2.0),
 }
 FLOW_SAMPLERS = {
-    "euler": Sampler("Euler", (1, 20, 50), _ddim(0.0)),
-    "heun": Sampler("Heun", (1, 10, 50), _heun, lambda steps: 2 * steps - 1),
+    "euler": Sampler("Euler", (1, 20, 300), _ddim(0.0)),
+    "heun": Sampler("Heun", (1, 10, 300), _heun, lambda steps: 2 * steps - 1),
 }
 SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
 TEXT_SAMPLERS = {

@@ -35,6 +35,7 @@ class ModelSpec:
             "upscale" for larger pictures.
         conditional: whether it takes a class or a prompt.
         command: the command that trains it.
+        ours: whether its recipe is our own, where the course publishes none.
     """
 
     name: str
@@ -42,22 +43,25 @@ class ModelSpec:
     kind: str
     conditional: bool = False
     command: str = "training.train_mnist"
+    ours: bool = False
 
 
 DIGIT_KINDS = ("ddpm", "flow", "denoiser", "classifier")
 MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("pocket", "Pocket, text to image at 64x64", "text", True, "training.train_pocket"),
+        ModelSpec("pocket", "Pocket, text to image at 64x64", "text", True, "training.train_pocket", ours=True),
         ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
         ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
-        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True),
+        ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True, ours=True),
         ModelSpec("ddpm-time", "DDPM, unconditional", "ddpm"),
         ModelSpec("flow-time", "Flow matching, unconditional", "flow"),
         ModelSpec("denoiser", "Single-step denoiser", "denoiser"),
         ModelSpec("denoiser-noise", "Single-step denoiser of pure noise", "denoiser"),
-        ModelSpec("classifier", "Digit classifier", "classifier"),
-        ModelSpec("photo-classifier", "Photo classifier", "photos", command="training.train_photo_classifier"),
+        ModelSpec("classifier", "Digit classifier", "classifier", ours=True),
+        ModelSpec(
+            "photo-classifier", "Photo classifier", "photos", command="training.train_photo_classifier", ours=True
+        ),
         ModelSpec("if-m", "DeepFloyd IF, medium, text to image at 64x64", "text", True),
         ModelSpec("if-l", "DeepFloyd IF, large, text to image at 64x64", "text", True),
         ModelSpec("if-xl", "DeepFloyd IF, extra large, text to image at 64x64", "text", True),

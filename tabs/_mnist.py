@@ -16,6 +16,7 @@ GENERATORS = [(m.title, m.name) for m in MODELS.values() if m.kind in ("ddpm", "
 PRESETS = {
     "Ten digits, flow, 20 steps": DigitRequest(),
     "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
+    "The course: 4 of each, w = 5": DigitRequest(each=4, steps=300, guidance=5),
     "No guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=1),
     "Strong guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=10),
     "A phone number": DigitRequest(digits="5101234", each=1),

@@ -88,7 +88,7 @@ def build(shared: Shared) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             digits = Textbox("0123456789", label="Digits", info="Up to 100, one picture each.", max_length=120)
-            steps = Slider(2, 50, 20, step=1, label="Steps", info="2 to 50; DDIM and Euler take the same number.")
+            steps = Slider(2, 100, 20, step=1, label="Steps", info="2 to 100; DDIM and Euler take the same number.")
             guidance = Slider(
                 0, 10, 2, step=0.5, label="Guidance w", info="0 ignores the class, 1 obeys it, more insists."
             )

@@ -8,11 +8,11 @@ import pandas as pd
 from PIL import Image
 
 from core.checks import Refused, real, whole
-from core.digits import SIGMAS, DigitRequest, denoise_ladder, mean_digit
+from core.digits import SIGMA, SIGMAS, DigitRequest, denoise_ladder, mean_digit
 from core.images import NO_DIGIT, data_uri, digit_of, png
 from core.recording import Recording
-from core.registry import CHECKPOINTS
-from core.rng import MAX_SEED
+from core.registry import CHECKPOINTS, MODELS, card
+from core.rng import MAX_SEED, seeds
 from tabs import formulas
 from tabs._canvas import Editor
 from tabs._common import NETWORK, Shared, formula_panel, seed_row, told
@@ -23,6 +23,7 @@ from tabs._mnist import CANVAS, on_canvas
 
 SEED = 180
 COLUMNS = ["sigma", "mean squared error", "series"]
+OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
 
 
 def levels(text: object) -> tuple[float, ...]:
@@ -66,6 +67,26 @@ def figure(sigmas: tuple[float, ...], rows: dict[str, np.ndarray], errors: dict[
     return f'<div class="seven" style="--n:{len(sigmas)}">{"".join(cells)}</div>'
 
 
+def caption(text: str) -> str:
+    """A line under a figure."""
+    return f'<div class="caption">{text}</div>'
+
+
+def epochs(name: str) -> str:
+    """How long a network was trained, from its card: "3 epochs"."""
+    n = card(name)["recipe"]["epochs"]
+    return f"{n} epoch{'s' * (n != 1)}"
+
+
+def how(seed: int) -> str:
+    """What the figure is made with, and what its numbers are."""
+    return (
+        f"{MODELS['denoiser'].title}, trained for {epochs('denoiser')} at σ = {SIGMA:g} alone. "
+        f"All columns have the same noise, that of seed {seed}, times σ. Error: mean squared error per pixel to the "
+        "clean digit, whose pixels lie in [0, 1], taken before the others are clamped to that range for the pictures."
+    )
+
+
 def points(rows: Iterable[Sequence]) -> pd.DataFrame:
     """Rows of sigma, error and series as the chart takes them; of none, the empty chart."""
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
@@ -80,7 +101,7 @@ def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
     noisy, restored, before, after = denoise_ladder(clean, chosen, seed, device)
     rows, errors = {"noisy": noisy, "denoised": restored}, {"noisy": before, "denoised": after}
     table = [(s, e, name) for name, each in errors.items() for s, e in zip(chosen, each, strict=True)]
-    return figure(chosen, rows, errors), points(table)
+    return figure(chosen, rows, errors) + caption(how(seed)), points(table)
 
 
 @told
@@ -97,10 +118,14 @@ def make(digit: float, seed: float, device: str = "auto"):
 @told
 def collapse(seed: float, device: str = "auto"):
     """The answers of the denoiser that was trained on pure noise, to ten noises."""
-    answers = mean_digit(10, whole(seed, 0, MAX_SEED, "The seed"), device)
+    seed = whole(seed, 0, MAX_SEED, "The seed")
+    answers, (first, *_, last) = mean_digit(10, seed, device), seeds(seed, 10)
     images = "".join(f'<img alt="Answer {k + 1}" src="{data_uri(png(p))}">' for k, p in enumerate(answers))
-    note = "Ten different noises, one answer: with nothing to hold on to, the answer with the least squared error is the mean digit."
-    return f'<div class="seven" style="--n:10"><span class="row">answers</span>{images}</div><div class="caption">{note}</div>'
+    note = (
+        f"{OTHER}, for {epochs('denoiser-noise')}. Ten different noises, of seeds {first} to {last}, and nearly one answer: "
+        "with nothing to hold on to, the answer with the least squared error is the mean digit."
+    )
+    return f'<div class="seven" style="--n:10"><span class="row">answers</span>{images}</div>{caption(note)}'
 
 
 def canvas_of_digit() -> gr.ImageEditor:
@@ -141,7 +166,7 @@ def inputs_column(shared: Shared) -> tuple[list, gr.Button]:
 def outputs_column() -> list:
     """The figure and the chart, at first of an example."""
     shown = example("denoiser")
-    status = '<div class="caption">An example; press Denoise to make your own.</div>'
+    status = caption("An example; press Denoise to make your own.")
     figures = gr.HTML(shown.get("figure", "") + status, elem_id="denoiser-figure")
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series",
@@ -154,7 +179,7 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
     """The denoiser of pure noise, which always answers the mean digit; closed at first."""
     with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
         ask = gr.Button("Ask it ten times", size="sm")
-        mean = gr.HTML()
+        mean = gr.HTML(caption(f"{OTHER}."))
     ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK)
 
 

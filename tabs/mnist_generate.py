@@ -112,7 +112,7 @@ def inputs_column(request: DigitRequest, shared: Shared) -> tuple[list, gr.Butto
     sampler = Radio(
         choices, value=request.sampler, label="Sampler", info="DDPM and DDIM for DDPM models, the rest for flow."
     )
-    steps = Slider(1, 300, request.steps, step=1, label="Steps", info="Euler, Heun up to 50; DDIM up to 100.")
+    steps = Slider(1, 300, request.steps, step=1, label="Steps", info="Euler, Heun up to 300; DDIM up to 100.")
     guidance = Slider(
         0, 10, request.guidance, step=0.5, label="Guidance w", info="0 ignores the class, 1 obeys it, more insists."
     )

@@ -4,6 +4,8 @@ import gradio as gr
 import pandas as pd
 
 from core.checks import choice
+from core.digits import SIGMA, DigitRequest
+from core.generate import SAMPLERS
 from core.images import data_uri
 from core.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
 from tabs._common import Shared, formula_panel, told
@@ -29,18 +31,31 @@ def curve(name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
 
 
+def explained(name: str) -> str:
+    """What the strips of a model show, in one sentence: how `training.publish` makes them."""
+    if MODELS[name].kind == "denoiser":
+        alone = card(name)["architecture"]["objective"] == "denoiser-noise"
+        given = "pure noise" if alone else f"ten digits that our flow model drew, with noise of σ = {SIGMA:g} added"
+        return f"Outputs alone, with each epoch's averaged weights; the inputs, not shown, are {given}."
+    r = DigitRequest.of(name)
+    asked = f"digits 0 to 9, guidance w = {r.guidance:g}" if MODELS[name].conditional else "no class, so no guidance"
+    how = f"{SAMPLERS[r.sampler].title}, {r.steps} steps, {asked}"
+    return f"{how}, with each epoch's averaged weights; a row plays the clean estimates and ends with the samples."
+
+
 def strips(name: str) -> str:
-    """Samples by epoch, from the same noise; the moving ones beside them."""
-    rows = []
+    """Samples by epoch, from the same noise; those that move, where there are any."""
+    rows, what = [], "Outputs" if MODELS[name].kind == "denoiser" else "Samples"
     for epoch in card(name)["epochs_shown"]:
         still, moving = (CHECKPOINTS / name / f"epoch-{epoch:02d}.{kind}" for kind in ("png", "gif"))
         shown = moving if moving.exists() else still
         if shown.exists():
             uri = data_uri(shown.read_bytes(), shown.suffix[1:])
-            rows.append(f'<span>epoch {epoch}</span><img alt="Samples after epoch {epoch}" src="{uri}">')
+            rows.append(f'<span>epoch {epoch}</span><img alt="{what} after epoch {epoch}" src="{uri}">')
     if not rows:
         return "This model draws nothing: it only judges." if MODELS[name].kind == "classifier" else ""
-    return f'<p><b>Samples by epoch</b>, every row from the same noise.</p><div class="strips">{"".join(rows)}</div>'
+    head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{explained(name)}</p>"
+    return f'{head}<div class="strips">{"".join(rows)}</div>'
 
 
 def facts(name: str) -> str:
@@ -52,17 +67,25 @@ def facts(name: str) -> str:
         f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
         f"seed {c['seed']}; {minutes:.0f} minutes on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
     )
-    differs = c["differs_from_published"]
-    if differs:
-        changes = [
-            f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
-        ]
-        changes += [
-            f"begun from the weights of {v['used']}, not from random ones" for k, v in differs.items() if k == "init"
-        ]
-        text += f" Differs from the published recipe: {', '.join(changes)}."
     noise = "" if MODELS[name].kind == "classifier" else " with fixed noise"
-    return text + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
+    return text + origin(name) + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
+
+
+def origin(name: str) -> str:
+    """Whose recipe it is, and what this training changed in it."""
+    differs = card(name)["differs_from_published"]
+    changes = [
+        f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
+    ]
+    changes += [
+        f"begun from the weights of {v['used']}, not from random ones" for k, v in differs.items() if k == "init"
+    ]
+    changed = ", ".join(changes)
+    if MODELS[name].ours:
+        return (
+            f" Our own recipe, since the course publishes none for it{f'; changed in it: {changed}' * bool(changes)}."
+        )
+    return f" Differs from the published recipe: {changed}." * bool(changes)
 
 
 def _short(value: object) -> str:

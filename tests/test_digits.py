@@ -45,7 +45,7 @@ def test_a_request_is_cleaned_and_laid_out():
         ({"digits": "١٢"}, "Type digits"),
         ({"each": 0}, "number of each digit must be a whole number"),
         ({"each": 11}, "110 pictures; at most 100"),
-        ({"steps": 0}, "number of steps with Euler must be a whole number from 1 to 50"),
+        ({"steps": 0}, "number of steps with Euler must be a whole number from 1 to 300"),
         ({"steps": 2.5}, "number of steps"),
         ({"guidance": math.nan}, "guidance must be a number from 0 to 10"),
         ({"guidance": "much"}, "guidance must be"),
