@@ -11,14 +11,16 @@ from training.state import UNSAID
 
 HEAD = """# Checkpoints
 
-Made by the commands in `training/`, from the data named on each card, and by nothing else. Weights are fp16 safetensors;
-`card.json` beside them holds architecture, recipe, seed, loss curve, metrics and the checksum that is compared at loading.
-`epoch-NN.png` are samples after NN epochs, all from the same noise; samplers also have their trajectories as `.gif`.
-`classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training and test digits,
-for the Frechet distance. The published recipe is that of the course (CS 180, project 5, part B), in
-`training/mnist_recipes.py`; pocket and the photo classifier are this project's own. Held-out losses are mean squared
-errors of what each network predicts (for the classifier: cross-entropy), so they compare only within one kind. This file
-is written by `python -m training.provenance`.
+Made by the commands in `training/`, from the data named on each card, and measured by those in `benchmarks/`, which
+also write `mnist_quality.json`. Weights are fp16 safetensors; `card.json` beside them holds architecture, recipe, seed,
+loss curve, metrics and the checksum of the weights that is compared at loading. `epoch-NN.png` are samples after NN
+epochs, all from the same noise; samplers also have their trajectories as `.gif`. `pocket/after-N.webp` are samples
+after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
+and test digits, for the Frechet distance, and `photo-classifier/features.safetensors` the same over photos. The
+published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket and the photo
+classifier are this project's own. Held-out losses are mean squared errors of what each network predicts (for the
+classifier: cross-entropy), so they compare only within one kind. This file is written by `python -m
+training.provenance`.
 
 """
 DATA = """
@@ -47,7 +49,7 @@ COLUMNS = (
     "command",
     "hardware and time",
     "held-out loss",
-    "differs from the published recipe",
+    "differs from the published recipe; of pocket, what it reached",
 )
 
 
@@ -101,7 +103,7 @@ def row(card: dict) -> tuple[str, ...]:
         made_by,
         hardware,
         f"{loss:.4f}" if loss else "see the card",
-        differs or card.get("reached") or "no",
+        differs or card.get("reached") or ("no" if card["name"] in RECIPES else "its own recipe"),
     )
     return cells
 
