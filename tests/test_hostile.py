@@ -202,6 +202,7 @@ def test_old_files_are_deleted_though_one_comes_in_meanwhile(monkeypatch):
 
 def test_the_app_remembers_a_bounded_number_of_pages(monkeypatch):
     launched = {}
+    monkeypatch.setattr(app, "clean", lambda demo: None)  # it would go on for as long as the tests
     monkeypatch.setattr(
         app, "create_app", lambda *_: type("Demo", (), {"launch": lambda self, **k: launched.update(k)})()
     )

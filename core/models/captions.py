@@ -18,11 +18,10 @@ SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to"
 """Words that say little: no remark is made on them."""
 UNOFFERED = frozenset(["dyke", "hankey", "harambe", "poo", "poop", "shit"])
 """Words among the data's names that are understood, but that nobody is offered: not before a class."""
-
-
 STYLES = {"emoji": "drawing", "drawing": "drawing", "photo": "photo", "picture": "photo"}
 """The words of a caption that say how its thing is shown."""
 ASKED = {"drawing": "an emoji of", "photo": "a photo of"}
+"""How each kind of picture is asked for."""
 
 
 def words_of(text: str) -> list[str]:
