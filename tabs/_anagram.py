@@ -108,6 +108,8 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     result = recording.result
     shown_first = turning(r, result[k], k), inside(recording, k)
     yield *shown_first, *waiting()
+    if recording.notes is None:  # it is still under way: the files come at its end
+        return
     rows = [images.grid(np.stack(r.seen(p)), len(r.views)) for p in result]
     films = [f for move in r.turning(result[k]) for f in there_and_back(move)]
     caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)

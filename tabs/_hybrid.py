@@ -113,6 +113,8 @@ def chosen(recording: Recording, k: int) -> Iterator[tuple]:
     result = recording.result
     shown_first = seen_from(r, result[k]), inside(recording, k, gap=False)
     yield *shown_first, *waiting()
+    if recording.notes is None:  # it is still under way: the files come at its end
+        return
     film = there_and_back(r.receding(result[k], 17))
     caption = caption_of(recording, shown_as(replace(r, n=1, seed=r.seeds[k])), k)
     loop = gif(film, 0.08 * len(film), 0, words=Words(below=caption, size=11))

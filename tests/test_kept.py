@@ -163,3 +163,15 @@ def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request
     np.testing.assert_array_equal(whole[: len(plain)], plain)
     back, values = tab.restore(file(png)), inputs.fill(request_)
     assert back[:17] == values[:17] and images.settings_of(file(png))["picture"] == 1
+
+
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+@pytest.mark.parametrize(
+    ("request_", "tab"), [(AnagramRequest(n=2, steps=4), anagrams), (HybridRequest(n=2, steps=4), hybrids)]
+)
+def test_a_picture_that_is_chosen_while_the_run_goes_on_has_no_files_yet(written, request_, tab):
+    run = chosen(request_, False)
+    run.notes = None  # nobody has looked at it: it goes on
+    values = list(tab.choose({"run": run.id}, 2))
+    assert len(values) == 1 and not written
+    assert [button.interactive for button in values[0][2:]] == [False] * 3 and values[0][1]["status"] == "picture 2"
