@@ -12,10 +12,13 @@ import time
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
 
-from core.registry import DEVICES, MODELS, ModelError, pick_device
-from tabs import TABS, _header
-from tabs._common import Shared, connect
-from tabs._look import look
+from core.checks import ModelError
+from core.models.device import DEVICES, pick_device
+from core.models.registry import MODELS
+from tabs import TABS, tab
+from tabs.ui import page
+from tabs.ui.controls import Shared, connect
+from tabs.ui.theme import look
 
 TITLE = "Fun with Diffusion Models"
 QUEUE = 200
@@ -29,12 +32,14 @@ SESSIONS = 200
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as demo:
-        picker, facts = _header.build(TITLE, device)
+        picker, facts = page.build(TITLE, device)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
-            shared = Shared(picker, facts, tabs, model)
-            for tab in TABS:
-                with gr.Tab(tab.TITLE, id=tab.ID, elem_id=f"{tab.ID}-tab"):
-                    tab.build(shared)
+            offered = [tab(name) for name in TABS]
+            takers = {t.ID: getattr(t, "SHORT", t.TITLE) for t in offered if getattr(t, "TAKES_PICTURES", False)}
+            shared = Shared(picker, facts, tabs, model, takers)
+            for t in offered:
+                with gr.Tab(t.TITLE, id=t.ID, elem_id=f"{t.ID}-tab"):
+                    t.build(shared)
             connect(shared)
     return demo.queue(max_size=QUEUE, api_open=False)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from core.models import deepfloyd
-from core.models.deepfloyd import DeepFloyd, Settings
-from core.rng import generator
+from core.diffusion.noise import generator
+from core.models.deepfloyd import stages
+from core.models.deepfloyd.stages import DeepFloyd, Settings
 
 SMALL = {"block_out_channels": (64, 128, 192, 256), "layers_per_block": 1, "cross_attention_dim": 256}
 XL = {"block_out_channels": (704, 1408, 2112, 2816), "layers_per_block": 3, "cross_attention_dim": 2816}
@@ -75,7 +75,7 @@ def random_unet(config: dict, text: int, dtype: torch.dtype, device: torch.devic
 
 def build(config: dict, text: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
     """Such a UNet as our loader leaves it."""
-    return deepfloyd.ready(random_unet(config, text, dtype, device), device)
+    return stages.ready(random_unet(config, text, dtype, device), device)
 
 
 class Words:
@@ -118,7 +118,7 @@ def _wait(device: torch.device) -> None:
 
 def ours(model: DeepFloyd, steps: int, n: int) -> Tensor:
     """The result of our loop, (n, 3, 64, 64)."""
-    *_, step = deepfloyd.sample(model, ["a"] * n, model.schedule.timesteps(steps), generator(0), Settings(7.0))
+    *_, step = stages.sample(model, ["a"] * n, model.schedule.timesteps(steps), generator(0), Settings(7.0))
     return step.x_t
 
 
@@ -193,7 +193,7 @@ def memory(model: DeepFloyd, text: int, steps: int, n: int) -> str:
     first = peak(lambda: ours(model, steps, n))
     second = DeepFloyd("if-ii-l", 256, model.text, model.device, lambda *to: build(STAGE_TWO, text, *to))
     low, timesteps = torch.zeros(n, 3, 64, 64), model.schedule.timesteps(steps)
-    both = peak(lambda: list(deepfloyd.super_resolve(second, low, ["a"] * n, timesteps, generator(0))))
+    both = peak(lambda: list(stages.super_resolve(second, low, ["a"] * n, timesteps, generator(0))))
     return f"peak GPU memory, {n} pictures: stage I {first}, stages I + II {both}"
 
 

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.scoreboard import Case
-from core.denoiser import Denoiser, Prediction, Technique
-from core.digits import default_guidance
-from core.generate import generate
-from core.images import data_uri, grid, png, to_uint8
+from core.diffusion.denoiser import Denoiser, Prediction, Technique
+from core.diffusion.noise import MAX_SEED, generator
+from core.diffusion.sampler_table import generate
 from core.models.mnist import CLASSES, SHAPE
-from core.recording import Recording
-from core.registry import CHECKPOINTS, load
-from core.rng import MAX_SEED, generator
-from core.scores import Statistics, accuracy, frechet_distance, judge, reference
+from core.models.registry import CHECKPOINTS, load
+from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
+from core.pictures.images import data_uri, grid, png, to_uint8
+from core.runs.mnist import default_guidance
+from core.runs.recording import Recording
 
 BATCH = 100
 PREVIEW_SECONDS = 0.12  # as in the app

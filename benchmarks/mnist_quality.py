@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from benchmarks.judging import SPEED, Judge
 from benchmarks.scoreboard import DEFAULTS, Case, plan, put, save, targets, write, write_scores
-from core.checks import whole
-from core.registry import CHECKPOINTS, DEVICES, ModelError, availability, device_facts, pick_device
-from core.rng import MAX_SEED
+from core.checks import ModelError, whole
+from core.diffusion.noise import MAX_SEED
+from core.models.device import DEVICES, device_facts, pick_device
+from core.models.registry import CHECKPOINTS, availability
 
 GROUPS = ("defaults", "steps", "guidance", "speed")
 HEAD = f"{'group':9} {'model':17} {'sampler':12} steps guidance digits accuracy  Frechet  seconds"

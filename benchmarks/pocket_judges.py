@@ -6,8 +6,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.datasets.pictures import HELD_OUT, SIDE, emoji, photos, unit
-from core.registry import CHECKPOINTS, load, weights
-from core.scores import Statistics, frechet_distance
+from core.models.registry import CHECKPOINTS, load, weights
+from core.models.scores import Statistics, frechet_distance
 
 
 def share(right: list[bool]) -> float:

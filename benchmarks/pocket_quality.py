@@ -19,15 +19,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training, trained_on
-from core.cards import write_card
+from core.checks import ModelError
 from core.datasets import DATA_VARIABLE, data_folder
 from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
-from core.editing import best_blur, one_step, psnr
-from core.experiments import THIRDS
-from core.guidance import Stretch, steps_within
-from core.images import to_uint8
-from core.pictures import default_guidance, draw
-from core.registry import CHECKPOINTS, DEVICES, ModelError, card, load
+from core.diffusion.guidance import Stretch, steps_within
+from core.models.cards import write_card
+from core.models.device import DEVICES
+from core.models.registry import CHECKPOINTS, card, load
+from core.pictures.images import to_uint8
+from core.runs.experiments import THIRDS
+from core.runs.sampling import default_guidance, draw
+from core.techniques.filters import best_blur, one_step, psnr
 
 STEPS = 30
 LEVELS = (250, 500, 750)
@@ -214,9 +216,9 @@ def well_known(bench: Bench) -> dict:
 LOADING = """
 import sys, time, resource
 import torch
-from core.registry import load
+from core.models.registry import load
 started = time.perf_counter(); model = load("pocket", "{device}"); loaded = time.perf_counter() - started
-from core.pictures import draw
+from core.runs.sampling import draw
 list(draw(model, ["an emoji of a rose"], {guidance}, 2, 0))
 started = time.perf_counter(); list(draw(model, ["an emoji of a rose"], {guidance}, {steps}, 0))
 seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cards import write_card
-from core.digits import default_guidance
-from core.generate import evaluations
+from core.diffusion.sampler_table import evaluations
+from core.models.cards import write_card
 from core.models.mnist import CLASSES
-from core.registry import card, spec
+from core.models.registry import card, spec
+from core.runs.mnist import default_guidance
 
 DEFAULTS = {  # model, sampler, steps: the accuracy to reach
     ("ddpm-class", "ddpm", 300): 0.99,

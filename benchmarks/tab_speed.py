@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from core import masks
-from core.anagrams import AnagramRequest
-from core.denoising import CURVE, DenoiseRequest, Denoising
-from core.experiments import EXPERIMENTS
-from core.fillings import FILLINGS, InpaintRequest
-from core.hybrids import HybridRequest
-from core.images import square, to_rgb, to_tensor
-from core.ladders import LADDERS, SDEditRequest
-from core.pictures import PictureRequest
-from core.registry import DEVICES, device_facts, load
-from core.scenes import mountains
+from core.models.device import DEVICES, device_facts
+from core.models.registry import load
+from core.pictures import masks
+from core.pictures.images import square, to_rgb, to_tensor
+from core.pictures.scenes import mountains
+from core.runs.anagrams import AnagramRequest
+from core.runs.denoise import CURVE, DenoiseRequest, Denoising
+from core.runs.experiments import EXPERIMENTS
+from core.runs.hybrids import HybridRequest
+from core.runs.inpainting import FILLINGS, InpaintRequest
+from core.runs.sampling import PictureRequest
+from core.runs.sdedit import LADDERS, SDEditRequest
 
 
 def picture() -> torch.Tensor:

@@ -1,7 +1,11 @@
-"""Values that a person or a program sent, checked: the value as it should be, or one sentence."""
+"""Every refusal in one place: values that a person or a program sent, checked, or one sentence on what is wrong."""
 
 import math
 from collections.abc import Iterable
+
+
+class ModelError(RuntimeError):
+    """One sentence that tells a person what is wrong with a model or device, and what to do."""
 
 
 class Refused(ValueError):

@@ -1,5 +1,15 @@
-"""The tabs, in display order; each module has TITLE, ID and build(shared), and TAKES_PICTURES if others send to it."""
+"""The tabs. Each is a file of this folder, or a folder with `page.py`, which has TITLE, ID and build(shared), and, where
+others send pictures to it, TAKES_PICTURES."""
 
-from tabs import anagrams, denoise, hybrids, inpainting, mnist, sampling, sdedit
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
-TABS = (denoise, sampling, sdedit, inpainting, anagrams, hybrids, mnist)
+TABS = ("denoise", "sampling", "sdedit", "inpainting", "anagrams", "hybrids", "mnist")
+"""Their names, in display order."""
+
+
+def tab(name: str) -> ModuleType:
+    """The tab of that name, imported when it is asked for."""
+    folder = find_spec(f"tabs.{name}").submodule_search_locations
+    return import_module(f"tabs.{name}.page" if folder else f"tabs.{name}")

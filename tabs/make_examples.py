@@ -1,6 +1,6 @@
 """Make the finished examples that the tabs show before anything is run:  python -m tabs.make_examples [NAME ...]
 
-Each is a real run of our own models with the tab's defaults, kept in tabs/assets/examples: see tabs._examples.
+Each is a real run of our own models with the tab's defaults, kept in tabs/assets/examples: see tabs.ui.examples.
 """
 
 import base64
@@ -12,34 +12,32 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image
 
-from core import images
-from core.anagrams import AnagramRequest
-from core.denoising import DenoiseRequest
-from core.digits import SIGMAS, DigitRequest
-from core.fillings import InpaintRequest
-from core.hybrids import HybridRequest
-from core.ladders import SDEditRequest
-from core.pictures import PictureRequest
-from core.recording import Recording
-from core.scenes import SCENES, mountains
-from tabs import (
-    _anagram,
-    _denoise,
-    _hybrid,
-    _inpainting,
-    _sdedit,
-    anagrams,
-    denoise,
-    hybrids,
-    inpainting,
-    mnist_compare,
-    mnist_denoiser,
-    mnist_generate,
-    sampling,
-    sdedit,
-)
-from tabs._examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
-from tabs._viewer import RUNS
+from core.pictures import images
+from core.pictures.scenes import SCENES, mountains
+from core.runs.anagrams import AnagramRequest
+from core.runs.denoise import DenoiseRequest
+from core.runs.hybrids import HybridRequest
+from core.runs.inpainting import InpaintRequest
+from core.runs.mnist import SIGMAS, DigitRequest
+from core.runs.recording import Recording
+from core.runs.sampling import PictureRequest
+from core.runs.sdedit import SDEditRequest
+from tabs.anagrams import job as _anagram
+from tabs.anagrams import page as anagrams
+from tabs.denoise import job as _denoise
+from tabs.denoise import page as denoise
+from tabs.hybrids import job as _hybrid
+from tabs.hybrids import page as hybrids
+from tabs.inpainting import job as _inpainting
+from tabs.inpainting import page as inpainting
+from tabs.mnist import compare as mnist_compare
+from tabs.mnist import denoiser as mnist_denoiser
+from tabs.mnist import generate as mnist_generate
+from tabs.sampling import page as sampling
+from tabs.sdedit import job as _sdedit
+from tabs.sdedit import page as sdedit
+from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
+from tabs.ui.viewer import RUNS
 
 
 def last(run: Iterable):

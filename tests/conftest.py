@@ -27,6 +27,17 @@ FLAGS = [
 ]
 
 
+PAGE = {"server", "client", "browser", "page"}
+"""Fixtures of the running app: a test that asks for one of them is a page test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the page tests, so that `-m "not page"` leaves them out."""
+    for item in items:
+        if PAGE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("page")
+
+
 @dataclass(frozen=True)
 class Server:
     """A running app: where it answers, the seconds of computing until then, and what it tried to reach outside."""
@@ -136,11 +147,11 @@ def tiny_if_here(tiny_hub, monkeypatch):
     """The app sees that cache and nothing else; its prompt bank is beside it and T5 runs on the CPU."""
     from huggingface_hub import constants
 
-    from core.models import deepfloyd, upscaler
+    from core.models.deepfloyd import stages, upscaler
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tiny_hub))
     monkeypatch.setenv("PROMPT_BANK", str(tiny_hub / "bank"))
     monkeypatch.setenv("T5_PLAN", "cpu-fp32")
-    monkeypatch.setattr(deepfloyd, "_models", {})
+    monkeypatch.setattr(stages, "_models", {})
     monkeypatch.setattr(upscaler, "_pipes", {})
     return tiny_hub

@@ -53,7 +53,7 @@ def tiny_pocket(seed: int = 0, words=WORDS) -> Pocket:
 
 
 def checkpoint(folder: Path, pocket: Pocket, shards: int = 2, **facts) -> Path:
-    """A checkpoint of a tiny pocket as `core.registry` reads it; returns its folder."""
+    """A checkpoint of a tiny pocket as `core.models.registry` reads it; returns its folder."""
     out = folder / "pocket"
     out.mkdir(parents=True)
     tensors = list(pocket.net.state_dict().items())

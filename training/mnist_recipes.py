@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.models.mnist import CLASSES, DDPM, Classifier, ddpm_time
-from core.models.unet import UNet
+from core.models.mnist_unet import UNet
 
 SIGMA = 0.5  # noise level of the single-step denoiser
 

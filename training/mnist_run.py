@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.datasets.mnist import mnist, unit
-from core.models.unet import layout
-from core.registry import load
+from core.models.mnist_unet import layout
+from core.models.registry import load
 from training.mnist_recipes import Recipe, build, loss_of, without_class
 from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from core.datasets.pictures import unit
 from core.models.captions import LENGTH
+from core.models.mnist_unet import layout
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
-from core.models.unet import layout
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 from PIL import Image
 
-from core import images
 from core.models.pocket import Pocket
-from core.pictures import draw
+from core.pictures import images
+from core.runs.sampling import draw
 
 PROMPTS = (
     *("an emoji of a skull", "an emoji of a dog face", "an emoji of a volcano", "an emoji of a rocket"),

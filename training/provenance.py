@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.registry import CHECKPOINTS, MODELS
+from core.models.registry import CHECKPOINTS, MODELS
 from training.mnist_recipes import RECIPES
 from training.state import UNSAID
 

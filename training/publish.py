@@ -10,15 +10,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core import images
-from core.cards import write_card
+from core.checks import ModelError
 from core.datasets.mnist import mnist, unit
-from core.digits import default_guidance
-from core.figures import gif
-from core.generate import generate
+from core.diffusion.sampler_table import generate
+from core.models.cards import write_card
 from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
-from core.registry import CHECKPOINTS, ModelError, load
-from core.scores import Statistics, accuracy, frechet_distance, judge, reference
+from core.models.registry import CHECKPOINTS, load
+from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
+from core.pictures import images
+from core.pictures.figures import gif
+from core.runs.mnist import default_guidance
 from training import provenance
 from training.mnist_recipes import RECIPES, SIGMA
 from training.mnist_run import Run
@@ -49,7 +50,7 @@ def _half(v: Tensor) -> Tensor:
 
 
 def architecture(run: Run) -> dict:
-    """What `core.registry` needs to build the network again."""
+    """What `core.models.registry` needs to build the network again."""
     r = run.recipe
     return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
 

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core import images
-from core.cards import write_card
 from core.datasets import DATA_VARIABLE
 from core.datasets.pictures import Subject, emoji, photos
 from core.models.captions import SMALL, words_of
+from core.models.cards import write_card
 from core.models.pocket import build_pocket
-from core.registry import CHECKPOINTS
+from core.models.registry import CHECKPOINTS
+from core.pictures import images
 from training import provenance
 from training.pocket_sheet import LEARNED, samples
 from training.state import UNSAID, hardware, load_state

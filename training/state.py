@@ -11,7 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.registry import DEVICES, ModelError, pick_device
+from core.checks import ModelError
+from core.models.device import DEVICES, pick_device
 
 UNSAID = {"optimiser": "adamw", "middle": 2}
 """What the recipes of pocket's first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""

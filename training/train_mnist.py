@@ -5,7 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from core.registry import ModelError
+from core.checks import ModelError
 from training.mnist_recipes import RECIPES, Recipe
 from training.mnist_run import Run
 from training.publish import publish

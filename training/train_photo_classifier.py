@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from core.cards import write_card
 from core.datasets.pictures import HELD_OUT, PER_CLASS, SIDE, photos, unit
-from core.models.photos import PhotoClassifier
-from core.models.unet import layout
-from core.registry import CHECKPOINTS
-from core.scores import Statistics, frechet_distance
+from core.models.cards import write_card
+from core.models.mnist_unet import layout
+from core.models.photo_classifier import PhotoClassifier
+from core.models.registry import CHECKPOINTS
+from core.models.scores import Statistics, frechet_distance
 from training import provenance
 from training.pocket_data import flip, shift
 from training.state import hardware, parsed

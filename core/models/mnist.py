@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from core.denoiser import NETWORK_LOCK, Prediction
-from core.models.unet import UNet, layout
-from core.schedule import Schedule
+from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.schedule import Schedule
+from core.models.mnist_unet import UNet, layout
 
 SHAPE = (1, 28, 28)
 CLASSES = 10

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.schedule import Schedule
 from core.models.captions import LENGTH, Vocabulary
+from core.models.mnist_unet import layout
 from core.models.text_unet import TextUNet
-from core.models.unet import layout
-from core.schedule import Schedule
 
 SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)

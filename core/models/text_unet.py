@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.models.unet import layout
+from core.models.mnist_unet import layout
 
 
 def sinusoid(t: Tensor, width: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""The mathematics of diffusion: paths, denoisers, samplers, guidance. Needs torch alone."""

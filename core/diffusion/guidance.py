@@ -1,0 +1,200 @@
+"""Guidance and thresholding: functions from Denoiser to Denoiser, so every sampler works with every one of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from core.diffusion.denoiser import Denoiser, Prediction, Technique
+
+Stretch = tuple[int, int]
+"""The timesteps from which and down to which guidance is on."""
+
+
+def guide(
+    denoiser: Denoiser, scale: float | Tensor, negative: object = None, stretch: Stretch | Tensor | None = None
+) -> Denoiser:
+    """Classifier-free guidance, eps = eps_u + w (eps_c - eps_u) (Ho & Salimans 2022, eq. 6, with w = their w + 1).
+
+    Args:
+        scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
+        negative: the prompt that takes the place of "no condition".
+        stretch: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
+            al. 2024, there in noise levels); or (B, 2), one per sample; None for everywhere.
+
+    Both halves are one network call; w = 0, with no stretch, and w = 1 need only one of them. The learned variance is the
+    conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
+    """
+    if not isinstance(scale, Tensor) and scale == 1:
+        return denoiser
+    return _Guided(denoiser, scale, negative, stretch)
+
+
+def steps_within(stretch: Stretch, visits: Sequence[int]) -> int:
+    """At how many of the timesteps guidance is on."""
+    first, last = stretch
+    return sum(last <= t <= first for t in visits)
+
+
+def halves(scale: float) -> int:
+    """How many times the batch a guided network call is: w = 0 and w = 1 need one half only."""
+    return 1 if scale in (0, 1) else 2
+
+
+class _Guided(Technique):
+    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, stretch: Stretch | Tensor | None):
+        super().__init__(inner)
+        self.scale = scale if isinstance(scale, Tensor) else float(scale)
+        self.stretch = None if stretch is None else torch.as_tensor(stretch).view(-1, 2)  # (1, 2) or (B, 2)
+        self.negative, self._null = negative, None
+        self._cond, self._both = None, None
+
+    def encode(self, prompts: Sequence) -> Tensor:
+        """As the denoiser inside, which is asked for "no condition" in the same breath: its text encoder may be large."""
+        rows = self.inner.encode([*prompts, self.negative])
+        self._null = rows[-1:]
+        return rows[:-1]
+
+    @property
+    def null(self) -> Tensor:
+        """(1, ...), no condition or the negative prompt."""
+        if self._null is None:
+            self._null = self.inner.encode([self.negative])
+        return self._null
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        if isinstance(self.scale, float) and self.scale == 0 and self.stretch is None:
+            return self.inner.predict(x_t, t, self.null.expand(len(x_t), *self.null.shape[1:]))
+        on = self._guided(t)
+        first = x_t[on]
+        p = self.inner.predict(torch.cat([first, x_t]), torch.cat([t[on], t]), self._conditions(len(first), cond))
+        w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        (x_0_u, x_0_c), (eps_u, eps_c) = (_two(answers, on, len(first)) for answers in (p.x_0, p.eps))
+        v = p.v[len(first) :] if p.v is not None else None
+        x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
+        return Prediction(x_0, eps, v, {"unconditional": eps_u, "conditional": eps_c})
+
+    def _guided(self, t: Tensor) -> slice | list[int]:
+        """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
+        if self.stretch is None:
+            return slice(None)
+        first, last = self.stretch.T
+        here = t.cpu()
+        return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
+
+    def _conditions(self, k: int, cond: Tensor) -> Tensor:
+        """(k + B, ...) k times "no condition", then cond: one object in all steps that ask alike, by which a network may
+        know it again."""
+        if self._both is None or cond is not self._cond or len(self._both) != k + len(cond):
+            self._cond, self._both = cond, torch.cat([self.null.expand(k, *self.null.shape[1:]), cond])
+        return self._both
+
+
+def _two(answers: Tensor, on: slice | list[int], k: int) -> tuple[Tensor, Tensor]:
+    """Of (k + B, ...) answers the unconditional and the conditional ones, (B, ...) each; one where guidance is off."""
+    first, conditional = answers[:k], answers[k:]
+    if k == len(conditional):
+        return first, conditional
+    unconditional = conditional.clone()
+    unconditional[on] = first
+    return unconditional, conditional
+
+
+def from_noise(denoiser: Denoiser) -> Denoiser:
+    """Make the clean estimate anew from the noise estimate, x_0 = (x_t - s_t eps) / a_t; needs a_t > 0.
+
+    For a model that predicts noise this only settles the rounding: the published pipelines guide eps and then
+    make x_0, so put it outside `guide` and inside `dynamic_threshold` to agree with them bit for bit.
+    """
+    return _FromNoise(denoiser)
+
+
+class _FromNoise(Technique):
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        return Prediction(self.schedule.x_0(x_t, t, p.eps), p.eps, p.v, p.parts)
+
+
+def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
+    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2); needs a_t > 0.
+
+    Args:
+        log_prob: (x_t, t) -> (B,) log p(y | x_t), differentiable in x_t.
+        scale: w.
+    """
+    return _ClassifierGuided(denoiser, log_prob, scale)
+
+
+class _ClassifierGuided(Technique):
+    def __init__(self, inner: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float):
+        super().__init__(inner)
+        self.log_prob, self.scale = log_prob, scale
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        with torch.enable_grad():
+            x = x_t.detach().requires_grad_()
+            grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
+        _, s = self.schedule.at(t, x_t)
+        eps = p.eps - self.scale * s * grad
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v, p.parts)
+
+
+def clip(denoiser: Denoiser, low: float, high: float) -> Denoiser:
+    """Keep the clean estimate in [low, high]; the noise estimate follows, so that x_t = a x_0 + s eps still holds."""
+    return _Bounded(denoiser, lambda x_0: x_0.clamp(low, high))
+
+
+def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
+    """Clamp the clean estimate to its own quantile and rescale to [-1, 1] (Saharia et al. 2022, section 2.3).
+
+    Args:
+        ratio: the quantile of |x_0| over each image.
+        max_value: the largest threshold; the smallest is 1.
+    """
+
+    def bound(x_0: Tensor) -> Tensor:
+        q = torch.quantile(x_0.flatten(1).abs().float(), ratio, dim=1).clamp(1, max_value)
+        q = q.to(x_0.dtype).view(-1, 1, 1, 1)
+        return x_0.clamp(-q, q) / q
+
+    return _Bounded(denoiser, bound)
+
+
+ALONE = ""
+"""The name of a noise estimate that was not put together from others."""
+THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
+
+
+def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
+    """The denoiser with its clean estimate bounded, by a key of THRESHOLDS; ratio and max_value as `dynamic_threshold`.
+
+    Where it makes its noise estimate from no others, that one is to be looked at, as the part ALONE.
+
+    On a `Schedule.published` path the estimate is first made anew from the noise, as `from_noise` says.
+    """
+    if denoiser.schedule.squared is not None:
+        denoiser = from_noise(denoiser)
+    if threshold == "dynamic":
+        denoiser = dynamic_threshold(denoiser, ratio, max_value)
+    elif threshold == "clip":
+        denoiser = clip(denoiser, -1, 1)
+    return _Named(denoiser)
+
+
+class _Named(Technique):
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        return p if p.parts else replace(p, parts={ALONE: p.eps})
+
+
+class _Bounded(Technique):
+    def __init__(self, inner: Denoiser, bound: Callable[[Tensor], Tensor]):
+        super().__init__(inner)
+        self.bound = bound
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        x_0 = self.bound(p.x_0)
+        return Prediction(x_0, self.schedule.eps(x_t, t, x_0), p.v, p.parts)

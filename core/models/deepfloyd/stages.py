@@ -1,0 +1,271 @@
+"""DeepFloyd IF behind the contract: a pixel diffusion model, 64x64 and then 256x256, in [-1, 1], that reads T5's text.
+
+Saharia et al. 2022 is the method, Nichol & Dhariwal 2021 the learned variance; T = 1000, cosine schedule. The networks
+run in half precision on a GPU, the samplers always in float32: alpha_bar is 0 in fp16 at t = 999.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.checks import ModelError
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction, Technique
+from core.diffusion.guidance import bounded, guide
+from core.diffusion.noise import Generators, randn
+from core.diffusion.samplers import Step, posterior
+from core.diffusion.schedule import Schedule, cosine_betas
+from core.locks import new_lock
+from core.models.deepfloyd import failures, hub
+from core.models.deepfloyd.text_cache import project_text_once
+from core.models.deepfloyd.text_encoder import Text
+from core.techniques.illusions import anagram
+from core.techniques.views.catalogue import View
+
+SCHEDULE = Schedule.published(cosine_betas(1000))
+
+
+class DeepFloyd:
+    """Stage I or II as a Denoiser; its network is loaded by the first call that needs it.
+
+    Args:
+        name: a key of hub.REPOSITORIES.
+        size: width and height of a picture.
+        text: the text encoder with its bank; stage II shares stage I's.
+        read: brings the UNet, in this dtype, to this device.
+    """
+
+    schedule = SCHEDULE
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        text: Text,
+        device: torch.device,
+        read: Callable[[torch.dtype, torch.device], Callable],
+    ):
+        self.name, self.shape, self.text, self.device, self._read = name, (3, size, size), text, device, read
+        self.dtype = torch.float32 if device.type == "cpu" else torch.float16
+        self._net, self._loading = None, new_lock()
+
+    @property
+    def net(self) -> Callable:
+        """The UNet on the device; other networks leave the GPU when they would be in the way."""
+        with self._loading:
+            if self._net is None:
+                need = hub.REPOSITORIES[self.name].gpu * 1e9
+                if self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[0] < need:
+                    failures.release_all()
+                self._net = self._read(self.dtype, self.device)
+            return self._net
+
+    @property
+    def here(self) -> bool:
+        """Whether the network is in memory."""
+        return self._net is not None
+
+    def release(self) -> None:
+        """Let go of the network; the next call loads it again."""
+        self._net = None
+
+    def encode(self, prompts: Sequence[str | None]) -> Tensor:
+        """(B, 77, 4096) embeddings from the prompt bank, else from T5, which has the device to itself meanwhile."""
+        return self.text.encode(prompts, self.device, self.dtype)
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        """One network call for x_t (B, 3, H, W) float32, t (B,), cond (B, 77, 4096)."""
+        return self.ask(x_t, x_t, t, cond)
+
+    @torch.no_grad()
+    def ask(self, x_t: Tensor, x_in: Tensor, t: Tensor, cond: Tensor, class_labels: Tensor | None = None) -> Prediction:
+        """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance.
+
+        Raises:
+            ModelError: the network is damaged, or it does not fit; all networks are freed first.
+        """
+
+        def call() -> Tensor:
+            net = self.net
+            with NETWORK_LOCK:
+                return net(x_in.to(self.dtype), t, cond, class_labels, return_dict=False)[0]
+
+        eps, v = failures.attempt(call, self.name).to(x_t.dtype).split(3, 1)
+        return Prediction(self.schedule.x_0(x_t, t, eps), eps, v)
+
+
+class _Upscaling(Technique):
+    """Stage II for given low-resolution pictures: they enter as three more channels (Saharia et al. 2022, section 2.4).
+
+    Args:
+        low: (B, 3, 256, 256) upsampled and noised, or (n B, ...) seen through n views; a call with more rows, as
+            guidance makes them, repeats it.
+        level: the timestep at which it was noised.
+    """
+
+    inner: DeepFloyd
+
+    def __init__(self, inner: DeepFloyd, low: Tensor, level: int):
+        super().__init__(inner)
+        self.low, self.level = low, level
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        low = self.low.repeat(len(x_t) // len(self.low), 1, 1, 1)
+        return self.inner.ask(x_t, torch.cat([x_t, low], 1), t, cond, torch.full_like(t, self.level))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a stage is run; the defaults are stage I's published ones.
+
+    Args:
+        guidance: w; the pipelines guide only above 1.
+        negative: prompt that takes the place of "no condition".
+        threshold: a key of `core.diffusion.guidance.THRESHOLDS`.
+        ratio, top: the quantile of the dynamic threshold, and its largest value.
+    """
+
+    guidance: float = 7.0
+    negative: str | None = None
+    threshold: str = "dynamic"
+    ratio: float = 0.95
+    top: float = 1.5
+
+
+STAGE_ONE, STAGE_TWO = Settings(), Settings(guidance=4.0, top=1.0)
+
+
+def published(model: Denoiser, settings: Settings = STAGE_ONE, views: Sequence[View] = ()) -> Denoiser:
+    """A DeepFloyd as its pipelines run it: guided noise, the clean estimate from it, dynamic threshold.
+
+    With views, the noise is that of the anagram that they make.
+    """
+    w, negative = settings.guidance, settings.negative
+    guided = anagram(model, views, w, negative) if views else guide(model, w, negative)
+    return bounded(guided, settings.threshold, settings.ratio, settings.top)
+
+
+def sample(
+    model: DeepFloyd,
+    prompts: Sequence[str | None],
+    timesteps: Sequence[int],
+    source: Generators,
+    settings: Settings = STAGE_ONE,
+    clean: Tensor | None = None,
+) -> Iterator[Step]:
+    """Stage I, one picture per prompt, as IFPipeline.
+
+    Args:
+        timesteps: descending; `timestep_list`, or `schedule.timesteps(n, "leading")` as the pipelines.
+        source: a generator, or one per prompt.
+        clean: (B, 3, H, W) pictures, noised to the first timestep to start from, as IFImg2ImgPipeline.
+
+    Returns:
+        Steps of (B, 3, H, W); the last holds the pictures.
+
+    Raises:
+        ModelError: from the first step on, when something is missing or does not fit; memory is freed first.
+    """
+    denoiser = published(model, settings)
+    cond = denoiser.encode(prompts)
+    x = randn((len(prompts), *model.shape), source, model.device)
+    if clean is not None:
+        start = torch.full((len(prompts),), timesteps[0], device=model.device)
+        x = model.schedule.forward(clean.to(model.device), start, x)
+    yield from posterior(denoiser, x, timesteps, cond, source)
+
+
+def super_resolve(
+    model: DeepFloyd,
+    low: Tensor,
+    prompts: Sequence,
+    timesteps: Sequence[int],
+    source: Generators,
+    settings: Settings = STAGE_TWO,
+    noise_level: int = 250,
+    views: Sequence[View] = (),
+) -> Iterator[Step]:
+    """Stage II, (B, 3, 64, 64) in [-1, 1] to (B, 3, 256, 256), as IFSuperResolutionPipeline; otherwise as `sample`.
+
+    Args:
+        prompts: one per picture; with n views, a tuple of n.
+        noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
+        views: of an anagram; every view sees the low-resolution picture through itself (Geng et al. 2024).
+    """
+    shape, size = (len(prompts), *model.shape), model.shape[1:]
+    x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order
+    low = torch.nn.functional.interpolate(low.to(model.device), size, mode="bilinear", align_corners=True)
+    low = model.schedule.forward(low, torch.full((len(prompts),), noise_level, device=model.device), noise)
+    low = torch.cat([view.apply(low) for view in views]) if views else low
+    denoiser = published(_Upscaling(model, low, noise_level), settings, views)
+    yield from posterior(denoiser, x, timesteps, denoiser.encode(prompts), source)
+
+
+# ---- Loading ----
+
+_models: dict[tuple[str, str], DeepFloyd] = {}
+_lock = new_lock()
+
+
+def load(name: str, device: torch.device) -> DeepFloyd:
+    """A stage I or II model of hub.REPOSITORIES from the cache; its weights follow with the first call.
+
+    Raises:
+        ModelError: it is not in the cache.
+    """
+    with _lock:
+        key = name, str(device)
+        if key not in _models:
+            r = hub.REPOSITORIES[name]
+            if hub.missing(r, r.parts):
+                raise ModelError(f"{r.id} is not here. {hub.availability(name).sentence}")
+            folder = hub.snapshot(r.id) / "unet"
+            size = json.loads((folder / "config.json").read_text())["sample_size"]
+            _models[key] = DeepFloyd(name, size, text_of(name), device, partial(_read_unet, folder))
+        return _models[key]
+
+
+def text_of(name: str) -> Text:
+    """What reads the prompts of a stage I model; for one of stage II, the largest stage I that is here lends its own.
+
+    Nothing is loaded.
+
+    Raises:
+        ModelError: stage II has no stage I here.
+    """
+    r = hub.REPOSITORIES[name]
+    first = [hub.REPOSITORIES[name] for name in hub.FIRST]
+    owners = [r] if r.stage == 1 else [f for f in first if not hub.missing(f, f.parts)]
+    if not owners:
+        raise ModelError(f"{r.id} needs a stage I model, which reads the prompt; download one first.")
+    return Text(owners[-1], hub.snapshot(owners[-1].id))
+
+
+def in_memory() -> list[tuple[str, str]]:
+    """(name, kind of device) of every stage I or II model whose network is in memory."""
+    return [(m.name, m.device.type) for m in list(_models.values()) if m.here]
+
+
+@failures.frees
+def release() -> None:
+    """Let go of the networks of stages I and II."""
+    for model in list(_models.values()):
+        model.release()
+
+
+def _read_unet(folder: Path, dtype: torch.dtype, device: torch.device):
+    """The real loader, from a cached folder."""
+    from diffusers import UNet2DConditionModel
+
+    options = {"variant": hub.variant(folder) or None, "use_safetensors": True, "local_files_only": True}
+    return ready(UNet2DConditionModel.from_pretrained(folder, dtype=dtype, **options), device)
+
+
+def ready(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """A UNet for inference; on CUDA in the layout in which its convolutions are fast."""
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return project_text_once(net).to(device, memory_format=layout).eval().requires_grad_(False)

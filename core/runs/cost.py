@@ -1,0 +1,99 @@
+"""What a run will take, seconds = calls (base + images per_image), from measured network calls and from past runs."""
+
+import time
+from collections.abc import Iterable
+
+import torch
+
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser
+from core.diffusion.guidance import halves
+from core.locks import new_lock
+from core.models.deepfloyd.hub import REPOSITORIES
+from core.models.device import pick_device
+from core.models.registry import borrows, load
+
+_lines: dict[tuple[str, str], tuple[float, float]] = {}
+_measuring = new_lock()  # a page asks for all its cost lines at once: one measures, the others wait for what it finds
+
+
+def _line(name: str, device: str) -> tuple[float, float]:
+    """(base, per_image) seconds of one network call, measured when it is first asked for."""
+    with _measuring:
+        if (name, device) not in _lines:
+            _lines[name, device] = _measured(load(name, device))
+        return _lines[name, device]
+
+
+def _measured(model: Denoiser) -> tuple[float, float]:
+    """(base, per_image) from calls on 1 and on 20 images, each the best of three, of which the first only warms up."""
+    few, many = (min(_timed(model, n) for _ in range(3)) for n in (1, 20))
+    per_image = max(many - few, 0) / 19
+    return max(few - per_image, 0), per_image
+
+
+@torch.no_grad()
+def _timed(model: Denoiser, n: int) -> float:
+    """Seconds of one network call on n images, from when the network is free for it."""
+    x, t = torch.zeros(n, *model.shape, device=model.device), torch.zeros(n, device=model.device)
+    cond = model.encode([None] * n)
+    with NETWORK_LOCK:
+        started = time.perf_counter()
+        model.net(x, t, cond).cpu()  # the copy waits for the device
+        return time.perf_counter() - started
+
+
+def _assumed(name: str, device: str) -> tuple[float, float]:
+    """(base, per_image) of a model of the hub: to measure it, it would have to be loaded, and others to make room.
+
+    Rough, and in proportion to its parameters; the runs correct it.
+    """
+    size = REPOSITORIES[name].parameters / 1e9
+    return (0.0, 4 * size) if device == "cpu" else (0.1, 0.005 * size)
+
+
+_correction: dict[tuple[str, str], float] = {}
+
+
+def _key(name: str, device: str) -> tuple[str, str]:
+    return name, "lent" if borrows(name, device) else str(pick_device(device))
+
+
+def seconds(name: str, device: str, calls: int, images: float) -> float:
+    """Expected seconds of `calls` network calls of the named model on `images` images each, on average."""
+    key = _key(name, device)
+    base, per_image = (_assumed if name in REPOSITORIES else _line)(*key)
+    return _correction.get(key, 1.0) * calls * (base + images * per_image)
+
+
+def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
+    """Let a finished run that took `took` seconds correct what the next one is expected to take."""
+    key = _key(name, device)
+    ratio = took / max(seconds(name, device, calls, images), 1e-3)
+    _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
+
+
+def sentence(
+    calls: int, images: int, expected: float, guidance: float = 1.0, negative: bool = False, partly: bool = False
+) -> str:
+    """The cost line: "30 network calls on 8 images each (with and without the prompt), about 3 s".
+
+    Args:
+        negative: whether a negative prompt takes the place of none.
+        partly: whether guidance is on in a stretch of the run alone; the images are those of a call outside it then.
+    """
+    many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
+    both = "with the prompt and with the negative one" if negative else "with and without the prompt"
+    twice = f" ({both})" * (halves(guidance) == 2)
+    if partly and guidance != 1:
+        twice = f", on {2 * images} where guidance is on ({both})"
+    return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
+
+
+def others(expected: Iterable[tuple[str, float]]) -> str:
+    """What follows the cost line where a tab has experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
+    times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
+    return f" · {', '.join(times)}" if times else ""
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 1.5 else f"{max(seconds, 0.1):.1f}"

@@ -1,0 +1,140 @@
+"""The figures of the tab Forward & denoise: rows of small pictures, on the page and as one picture to keep; the chart."""
+
+import html
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from core.pictures import images
+from core.pictures.figures import Words, plain
+from core.pictures.figures import figure as with_words
+from core.runs.denoise import BY_NETWORK, FILTERED, LADDER, METHODS, DenoiseRequest, Estimate, Moment
+from core.runs.sampling import clipped
+from tabs.ui.figure import figure, tile
+
+COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
+COLUMNS = ["t", "PSNR in dB", "method"]
+Cell = tuple[np.ndarray | None, str, Sequence[str]]
+"""A picture or an empty place, what it is, and the lines under it."""
+Panel = tuple[Sequence[str], list[tuple[str, list[Cell]]]]
+"""The labels of the columns, and rows of cells, each with its label."""
+
+
+def noising(now: Moment) -> Panel:
+    """The row of noised pictures."""
+    head = [f"t = {t}" for t in LADDER]
+    pixels = [None] * len(LADDER) if now.ladder is None else now.ladder
+    return head, [("x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
+
+
+def comparison(request: DenoiseRequest, now: Moment) -> Panel:
+    """A row per timestep, a column per method, with PSNR, setting and number of network calls under each."""
+    at = {(e.t, e.method): e for e in now.found}
+    rows = [(f"t = {t}", [cell(at.get((t, m)), t, m) for m in METHODS]) for t in request.levels]
+    return ["noisy x_t", *METHODS[1:]], rows
+
+
+def cell(e: Estimate | None, t: int, method: str) -> Cell:
+    """An estimate with its numbers, or its place."""
+    if e is None:
+        return None, method, ("–", "–")
+    return e.pixels, f"{method} at t = {t}", (f"{e.db:.1f} dB", e.knob or spent(e))
+
+
+def spent(e: Estimate) -> str:
+    """The number of network calls in words, for the methods that have a network."""
+    return f"{e.calls} network call{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
+
+
+def progress(request: DenoiseRequest, now: Moment) -> Panel:
+    """Every few states of the longest iterative run, each in its place from the start."""
+    head = moments(request)
+    pixels = [*now.states, *[None] * (len(head) - len(now.states))]
+    return head, [("iterative x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
+
+
+def moments(request: DenoiseRequest) -> list[str]:
+    """The labels of the states that are shown."""
+    return [f"t = {request.visits[i]}" for i in request.shown[:-1]] + ["result"]
+
+
+def on_page(panel: Panel, caption: str = "") -> str:
+    """A panel as HTML, in a box in which it scrolls sideways where the page is narrow."""
+    head, rows = panel
+    body = figure(head, [(label, [tile(*c) for c in cells]) for label, cells in rows])
+    below = f'<div class="caption">{html.escape(caption)}</div>' if caption else ""
+    return f'<div class="figure-box">{body}</div>{below}'
+
+
+def described(r: DenoiseRequest) -> str:
+    """What the pictures are: model, prompt, guidance, stride, seed."""
+    prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
+    given = f"; filters get {FILTERED[r.filtered]}" if r.filtered != DenoiseRequest.filtered else ""
+    return f"{r.model}: {prompt}; guidance {r.guidance:g}; stride {r.stride}; seed {r.seed}{given}."
+
+
+# ---- the chart ------------------------------------------------------------------------------------------------------
+
+
+def table(found: Sequence[Estimate]) -> pd.DataFrame:
+    """The chart's points."""
+    return points(sorted(((e.t, round(e.db, 2), e.method) for e in found), key=lambda r: (METHODS.index(r[2]), r[0])))
+
+
+def points(rows: Iterable[Sequence]) -> pd.DataFrame:
+    """Rows of t, PSNR and method as the chart takes them; of none, the empty chart."""
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"t": int, "PSNR in dB": float, "method": str})
+
+
+def legend() -> str:
+    """The chart's legend as HTML, which breaks into lines on a phone, where the chart's own is cut off."""
+    names = (f'<span><i style="background:{c}"></i>{html.escape(m)}</span>' for m, c in COLOURS.items())
+    return f'<div class="legend">{"".join(names)}</div>'
+
+
+# ---- the picture to keep --------------------------------------------------------------------------------------------
+
+SIDE, GAP, LEFT, LINE, MARGIN = 128, 12, 96, 18, 20  # pixels
+
+
+def sheet(panels: Sequence[Panel], caption: str) -> np.ndarray:
+    """Panels one under the other as one picture (H, W, 3) uint8 with all their labels, black on white."""
+    most = max(len(head) for head, _ in panels)
+    width = 2 * MARGIN + LEFT + most * (SIDE + GAP)
+    page = Image.new("RGB", (width, MARGIN + sum(map(height, panels))), "white")
+    pen, y = ImageDraw.Draw(page), MARGIN
+    font = ImageFont.load_default(14)
+    for panel in panels:
+        _draw(page, pen, font, panel, y)
+        y += height(panel)
+    return with_words(np.asarray(page), Words(below=caption))
+
+
+def height(panel: Panel) -> int:
+    """The pixels that a panel takes on the sheet."""
+    _, rows = panel
+    return LINE + 4 + sum(SIDE + GAP + LINE * len(cells[0][2]) for _, cells in rows)
+
+
+def _draw(page: Image.Image, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, panel: Panel, y: int) -> None:
+    """Draw a panel from y downwards."""
+    head, rows = panel
+    xs = [MARGIN + LEFT + k * (SIDE + GAP) for k in range(len(head))]
+    for x, text in zip(xs, head, strict=True):
+        _write(pen, font, (x + SIDE // 2, y), text, "ma")
+    y += LINE + 4
+    for label, cells in rows:
+        _write(pen, font, (MARGIN, y + SIDE // 2), label, "lm")
+        for x, (pixels, _, lines) in zip(xs, cells, strict=True):
+            if pixels is not None:
+                page.paste(images.to_pil(images.enlarge(pixels, SIDE // len(pixels))), (x, y))
+            for k, text in enumerate(lines, 1):
+                _write(pen, font, (x + SIDE // 2, y + SIDE + LINE * k - 4), text, "ms")
+        y += SIDE + GAP + LINE * len(cells[0][2])
+
+
+def _write(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, at: tuple[int, int], text: str, anchor: str) -> None:
+    """Write in Pillow's own font, which has the letters of English alone."""
+    pen.text(at, plain(text), "black", font, anchor)

@@ -1,0 +1,141 @@
+"""The scoreboard: what `python -m benchmarks.mnist_quality` measured, as tables and curves."""
+
+import json
+
+import gradio as gr
+import pandas as pd
+
+from core.diffusion.sampler_table import SAMPLERS
+from core.models.registry import CHECKPOINTS, MODELS
+from tabs.ui.controls import LATEX, Shared
+from tabs.ui.theme import colours
+
+FILE = CHECKPOINTS / "mnist_quality.json"
+NOTE = r"""
+**Accuracy**: how often our classifier (99.3 % right on test digits) reads the digit that was asked for. **Fréchet distance**: how far the
+samples lie from the 60,000 training digits, smaller being better: two Gaussians are fitted to the features that our classifier finds in the ones and
+the others, and $\lVert m_p-m_q\rVert^2+\mathrm{tr}\big(C_p+C_q-2(C_pC_q)^{1/2}\big)$ of their means and covariances is the distance. It is built like the
+FID of papers, but on another network's features, so its numbers compare only within this table.
+"""
+TITLES = {"accuracy": "accuracy, %", "frechet": "Fréchet distance"}
+AXES = {"steps": "network calls", "guidance": "guidance w"}
+"""What is on the x axis of each sweep: calls, since a step of Heun costs two of them."""
+
+
+def scores() -> dict | None:
+    """The benchmark's JSON, if it was run and can be read."""
+    try:
+        return json.loads(FILE.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def how(sampler: str, steps: int) -> str:
+    """A sampler and its steps in words."""
+    title = SAMPLERS[sampler].title
+    return title if f"{steps} steps" in title else f"{title}, {steps} steps"
+
+
+def table(found: dict) -> str:
+    """The shipped defaults, with the scale beside them."""
+    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Fréchet distance"))
+    rows = [
+        [
+            MODELS[r["model"]].title,
+            how(r["sampler"], r["steps"]),
+            f"{r['guidance']:g}" if r["accuracy"] is not None else "",
+            f"{r['digits']:,}",
+            f"{r['accuracy']:.1%}" if r["accuracy"] is not None else "",
+            f"{r['frechet']:.2f}",
+        ]
+        for r in found["rows"]
+        if r["group"] == "defaults"
+    ]
+    scale = found["scale"]
+    rows += [["scale: test digits", "10,000 real digits", "", "10,000", "", f"{scale['test_full']:.2f}"]]
+    if scale.get("test_same_n") is not None:
+        rows += [
+            [
+                "scale: test digits",
+                "as many as are judged above",
+                "",
+                f"{scale['n']:,}",
+                "",
+                f"{scale['test_same_n']:.2f}",
+            ]
+        ]
+    rows += [["scale: uniform noise", "", "", f"{scale['n']:,}", "", f"{scale['noise']:.0f}"]]
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="board"><tr>{head}</tr>{body}</table>'
+
+
+def point(row: dict) -> tuple[float, str]:
+    """Where a row of a sweep stands on the x axis, and the name of its curve, which tells what all its points share.
+
+    Four names must fit under a chart, so against network calls `reading` tells the model.
+    """
+    sampler = SAMPLERS[row["sampler"]]
+    if row["group"] == "steps":
+        return sampler.calls(row["steps"]), f"{sampler.title} · w = {row['guidance']:g}"
+    return row["guidance"], f"{row['model']} · {sampler.title} · {row['steps']} steps"
+
+
+def sweep(found: dict, group: str, value: str) -> pd.DataFrame:
+    """One sweep as a table of x, value and series."""
+    rows = [r for r in found["rows"] if r["group"] == group and r[value] is not None]
+    places, curves = zip(*map(point, rows), strict=True) if rows else ((), ())
+    values = [100 * r[value] if value == "accuracy" else r[value] for r in rows]
+    return pd.DataFrame({AXES[group]: places, value: values, "series": curves})
+
+
+def pairs(found: dict) -> str:
+    """Which samplers run with which model against network calls."""
+    samplers = {}
+    for r in found["rows"]:
+        if r["group"] == "steps":
+            samplers.setdefault(r["model"], {})[SAMPLERS[r["sampler"]].title] = True
+    return "; ".join(f"{' and '.join(titles)} with `{model}`" for model, titles in samplers.items())
+
+
+def reading(found: dict) -> str:
+    """How to read the curves: what they compare, and in what else they differ. Empty where none was measured."""
+    few = min((r["digits"] for r in found["rows"] if r["group"] != "defaults"), default=0)
+    if not few:
+        return ""
+    return (
+        f"**Against network calls** ({pairs(found)}): a sampler calls the network once a step, Heun $2n-1$ times in $n$ steps. "
+        "Each keeps its own default guidance $w$, told in its name, so these curves differ in $w$ too. "
+        "**Against guidance**: each keeps the steps in its name. "
+        f"All take {few} digits per point, so their Fréchet distances run higher than the table's."
+    )
+
+
+def chart(points: pd.DataFrame, value: str) -> None:
+    """One sweep as curves."""
+    gr.LinePlot(
+        points,
+        x=points.columns[0],
+        y=value,
+        color="series",
+        color_map=colours(points["series"]),
+        height=260,
+        x_title=points.columns[0],
+        y_title=TITLES[value],
+        y_lim=[80, 100] if value == "accuracy" else None,
+    )
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    found = scores()
+    if not found:
+        gr.Markdown("Not measured yet: run `python -m benchmarks.mnist_quality`.")
+        return
+    gr.Markdown(NOTE, latex_delimiters=LATEX)
+    gr.HTML(table(found))
+    gr.Markdown(reading(found), latex_delimiters=LATEX)
+    for group in AXES:
+        with gr.Row():
+            for value in TITLES:
+                chart(sweep(found, group, value), value)
+    gr.Markdown(f"Measured {found['date']} on {found['device']} with `python -m benchmarks.mnist_quality`.")

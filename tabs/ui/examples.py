@@ -1,0 +1,119 @@
+"""The finished examples that the tabs show before anything is run: made by our own models, kept in tabs/assets/examples.
+
+NAME.json is what a viewer shows. NAME.npz is the recording behind it, so that a click, a look inside and a send find a run.
+"""
+
+import functools
+import io
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from core.pictures import images
+from core.runs.recording import Frame, Recording
+from tabs.ui.theme import ASSETS
+
+FOLDER = ASSETS / "examples"
+PREFIX = "example-"
+FRAMES = 6
+QUALITY = 75
+STATUS = "an example; press the button to make your own"
+
+
+def example(name: str) -> dict:
+    """What a viewer shows before anything is run; empty where there is no example."""
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def recorded(run: object) -> tuple[Recording, ...] | None:
+    """The recordings of an example by its run's id; None if there is none."""
+    name = run.removeprefix(PREFIX) if isinstance(run, str) and run.startswith(PREFIX) else None
+    return (_recording(name),) if name in _names() else None
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset(path.stem for path in FOLDER.glob("*.npz"))
+
+
+@functools.cache
+def _recording(name: str) -> Recording:
+    return unpacked((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name)
+
+
+def thinned(frames: Sequence) -> list:
+    """FRAMES of them, evenly spread, the first and the last among them."""
+    return [frames[k] for k in sorted({round(k) for k in np.linspace(0, len(frames) - 1, FRAMES)})]
+
+
+def packed(recording: Recording) -> bytes:
+    """A recording as a small file: the steps as lossy pictures, the result bit for bit."""
+    *steps, last = thinned(recording.frames)
+    names = list(next((f.parts for f in steps if f.parts), {}))
+    out = io.BytesIO()
+    np.savez(
+        out,
+        settings=json.dumps(recording.settings),
+        names=json.dumps(names),
+        marks=[(f.i, f.n, f.t, bool(f.parts)) for f in (*steps, last)],
+        shape=(*last.x_0.shape, len(steps)),
+        steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in steps]), len(last.x_0), quality=QUALITY),
+        rest=_bytes(np.concatenate([_rest(f, names) for f in steps]), len(last.x_0), quality=90),
+        result=_bytes(np.concatenate([last.x_t, last.x_0]), len(last.x_0), lossless=True),
+    )
+    return out.getvalue()
+
+
+def unpacked(data: bytes, run: str) -> Recording:
+    """The recording behind `packed`, under that id."""
+    with np.load(io.BytesIO(data)) as file:
+        settings, names = json.loads(str(file["settings"])), json.loads(str(file["names"]))
+        count, *shape, steps = file["shape"].tolist()
+        tiles = _split(file["steps"], shape).reshape(steps, 2 + bool(names), count, *shape)
+        rest = _split(file["rest"], shape).reshape(steps, -1, count, *shape)
+        result = _split(file["result"], shape).reshape(2, count, *shape)
+        marks = file["marks"].tolist()
+    frames = []
+    for (i, n, t, has_parts), (x_t, x_0, *first), others in zip(marks, [*tiles, result], [*rest, ()], strict=True):
+        parts = first + [_sum(first[0], other) for other in others[: len(names[1:])]]
+        frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}))
+    return Recording(settings, id=run, frames=frames, notes=())
+
+
+def _tiles(frame: Frame, first: Sequence[str]) -> np.ndarray:
+    """A frame's pictures: x_t, x_0 and the first part, if there are any."""
+    return np.concatenate([frame.x_t, frame.x_0, *(frame.parts.get(name, np.zeros_like(frame.x_0)) for name in first)])
+
+
+def _rest(frame: Frame, names: Sequence[str]) -> np.ndarray:
+    """What the other parts differ from the first: kept apart, it stays exact where it is small. Grey if there is none."""
+    grey = np.full_like(frame.x_0, 128)
+    if not frame.parts or len(names) < 2:
+        return np.concatenate([grey] * max(1, len(names) - 1))
+    first, *others = (frame.parts[name] for name in names)
+    return np.concatenate(
+        [(128 + (p.astype(np.int16) - first) / 2).round().clip(0, 255).astype(np.uint8) for p in others]
+    )
+
+
+def _sum(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    return (first + 2 * (rest.astype(np.int16) - 128)).clip(0, 255).astype(np.uint8)
+
+
+def _bytes(tiles: np.ndarray, columns: int, **how) -> np.ndarray:
+    """(N, H, W, C) as one WebP file."""
+    out = io.BytesIO()
+    images.to_pil(images.grid(tiles, columns, gap=0)).convert("RGB").save(out, "WEBP", method=6, **how)
+    return np.frombuffer(out.getvalue(), np.uint8)
+
+
+def _split(data: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The tiles of `_bytes`, each of that shape (H, W, C)."""
+    h, w, c = shape
+    with Image.open(io.BytesIO(data.tobytes())) as picture:
+        sheet = np.asarray(picture)[..., :c]
+    rows, columns = sheet.shape[0] // h, sheet.shape[1] // w
+    return sheet.reshape(rows, h, columns, w, c).swapaxes(1, 2).reshape(-1, h, w, c)

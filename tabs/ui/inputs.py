@@ -1,0 +1,66 @@
+"""Inputs that hand over what they were sent: `core` checks every value and says in one sentence what is wrong.
+
+Gradio's own checks stop at the component's current choices and limits, which differ from page to page, and answer a
+value of the wrong type with no sentence at all.
+"""
+
+import gradio as gr
+from gradio.data_classes import ImageData
+from PIL import Image
+
+from core.checks import Refused
+from core.pictures import images
+from tabs.ui.canvas import on_canvas
+from tabs.ui.sent import forgiving
+
+UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
+
+
+class _AsSent:
+    def preprocess(self, payload):
+        """The value, as it was sent."""
+        return payload
+
+
+class Textbox(_AsSent, gr.Textbox):
+    """gr.Textbox, unchecked."""
+
+
+class Number(_AsSent, gr.Number):
+    """gr.Number, unchecked."""
+
+
+class Slider(_AsSent, gr.Slider):
+    """gr.Slider, unchecked."""
+
+
+class Radio(_AsSent, gr.Radio):
+    """gr.Radio, unchecked."""
+
+
+class Dropdown(_AsSent, gr.Dropdown):
+    """gr.Dropdown, unchecked."""
+
+
+class Picture(gr.Image):
+    """gr.Image that says in one sentence when a file is no picture, and shows pictures square and crisply enlarged."""
+
+    is_template = True
+    data_model = forgiving(ImageData)
+
+    def preprocess(self, payload):
+        """The picture, read to its end, shrunk if it is large. Answers in one sentence if that cannot be done."""
+        try:
+            picture = super().preprocess(payload)
+            if picture is not None:
+                images.shrunk(picture).load()
+            return picture
+        except (Refused, Image.DecompressionBombError):
+            said = images.TOO_LARGE
+        except Exception:  # a damaged file fails in many ways
+            said = UNREADABLE
+        raise gr.Error(said, title="Please check", print_exception=False)
+
+    def postprocess(self, value):
+        """A picture, as the centred square that is worked on."""
+        return super().postprocess(on_canvas(value) if isinstance(value, Image.Image) else value)

@@ -1,0 +1,68 @@
+"""The page's head: what this is, which device it runs on, which models are here, and projector mode."""
+
+import html
+from collections.abc import Callable
+
+import gradio as gr
+
+from core.models.device import DEVICES, lends_gpu
+from core.models.registry import MODELS, availability, card
+from tabs.ui import downloads as _deepfloyd
+from tabs.ui.controls import Shared, connect, facts
+from tabs.ui.inputs import Dropdown
+from tabs.ui.theme import look
+
+SUBTITLE = "See, touch and understand how noise becomes a picture."
+
+
+def models() -> str:
+    """Every model with its state and what to do about it."""
+    rows = []
+    for m in MODELS.values():
+        ready, sentence = availability(m.name)
+        state = f'<span class="ready">{sentence}</span>' if ready else html.escape(sentence)
+        size = f"{card(m.name)['architecture']['parameters'] / 1e6:.1f} M" if ready else ""
+        rows.append(f"<tr><td>{m.title}</td><td><code>{m.name}</code></td><td>{size}</td><td>{state}</td></tr>")
+    head = "<tr><th>model</th><th>name</th><th>parameters</th><th>state</th></tr>"
+    return f'<table class="models">{head}{"".join(rows)}</table>'
+
+
+def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
+    """The header; returns the device picker that every tab reads, and the line of facts that every run renews."""
+    with gr.Row(elem_classes="slim"):
+        gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
+        projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")
+    line = gr.HTML(facts(device), elem_classes="facts")
+    with gr.Accordion("Device and models", open=False):
+        picker = Dropdown(
+            ["auto", "cpu"] if lends_gpu() else DEVICES,
+            value=device,
+            label="Device",
+            info="auto takes a GPU if there is one.",
+        )
+        table = gr.HTML(models())
+        download = _deepfloyd.build()
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on(None, models, None, table, queue=False, **quiet)
+    download.then(models, None, table, **quiet)
+    gr.on(None, facts, picker, line, queue=False, **quiet)
+    projector.click(None, None, projector, js="() => projectorMode(true)", api_visibility="private")
+    gr.on(None, None, None, projector, js="() => projectorMode(false)", api_visibility="private", queue=False)
+    return picker, line
+
+
+def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:
+    """A page with one tab only, for `python -m tabs.NAME`."""
+    with gr.Blocks(title=title, analytics_enabled=False) as demo:
+        device, line = build(title, "auto")
+        with gr.Tabs() as tabs:
+            shared = Shared(device, line, tabs)
+            with gr.Tab(title):
+                build_tab(shared)
+            connect(shared)
+    return demo
+
+
+def open_alone(title: str, build_tab: Callable[[Shared], None]) -> None:
+    """Serve a page with one tab only until interrupted."""
+    alone(title, build_tab).launch(**look())

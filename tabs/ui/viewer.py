@@ -1,0 +1,168 @@
+"""The live viewer: shows a run while it goes on, scrubs it afterwards, and remembers it for saving and sending."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+
+import gradio as gr
+import numpy as np
+
+from core.checks import Refused
+from core.pictures.images import data_uri, png, webp
+from core.runs.recording import Frame, Recording
+from tabs.ui.examples import recorded
+from tabs.ui.theme import asset
+
+PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
+RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
+"""Sends back no more than which run it was."""
+
+
+REST = 100_000
+"""Bytes of a run besides its pictures, its settings above all: so that small ones are not kept without end."""
+
+
+class Runs:
+    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest are dropped.
+
+    The recordings of the examples are always there. The newest is never dropped, nor is one still running: the network
+    has one run at a time, and that is the newest.
+
+    Args:
+        most: the bytes that those before the newest may take together. The tabs' first settings make 1 to 10 MB of each,
+            one for everybody in a class; the largest runs make 60 MB.
+    """
+
+    def __init__(self, most: int = 300_000_000):
+        self.most, self._lock = most, threading.Lock()
+        self._runs: OrderedDict[str, tuple[Recording, ...]] = OrderedDict()
+        self._unclaimed: set[str] = set()
+
+    def add(self, *recordings: Recording) -> None:
+        """Remember recordings under the first one's id."""
+        with self._lock:
+            self._drop()
+            self._runs[recordings[0].id] = recordings
+            self._unclaimed.add(recordings[0].id)
+
+    def _drop(self) -> None:
+        """Drop the oldest until the others, which have grown since they were added, are within the bound."""
+        sizes = {key: REST + sum(r.nbytes for r in recordings) for key, recordings in self._runs.items()}
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if total <= self.most:
+                return
+            total -= size
+            del self._runs[key]
+            self._unclaimed.discard(key)
+
+    def claim(self, value: object) -> bool:
+        """Whether the run behind a viewer's value is here and was not claimed yet; from now on it is."""
+        key = value.get("run") if isinstance(value, dict) else None
+        with self._lock:
+            new = isinstance(key, str) and key in self._unclaimed
+            self._unclaimed -= {key} if new else set()
+        return new
+
+    def get(self, value: object) -> tuple[Recording, ...]:
+        """The recordings behind a viewer's value. Raises Refused if they are gone or never were."""
+        key = value.get("run") if isinstance(value, dict) else None
+        with self._lock:
+            found = self._runs.get(key) if isinstance(key, str) else None
+        found = found or recorded(key)
+        if not found or not found[0].frames:
+            raise Refused("There is no finished picture yet, or it is no longer kept; please run again.")
+        return found
+
+
+RUNS = Runs()
+
+
+def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
+    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after.
+
+    Args:
+        value: what it shows before anything is run.
+    """
+    return gr.HTML(
+        value=value or {},
+        html_template=asset("viewer.html"),
+        js_on_load=asset("viewer.js"),
+        elem_id=elem_id,
+        apply_default_css=False,
+        min_height=260,
+    )
+
+
+def status_line(value: str) -> gr.HTML:
+    """A line that says how a run goes, for a tab without a viewer; while the run waits for its turn, that."""
+    return gr.HTML(
+        value,
+        html_template='<span>${value}</span><span class="waits"></span>',
+        js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });",
+        elem_classes=["cost", "status"],
+    )
+
+
+def timestep(frame: Frame) -> str:
+    """The scrubber's label of a frame; where its pictures have timesteps of their own, from the least to the largest."""
+    if frame.t < 0:
+        return f"result · {'up to ' * bool(frame.each)}{frame.n} steps"
+    under_way = [t for t in frame.each if t >= 0] or [frame.t]
+    ends = dict.fromkeys((min(under_way), max(under_way)))
+    done = f" · {frame.each.count(-1)} of {len(frame.each)} done" * (-1 in frame.each)
+    return f"step {frame.i + 1} / {frame.n} · t = {' – '.join(map(str, ends))}{done}"
+
+
+Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
+
+
+def shown(pixels: np.ndarray) -> str:
+    """A picture as a data URI: lossless for grey digits, WebP for colour, where noise would make large files."""
+    return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
+
+
+def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
+    """Simultaneous frames as one entry of the viewer: a picture per lane, a label, and whether it is the result."""
+    return {"images": [shown(p) for p in arrange(frames)], "label": timestep(frames[0]), "end": frames[0].t < 0}
+
+
+def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
+    """Run the Steps of one or more recordings together, yielding viewer values at most every PREVIEW_SECONDS.
+
+    Args:
+        steps: tuples of Steps, one per recording, or single Steps for one recording.
+        face: what the viewer shows around the pictures: "lanes", "columns", "grid" with the labels of a labelled one, and
+            "origins": the title under which a lane shows, in the result, where the run began; empty for the others.
+    """
+    RUNS.add(*recordings)
+    started, last = time.monotonic(), 0.0
+    for group in steps:
+        group = group if isinstance(group, tuple) else (group,)
+        now, step = time.monotonic(), group[0]
+        if step.i == step.n or now - last < PREVIEW_SECONDS:
+            continue
+        last = now
+        left = (now - started) / step.i * (step.n - step.i) if step.i else None
+        frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
+        yield face | {
+            "run": recordings[0].id,
+            "running": True,
+            "status": frame["label"] + (f" · {left:.0f} s left" if left else ""),
+            "fraction": step.i / step.n,
+            "frames": [frame],
+        }
+    recordings[0].took = time.monotonic() - started
+    yield finished(recordings, arrange, face)
+
+
+def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict) -> dict:
+    """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
+    kept = list(zip(*(r.frames for r in recordings), strict=False))
+    last, took = kept[-1][0], recordings[0].took
+    status = (
+        f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
+    )
+    frames = [packed(frames, arrange) for frames in kept]
+    return face | {"run": recordings[0].id, "running": False, "status": status, "frames": frames}

@@ -1,0 +1,216 @@
+"""The page in headless Chromium, as a person uses it, with every request outside this machine forbidden."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from drawing import dark, seen, stroke, there, until
+from PIL import Image
+from playwright.sync_api import expect
+
+from core.models.registry import MODELS
+from core.pictures.images import settings_of
+from tabs.mnist.learned import curve
+
+DONE = re.compile("done in")
+CANVAS = "#digit-canvas"
+
+
+@pytest.fixture
+def page(page):
+    """The page with the MNIST tab open."""
+    page.get_by_role("tab", name="MNIST").click()
+    page.locator("#digits-view").wait_for()
+    return page
+
+
+def shown(page) -> str:
+    """The source of the first picture in the viewer."""
+    return page.locator("#digits-view img").first.get_attribute("src") or ""
+
+
+def generate(page):
+    """Press the button and wait for the result."""
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
+
+
+def test_the_page_answers_and_nothing_leaves_this_machine(page, server):
+    assert server.seconds < 60, "of computing"
+    assert not server.outside.exists(), server.outside.read_text()
+    expect(page.get_by_role("heading", name="Fun with Diffusion Models")).to_be_visible()
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile(r"\d+ network calls on \d+ images each, about"))
+
+
+def test_press_watch_scrub_and_download(page, tmp_path):
+    page.locator("#mnist-tab").get_by_label("Steps").nth(0).wait_for()
+    page.evaluate(
+        """() => {
+          const view = document.querySelector('#digits-view');
+          window.framesSeen = new Set();
+          new MutationObserver(() => {
+            const running = /^step/.test(view.querySelector('.fv-text')?.textContent ?? '');
+            if (running) framesSeen.add(view.querySelector('img')?.src);
+          }).observe(view, {subtree: true, childList: true, attributes: true, characterData: true});
+        }"""
+    )
+    generate(page)
+    assert page.evaluate("framesSeen.size") >= 2, "the picture changes while it is made"
+
+    result = shown(page)
+    page.locator("#digits-view .fv-range").fill("0")
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("step 1 / 20"))
+    assert shown(page) != result
+    page.locator("#digits-view .fv-play").click()
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("result"))
+    assert shown(page) == result
+
+    files = {}
+    for name in ("GIF", "PNG", "All as zip"):
+        tab = page.locator("#mnist-tab")
+        button = tab.locator("a", has=page.get_by_role("button", name=name, exact=True)).or_(
+            tab.get_by_role("button", name=name, exact=True)
+        )
+        with page.expect_download() as download:
+            button.first.click()
+        files[name] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[name])
+    with Image.open(files["GIF"]) as gif:
+        assert gif.n_frames == 21 and gif.info["loop"] == 0
+        gif.seek(gif.n_frames - 1)
+        assert gif.info["duration"] > 1000, "the last frame is held"
+        assert np.asarray(gif.convert("L")).std() > 20
+    assert settings_of(files["PNG"])["digits"] == "0123456789"
+    with zipfile.ZipFile(files["All as zip"]) as archive:
+        assert len(archive.namelist()) == 22
+        assert Image.open(io.BytesIO(archive.read("grid.png"))).size == (289, 57)
+
+
+def test_stop_keeps_what_exists(page):
+    page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile("300 network calls"))
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"step ([5-9]|\d\d+) / 300 · t = \d+"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#digits-view .fv-text")).to_have_text(re.compile(r"stopped at step \d+ / 300"))
+    assert shown(page).startswith("data:image/png")
+
+
+def test_keyboard_runs_and_scrubs(page):
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("7")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("step 20 / 20"))
+
+
+def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("hello")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("Type digits from 0 to 9")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("5")
+    generate(page)
+
+
+def test_a_saved_png_restores_the_settings(page, tmp_path):
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("42")
+    generate(page)
+    with page.expect_download() as download:
+        page.locator("#mnist-tab").get_by_role("button", name="PNG", exact=True).or_(
+            page.locator("#mnist-tab a", has_text="PNG")
+        ).first.click()
+    download.value.save_as(tmp_path / "saved.png")
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("9")
+    page.get_by_text("Settings from a saved picture").click()
+    page.locator("#mnist-tab input[type=file]").first.set_input_files(tmp_path / "saved.png")
+    expect(page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first).to_have_value("42")
+
+
+def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    there(page, CANVAS)
+    first = seen(page, CANVAS)
+    page.get_by_role("tab", name="Generate").click()
+    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("3")
+    generate(page)
+    page.get_by_role("button", name="Send this picture to the denoiser").click()
+    expect(page.get_by_role("tab", name="Single-step denoiser")).to_have_attribute("aria-selected", "true")
+    until(page, lambda: not np.array_equal(seen(page, CANVAS), first), "another digit on the canvas")
+    denoised_anew(page)
+
+
+def test_draw_a_digit_with_the_mouse(page):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    there(page, CANVAS)
+    expect(page.locator("#denoiser-figure")).to_contain_text("An example")
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure")).not_to_contain_text("An example")
+    before = dark(page, CANVAS)
+    stroke(page, CANVAS, (-60, -70), (60, -70), (-20, 90))
+    until(page, lambda: dark(page, CANVAS) > before + 500, "the stroke on the canvas")
+    denoised_anew(page)
+
+
+def denoised_anew(page):
+    """Denoise, and wait until the figure is of another digit."""
+    images = page.locator("#denoiser-figure img")
+    before = [images.nth(k).get_attribute("src") for k in (0, 7)]
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    for k, source in zip((0, 7), before, strict=True):
+        expect(images.nth(k)).not_to_have_attribute("src", source)
+    expect(images).to_have_count(14)
+
+
+def test_every_sub_tab_opens(page):
+    for name, sign in (
+        ("Same noise, two models", "Run both"),
+        ("How it learned", "Samples by epoch"),
+        ("Scoreboard", "Fréchet distance"),
+    ):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_text(sign).first).to_be_visible()
+    page.get_by_role("tab", name="Same noise, two models").click()
+    page.get_by_role("button", name="Run both").click()
+    expect(page.locator("#compare-view .fv-text")).to_have_text(DONE)
+    expect(page.locator("#compare-view img")).to_have_count(4)
+
+
+def test_the_curve_is_that_of_the_chosen_model(page):
+    page.get_by_role("tab", name="How it learned").click()
+    for name in ("flow-class", "ddpm-time", "flow-time"):
+        page.locator("#mnist-tab").get_by_label("Model").locator("visible=true").click()
+        page.get_by_role("option", name=MODELS[name].title, exact=True).click()
+        losses = curve(name)
+        first = losses[losses.series == "held out"].loss.iloc[0]
+        drawn = page.locator("#mnist-tab svg .mark-line path").nth(1)
+        expect(drawn).to_have_attribute("aria-label", f"epoch: 1; loss: {first:.6g}; series: held out")
+
+
+def test_projector_mode_makes_words_larger(page):
+    size = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    page.get_by_role("button", name="Projector mode").click()
+    grown = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert grown > 1.3 * size
+
+
+def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
+    colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3).map(Number)"
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.locator("button.do-run").first.wait_for()
+    assert max(page.locator("gradio-app").evaluate(colour, "backgroundColor")) < 40
+    for selector in ("h1", "button[role=tab][aria-selected=false] >> visible=true", ".cost >> visible=true"):
+        assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector
+
+
+def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):
+    page.get_by_role("button", name="No guidance").click()
+    expect(page.locator("#mnist-tab").get_by_label("DDIM", exact=True)).to_be_checked()
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile("50 network calls on 20 images"))
+    page.locator("#mnist-tab").get_by_label("Heun", exact=True).check()
+    expect(page.locator("#mnist-tab").get_by_label("Model").first).to_have_value("Flow matching, class-conditioned")
+    expect(page.locator(".cost:visible").first).to_have_text(re.compile("19 network calls on 40 images"))
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)

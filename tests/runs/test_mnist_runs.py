@@ -1,0 +1,183 @@
+"""Requests, their cost, the recording of a run, and the registry's sentences."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.checks import ModelError
+from core.diffusion.denoiser import NETWORK_LOCK
+from core.diffusion.guidance import guide
+from core.diffusion.noise import generators, randn
+from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
+from core.diffusion.samplers import Step, ddim
+from core.models import registry
+from core.models.mnist import Classifier, Digits
+from core.models.mnist_unet import UNet
+from core.models.registry import MODELS
+from core.pictures.images import to_uint8
+from core.runs import cost
+from core.runs.mnist import DigitRequest, denoise_ladder, mean_digit, read
+from core.runs.recording import MAX_FRAMES, Recording
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A tiny untrained DDPM."""
+    net = UNet(4, True, 10).eval().requires_grad_(False)
+    return Digits(net, "ddpm")
+
+
+def test_a_request_is_cleaned_and_laid_out():
+    r = DigitRequest.checked(digits=" 510-12 34 ", each=3.0)
+    assert (r.digits, r.each, r.columns) == ("5101234", 3, 7)
+    assert r.labels == [5, 1, 0, 1, 2, 3, 4] * 3
+    assert DigitRequest.checked(digits="7", each=25).columns == 10
+    assert DigitRequest(**json.loads(json.dumps(r.settings()))) == r
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"digits": "a"}, "Type digits"),
+        ({"digits": None}, "Type digits"),
+        ({"digits": "١٢"}, "Type digits"),
+        ({"each": 0}, "number of each digit must be a whole number"),
+        ({"each": 11}, "110 pictures; at most 100"),
+        ({"steps": 0}, "number of steps with Euler must be a whole number from 1 to 300"),
+        ({"steps": 2.5}, "number of steps"),
+        ({"guidance": math.nan}, "guidance must be a number from 0 to 10"),
+        ({"guidance": "much"}, "guidance must be"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2147483647"),
+        ({"seed": 2**40}, "seed must be"),
+        ({"seed": None}, "seed must be"),
+        ({"sampler": "ddim"}, "sampler for flow-class must be one of euler, heun"),
+        ({"sampler": "ddpm", "model": "ddpm-class"}, "takes exactly 300 steps"),
+    ],
+)
+def test_bad_values_get_one_sentence(bad, sentence):
+    with pytest.raises(ValueError, match=sentence) as error:
+        DigitRequest.checked(**bad)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_and_unfit_models():
+    with pytest.raises(ModelError, match="no model called"):
+        DigitRequest.checked(model="x")
+    with pytest.raises(ModelError, match="does not generate"):
+        DigitRequest.checked(model="classifier")
+
+
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in ("ddpm", "flow")])
+def test_every_model_has_a_default_request_that_passes_its_own_check(name):
+    r = DigitRequest.of(name)
+    assert r.sampler in samplers_for(MODELS[name].kind)
+    low, _, high = SAMPLERS[r.sampler].steps
+    assert low <= r.steps <= high
+
+
+@pytest.mark.parametrize(("sampler", "steps"), [("ddim", 7), ("ddpm-strided", 5), ("heun", 4)])
+def test_the_cost_told_is_the_number_of_calls_made(model, monkeypatch, sampler, steps):
+    calls, predict = [], Digits.predict
+    monkeypatch.setattr(Digits, "predict", lambda self, x, t, c: calls.append(len(x)) or predict(self, x, t, c))
+    list(generate(model, [1, 2, 3], sampler, steps, 2.0, 0))
+    expected, images = evaluations(sampler, steps, 2.0, 3)
+    assert calls == [images] * expected
+    assert evaluations("ddim", 7, 1, 3) == (7, 3) and evaluations("heun", 4, 1.5, 3) == (7, 6)
+
+
+def test_the_cost_line_reads_well_and_learns(monkeypatch):
+    assert cost.sentence(1, 1, 0.03) == "1 network call on 1 image, about 0.1 s"
+    assert "(with the prompt and with the negative one)" in cost.sentence(9, 8, 3, 2.0, negative=True)
+    partly = "9 network calls on 1 image each, on 2 where guidance is on (with and without the prompt), about 3 s"
+    assert cost.sentence(9, 1, 3, 2.0, partly=True) == partly
+    assert cost.sentence(9, 8, 3, 1.0, partly=True) == cost.sentence(9, 8, 3)
+    assert cost.sentence(9, 8, 3, 1.0, negative=True) == cost.sentence(9, 8, 3)
+    assert cost.sentence(9, 8, 3, 2.0) == "9 network calls on 8 images each (with and without the prompt), about 3 s"
+    assert cost.others([("A", 2.2), ("B", 0.5)]) == " · A: 2 s, B: 0.5 s" and cost.others([]) == ""
+    assert cost.sentence(20, 40, 3.2) == "20 network calls on 40 images each, about 3 s"
+    monkeypatch.setattr(cost, "_line", lambda name, device: (0.0, 0.01))
+    monkeypatch.setattr(cost, "_correction", {})
+    assert cost.seconds("flow-class", "cpu", 20, 10) == pytest.approx(2.0)
+    for _ in range(12):
+        cost.learn("flow-class", "cpu", 20, 10, 4.0)
+    assert cost.seconds("flow-class", "cpu", 20, 10) == pytest.approx(4.0, rel=0.01)
+
+
+@pytest.mark.parametrize("n", [1, 2, 20, 60, 61, 100, 300])
+def test_a_recording_keeps_first_last_and_few(n):
+    x = torch.rand(1, 1, 28, 28)
+    steps = [Step(i, n, torch.tensor([n - 1 - i]), x, x) for i in range(n + 1)]
+    recording = Recording({})
+    assert list(recording.follow(steps)) == steps
+    kept = [f.i for f in recording.frames]
+    assert kept[0] == 0 and kept[-1] == n and len(kept) == min(n + 1, MAX_FRAMES) == len(set(kept))
+    assert recording.done and recording.result.shape == (1, 28, 28, 1)
+
+
+def test_picture_k_is_seed_plus_k_alone(model):
+    *_, batch = generate(model, [4, 4, 4], "ddpm-strided", 5, 1.0, 10)
+    *_, alone = generate(model, [4], "ddpm-strided", 5, 1.0, 12)
+    assert torch.allclose(batch.x_t[2:], alone.x_t, atol=1e-5)
+
+
+@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddpm", 1.0), ("ddpm-strided", 1.0), ("euler", 0.0)])
+def test_every_sampler_has_the_noise_on_the_way_that_its_name_says(model, sampler, eta):
+    *_, found = generate(model, [3, 8], sampler, 4, 2.0, 7)
+    source = generators(7, 2)
+    x, visits, cond = randn((2, 1, 28, 28), source), model.schedule.timesteps(4), model.encode([3, 8])
+    *_, expected = ddim(guide(model, 2.0), x, visits, cond, eta, source)
+    assert torch.equal(found.x_t, expected.x_t)
+
+
+@pytest.mark.parametrize("name", ["flow-class", "ddpm-class"])
+def test_the_shipped_models_draw_the_digits_that_were_asked_for(name):
+    if not all(registry.availability(n)[0] for n in (name, "classifier")):
+        pytest.skip(f"{name} or the classifier is not in checkpoints/")
+    request = dataclasses.replace(DigitRequest.of(name), each=1)
+    *_, end = request.run("cpu")
+    assert request.steps == 20 and read(to_uint8(end.x_t), "cpu") == request.digits == "0123456789"
+
+
+def test_a_damaged_card_and_a_missing_checkpoint(tmp_path):
+    folder = tmp_path / "checkpoints"
+    (folder / "ddpm-class").mkdir(parents=True)
+    assert registry.availability("ddpm-class", folder)[0] is False
+    (folder / "ddpm-class" / "card.json").write_text("{")
+    with pytest.raises(ModelError, match="card of ddpm-class is damaged"):
+        registry.load("ddpm-class", "cpu", folder)
+
+
+def test_the_shipped_denoisers():
+    if not all(registry.availability(n)[0] for n in ("denoiser", "denoiser-noise")):
+        pytest.skip("the denoisers are not in checkpoints/")
+    clean = np.zeros((28, 28, 1), np.uint8)
+    clean[4:24, 13:16] = 255
+    noisy, restored, before, after = denoise_ladder(clean, (0.0, 0.5, 1.0), seed=1, device="cpu")
+    assert noisy.shape == restored.shape == (3, 28, 28, 1)
+    assert before[0] == 0 and after[1] < before[1] / 4
+    answers = mean_digit(4, 0, "cpu").astype(float)
+    assert np.abs(answers[0] - answers[1]).mean() < 25, "all noises get nearly the same answer"
+
+
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in registry.DIGIT_KINDS])
+def test_every_shipped_card_tells_what_people_need(name):
+    if not registry.availability(name)[0]:
+        pytest.skip(f"{name} is not in checkpoints/")
+    card = registry.card(name)
+    for key in ("architecture", "recipe", "seed", "device", "date", "curve", "validation", "metrics", "sha256", "data"):
+        assert card[key] or key == "seed"
+    assert registry.weights(name)
+    if name == "classifier":
+        assert card["metrics"]["test_accuracy"] >= 0.993
+    assert dataclasses.asdict(MODELS[name])["name"] == card["name"]
+
+
+def test_the_classifier_has_the_device_to_itself_while_it_reads(monkeypatch):
+    inner, alone = Classifier.features, []
+    monkeypatch.setattr(Classifier, "features", lambda net, x: alone.append(NETWORK_LOCK.locked()) or inner(net, x))
+    assert len(read(np.zeros((3, 28, 28, 1), np.uint8), "cpu")) == 3
+    assert alone == [True] and not NETWORK_LOCK.locked()

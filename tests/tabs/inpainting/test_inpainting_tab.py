@@ -1,0 +1,181 @@
+"""The inpainting tab's handlers, called as functions: masks on the canvas, runs that were stopped, resampling."""
+
+import base64
+import io
+import zipfile
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.models.registry import availability
+from core.pictures import images, masks
+from core.pictures.images import WAITING
+from core.pictures.scenes import mountains
+from core.runs.inpainting import FILLINGS, InpaintRequest
+from core.runs.recording import Frame, Recording
+from tabs.inpainting import job as _inpainting
+from tabs.inpainting import mask as _mask
+from tabs.inpainting import page as inpainting
+from tabs.ui.canvas import SIDE, on_canvas
+from tabs.ui.prompts import inside
+from tabs.ui.viewer import RUNS
+
+PHOTO = on_canvas(mountains())
+LAYER = Image.new("RGBA", (SIDE, SIDE))
+LAYER.paste(_mask.INK, (0, 0, SIDE, SIDE // 2))
+ALONE = {"background": None, "layers": [], "composite": PHOTO}
+PAINTED = ALONE | {"layers": [LAYER]}
+
+
+# ---- masks ----------------------------------------------------------------------------------------------------------
+
+
+def mask_in(editor: dict) -> np.ndarray:
+    """Where an editor's value has new content."""
+    return _mask.painted(editor)[1].bool().numpy()[0, 0]
+
+
+def test_the_buttons_change_the_mask_of_a_picture_that_is_no_background():
+    inverted = _mask.reshaper(masks.invert)(PAINTED)
+    assert np.array_equal(np.asarray(inverted["background"]), np.asarray(PHOTO))
+    assert not mask_in(inverted)[:32].any() and mask_in(inverted)[32:].all()
+    assert mask_in(_mask.reshaper(lambda m: masks.top_half())(ALONE))[:32].all()
+
+
+@pytest.fixture
+def upload(tmp_path):
+    """A function: the path of a mask file."""
+
+    def made(picture: Image.Image) -> str:
+        picture.save(tmp_path / "mask.png")
+        return str(tmp_path / "mask.png")
+
+    return made
+
+
+def test_a_mask_is_uploaded_onto_a_picture_that_is_no_background(upload):
+    editor = _mask.upload_mask(ALONE, upload(LAYER))
+    assert np.array_equal(np.asarray(editor["background"]), np.asarray(PHOTO))
+    assert mask_in(editor)[32:].all() and not mask_in(editor)[:32].any(), "what is transparent is made anew"
+
+
+def test_a_large_mask_file_is_shrunk_and_one_too_large_is_not_even_decoded(upload, monkeypatch):
+    path, decoded = upload(LAYER), []
+    load = Image.Image.load
+    monkeypatch.setattr(Image.Image, "load", lambda self: decoded.append(self.size) or load(self))
+    monkeypatch.setattr(images, "LARGE", 256**2)
+    assert mask_in(_mask.upload_mask(ALONE, path))[32:].all()
+    monkeypatch.setattr(images, "MAX_PIXELS", 400**2)
+    decoded.clear()
+    with pytest.raises(gr.Error, match="million pixels; please shrink it first") as told:
+        _mask.upload_mask(ALONE, path)
+    assert not decoded and not told.value.print_exception
+
+
+# ---- runs that were stopped -----------------------------------------------------------------------------------------
+
+needs_pocket = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+@pytest.fixture(scope="module")
+def stopped():
+    """The viewer's first value of "n = 1 against n = 5", two seeds each, which is stopped then."""
+    canvas = inpainting.begin(*inpainting.START)
+    run = _inpainting.runner("once-and-often")(canvas, "", 1, 2, 3, 1, 1, 1000, 0, "pocket", 7, "cpu")
+    value = next(run)
+    run.close()
+    return value
+
+
+def sheet(source: str) -> np.ndarray:
+    """A viewer's picture as (rows, columns, 64, 64, 3)."""
+    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype=int)
+    return pixels.reshape(-1, 64, len(_inpainting.ACROSS), 64, 3).swapaxes(1, 2)
+
+
+def is_grey(cell: np.ndarray) -> bool:
+    """Whether nothing is in a cell but the grey of what has not begun; the preview is WebP, so nearly."""
+    return np.abs(cell.astype(int) - WAITING).mean() < 2
+
+
+@needs_pocket
+def test_ways_that_have_not_begun_are_grey_while_a_run_goes_on_and_after_stop(stopped):
+    value, columns, chosen, *_ = _inpainting.keep(stopped)
+    for shown in (stopped, value):
+        cells = sheet(shown["frames"][-1]["images"][0])
+        greys = [[is_grey(cell) for cell in row] for row in cells]
+        assert greys == [[False] * 5] * 2 + [[False] * 3 + [True] * 2] * 2
+        assert "grey: not begun yet" in shown["lanes"][0]
+    assert value["caption"].endswith("Grey: not begun yet."), "it stands in the saved PNG, under the pictures"
+    assert columns == 5 and "not begun" not in chosen["frames"][0]["label"]
+    enlarged, _ = _inpainting.look_at(value, 11)
+    assert enlarged["frames"][0]["label"].endswith("· not begun")
+
+
+@needs_pocket
+def test_what_has_not_begun_is_neither_in_the_zip_nor_sent(stopped):
+    *_, archive = _inpainting.keep(stopped)
+    with zipfile.ZipFile(archive.value["path"]) as inside:
+        results = {name for name in inside.namelist() if name.startswith("result")}
+    assert results == {"result-1.png", "result-2.png"}
+    for number in (14, 15, 19, 20):
+        with pytest.raises(ValueError, match="has not begun"):
+            _inpainting.pick(stopped, number)
+    for number in (4, 5, 10, 11, 13):
+        assert not is_grey(np.asarray(_inpainting.pick(stopped, number)))
+
+
+@needs_pocket
+def test_a_run_that_ends_has_no_grey():
+    canvas = inpainting.begin(*inpainting.START)
+    run = _inpainting.runner("once-and-often")(canvas, "", 1, 1, 2, 1, 1, 1000, 0, "pocket", 7, "cpu")
+    *_, last = run
+    value, *_ = _inpainting.keep(last)
+    assert not any(is_grey(cell) for row in sheet(value["frames"][-1]["images"][0]) for cell in row)
+    assert "not begun" not in value["caption"] and RUNS.get(last)[0].done
+
+
+# ---- resampling -----------------------------------------------------------------------------------------------------
+
+
+def costs(**changed) -> str:
+    """The cost line of the first settings, without a prompt, with these changes."""
+    values = {"prompt": "", "guidance": 1, "n": 1, "steps": 30, "jump_n": 2, "jump_length": 10, "below": 1000}
+    return _inpainting.price(*(values | changed).values(), 0, "pocket", "cpu")
+
+
+@needs_pocket
+def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
+    monkeypatch.setattr(_inpainting.cost, "seconds", lambda *_: 1.0)
+    assert "n = 1 against n = 5" in costs()
+    assert "n = 1 against n = 5" not in costs(steps=10, jump_n=1) and "RePaint" in costs(steps=10, jump_n=1)
+    with pytest.raises(ValueError, match="needs more than 10 steps"):
+        costs(steps=10)
+    chart, line = _inpainting.path(10, 2, 10, 1000)
+    assert "10 transitions" in line and list(chart["transition"]) == list(range(11)), "the path is that of n = 1"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "asked", "said"),
+    [
+        ("fill", {}, "n = 2, j = 10, "),
+        ("fill", {"below": 999}, "n = 2, j = 10, "),
+        ("fill", {"below": 500}, "n = 2, j = 10 from t = 500 down, "),
+        ("fill", {"below": 500, "jump_n": 1}, "n = 1, j = 10, "),
+        ("once-and-often", {"below": 950, "jump_n": 1}, "n = 1, n = 5, j = 10 from t = 950 down, "),
+    ],
+)
+def test_the_caption_says_where_resampling_starts(experiment, asked, said):
+    assert f"; DDPM, 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
+
+
+def test_a_step_up_shows_the_noise_estimate_of_the_step_before():
+    """It asks the network nothing, and neither does the result."""
+    pixels = lambda v: np.full((1, 64, 64, 3), v, np.uint8)  # noqa: E731
+    noises = ({"": pixels(10)}, {}, {"": pixels(20)}, {})
+    frames = [Frame(i, 3, 500 - i, pixels(0), pixels(0), parts) for i, parts in enumerate(noises)]
+    first, up, second, result = (f["images"][2] for f in inside(Recording({}, frames=frames), 0)["frames"])
+    assert first == up != second == result

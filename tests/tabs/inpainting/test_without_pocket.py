@@ -1,0 +1,42 @@
+"""Fillings and the charts of the tabs on a machine without pocket, and where a filling starts."""
+
+import gradio as gr
+import pytest
+
+from core.checks import ModelError
+from core.runs.inpainting import MAX_STEPS, InpaintRequest
+from tabs.hybrids import inputs as _hybrid_inputs
+from tabs.inpainting import job as _inpainting
+from tabs.inpainting import mask as _mask
+from tabs.inpainting import page as inpainting
+
+
+@pytest.fixture
+def no_pocket(monkeypatch):
+    """No text model is here."""
+    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (False, "It is not here."))
+    with pytest.raises(ModelError, match="It is not here"):
+        InpaintRequest.checked()
+
+
+def test_the_mask_is_shown_without_pocket(no_pocket):
+    painted = inpainting.begin(*inpainting.START)
+    hard, soft = (_mask.preview(painted, feather) for feather in (0, 8))
+    assert hard != soft and all("hole to fill" in html for html in (hard, soft))
+    for feather in (9, -1, 0.5, None):
+        assert "The feather must be a whole number from 0 to 8." in _mask.preview(painted, feather)
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [(_inpainting.path, (30, 2, 10, 1000)), (_hybrid_inputs.plotted, ("three", 6.0, 2.0, 33))],
+)
+def test_a_chart_rests_without_pocket(no_pocket, chart, values):
+    assert chart(*values) == gr.skip()
+
+
+@pytest.mark.parametrize("model", ["pocket", "if-m"])
+def test_a_filling_starts_from_pure_noise_whatever_the_model_s_own_timesteps(model):
+    for steps in range(1, MAX_STEPS + 1):
+        start, *_, last = visits = InpaintRequest(steps=steps, model=model).visits(1)
+        assert (start, last) == (999, -1) and visits == sorted(set(visits), reverse=True) and len(visits) == steps + 1

@@ -1,0 +1,168 @@
+"""What the MNIST sub-tabs say of their figures and charts: that it is what the data, the cards and the training hold."""
+
+import json
+
+import numpy as np
+import pytest
+
+from core.diffusion.noise import generator, randn
+from core.diffusion.sampler_table import SAMPLERS
+from core.models.mnist import FLOW
+from core.models.registry import DIGIT_KINDS, MODELS, availability, card
+from core.runs.mnist import SIGMA, DigitRequest, denoise_ladder
+from tabs.mnist import denoiser as mnist_denoiser
+from tabs.mnist import learned as mnist_learned
+from tabs.mnist import scoreboard as mnist_scoreboard
+from tabs.mnist.shared import PRESETS
+from tabs.ui.examples import example
+from training import mnist_recipes, publish
+
+SHIPPED = [m.name for m in MODELS.values() if m.kind in DIGIT_KINDS and availability(m.name)[0]]
+OURS = {"classifier", "flow-class-adamw"}
+
+
+# ---- Generate -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_passes_the_check(name):
+    request = PRESETS[name]
+    assert DigitRequest.checked(**request.settings()) == request
+
+
+def test_the_course_s_figure_is_within_reach():
+    request = PRESETS["The course: 4 of each, w = 5"]
+    assert (request.model, request.sampler, request.guidance) == ("flow-class", "euler", 5)
+    assert request.labels == [*range(10)] * 4 and request.cost() == (300, 80)
+    assert len(set(FLOW.timesteps(300))) == 300, "300 does not divide T = 1000, yet no step is lost"
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun"])
+def test_flow_takes_up_to_300_steps(sampler):
+    assert DigitRequest.checked(sampler=sampler, steps=300).steps == 300
+    with pytest.raises(ValueError, match="must be a whole number from 1 to 300"):
+        DigitRequest.checked(sampler=sampler, steps=301)
+
+
+# ---- Scoreboard -----------------------------------------------------------------------------------------------------
+
+
+def board(*rows: tuple) -> dict:
+    """Measured rows of group, model, sampler, steps, guidance, digits, accuracy, frechet."""
+    names = ("group", "model", "sampler", "steps", "guidance", "digits", "accuracy", "frechet")
+    return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+MEASURED = board(
+    ("defaults", "flow-class", "euler", 20, 1.5, 2000, 0.99, 0.3),
+    ("steps", "flow-class", "heun", 10, 1.5, 100, 0.98, 1.1),
+    ("steps", "ddpm-class", "ddim", 20, 2.5, 100, 0.97, 1.2),
+    ("guidance", "ddpm-class", "ddim", 20, 0.0, 100, None, 7.7),
+    ("guidance", "ddpm-class", "ddim", 20, 3.0, 100, 1.0, 1.6),
+)
+
+
+def test_a_curve_against_network_calls_tells_its_guidance():
+    points = mnist_scoreboard.sweep(MEASURED, "steps", "accuracy")
+    assert list(points.columns) == ["network calls", "accuracy", "series"]
+    assert points.to_numpy().tolist() == [
+        [19, 98, "Heun · w = 1.5"],
+        [20, 97, "DDIM · w = 2.5"],
+    ]
+
+
+def test_a_curve_against_guidance_tells_its_steps():
+    points = mnist_scoreboard.sweep(MEASURED, "guidance", "frechet")
+    assert points.to_numpy().tolist() == [
+        [0, 7.7, "ddpm-class · DDIM · 20 steps"],
+        [3, 1.6, "ddpm-class · DDIM · 20 steps"],
+    ]
+    assert len(mnist_scoreboard.sweep(MEASURED, "guidance", "accuracy")) == 1, "unguided, nothing was asked for"
+
+
+def test_the_text_beside_the_curves_says_in_what_else_they_differ():
+    said = mnist_scoreboard.reading(MEASURED)
+    assert "own default guidance $w$" in said and "$2n-1$" in said and "100 digits per point" in said
+    assert "(Heun with `flow-class`; DDIM with `ddpm-class`)" in said
+    assert mnist_scoreboard.reading(board()) == "" and mnist_scoreboard.sweep(board(), "steps", "frechet").empty
+
+
+def test_the_curves_were_measured_at_the_default_guidance():
+    rows = json.loads(mnist_scoreboard.FILE.read_text())["rows"]
+    assert all(r["guidance"] == SAMPLERS[r["sampler"]].guidance for r in rows if r["group"] == "steps")
+
+
+# ---- Single-step denoiser -------------------------------------------------------------------------------------------
+
+
+def test_the_noise_level_that_is_told_is_the_one_of_the_training():
+    assert SIGMA == mnist_recipes.SIGMA
+
+
+@pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
+def test_the_seven_levels_say_what_they_are_made_with():
+    canvas = {"composite": mnist_denoiser.first_digit()}
+    figure, _ = mnist_denoiser.denoise(canvas, "0, 1", 7, "cpu")
+    epochs = card("denoiser")["recipe"]["epochs"]
+    assert f"Single-step denoiser, trained for {epochs} epochs at σ = 0.5 alone" in figure
+    assert "that of seed 7, times σ" in figure and "mean squared error per pixel" in figure
+    assert example("denoiser")["figure"].endswith(mnist_denoiser.caption(mnist_denoiser.how(mnist_denoiser.SEED)))
+
+
+@pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
+def test_the_error_that_is_told_is_taken_before_clamping():
+    _, _, (error,), _ = denoise_ladder(np.zeros((28, 28, 1), np.uint8), (2.0,), 7, "cpu")
+    noise = 2 * randn((1, 1, 28, 28), generator(7))
+    assert error == pytest.approx(noise.square().mean().item(), rel=1e-5)
+
+
+@pytest.mark.skipif("denoiser-noise" not in SHIPPED, reason="the denoiser of pure noise is not in checkpoints/")
+def test_the_answers_to_pure_noise_come_from_another_network(monkeypatch):
+    monkeypatch.setattr(mnist_denoiser, "card", lambda name: {"recipe": {"epochs": {"denoiser-noise": 1}[name]}})
+    said = mnist_denoiser.collapse(7, "cpu")
+    assert "Another network than the one above, trained with pure noise" in said
+    assert "for 1 epoch." in said and "of seeds 7 to 16" in said
+
+
+# ---- How it learned -------------------------------------------------------------------------------------------------
+
+
+def test_the_samples_by_epoch_are_drawn_as_a_first_request_is():
+    for kind, drawn in publish.STEPS.items():
+        r = DigitRequest.of(f"{kind}-class")
+        assert (r.sampler, r.steps) == drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("ddpm-class", "DDIM, 20 steps, digits 0 to 9, guidance w = 2.5, with each epoch's averaged weights"),
+        ("flow-class", "Euler, 20 steps, digits 0 to 9, guidance w = 1.5, with each epoch's averaged weights"),
+        ("flow-time", "Euler, 20 steps, no class, so no guidance, with each epoch's averaged weights"),
+        ("denoiser", "the inputs, not shown, are ten digits that our flow model drew, with noise of σ = 0.5 added"),
+        ("denoiser-noise", "the inputs, not shown, are pure noise"),
+    ],
+)
+def test_the_strips_say_what_they_show(name, sentence):
+    if name not in SHIPPED:
+        pytest.skip(f"{name} is not in checkpoints/")
+    assert sentence in mnist_learned.strips(name)
+    assert ("Samples by epoch" in mnist_learned.strips(name)) == (MODELS[name].kind != "denoiser")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_recipe_of_ours_is_not_called_published(name):
+    said = mnist_learned.facts(name)
+    assert ("Our own recipe" in said) == (name in OURS)
+    assert ("published recipe" in said) == (name not in OURS and bool(card(name)["differs_from_published"]))
+
+
+def test_what_was_changed_in_a_recipe_is_listed_and_nothing_else_is_said(monkeypatch):
+    differs = {"lr": {"published": 0.01, "used": 0.002}, "init": {"published": "", "used": "flow-class"}}
+    changes = "lr 0.002 instead of 0.01, begun from the weights of flow-class, not from random ones"
+    monkeypatch.setattr(mnist_learned, "card", lambda name: {"differs_from_published": differs})
+    assert mnist_learned.origin("flow-time") == f" Differs from the published recipe: {changes}."
+    assert mnist_learned.origin("classifier").endswith(f"none for it; changed in it: {changes}.")
+    differs.clear()
+    assert mnist_learned.origin("flow-time") == ""
+    assert mnist_learned.origin("classifier") == " Our own recipe, since the course publishes none for it."

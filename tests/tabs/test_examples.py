@@ -1,0 +1,117 @@
+"""The examples that the page shows before anything is run: small, complete, and as alive as a run."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from core.models.registry import availability
+from core.runs.mnist import SIGMAS
+from core.runs.recording import Frame, Recording
+from tabs.anagrams import page as anagrams
+from tabs.hybrids import page as hybrids
+from tabs.inpainting import job as _inpainting
+from tabs.mnist import denoiser as mnist_denoiser
+from tabs.mnist import generate as mnist_generate
+from tabs.sampling import page as sampling
+from tabs.sdedit import job as _sdedit
+from tabs.ui import examples as _examples
+from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, packed, recorded, thinned, unpacked
+from tabs.ui.viewer import RUNS
+
+ALIVE = {
+    "sampling": lambda view: (sampling.look_inside(view, 2), sampling.pick(view, 2)),
+    "sdedit": lambda view: (_sdedit.look_at(view, 2)[0], sampling.pick(view, 2)),
+    "inpainting": lambda view: (_inpainting.look_at(view, 2)[0], _inpainting.pick(view, 2)),
+    "anagrams": lambda view: (next(anagrams.choose(view, 2))[1], anagrams.pick(view, 2)),
+    "hybrids": lambda view: (next(hybrids.choose(view, 2))[1], hybrids.pick(view, 2)),
+    "digits": lambda view: (None, mnist_generate.pick_one(view, 2)),
+}
+
+
+def run(parts: bool = True, colours: int = 3) -> Recording:
+    """A smooth run of three pictures, with two noise estimates that differ little."""
+    y, x = np.mgrid[:64, :64]
+    frames = []
+    for i in range(11):
+        one = np.stack([np.stack([2 * y + i, 3 * x, x + y + 9 * k], -1)[..., :colours] for k in range(3)])
+        x_0 = one.clip(0, 240).astype(np.uint8)
+        halves = {"unconditional": x_0, "conditional": x_0 + 6} if parts and i < 10 else {}
+        frames.append(Frame(i, 10, 990 - 99 * i if i < 10 else -1, x_0[:, ::-1], x_0, halves))
+    return Recording({"prompt": "“a panda”", "seed": 7}, frames=frames)
+
+
+@pytest.mark.parametrize("parts", (True, False))
+@pytest.mark.parametrize("colours", (3, 1))
+def test_a_recording_survives_its_small_file(parts, colours):
+    before = run(parts, colours)
+    after = unpacked(packed(before), "example-x")
+    assert after.id == "example-x" and after.settings == before.settings and after.done and after.notes == ()
+    assert np.array_equal(after.result, before.result) and np.array_equal(after.frames[-1].x_t, before.frames[-1].x_t)
+    assert len(after.frames) == FRAMES
+    for small, whole in zip(after.frames, thinned(before.frames), strict=True):
+        assert (small.i, small.n, small.t, list(small.parts)) == (whole.i, whole.n, whole.t, list(whole.parts))
+        for name in ("x_t", "x_0"):
+            assert np.abs(getattr(small, name).astype(int) - getattr(whole, name)).mean() < 8
+        if small.parts:
+            gap = small.parts["conditional"].astype(int) - small.parts["unconditional"]
+            assert np.abs(gap - 6).mean() < 3, "the difference is kept better than the noises themselves"
+
+
+def test_a_step_without_noise_estimates_stays_one():
+    recording = run()
+    recording.frames[4] = Frame(4, 10, 594, recording.frames[4].x_t, recording.frames[4].x_0)
+    assert [bool(f.parts) for f in unpacked(packed(recording), "r").frames] == [True, True, False, True, True, False]
+
+
+def test_no_other_name_finds_a_recording():
+    for name in ("nothing", "../examples/sampling", "denoise", ""):
+        assert recorded(PREFIX + name) is None
+        with pytest.raises(ValueError, match="no finished picture"):
+            RUNS.get({"run": PREFIX + name})
+    assert recorded(None) is None and recorded(["example-sampling"]) is None
+
+
+@pytest.mark.parametrize("name", ALIVE)
+def test_an_example_is_as_alive_as_a_run(name):
+    if name != "digits" and not availability("pocket")[0]:
+        pytest.skip("pocket is not in checkpoints/")
+    view = example(name)
+    (recording,) = RUNS.get(view)
+    assert recording.done and len(recording.frames) == len(view["frames"]) == FRAMES
+    assert view["frames"][-1]["end"] and not view["running"] and "example" in view["status"]
+    inner, picture = ALIVE[name](view)
+    assert picture.size in ((64, 64), (280, 280))
+    assert inner is None or len(inner["frames"]) == FRAMES
+    for k in range(40):  # more runs than are kept
+        RUNS.add(Recording({}, id=f"run-{k}"))
+    assert RUNS.get(view) == (recording,)
+
+
+@pytest.mark.parametrize("number", ("two", None, True, 0, 21))
+def test_a_digit_that_is_not_there_is_refused_in_one_sentence(number):
+    with pytest.raises(ValueError, match="Choose a picture from 1 to 20, counted row by row"):
+        mnist_generate.pick_one(example("digits"), number)
+
+
+def test_the_example_of_the_denoiser_is_what_its_button_makes():
+    """Up to float error, so the figure is compared by its words and its number of pictures, and the chart by its values."""
+    canvas = {"composite": mnist_denoiser.first_digit()}
+    levels = ", ".join(map(str, SIGMAS))
+    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
+    shown, kept = example("denoiser"), mnist_denoiser.points(example("denoiser")["chart"])
+    assert shown["figure"].count("<img") == figure.count("<img") == 2 * len(SIGMAS)
+    pandas.testing.assert_frame_equal(kept, chart, atol=1e-3)
+
+
+def test_the_examples_are_small_and_none_is_missing():
+    files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
+    assert max(files.values()) < 300_000, files
+    names = {*ALIVE, "denoise", "denoiser", "compare", "anagrams-motion", "hybrids-distance"}
+    assert {f"{name}.json" for name in names} <= set(files)
+    assert {f"{name}.npz" for name in ALIVE} <= set(files)
+    assert len(example("anagrams-motion")["frames"]) > 10 and example("hybrids-distance")["image"].startswith("data:")
+    assert _examples.example("no such example") == {}
+    for name in names:
+        json.loads((FOLDER / f"{name}.json").read_text())
