@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import app
-from tabs import TABS
-from tabs._header import alone
+from tabs import TABS, tab
+from tabs.ui.page import alone
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,14 +38,28 @@ def test_the_app_builds_for_every_first_model(model):
     assert "pocket" in chosen and ("ddpm-class" if model == "ddpm-class" else "flow-class") in chosen
 
 
-@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.ID)
-def test_every_tab_builds_alone(tab):
-    assert isinstance(alone(tab.TITLE, tab.build), gr.Blocks)
+@pytest.mark.parametrize("name", TABS)
+def test_every_tab_builds_alone(name):
+    assert isinstance(alone(tab(name).TITLE, tab(name).build), gr.Blocks)
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_every_tab_opens_alone(name):
+    """`python -m tabs.NAME`, where nothing is served: one import of the page, and no warning."""
+    code = (
+        "import runpy, sys, gradio; gradio.Blocks.launch = lambda *a, **k: print('served');"
+        f"runpy.run_module('tabs.{name}', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip().endswith("served"), done.stderr
+    assert "Warning" not in done.stderr
 
 
 def test_building_the_app_loads_no_model_and_no_foreign_library():
     code = (
-        "import sys, app; app.create_app(); from core import registry; "
+        "import sys, app; app.create_app(); from core.models import registry; "
         "assert registry._load.cache_info().currsize == 0; "
         "assert not {'diffusers', 'transformers'} & set(sys.modules)"
     )

@@ -1,6 +1,13 @@
-"""The rooms of the house: app -> tabs -> core -> torch, training -> core, benchmarks -> core; read from the imports."""
+"""The rooms of the house: app -> tabs -> core -> torch, training -> core, benchmarks -> core; read from the imports.
+
+Inside core the floors are checks, locks < diffusion < pictures < techniques < models < runs; datasets serve training and
+benchmarks alone. Imports inside of functions count.
+"""
 
 import ast
+import functools
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +31,63 @@ EVERY_FILE = [
     pytest.param(room, file, id=str(file.relative_to(ROOT))) for room, files in FILES.items() for file in files
 ]
 CORE_FILES = [pytest.param(file, id=str(file.relative_to(ROOT))) for file in FILES["core"]]
+
+
+FLOORS = ("checks", "locks", "diffusion", "pictures", "techniques", "models", "runs")
+PROGRAM = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in [*(f for files in FILES.values() for f in files)]
+}
+WORDS = sorted([*ROOT.glob("*.md"), *(ROOT / "tabs").rglob("*.md"), *(ROOT / "checkpoints").glob("*.md")])
+PATHS = re.compile(r"(?<![\w./-])(?:core|tabs|training|benchmarks|tests)/[\w/]+\.(?:py|txt|json|md)\b")
+DOTTED = re.compile(r"(?<![\w./-])(?:core|tabs|training|benchmarks)(?:\.\w+)+")
+
+
+@functools.cache
+def linked() -> dict[str, set[str]]:
+    """Every module of the program and those that it imports, inside of functions too."""
+    links: dict[str, set[str]] = {}
+    for name, file in PROGRAM.items():
+        found = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        links[name] = (found & PROGRAM.keys()) - {name}
+    return links
+
+
+def circle(links: dict[str, set[str]]) -> list[str]:
+    """A way from a module back to itself; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        found = next((c for other in sorted(links[name]) if (c := walk(other, [*way, name]))), [])
+        done.add(name)
+        return found
+
+    return next((c for name in sorted(links) if (c := walk(name, []))), [])
+
+
+def resolves(dotted: str) -> bool:
+    """Whether there is a module, a thing in a module, or an attribute of a class under that dotted name."""
+    parts = dotted.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[k:]:
+            thing = getattr(thing, part, getattr(thing, "__dataclass_fields__", {}).get(part))
+            if thing is None:
+                return False
+        return True
+    return False
 
 
 def imports(source: str, lazy: bool = True) -> set[str]:
@@ -64,9 +128,34 @@ def test_core_imports_foreign_models_only_when_they_are_loaded(file):
 def test_core_loads_no_foreign_library():
     """In a fresh interpreter, since this one has met diffusers in other tests."""
     foreign = {"diffusers", "transformers", "gradio"}
-    code = f"import sys, core, core.samplers, core.registry; print({foreign} & set(sys.modules))"
+    code = f"import sys, core, core.diffusion.samplers, core.models.registry; print({foreign} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", [n for n in PROGRAM if n.startswith("core.") and n.count(".") > 0])
+def test_no_floor_of_core_imports_one_above_it(name):
+    floor = name.split(".")[1]
+    if floor == "datasets":
+        return
+    above = FLOORS[FLOORS.index(floor) + 1 :]
+    assert not [
+        other for other in linked()[name] if other.split(".")[1:2] and other.split(".")[1] in (*above, "datasets")
+    ]
+
+
+def test_no_imports_go_round_in_a_circle():
+    assert circle(linked()) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize("file", [*PROGRAM.values(), *WORDS], ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_dotted_name_in_words_resolves(file):
+    """Of docstrings, comments, formula panels and README."""
+    text = file.read_text()
+    names = {name for name in DOTTED.findall(text) if not name.isupper() and "NAME" not in name}
+    assert {name for name in names if not resolves(name)} == set()
+    assert {path for path in PATHS.findall(text) if not (ROOT / path).exists()} == set()
 
 
 def test_the_readers_of_the_source_see():
