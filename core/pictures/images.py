@@ -153,6 +153,23 @@ def data_uri(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def packed(pixels: np.ndarray) -> str:
+    """uint8 (H, W, C) as text."""
+    return data_uri(png(pixels))
+
+
+def unpacked(text: object, side: int = 64) -> np.ndarray:
+    """The (side, side, 3) uint8 picture behind `packed`. Raises Refused if there is none of that size."""
+    try:
+        data = base64.b64decode(str(text).partition(",")[2], validate=True)
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.size == (side, side):
+                return np.asarray(to_rgb(picture))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # a ValueError where it is no base64
+        pass
+    raise Refused("This picture's settings hold no original that can be read; drop a PNG that was saved here.")
+
+
 def zip_of(files: Iterable[tuple[str, bytes]]) -> bytes:
     """(name, bytes) pairs as one zip."""
     out = io.BytesIO()

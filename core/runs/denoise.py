@@ -13,8 +13,9 @@ from core.diffusion.noise import MAX_SEED, branch, generator
 from core.diffusion.samplers import Step, ddim_each
 from core.models.registry import load
 from core.pictures.images import to_uint8
+from core.runs.prompts import MAX_GUIDANCE, prompt_of, text_model
 from core.runs.recording import Frame, Recording
-from core.runs.sampling import MAX_GUIDANCE, carried, prompt_of, text_model
+from core.runs.sampling import carried
 from core.techniques.filters import (
     STRIDE,  # fmt: skip
     best_blur,

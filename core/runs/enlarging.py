@@ -1,9 +1,10 @@
 """From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler where they are."""
 
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from core.checks import ModelError
 from core.diffusion.noise import generators
@@ -12,8 +13,8 @@ from core.diffusion.timestep_lists import timestep_list
 from core.models.device import pick_device
 from core.models.registry import availability, load
 from core.pictures.images import to_pil, to_tensor
-from core.runs.anagrams import AnagramRequest
-from core.runs.sampling import prompt_of
+from core.runs.frame import Frame
+from core.runs.plan import Plan
 
 STAGE_TWO, STAGE_THREE = ("if-ii-l", "if-ii-m"), "x4-upscaler"
 LIST, STEPS = "smart50", 75  # published with stage II; StableDiffusionUpscalePipeline's
@@ -38,42 +39,104 @@ def enlarger(side: int) -> str:
     return here[0]
 
 
-def enlarge_anagram(pixels: np.ndarray, r: AnagramRequest, seed: int, device: str = "auto") -> Iterator[Step]:
-    """One picture (64, 64, 3) uint8 of an anagram, 256 pixels wide: stage II asks about every view of it too.
+@dataclass(frozen=True, kw_only=True)
+class Larger(Plan):
+    """One picture of a run, four times larger.
 
     Args:
-        r: has the prompts and the views; the weights of the views count alike here.
+        of: the plan of that run.
+        k: the picture's number in it.
+        pixels: the picture, (S, S, 3) uint8, S = 64 or 256.
+        by: the model that enlarges it.
+    """
+
+    of: Plan
+    k: int
+    pixels: np.ndarray
+    by: str
+
+    @property
+    def model(self) -> str:
+        return self.by
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return [self.prompt]
+
+    @property
+    def prompt(self) -> str:
+        """What the picture shows."""
+        return self.of.prompts[0]
+
+    @property
+    def count(self) -> int:
+        return 1
+
+    @property
+    def side(self) -> int:
+        """Of the enlarged picture, in pixels."""
+        return 4 * len(self.pixels)
+
+    @property
+    def seed(self) -> int:
+        """Of the picture."""
+        return self.of.seeds[self.k]
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return [f"x_0 at {self.side} pixels"]
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return []
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0]
+
+    @property
+    def caption(self) -> str:
+        return f"Picture {self.k + 1}, enlarged by {self.by}; seed {self.seed}."
+
+    @property
+    def name(self) -> str:
+        return f"picture-{self.k + 1}-at-{self.side}-pixels"
+
+    def settings(self) -> dict:
+        """Those of the run that it is from, and what was done."""
+        return self.of.settings() | {"enlarged": self.k, "enlarger": self.by, "side": self.side}
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """Its Steps; the last holds the picture.
+
+        Stage III works on latents, so until the last Step three of their four channels are what can be seen.
+
+        Raises:
+            ModelError: the model does not fit.
+        """
+        low, source = to_tensor(to_pil(self.pixels), -1, 1).to(pick_device(device)), generators(self.seed, 1)
+        if self.by == STAGE_THREE:
+            from core.models.deepfloyd.upscaler import upscale
+
+            return map(_seen, upscale(load(self.by, device), low, [self.prompt], STEPS, source))
+        return self.second_stage(load(self.by, device), low, source)
+
+    def second_stage(self, model: object, low: Tensor, source: list) -> Iterator[Step]:
+        """The Steps of stage II, from the picture (1, 3, 64, 64) in [-1, 1]."""
+        from core.models.deepfloyd.stages import super_resolve
+
+        return super_resolve(model, low, [self.prompt or None], timestep_list(LIST), source)
+
+
+def larger(plan: Plan, k: int, pixels: np.ndarray) -> Larger:
+    """The plan to enlarge picture k of a run, (S, S, 3) uint8; of one that was enlarged already, to enlarge it again.
 
     Raises:
-        ModelError: stage II is not here, or it does not fit.
+        ModelError: no model for it is here.
     """
-    from core.models.deepfloyd.stages import super_resolve
-
-    name, low = enlarger(len(pixels)), to_tensor(to_pil(pixels), -1, 1).to(pick_device(device))
-    asked, source = tuple(map(r.styled, r.prompts)), generators(seed, 1)
-    return super_resolve(load(name, device), low, [asked], timestep_list(LIST), source, views=r.seen_through)
-
-
-def enlarge(pixels: np.ndarray, prompt: object, seed: int, device: str = "auto") -> Iterator[Step]:
-    """One picture (S, S, 3) uint8, S = 64 or 256, four times larger; the last Step holds it in [-1, 1].
-
-    Stage III works on latents, so until the last Step three of their four channels are what can be seen.
-
-    Raises:
-        Refused: the prompt is not text.
-        ModelError: no model for it is here, or it does not fit.
-    """
-    text, name = prompt_of(prompt), enlarger(len(pixels))
-    low, source, there = to_tensor(to_pil(pixels), -1, 1), generators(seed, 1), pick_device(device)
-    if name == STAGE_THREE:
-        from core.models.deepfloyd.upscaler import upscale
-
-        return map(_seen, upscale(load(name, device), low.to(there), [text], STEPS, source))
-    from core.models.deepfloyd.stages import super_resolve
-
-    return super_resolve(load(name, device), low.to(there), [text or None], timestep_list(LIST), source)
+    plan, k = (plan.of, plan.k) if isinstance(plan, Larger) else (plan, k)
+    return (plan.LARGER or Larger)(request=plan.request, of=plan, k=k, pixels=pixels, by=enlarger(len(pixels)))
 
 
 def _seen(step: Step) -> Step:
     """Three channels, as pictures have."""
-    return dataclasses.replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])
+    return replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])

@@ -15,7 +15,8 @@ from core.models.registry import load
 from core.pictures import masks
 from core.pictures.images import WAITING
 from core.runs.experiments import schedule_of
-from core.runs.sampling import MAX_GUIDANCE, NOISIEST, carried, prompt_of, text_model
+from core.runs.prompts import MAX_GUIDANCE, NOISIEST, prompt_of, text_model
+from core.runs.sampling import carried
 from core.runs.sdedit import MAX_ROWS
 from core.techniques.inpainting import evaluations, inpaint, zigzag
 

@@ -1,93 +1,123 @@
-"""A request for pictures of a prompt: checked once, carried inside every saved picture, turned into Steps."""
+"""Pictures from pure noise, and pictures that run together so that they compare: guidance off and on, how much of it and
+when, how many steps."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.checks import ModelError, Refused, choice, real, whole
+import torch
+
+from core.checks import Refused
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.guidance import THRESHOLDS, Stretch, bounded, guide
-from core.diffusion.noise import MAX_SEED, generators, randn
-from core.diffusion.sampler_table import TEXT_SAMPLERS
-from core.diffusion.samplers import Step, ddim
+from core.diffusion.guidance import THRESHOLDS, Stretch, bounded, guide, halves, steps_within
+from core.diffusion.noise import generator, generators, randn, seeds
+from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
+from core.diffusion.samplers import Step, ddim, ddim_each
 from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
-from core.models.captions import Vocabulary
-from core.models.deepfloyd.hub import default_model, is_deepfloyd
-from core.models.registry import MODELS, availability, card, spec
-from core.pictures.images import SETTINGS_KEY
+from core.models.deepfloyd.hub import default_model
+from core.models.registry import load
+from core.runs.plan import Plan, pixels
+from core.runs.prompts import NOISIEST, clipped, default_guidance, schedule_of, text_models
+from core.runs.request import (
+    GUIDANCE,
+    MODEL,
+    PICTURES,
+    PROMPT,
+    SAMPLER,
+    SEED,
+    STEPS,
+    Choice,
+    Real,
+    Request,
+    Whole,
+    asked,
+)
 
-MAX_PICTURES = 8
-MAX_GUIDANCE = 20.0
-MAX_PROMPT = 2000  # characters
-GUIDANCE = {"pocket": 3.0}  # by the benchmark; 7, the published number, elsewhere
-NOISIEST = 999  # the largest timestep of every text model; T = 1000
 EVEN = "even"  # timesteps evenly spaced, as many as there are steps
-
-
-def text_models() -> list[str]:
-    """The names of the models that take a prompt."""
-    return [m.name for m in MODELS.values() if m.kind == "text"]
-
-
-def default_guidance(model: str) -> float:
-    """The guidance that a model draws best with."""
-    return GUIDANCE.get(model, 7.0)
-
-
-def prompt_of(text: object, what: str = "The prompt") -> str:
-    """A prompt as one line; Refused unless it is text of at most MAX_PROMPT characters."""
-    if text is not None and not isinstance(text, str):
-        raise Refused(f"{what} must be text.")
-    line = " ".join((text or "").split()).encode("utf-8", "replace").decode()  # half a character cannot be sent back
-    if len(line) > MAX_PROMPT:
-        raise Refused(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
-    return line
-
-
-def carried(kind: str, request: object) -> dict:
-    """What a saved picture carries of the request, a dataclass, that made it."""
-    return {"app": SETTINGS_KEY, "kind": kind, **dataclasses.asdict(request)}
-
-
-def clipped(text: str, most: int = 40) -> str:
-    """A prompt as a label."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
+STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
+LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"
+OFF = " Where guidance is off, w = 1."
 
 
 @dataclass(frozen=True)
-class PictureRequest:
-    """What to draw, and how. `PictureRequest.checked` is the way in for anything a person typed.
+class PictureRequest(Request):
+    """What to draw, and how.
 
     Args:
         prompt: what to draw; empty means unconditional.
         negative: what takes the place of "no prompt" in guidance; empty for plain guidance.
         n: pictures; picture k starts from the noise of seed + k.
-        model: a registry name of kind "text".
-        sampler: a key of `core.diffusion.sampler_table.TEXT_SAMPLERS`.
-        steps: number of steps.
         guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
-        threshold: what bounds the clean estimate, a key of THRESHOLDS.
-        seed: of the first picture.
+        threshold: what bounds the clean estimate.
         timesteps: "even", or the name of a published list in `core.diffusion.timestep_lists`, which decides the steps.
         ratio, top: of dynamic thresholding, the quantile and the largest threshold.
         guide_from, guide_to: the timesteps from which and down to which guidance is on; elsewhere w = 1.
     """
 
-    prompt: str = "an emoji of a panda"
-    negative: str = ""
-    n: int = 4
-    model: str = "pocket"
-    sampler: str = "ddim"
-    steps: int = 30
-    guidance: float = 3.0
-    threshold: str = "clip"
-    seed: int = 180
-    timesteps: str = EVEN
-    ratio: float = 0.95
-    top: float = 1.5
-    guide_from: int = NOISIEST
-    guide_to: int = 0
+    KIND = "picture"
+    prompt: str = asked(
+        "an emoji of a panda", replace(PROMPT, info="What to draw; empty: whatever comes (pocket: photos).", lines=2)
+    )
+    negative: str = asked(
+        "",
+        replace(
+            PROMPT,
+            label="Negative prompt",
+            info="Guidance above 1 leads away from it; at 1 it does nothing, at 0 it is what is drawn. Empty for none.",
+        ),
+    )
+    n: int = asked(4, PICTURES)
+    model: str = asked("pocket", MODEL)
+    sampler: str = asked("ddim", SAMPLER)
+    steps: int = asked(30, STEPS)
+    guidance: float = asked(3.0, GUIDANCE)
+    threshold: str = asked(
+        "clip",
+        Choice("Threshold of the clean estimate", "Matters at high guidance.", "The threshold", options=THRESHOLDS),
+    )
+    seed: int = asked(180, SEED)
+    timesteps: str = asked(
+        EVEN,
+        Choice(
+            "Timesteps",
+            "A list published with DeepFloyd IF decides the steps by itself; Step sweep is always evenly spaced.",
+            options={EVEN: "as many as steps, evenly spaced"} | TIMESTEP_LISTS,
+            listed=True,
+        ),
+    )
+    ratio: float = asked(
+        0.95,
+        Real(
+            "Dynamic threshold: quantile",
+            "0.5 to 1; higher tames saturated colours more.",
+            "The quantile of the dynamic threshold",
+            low=0.5,
+            high=1,
+            step=0.005,
+        ),
+    )
+    top: float = asked(
+        1.5,
+        Real(
+            "Dynamic threshold: largest",
+            "1 to 10; 1 is plain clipping.",
+            "The largest dynamic threshold",
+            low=1,
+            high=10,
+        ),
+    )
+    guide_from: int = asked(
+        NOISIEST,
+        Whole(
+            "Guide from t",
+            "From 999 (pure noise) down to 0." + OFF,
+            "The timestep from which guidance is on",
+            high=NOISIEST,
+        ),
+    )
+    guide_to: int = asked(0, Whole("Guide down to t", "From 0 (hardly any noise) up to 999." + OFF, "The timestep down to which guidance is on", high=NOISIEST))  # fmt: skip
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
@@ -103,40 +133,14 @@ class PictureRequest:
         }
         return cls("an oil painting of a snowy mountain village", n=1, model=model, **course)
 
-    @classmethod
-    def checked(cls, **values: object) -> "PictureRequest":
-        """A request from untrusted values.
-
-        Raises:
-            Refused: one sentence that says which value is wrong and what is allowed.
-            ModelError: the model does not exist or is not here.
-        """
-        r = cls(**values)
-        name = text_model(r.model)
-        sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
-        low, _, high = sampler.steps
-        first = whole(r.guide_from, 0, NOISIEST, "The timestep from which guidance is on")
-        last = whole(r.guide_to, 0, NOISIEST, "The timestep down to which guidance is on")
+    def agreed(self) -> "PictureRequest":
+        """Raises Refused if guidance ends before it begins."""
+        first, last = self.guide_from, self.guide_to
         if first < last:
             raise Refused(
                 f"Guidance cannot be on from t = {first} down to t = {last}: t falls during a run, so it starts at the larger one."
             )
-        return cls(
-            prompt_of(r.prompt),
-            prompt_of(r.negative, "The negative prompt"),
-            whole(r.n, 1, MAX_PICTURES, "The number of pictures"),
-            name,
-            r.sampler,
-            whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
-            real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            choice(r.threshold, THRESHOLDS, "The threshold"),
-            whole(r.seed, 0, MAX_SEED, "The seed"),
-            choice(r.timesteps, (EVEN, *TIMESTEP_LISTS), "The timesteps"),
-            real(r.ratio, 0.5, 1, "The quantile of the dynamic threshold"),
-            real(r.top, 1, 10, "The largest dynamic threshold"),
-            first,
-            last,
-        )
+        return self
 
     def visits(self, schedule: Schedule, steps: int) -> list[int]:
         """The timesteps of a run with that many steps, or those of the named list."""
@@ -152,20 +156,194 @@ class PictureRequest:
         """How many steps a run takes."""
         return self.steps if self.timesteps == EVEN else len(timestep_list(self.timesteps))
 
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures(Plan):
+    """Pictures that run together: one prompt, scale, seed and number of steps each, laid out in a labelled grid.
+
+    Args:
+        scales, seeds, steps: one per picture.
+        wide: pictures in a row.
+        labels: of the columns, and of the rows; empty where there is nothing to tell.
+        stretches: where guidance is on, one per picture; empty where all have the request's.
+    """
+
+    request: PictureRequest
+    scales: tuple[float, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    wide: int
+    labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    stretches: tuple[Stretch, ...] = ()
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return self.request.prompt, self.request.negative
+
+    @property
+    def count(self) -> int:
+        return len(self.seeds)
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        return self.steps
+
+    @property
+    def columns(self) -> int:
+        return self.wide
+
+    @property
+    def across(self) -> Sequence[str]:
+        return self.labels[0]
+
+    @property
+    def down(self) -> Sequence[str]:
+        return self.labels[1]
+
     def settings(self) -> dict:
-        """What a saved picture carries."""
-        return carried("picture", self)
+        """The request, and the steps of each picture where they differ."""
+        return super().settings() | ({"steps_each": self.steps} if len(set(self.steps)) > 1 else {})
+
+    def cost(self) -> tuple[int, float]:
+        calls = max(self.steps)
+        if self.request.stretch or self.stretches:
+            twice = sum(map(self.guided, range(len(self.seeds)))) * (set(self.scales) != {1.0})
+            return calls, (sum(self.steps) + twice) / calls
+        per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
+        return calls, per_picture * sum(self.steps) / calls
+
+    @property
+    def guiding(self) -> dict:
+        r = self.request
+        partly = {"partly": True, "images": r.n} if r.stretch else {}
+        return {"guidance": r.guidance, "negative": bool(r.negative)} | partly
+
+    @property
+    def remark(self) -> str:
+        return LISTED * (self.request.timesteps != EVEN)
+
+    def guided(self, k: int) -> int:
+        """The steps of picture k at which guidance is on."""
+        stretch = self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)
+        return steps_within(stretch, self.request.visits(schedule_of(self.request.model), self.steps[k]))
+
+    def guidance_is_off_at_times(self, k: int) -> bool:
+        return (self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)) != (NOISIEST, 0)
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        r, model = self.request, load(self.request.model, device)
+        source = [generator(seed) for seed in self.seeds]
+        x = randn((len(source), *model.shape), source, model.device)
+        same = len(set(self.scales)) == 1
+        scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
+        stretch = torch.tensor(self.stretches) if self.stretches else r.stretch
+        guided = bounded(guide(model, scale, r.negative or None, stretch), r.threshold, r.ratio, r.top)
+        cond = guided.encode([r.prompt or None] * len(source))
+        if len(set(self.steps)) == 1:
+            visits = r.visits(model.schedule, self.steps[0])
+            return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
+        lists = [model.schedule.timesteps(steps) for steps in self.steps]
+        return pixels(guided, ddim_each(guided, x, lists, cond, ETAS[r.sampler], source))
+
+    @property
+    def caption(self) -> str:
+        r = self.request
+        prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
+        negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
+        steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(self.steps)} steps"
+        when = f" for t = {r.guide_from} – {r.guide_to}" if r.stretch else ""
+        if self.stretches:
+            when = " for the t over each picture"
+        elif r.stretch and not self.guided(0):
+            when += ", where no step falls"
+        bound = {"dynamic": f"; dynamic threshold, quantile {r.ratio:g}, largest {r.top:g}", "none": "; no threshold"}
+        guided = f"guidance {ranged(self.scales)}{when}{bound.get(r.threshold, '')}"
+        return f"{r.model}: {prompt}{negative}; {steps}; {guided}; seed {ranged(self.seeds)}."
+
+    @property
+    def titles(self) -> Sequence[str]:
+        when = [f"-from-{first}-to-{last}" if first >= 0 else "-off" for first, last in self.stretches]
+        each = zip(self.seeds, self.scales, self.steps, when or [""] * self.count, strict=True)
+        return [f"{k:02d}-seed-{seed}-guidance-{w:g}{t}-steps-{n}" for k, (seed, w, n, t) in enumerate(each, 1)]
 
 
-def text_model(name: object) -> str:
-    """A text model's name, checked to be here. Raises ModelError."""
-    model = spec(name)
-    if model.kind != "text":
-        raise ModelError(f"The model {model.name} does not draw from a prompt; these do: {', '.join(text_models())}.")
-    ready, sentence = availability(model.name)
-    if not ready:
-        raise ModelError(sentence)
-    return model.name
+def ranged(values: Sequence[float]) -> str:
+    """A number that is the same throughout, or the first and the last: "2 – 100"."""
+    ends = dict.fromkeys((values[0], values[-1]))
+    return " – ".join(f"{v:.10g}" for v in ends)
+
+
+def samples(r: PictureRequest) -> Pictures:
+    """n pictures from n noises."""
+    each = seeds(r.seed, r.n)
+    across = tuple(f"seed {s}" for s in each) if r.n <= 5 else ()
+    wide = r.n if r.n <= 5 else -(-r.n // 2)
+    return Pictures(
+        request=r, scales=(r.guidance,) * r.n, seeds=each, steps=(r.length,) * r.n, wide=wide, labels=(across, ())
+    )
+
+
+def strong_guidance(r: PictureRequest) -> float:
+    """The request's guidance, or the model's own where the request's is none."""
+    return r.guidance if r.guidance > 1 else default_guidance(r.model)
+
+
+def with_and_without(r: PictureRequest) -> Pictures:
+    """n pictures without guidance, w = 1, above the same n noises with it."""
+    one, strong = samples(r), strong_guidance(r)
+    labels = tuple(f"seed {s}" for s in one.seeds), ("no guidance, w = 1", f"guidance, w = {strong:g}")
+    scales = (1.0,) * r.n + (strong,) * r.n
+    return replace(one, scales=scales, seeds=one.seeds * 2, steps=one.steps * 2, wide=r.n, labels=labels)
+
+
+def of_one_noise(r: PictureRequest, scales: Sequence[float], across: Sequence[str]) -> Pictures:
+    """Pictures in a row, from the noise of the request's seed."""
+    n = len(scales)
+    return Pictures(
+        request=r, scales=tuple(scales), seeds=(r.seed,) * n, steps=(r.length,) * n, wide=n, labels=(tuple(across), ())
+    )
+
+
+def when_to_guide(r: PictureRequest) -> Pictures:
+    """One noise without guidance, with guidance in each third of the timesteps, and with it throughout.
+
+    Raises:
+        Refused: a third without a step.
+    """
+    visits = r.visits(schedule_of(r.model), r.steps)
+    if not all(steps_within(third, visits) for third in THIRDS):
+        raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
+    strong = strong_guidance(r)
+    across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")
+    stretches = ((-1, -1), *THIRDS, (NOISIEST, 0))
+    return replace(of_one_noise(r, [strong] * len(stretches), across), stretches=stretches)
+
+
+def guidance_sweep(r: PictureRequest) -> Pictures:
+    """One noise at five scales."""
+    return of_one_noise(r, SWEEP, [f"w = {w:g}" for w in SWEEP])
+
+
+def step_sweep(r: PictureRequest) -> Pictures:
+    """One noise in nine numbers of steps, evenly spaced: a published list has one number alone.
+
+    Raises:
+        Refused: the sampler takes only runs of one length.
+    """
+    if r.sampler not in ETAS:
+        raise Refused("The sweep over steps needs DDIM or DDPM.")
+    row = of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * len(STEP_SWEEP), [f"{k} steps" for k in STEP_SWEEP])
+    return replace(row, steps=STEP_SWEEP)
+
+
+PLANS = {
+    "samples": samples,
+    "with-and-without": with_and_without,
+    "guidance-sweep": guidance_sweep,
+    "when-to-guide": when_to_guide,
+    "step-sweep": step_sweep,
+}
+"""By the name of the experiment; the first is the plain run."""
 
 
 def draw(
@@ -179,36 +357,3 @@ def draw(
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
     guided = bounded(guide(model, guidance, stretch=stretch))
     return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
-
-
-# ---- What a model makes of a prompt; its network is not loaded for it ----
-
-
-def remarks(model: str, prompt: str) -> list[str]:
-    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each.
-
-    DeepFloyd's text encoder is large, so of a prompt that it has not read yet there is nothing to say.
-    """
-    if not prompt:
-        return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
-    if is_deepfloyd(model):
-        return _reader(model).bank.remarks(prompt)
-    about = card(model)
-    only = {word: style for style, words in about["seen_only_in"].items() for word in words}
-    return Vocabulary(about["architecture"]["words"], only).remarks(prompt, model)
-
-
-def left_out(model: str, prompts: Sequence[str]) -> list[str]:
-    """What DeepFloyd's text encoder left out of prompts when it read them, for after a run; of others nothing."""
-    return [line for p in prompts if p and is_deepfloyd(model) for line in remarks(model, p)]
-
-
-def unread(model: str, prompts: Sequence[str]) -> list[str]:
-    """Those prompts for which DeepFloyd's text encoder must be loaded first, "no prompt" among them; of others none."""
-    return _reader(model).missing(["", *prompts]) if prompts and is_deepfloyd(model) else []
-
-
-def _reader(model: str):
-    from core.models.deepfloyd.stages import text_of
-
-    return text_of(model)

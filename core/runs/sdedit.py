@@ -11,7 +11,8 @@ from core.diffusion.noise import MAX_SEED, generator, seeds
 from core.diffusion.sampler_table import ETAS
 from core.diffusion.samplers import Step
 from core.models.registry import load
-from core.runs.sampling import MAX_GUIDANCE, carried, clipped, prompt_of, text_model
+from core.runs.prompts import MAX_GUIDANCE, clipped, prompt_of, text_model
+from core.runs.sampling import carried
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
 

@@ -18,8 +18,8 @@ from core.pictures import images
 from core.runs import cost
 from core.runs.denoise import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
 from core.runs.licence import observe
+from core.runs.prompts import left_out
 from core.runs.recording import UNCHECKED, Frame, Recording
-from core.runs.sampling import left_out
 from core.techniques.filters import psnr
 from tabs.denoise.figures import comparison, described, moments, noising, on_page, progress, sheet, table
 from tabs.ui.canvas import small

@@ -246,7 +246,7 @@ def send_to(
 def drawn_from(view: dict) -> str:
     """The one prompt of a run; "" where it has none, or several, or is no run of a viewer."""
     try:
-        settings = RUNS.get(view)[0].settings
+        settings = RUNS.get(view).settings
     except Refused:
         return ""
     return "" if settings.get("experiment") == "several-prompts" else settings.get("prompt", "")

@@ -6,17 +6,21 @@ NAME.json is what a viewer shows. NAME.npz is the recording behind it, so that a
 import functools
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
 from core.pictures import images
-from core.runs.recording import Frame, Recording
+from core.runs.frame import Frame
+from core.runs.plan import Plan
+from core.runs.recording import Recording
 from tabs.ui.theme import ASSETS
 
 FOLDER = ASSETS / "examples"
 PREFIX = "example-"
+PLANNERS: dict[str, Callable[[Mapping], Plan]] = {}
+"""By the name of an example: from the settings of its recording to its plan; every `Job` says it for its tab."""
 FRAMES = 6
 QUALITY = 75
 STATUS = "an example; press the button to make your own"
@@ -28,10 +32,10 @@ def example(name: str) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def recorded(run: object) -> tuple[Recording, ...] | None:
-    """The recordings of an example by its run's id; None if there is none."""
+def recorded(run: object) -> Recording | None:
+    """The recording of an example by its run's id; None if there is none."""
     name = run.removeprefix(PREFIX) if isinstance(run, str) and run.startswith(PREFIX) else None
-    return (_recording(name),) if name in _names() else None
+    return _recording(name) if name in _names() and name in PLANNERS else None
 
 
 @functools.cache
@@ -41,7 +45,7 @@ def _names() -> frozenset[str]:
 
 @functools.cache
 def _recording(name: str) -> Recording:
-    return unpacked((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name)
+    return unpacked((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name, PLANNERS[name])
 
 
 def thinned(frames: Sequence) -> list:
@@ -67,7 +71,7 @@ def packed(recording: Recording) -> bytes:
     return out.getvalue()
 
 
-def unpacked(data: bytes, run: str) -> Recording:
+def unpacked(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Recording:
     """The recording behind `packed`, under that id."""
     with np.load(io.BytesIO(data)) as file:
         settings, names = json.loads(str(file["settings"])), json.loads(str(file["names"]))
@@ -80,7 +84,7 @@ def unpacked(data: bytes, run: str) -> Recording:
     for (i, n, t, has_parts), (x_t, x_0, *first), others in zip(marks, [*tiles, result], [*rest, ()], strict=True):
         parts = first + [_sum(first[0], other) for other in others[: len(names[1:])]]
         frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}))
-    return Recording(settings, id=run, frames=frames, notes=())
+    return Recording(planned(settings), id=run, frames=frames, notes=())
 
 
 def _tiles(frame: Frame, first: Sequence[str]) -> np.ndarray:

@@ -1,165 +1,225 @@
-"""What every tab with a viewer does with a run: stream it, keep what it did, and make its files."""
+"""A tab's runs, from its inputs to its files: every tab with a viewer says what its plans are, and has all this."""
 
+import contextlib
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
+from core.checks import Refused
 from core.models.deepfloyd.hub import is_deepfloyd
 from core.pictures import images
-from core.pictures.figures import Words, figure, gif
 from core.runs import cost
 from core.runs.licence import observe
+from core.runs.plan import Plan
+from core.runs.prompts import left_out
 from core.runs.recording import Recording
-from core.runs.sampling import left_out
-from tabs.ui.controls import temporary
+from core.runs.request import Request
+from tabs.ui.controls import told
+from tabs.ui.examples import PLANNERS, example
+from tabs.ui.files import saved, trajectory
 from tabs.ui.gpu import placed
-from tabs.ui.viewer import Arrange, finished, live
-
-FILES = ("GIF", "PNG", "All as zip")
+from tabs.ui.inside import inside, numbered
+from tabs.ui.saved import settings_in
+from tabs.ui.viewer import RUNS, face, finished, live
 
 
 @dataclass(frozen=True)
-class Show:
-    """How a run is shown.
+class Source:
+    """A widget from which a run gets pictures, beside its request.
 
     Args:
-        arrange: lays out the pictures of a frame.
-        face: what the viewer shows around them, see `live`.
-        caption: what the pictures are.
-        model: the one that draws them.
-        ours: the pictures that it draws, by number, where others stand beside them; by default all.
-        prompts: that it reads.
+        widget: the component.
+        read: from its value to pictures by name, as `Plan.inputs` has them. Raises Refused.
+        write: back, from those pictures to its value.
     """
 
-    arrange: Arrange
-    face: dict
-    caption: str
-    model: str
-    ours: Sequence[int] | None = None
-    prompts: Sequence[str] = ()
+    widget: gr.components.Component
+    read: Callable[[Any], Mapping[str, np.ndarray]]
+    write: Callable[[Mapping[str, np.ndarray]], Any]
 
 
-def stream(
-    recording: Recording,
-    make: Callable[[str], Iterator],
-    show: Show,
-    device: str,
-    price: tuple[int, float] | None = None,
-) -> Iterator[dict]:
-    """The viewer's values while a run goes on and at its end; how long it took from its first answer on is learnt for the
-    next cost line.
+class Job:
+    """The runs of one tab.
 
     Args:
-        make: from a device's name to the Steps.
-        price: what was expected, (network calls, pictures in each); None where no cost is told before.
+        tab: its ID, with which the names of its elements begin.
+        request: what it asks for.
+        plans: experiment -> from a checked request to the plan; the first is what the primary button runs.
+        titles: of the buttons of the other experiments.
+        sources: widgets that give pictures too, by the API's parameter; they come first.
+        carries: the names of those pictures, which saved settings carry.
+        first: the picture that is chosen at first, by number from 0.
     """
-    answered = []  # the times of the first answer and of the last
 
-    def observed() -> Iterator:
-        for step in recording.follow(placed(make, show.model, device, price, show.prompts)):
-            answered[1:] = [time.monotonic()]
-            yield step
-        observe(recording, show.model, show.ours)
+    def __init__(
+        self,
+        tab: str,
+        request: type[Request],
+        plans: Mapping[str, Callable[[Request], Plan]],
+        titles: Mapping[str, str] | None = None,
+        carries: Sequence[str] = (),
+        first: int = 0,
+    ):
+        self.first = first
+        self.tab, self.request, self.plans, self.titles, self.carries = tab, request, plans, titles or {}, carries
+        self.sources: dict[str, Source] = {}
+        PLANNERS[tab] = self.recalled
 
-    recording.withheld = is_deepfloyd(show.model)
-    value = {}
-    for value in live((recording,), observed(), show.arrange, show.face):
-        if value["running"]:
-            yield value
-    if price and price[0] > 1:  # the first call may have waited until the model was brought
-        cost.learn(show.model, device, price[0] - 1, price[1], answered[-1] - answered[0])
-    yield value | {"caption": caption_of(recording, show)}
+    @property
+    def pick_id(self) -> str:
+        """The id of the number field that says which picture is chosen."""
+        return f"{self.tab}-pick"
+
+    def face(self, plan: Plan) -> dict:
+        """What the viewer shows around the pictures."""
+        return face(plan, f"#{self.pick_id}")
+
+    def example(self) -> dict:
+        """What the viewer shows before anything is run."""
+        return example(self.tab)
+
+    # ---- from inputs and settings to a plan ----
+
+    def parameters(self, experiment: str) -> list[inspect.Parameter]:
+        """Of the handler of an experiment: the sources, the request's parameters, the device."""
+        defaults = self.request().parameters()
+        one = lambda name, **how: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, **how)  # noqa: E731
+        return [
+            *(one(name, default=None) for name in self.sources),
+            *(one(name, default=value) for name, value in defaults.items()),
+            one("device", default="auto"),
+        ]
+
+    def planned(self, experiment: str, request: Request, pictures: Mapping[str, np.ndarray]) -> Plan:
+        """The plan of an experiment, with the pictures that it starts from. Raises Refused if they do not go together."""
+        name = experiment if len(self.plans) > 1 else ""
+        return replace(self.plans[experiment](request), experiment=name, inputs=pictures).agreed()
+
+    def recalled(self, settings: Mapping) -> Plan:
+        """The plan behind the settings of a run of this app; they are not checked again."""
+        return self.planned(self._experiment(settings), self.request.recalled(settings), self._pictures(settings))
+
+    def restored(self, settings: Mapping) -> Plan:
+        """The plan behind the settings of a file. Raises Refused."""
+        return self.planned(self._experiment(settings), self.request.restored(settings), self._pictures(settings))
+
+    def _experiment(self, settings: Mapping) -> str:
+        name = settings.get("experiment")
+        return name if name in self.plans else next(iter(self.plans))
+
+    def _pictures(self, settings: Mapping) -> dict[str, np.ndarray]:
+        return {name: images.unpacked(settings.get(name)) for name in self.carries}
+
+    # ---- handlers ----
+
+    def handler(self, experiment: str, **fixed: object) -> Callable[..., Iterator[dict]]:
+        """The handler of an experiment. It yields the viewer's value: status, fraction, and pictures as data URIs.
+
+        Args:
+            fixed: parameters that it takes from here, whatever it is sent.
+        """
+        signature = inspect.Signature(self.parameters(experiment))
+
+        @told
+        def run(*args, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            values = bound.arguments | fixed
+            request = self.request.of_parameters(**{name: values[name] for name in self.request.names()})
+            pictures = {}
+            for name, source in self.sources.items():
+                pictures |= source.read(values[name])
+            yield from self.stream(self.planned(experiment, request, pictures), values["device"])
+
+        run.__signature__ = signature
+        run.__name__ = experiment.replace("-", "_")
+        return run
+
+    def stream(self, plan: Plan, device: str) -> Iterator[dict]:
+        """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
+        the next cost line."""
+        recording = Recording(plan, withheld=is_deepfloyd(plan.model))
+        answered = []  # the times of the first answer and of the last
+
+        def observed() -> Iterator:
+            for step in recording.follow(placed(plan.run, plan.model, device, plan.cost(), plan.prompts)):
+                answered[1:] = [time.monotonic()]
+                yield step
+            observe(recording, plan.model, plan.ours)
+
+        value = {}
+        for value in live(recording, observed(), self.face(plan)):
+            if value["running"]:
+                yield value
+        calls, pictures = plan.cost()
+        if calls > 1:  # the first call may have waited until the model was brought
+            cost.learn(plan.model, device, calls - 1, pictures, answered[-1] - answered[0])
+        recording.notes += tuple(filter(None, [plan.judged(recording.result, device)]))
+        yield value | {"caption": caption_of(recording)}
+
+    def price(self, *values) -> str:
+        """The cost line for the request's parameters as they stand; the last value is the device."""
+        *given, device = values
+        request = self.request.of_parameters(**dict(zip(self.request.names(), given, strict=True)))
+        first, *others = self.plans
+        more = []
+        for name in others:
+            with contextlib.suppress(Refused):  # some experiments do not go with every request
+                if name in self.titles:
+                    more.append((self.titles[name], self.plans[name](request)))
+        return cost.line(self.plans[first](request), device, more)
+
+    def restore(self, path: str) -> list:
+        """The settings inside a PNG that this tab saved, back into its inputs."""
+        plan = self.restored(settings_in(path, self.request.KIND))
+        return [*(source.write(plan.inputs) for source in self.sources.values()), *plan.request.parameters().values()]
+
+    def keep(self, view: dict):
+        """After a run or Stop: the scrubber with all frames, the first picture's number and its look inside, the files."""
+        recording = RUNS.get(view)
+        value = self.value(recording)
+        k = self.first
+        return [value, k + 1, self.look(recording, k), *saved(recording, value, trajectory(recording, value))]
+
+    def value(self, recording: Recording) -> dict:
+        """The viewer's value after a run or Stop, with every frame."""
+        observe(recording, recording.plan.model, recording.plan.ours)
+        return finished(recording, self.face(recording.plan)) | {"caption": caption_of(recording)}
+
+    def look(self, recording: Recording, k: int) -> dict:
+        """The look inside picture k."""
+        return inside(recording, k)
+
+    def look_at(self, view: dict, index: float) -> dict:
+        """`look` for the picture with that number, counted from 1 row by row."""
+        recording = RUNS.get(view)
+        return self.look(recording, numbered(recording, index, recording.plan.count))
+
+    def pick(self, view: dict, index: float) -> Image.Image:
+        """One picture of the current run, for another tab."""
+        recording = RUNS.get(view)
+        return images.to_pil(recording.result[numbered(recording, index)])
 
 
-def kept(recording: Recording, show: Show) -> dict:
-    """The viewer's value after a run or Stop, with every frame."""
-    observe(recording, show.model, show.ours)
-    return finished((recording,), show.arrange, show.face) | {"caption": caption_of(recording, show)}
-
-
-def caption_of(recording: Recording, show: Show, k: int | None = None) -> str:
+def caption_of(recording: Recording, k: int | None = None, plan: Plan | None = None) -> str:
     """What a run's pictures are, what was said of them, and how far it got where it was stopped.
 
     Args:
         k: the one picture that it goes under, if not all: what was said of the others is left out.
+        plan: whose caption it is, if not the recording's.
     """
+    plan = plan or recording.plan
     notes = [note for note in recording.notes if k is None or note.startswith(f"Picture {k + 1}:")]
-    return " ".join([show.caption, *left_out(show.model, show.prompts), *notes, *so_far(recording)])
+    return " ".join([plan.caption, *left_out(plan.model, plan.prompts), *notes, *so_far(recording)])
 
 
 def so_far(recording: Recording) -> list[str]:
     """A sentence on where a run was stopped; none where it reached its end."""
     last = recording.frames[-1]
     return [] if recording.done else [f"Stopped at step {last.i + 1} of {last.n}: the clean estimate so far."]
-
-
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
-def download_row(titles: Sequence[str] = FILES) -> list[gr.DownloadButton]:
-    """The buttons, empty."""
-    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in titles]
-
-
-def waiting() -> list[gr.DownloadButton]:
-    """The three buttons while their files are made."""
-    return [gr.DownloadButton(interactive=False) for _ in FILES]
-
-
-def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
-    """The three buttons with their files: a GIF, a PNG, and a zip of what is `inside`."""
-    return offered((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", images.zip_of(inside)))
-
-
-def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
-    """A button per file, (name, content)."""
-    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
-
-
-def one_saved(
-    name: str, title: str, settings: dict, loop: bytes, pictures: Sequence[np.ndarray], seeds: Sequence[int], k: int,
-    caption: str,
-) -> list[gr.DownloadButton]:  # fmt: skip
-    """The three buttons of a chosen picture: its GIF, its PNG, and a zip of the GIF and every picture of the run.
-
-    Args:
-        title: what the GIF is called in the zip.
-        pictures: (H, W, C) each, enlarged here; `seeds` are theirs.
-        k: the chosen one.
-        caption: what stands under it in the PNG; those in the zip, to be used further, have none.
-    """
-    large = [images.enlarge(p, 8) for p in pictures]
-    png = images.png(figure(large[k], Words(below=caption)), settings | {"picture": k})
-    sheets = [
-        (f"{j:02d}-seed-{s}.png", images.png(p, settings | {"picture": j - 1}))
-        for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
-    ]
-    return filled(f"{name}-seed-{seeds[k]}", loop, png, [(title, loop), *sheets])
-
-
-def saved(
-    name: str,
-    settings: dict,
-    sheets: Sequence[np.ndarray],
-    tiles: Sequence[tuple[str, np.ndarray]],
-    shown: Mapping,
-) -> tuple[bytes, list[gr.DownloadButton]]:
-    """The trajectory as GIF bytes, and the three buttons: it, the result as PNG, a zip with every single picture.
-
-    Args:
-        sheets: one (H, W, C) grid per kept step; the last is the result.
-        tiles: (file name without ending, pixels) of every single picture.
-        shown: the viewer's value: its caption stands under the result and under every step, as does the step's label;
-            its grid has the names of the columns, "across", and of the rows, "down", where there are any.
-    """
-    factor = max(1, round(1000 / sheets[-1].shape[1]))
-    grid, moments = shown.get("grid", {}), [frame["label"] for frame in shown["frames"]]
-    around = Words(grid.get("across", ()), grid.get("down", ()), shown["caption"])
-    loop = gif(sheets, factor=factor, words=replace(around, moments=moments))
-    large = images.png(figure(images.enlarge(sheets[-1], factor), around), settings)
-    inside = [(f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(tiles)]
-    small = images.png(sheets[-1], settings)
-    return loop, filled(name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *inside])

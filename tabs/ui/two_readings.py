@@ -10,8 +10,8 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.models.deepfloyd.hub import default_model, is_deepfloyd
 from core.pictures import images
 from core.runs import cost
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, default_guidance
 from core.runs.recording import Frame
-from core.runs.sampling import MAX_GUIDANCE, MAX_PICTURES, default_guidance
 from core.runs.two_readings import STYLES, Double
 from tabs.ui.controls import seed_row, told
 from tabs.ui.inputs import Dropdown, Radio, Slider

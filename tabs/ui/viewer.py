@@ -3,14 +3,17 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import gradio as gr
 import numpy as np
 
 from core.checks import Refused
-from core.pictures.images import data_uri, png, webp
-from core.runs.recording import Frame, Recording
+from core.diffusion.samplers import Step
+from core.pictures.images import data_uri, grid, png, webp
+from core.runs.frame import Frame
+from core.runs.plan import Plan
+from core.runs.recording import Recording
 from tabs.ui.examples import recorded
 from tabs.ui.theme import asset
 
@@ -36,19 +39,19 @@ class Runs:
 
     def __init__(self, most: int = 300_000_000):
         self.most, self._lock = most, threading.Lock()
-        self._runs: OrderedDict[str, tuple[Recording, ...]] = OrderedDict()
+        self._runs: OrderedDict[str, Recording] = OrderedDict()
         self._unclaimed: set[str] = set()
 
-    def add(self, *recordings: Recording) -> None:
-        """Remember recordings under the first one's id."""
+    def add(self, recording: Recording) -> None:
+        """Remember a recording under its id."""
         with self._lock:
             self._drop()
-            self._runs[recordings[0].id] = recordings
-            self._unclaimed.add(recordings[0].id)
+            self._runs[recording.id] = recording
+            self._unclaimed.add(recording.id)
 
     def _drop(self) -> None:
         """Drop the oldest until the others, which have grown since they were added, are within the bound."""
-        sizes = {key: REST + sum(r.nbytes for r in recordings) for key, recordings in self._runs.items()}
+        sizes = {key: REST + recording.nbytes for key, recording in self._runs.items()}
         total = sum(sizes.values())
         for key, size in sizes.items():
             if total <= self.most:
@@ -65,13 +68,13 @@ class Runs:
             self._unclaimed -= {key} if new else set()
         return new
 
-    def get(self, value: object) -> tuple[Recording, ...]:
-        """The recordings behind a viewer's value. Raises Refused if they are gone or never were."""
+    def get(self, value: object) -> Recording:
+        """The recording behind a viewer's value. Raises Refused if it is gone or never was."""
         key = value.get("run") if isinstance(value, dict) else None
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
         found = found or recorded(key)
-        if not found or not found[0].frames:
+        if not found or not found.frames:
             raise Refused("There is no finished picture yet, or it is no longer kept; please run again.")
         return found
 
@@ -115,54 +118,58 @@ def timestep(frame: Frame) -> str:
     return f"step {frame.i + 1} / {frame.n} · t = {' – '.join(map(str, ends))}{done}"
 
 
-Arrange = Callable[[tuple[Frame, ...]], list[np.ndarray]]
-
-
 def shown(pixels: np.ndarray) -> str:
     """A picture as a data URI: lossless for grey digits, WebP for colour, where noise would make large files."""
     return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
 
 
-def packed(frames: tuple[Frame, ...], arrange: Arrange) -> dict:
-    """Simultaneous frames as one entry of the viewer: a picture per lane, a label, and whether it is the result."""
-    return {"images": [shown(p) for p in arrange(frames)], "label": timestep(frames[0]), "end": frames[0].t < 0}
-
-
-def live(recordings: tuple[Recording, ...], steps: Iterable, arrange: Arrange, face: dict) -> Iterator[dict]:
-    """Run the Steps of one or more recordings together, yielding viewer values at most every PREVIEW_SECONDS.
+def face(plan: Plan, pick: str = "") -> dict:
+    """What the viewer shows around a plan's pictures: what stands over the lanes, and the labels of their grids.
 
     Args:
-        steps: tuples of Steps, one per recording, or single Steps for one recording.
-        face: what the viewer shows around the pictures: "lanes", "columns", "grid" with the labels of a labelled one, and
-            "origins": the title under which a lane shows, in the result, where the run began; empty for the others.
+        pick: the CSS selector of the number field that a click on a picture fills.
     """
-    RUNS.add(*recordings)
+    grid = {"columns": plan.columns, "count": plan.count, "across": [*plan.across], "down": [*plan.down], "pick": pick}
+    return {"lanes": [*plan.lane_titles], "origins": [*plan.origins], "columns": plan.beside, "grid": grid}
+
+
+def packed(plan: Plan, frame: Frame) -> dict:
+    """A frame as an entry of the viewer: a grid per lane, a label, and whether it is the result."""
+    grids = [grid(lane, plan.columns, gap=plan.GAP) for lane in plan.lanes(frame)]
+    return {"images": [shown(p) for p in grids], "label": timestep(frame), "end": frame.t < 0}
+
+
+def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[dict]:
+    """Run the Steps of a recording, yielding viewer values at most every PREVIEW_SECONDS.
+
+    Args:
+        around: of `face`.
+    """
+    RUNS.add(recording)
     started, last = time.monotonic(), 0.0
-    for group in steps:
-        group = group if isinstance(group, tuple) else (group,)
-        now, step = time.monotonic(), group[0]
+    for step in steps:
+        now = time.monotonic()
         if step.i == step.n or now - last < PREVIEW_SECONDS:
             continue
         last = now
         left = (now - started) / step.i * (step.n - step.i) if step.i else None
-        frame = packed(tuple(r.frame(s) for r, s in zip(recordings, group, strict=True)), arrange)
-        yield face | {
-            "run": recordings[0].id,
+        frame = packed(recording.plan, recording.frame(step))
+        yield around | {
+            "run": recording.id,
             "running": True,
             "status": frame["label"] + (f" · {left:.0f} s left" if left else ""),
             "fraction": step.i / step.n,
             "frames": [frame],
         }
-    recordings[0].took = time.monotonic() - started
-    yield finished(recordings, arrange, face)
+    recording.took = time.monotonic() - started
+    yield finished(recording, around)
 
 
-def finished(recordings: tuple[Recording, ...], arrange: Arrange, face: dict) -> dict:
+def finished(recording: Recording, around: dict) -> dict:
     """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
-    kept = list(zip(*(r.frames for r in recordings), strict=False))
-    last, took = kept[-1][0], recordings[0].took
+    last, took = recording.frames[-1], recording.took
     status = (
         f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
     )
-    frames = [packed(frames, arrange) for frames in kept]
-    return face | {"run": recordings[0].id, "running": False, "status": status, "frames": frames}
+    frames = [packed(recording.plan, frame) for frame in recording.frames]
+    return around | {"run": recording.id, "running": False, "status": status, "frames": frames}

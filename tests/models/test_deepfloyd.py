@@ -33,8 +33,9 @@ from core.runs.anagrams import AnagramRequest
 from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
+from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest, left_out, remarks, unread
+from core.runs.sampling import PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
 from tabs.denoise import page as denoise
 from tabs.sampling import page as sampling

@@ -15,19 +15,8 @@ from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.runs import experiments
 from core.runs import sampling as pictures
 from core.runs.experiments import EXPERIMENTS, SWEEP, THIRDS, Plan
-from core.runs.sampling import (
-    EVEN,
-    MAX_PICTURES,
-    MAX_PROMPT,
-    THRESHOLDS,
-    PictureRequest,
-    bounded,
-    default_guidance,
-    draw,
-    prompt_of,
-    remarks,
-    text_models,
-)
+from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
+from core.runs.sampling import EVEN, THRESHOLDS, PictureRequest, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"

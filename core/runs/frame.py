@@ -1,0 +1,51 @@
+"""One kept Step of a run, in uint8."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.diffusion.samplers import Step
+from core.pictures.images import to_uint8
+
+NOISE = (-3.0, 3.0)
+"""What is shown of a noise estimate, from black to white."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One kept Step: x_t, x_0 and the parts are (B, H, W, C) uint8; t = -1 marks the result.
+
+    Where the pictures take different numbers of steps, t is the largest timestep, and `each` has every picture's own, -1
+    for one that is done.
+    """
+
+    i: int
+    n: int
+    t: int
+    x_t: np.ndarray
+    x_0: np.ndarray
+    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    each: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, step: Step, low: float, high: float, ranges: Mapping[str, tuple[float, float]], each: bool) -> "Frame":
+        """A Step in pixels.
+
+        Args:
+            low, high: black and white of x_t and x_0.
+            ranges: the same of parts by name; of others NOISE.
+            each: whether the pictures take different numbers of steps.
+        """
+        x_t, x_0 = (to_uint8(x, low, high) for x in (step.x_t, step.x_0))
+        parts = {name: to_uint8(part, *ranges.get(name, NOISE)) for name, part in step.parts.items()}
+        return cls(step.i, step.n, int(step.t.max()), x_t, x_0, parts, tuple(step.t.tolist()) if each else ())
+
+    def own(self, k: int, n: int) -> "Frame":
+        """The same as a frame of picture k's own run of n steps."""
+        return replace(self, i=min(self.i, n), n=n, t=self.each[k], each=())
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its pictures take."""
+        return sum(p.nbytes for p in (self.x_t, self.x_0, *self.parts.values()))

@@ -1,0 +1,87 @@
+"""What is kept of a run as files: the trajectory as GIF, the result as PNG, everything as zip."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
+
+from core.pictures import images
+from core.pictures.figures import Words, figure, gif
+from core.runs.recording import Recording
+from tabs.ui.controls import temporary
+
+FILES = ("GIF", "PNG", "All as zip")
+
+
+def download_row(titles: Sequence[str] = FILES) -> list[gr.DownloadButton]:
+    """The buttons, empty."""
+    return [gr.DownloadButton(t, interactive=False, size="sm", min_width=70) for t in titles]
+
+
+def waiting() -> list[gr.DownloadButton]:
+    """The three buttons while their files are made."""
+    return [gr.DownloadButton(interactive=False) for _ in FILES]
+
+
+def offered(*files: tuple[str, bytes]) -> list[gr.DownloadButton]:
+    """A button per file, (name, content)."""
+    return [gr.DownloadButton(value=temporary(*file), interactive=True) for file in files]
+
+
+def filled(name: str, loop: bytes, picture: bytes, inside: Sequence[tuple[str, bytes]]) -> list[gr.DownloadButton]:
+    """The three buttons with their files: a GIF, a PNG, and a zip of what is `inside`."""
+    return offered((f"{name}.gif", loop), (f"{name}.png", picture), (f"{name}.zip", images.zip_of(inside)))
+
+
+def trajectory(recording: Recording, value: dict) -> bytes:
+    """The run as GIF, with the labels of its figure, the step and the caption.
+
+    Args:
+        value: the viewer's: its caption stands under every step, as does the step's label.
+    """
+    sheets = [recording.plan.sheet(frame) for frame in recording.frames]
+    moments = [frame["label"] for frame in value["frames"]]
+    return gif(sheets, factor=_factor(sheets[-1]), words=replace(_around(recording, value), moments=moments))
+
+
+def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadButton]:
+    """The three buttons of a run: its trajectory, the result, and a zip with every single picture."""
+    plan, settings, last = recording.plan, recording.settings, recording.frames[-1]
+    sheet = plan.sheet(last)
+    large = images.png(figure(images.enlarge(sheet, _factor(sheet)), _around(recording, value)), settings)
+    tiles = [
+        (f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(plan.tiles(last))
+    ]
+    small = images.png(sheet, settings)
+    return filled(plan.name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *tiles])
+
+
+def _factor(sheet: np.ndarray) -> int:
+    """How often a sheet is enlarged, to about a thousand pixels."""
+    return max(1, round(1000 / sheet.shape[1]))
+
+
+def _around(recording: Recording, value: dict) -> Words:
+    return Words([*recording.plan.across], [*recording.plan.down], value["caption"])
+
+
+def one_saved(
+    recording: Recording, k: int, motion: tuple[str, bytes], pictures: Sequence[np.ndarray], caption: str
+) -> list[gr.DownloadButton]:
+    """The three buttons of a chosen picture: its GIF, its PNG, and a zip of the GIF and every picture of the run.
+
+    Args:
+        k: the chosen one.
+        motion: the GIF's name in the zip, and the GIF.
+        pictures: (H, W, C) each, enlarged here.
+        caption: what stands under it in the PNG; those in the zip, to be used further, have none.
+    """
+    plan, settings, large = recording.plan, recording.settings, [images.enlarge(p, 8) for p in pictures]
+    seeds = plan.request.seeds
+    png = images.png(figure(large[k], Words(below=caption)), settings | {"picture": k})
+    sheets = [
+        (f"{j:02d}-seed-{s}.png", images.png(p, settings | {"picture": j - 1}))
+        for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
+    ]
+    return filled(f"{plan.request.KIND}-{plan.model}-seed-{seeds[k]}", motion[1], png, [motion, *sheets])

@@ -1,0 +1,91 @@
+"""The inputs of a tab, made from its request: a widget for every parameter, placed where the page wants it."""
+
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Text, Whole
+from tabs.ui.inputs import Dropdown, Number, Radio, Slider, Textbox
+
+DICE = f"() => Math.floor(Math.random() * {Seed().high + 1})"
+
+
+def text(kind: Prompt | Text, **how) -> gr.Textbox:
+    """A text of one line or more."""
+    return Textbox(lines=kind.lines, max_lines=kind.lines + 1, **how)
+
+
+def number(kind: Whole | Real, **how) -> gr.Slider | gr.Number:
+    """A slider, or a number to type."""
+    if not getattr(kind, "slider", True):
+        return Number(precision=0, **how)
+    return Slider(kind.low, kind.high, step=kind.step, **how)
+
+
+def seed(kind: Seed, **how) -> gr.Number:
+    """A number to type; its dice comes when it is placed."""
+    return Number(precision=0, scale=4, **how)
+
+
+def choice(kind: Choice, **how) -> gr.Radio | gr.Dropdown:
+    """A radio button each, or a list."""
+    options = [(title, key) for key, title in kind.options.items()]
+    return Dropdown(options, **how) if kind.listed else Radio(options, **how)
+
+
+def model(kind: Model, **how) -> gr.Dropdown:
+    """A list of the models that draw."""
+    return Dropdown([(title, key) for key, title in kind.options().items()], **how)
+
+
+WIDGETS: dict[type[Kind], Callable] = {
+    Prompt: text, Text: text, Seed: seed, Whole: number, Real: number, Choice: choice, Model: model,
+}  # fmt: skip
+
+
+def widget(kind: Kind, **how) -> gr.components.Component:
+    """The widget of a field; that of the nearest kind above where a kind has none of its own."""
+    make = next(WIDGETS[k] for k in type(kind).__mro__ if k in WIDGETS)
+    return make(kind, **{"label": kind.label, "info": kind.info or None} | how)
+
+
+class Form:
+    """Widgets by parameter. They are made at once, and appear where `place` is called.
+
+    Args:
+        request: gives the first values.
+        special: widgets that the tab makes itself, by parameter, not yet rendered.
+    """
+
+    def __init__(self, request: Request, special: dict[str, gr.components.Component] | None = None):
+        self.kind, self.widgets = type(request), dict(special or {})
+        for field, kind in self.kind.kinds().items():
+            for name in kind.parts or (field,):
+                if name not in self.widgets:
+                    self.widgets[name] = widget(kind, value=request.parameters()[name], render=False)
+
+    def __getitem__(self, name: str) -> gr.components.Component:
+        return self.widgets[name]
+
+    def place(self, *names: str) -> None:
+        """Render these here, one below the other."""
+        for name in names:
+            if isinstance(self.kind.kinds().get(name), Seed):
+                self._place_seed(name)
+            else:
+                self.widgets[name].render()
+
+    def _place_seed(self, name: str) -> None:
+        with gr.Row(equal_height=True):
+            self.widgets[name].render()
+            dice = gr.Button("⚄", elem_classes="dice", scale=0)
+        dice.click(None, None, self.widgets[name], js=DICE, api_visibility="private")
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """All of them, in the order of the API's parameters."""
+        return [self.widgets[name] for name in self.kind.names()]
+
+    def values(self, request: Request, keep: Sequence[str] = ()) -> list:
+        """A request as values of `inputs`; those of `keep` stay as they are."""
+        return [gr.skip() if name in keep else value for name, value in request.parameters().items()]

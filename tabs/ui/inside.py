@@ -1,0 +1,78 @@
+"""The look inside one picture of a run: its state, its clean estimate, and the noise estimates behind that, step by step."""
+
+from collections.abc import Callable, Mapping
+
+import gradio as gr
+import numpy as np
+
+from core.checks import Refused
+from core.runs.frame import Frame
+from core.runs.recording import Recording
+from tabs.ui.viewer import RUN_ONLY, shown, timestep
+
+INSIDE = ["x_t: the state", "x_0: the clean estimate"]
+HALVES = ("unconditional", "conditional")
+GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, contrast × 4"]
+AWAY = "noise estimate with the negative prompt"
+OFF = "; where guidance was off, the network was asked once, with the prompt, and both estimates are that one"
+
+
+def inside(recording: Recording, k: int, gap: bool = True) -> dict:
+    """One picture of a run through all its kept steps, as a viewer's value.
+
+    Args:
+        gap: whether the difference of two noises is shown too.
+    """
+    plan, halves = recording.plan, tuple(recording.frames[0].parts) == HALVES
+    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(plan.guiding.get("negative")))
+    frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
+    for frame in recording.own(k):
+        noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
+        frames.append({"images": [shown(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
+    return {
+        "lanes": titles,
+        "columns": len(titles),
+        "frames": frames,
+        "status": f"picture {k + 1}" + OFF * (halves and plan.guidance_is_off_at_times(k)),
+        "grid": {"columns": 1, "count": 1},
+    }
+
+
+def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:
+    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together.
+
+    Args:
+        negative: whether guidance leads away from a prompt, which then takes the place of none.
+    """
+    if parts == HALVES:
+        titles = [AWAY if negative else GUIDED[0], GUIDED[1]]
+    else:
+        titles = [f"noise estimate: {name}" if name else "noise estimate" for name in parts]
+    return titles + GUIDED[2:] * (gap and len(parts) == 2)
+
+
+def row(frame: Frame, parts: Mapping[str, np.ndarray], k: int, gap: bool) -> list[np.ndarray]:
+    """The pictures of one frame of `inside`, (H, W, C) uint8 each."""
+    noises = [part[k] for part in parts.values()]
+    if gap and len(noises) == 2:
+        difference = noises[1].astype(np.int16) - noises[0]
+        noises.append((128 + 4 * difference).clip(0, 255).astype(np.uint8))
+    return [frame.x_t[k], frame.x_0[k], *noises]
+
+
+def numbered(recording: Recording, index: object, count: int | None = None) -> int:
+    """A picture number from 1 on as an index. Raises Refused if there is no such picture.
+
+    Args:
+        count: how many pictures there are; by default those of the result.
+    """
+    count = len(recording.result) if count is None else count
+    if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
+        only = "There is one picture now: it has number 1."
+        raise Refused(only if count == 1 else f"Choose a picture from 1 to {count}, counted row by row.")
+    return int(index) - 1
+
+
+def fill_when_opened(panel: gr.Accordion, look: Callable, view: gr.HTML, index: gr.Number, outputs: list) -> None:
+    """Opening a panel fills it with what belongs to the chosen picture, of an example too."""
+    panel.expand(look, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")

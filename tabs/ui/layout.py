@@ -1,0 +1,128 @@
+"""The two columns of a tab: its inputs left, its pictures right; one primary button, one viewer."""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+
+import gradio as gr
+
+from core.runs.request import Request
+from tabs.ui.controls import Shared, run_row, send_row, tell_cost, told, wire
+from tabs.ui.files import download_row
+from tabs.ui.form import Form
+from tabs.ui.inputs import Number
+from tabs.ui.inside import fill_when_opened
+from tabs.ui.job import Job, Source
+from tabs.ui.presets import Preset
+from tabs.ui.prompts import remark_line
+from tabs.ui.saved import settings_input
+from tabs.ui.viewer import RUN_ONLY, viewer
+
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class Layout:
+    """A tab of one job: make it, place things in `left` and `right`, then `wire` it.
+
+    Args:
+        job: its runs.
+        request: the settings that it opens with.
+        presets: a button each, above the columns.
+        special: widgets that the tab makes itself, see `Form`.
+    """
+
+    def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
+                 special: dict[str, gr.components.Component] | None = None):  # fmt: skip
+        self.job, self.shared, self.form = job, shared, Form(request, special)
+        self.experiment_buttons: dict[str, gr.Button] = {}
+        self.extra: list[gr.components.Component] = []
+        with gr.Row(elem_classes="presets"):
+            self.presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in presets.items()]
+        with gr.Row():
+            self.left, self.right = gr.Column(scale=2, min_width=340), gr.Column(scale=5, min_width=480)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """The sources, then the form's widgets in the order of the API's parameters."""
+        return [*(source.widget for source in self.job.sources.values()), *self.form.inputs]
+
+    # ---- left ----
+
+    def source(self, parameter: str, source: Source) -> None:
+        """A widget that gives pictures too, under its name in the API."""
+        self.job.sources[parameter] = source
+
+    def run_row(self, label: str, remarks: Sequence[str] = ("prompt",), styled: bool = False) -> None:
+        """Run, Stop, the cost line, and what the model makes of the prompts in the fields `remarks`."""
+        self.start, self.stop, self.line = run_row(label)
+        if remarks:
+            remark_line(self.form["model"], *(self.form[name] for name in remarks), styled=styled)
+
+    def experiments(self, words: str) -> None:
+        """A button for each of the job's other experiments, under a line on what they are."""
+        gr.HTML(f'<div class="caption">{words}</div>')
+        with gr.Row(elem_classes="presets"):
+            for name, title in self.job.titles.items():
+                self.experiment_buttons[name] = gr.Button(title, size="sm", min_width=110)
+
+    @contextlib.contextmanager
+    def more(self, endpoint: str) -> Iterator[None]:
+        """The panel of further settings, with the place for a saved PNG at its end; `endpoint` is its API name."""
+        with gr.Accordion("More settings", open=False):
+            yield
+            upload = settings_input()
+        self.upload, self.restoring = upload, endpoint
+
+    # ---- right ----
+
+    def viewer(self, more: Sequence[gr.components.Component] = ()) -> None:
+        """The viewer, the files, the number of the chosen picture, and where it can be sent."""
+        self.view = viewer(f"{self.job.tab}-view", self.job.example())
+        with gr.Row(elem_classes="slim"):
+            self.files = download_row()
+            self.index = Number(
+                self.job.first + 1, label="Picture number", precision=0, min_width=80, elem_id=self.job.pick_id, info="or click one"
+            )  # fmt: skip
+        send_row(self.job.pick, [self.view, self.index], self.shared, self.job.tab)
+
+    def inside(self, title: str) -> None:
+        """The look inside the chosen picture, closed at first."""
+        with gr.Accordion(title, open=False) as self.panel:
+            self.inner = viewer(f"{self.job.tab}-inside")
+
+    # ---- all of it ----
+
+    def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> None:
+        """Connect everything.
+
+        Args:
+            endpoints: the API's name of every experiment; the first one is the primary button's.
+            takes: the prompts that say what is in the picture, where others send pictures to the first source.
+        """
+        kept = [self.view, self.index, self.inner, *self.files]
+        first = next(iter(endpoints))
+        for name, endpoint in endpoints.items():
+            button = self.start if name == first else self.experiment_buttons[name]
+            wire(
+                button, self.stop, self.job.handler(name), self.inputs, told(self.job.keep), kept, self.shared, endpoint
+            )
+        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
+        self.upload.upload(
+            told(self.job.restore), self.upload, self.inputs, api_name=self.restoring, show_progress="hidden"
+        )
+        look = told(self.job.look_at)
+        self.index.input(look, [self.view, self.index], self.inner, js=RUN_ONLY, **QUIET)
+        fill_when_opened(self.panel, look, self.view, self.index, [self.inner])
+        for button, preset in self.presets:
+            button.click(
+                functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False
+            )
+        if self.job.sources:
+            source = next(iter(self.job.sources.values()))
+            self.shared.inbox[self.job.tab] = source.widget, None, list(takes)
+
+    def filled(self, preset: Preset) -> list:
+        """A preset as values of the inputs."""
+        made = preset.sources or {}
+        sources = [made[name]() if name in made else gr.skip() for name in self.job.sources]
+        return [*sources, *self.form.values(preset.request, () if preset.moves else ("model",))]
