@@ -50,3 +50,29 @@ def randn(shape: Sequence[int], source: Generators, device: torch.device | str =
 def _move(x: Tensor, device: torch.device | str) -> Tensor:
     """To the device; without waiting for the network that is under way there, where CUDA's copy allows it."""
     return x.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
+def slerp(a: Tensor, b: Tensor, w: Tensor) -> Tensor:
+    """Noises on the great circle from a to b: sin((1 - w) angle) a + sin(w angle) b, over sin(angle) (Shoemake 1985).
+
+    Two independent noises of N numbers have length sqrt(N), nearly, and stand at a right angle, nearly; so has and does
+    everything between them, while the straight line passes nearer to 0, where a network has seen nothing.
+
+    Args:
+        a, b: of one shape (...). Where they have one direction, the straight line is all there is.
+        w: (K,) from 0, which is a, to 1, which is b.
+
+    Returns:
+        (K, ...).
+    """
+    angle = torch.acos(
+        (a.flatten() @ b.flatten() / (a.norm() * b.norm())).clamp(-1, 1)
+    )  # of the dot product, one number
+    w = w.view(-1, *(1,) * a.ndim)
+    return (torch.sin((1 - w) * angle) * a + torch.sin(w * angle) * b) / torch.sin(angle)
+
+
+def lerp(a: Tensor, b: Tensor, w: Tensor) -> Tensor:
+    """Noises on the straight line from a to b, (1 - w) a + w b. Shapes as `slerp`; halfway they are too short."""
+    w = w.view(-1, *(1,) * a.ndim)
+    return (1 - w) * a + w * b

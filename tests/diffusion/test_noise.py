@@ -10,7 +10,7 @@ import torch
 
 from core.diffusion.closed_form import Gaussian
 from core.diffusion.guidance import classifier_guide, dynamic_threshold, guide
-from core.diffusion.noise import MAX_SEED, branch, generator, generators, randn
+from core.diffusion.noise import MAX_SEED, branch, generator, generators, lerp, randn, slerp
 from core.diffusion.samplers import ddim, ddpm, heun
 from core.diffusion.schedule import Schedule
 
@@ -106,3 +106,25 @@ def test_a_branch_has_a_seed_of_its_own():
     found = {branch(180, k) for k in range(1, 1000)}
     assert len(found) == 999 and 180 not in found
     assert all(0 <= branch(MAX_SEED, k) <= MAX_SEED for k in (1, 500, 999))
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 64, 64), (1, 28, 28)])
+def test_between_two_noises_slerp_keeps_the_length_and_the_angle_to_both_ends(shape):
+    a, b = (torch.randn(shape, generator=generator(s), dtype=torch.float64) for s in (1, 2))
+    a, b = a / a.norm(), b / b.norm()
+    w = torch.linspace(0, 1, 9, dtype=torch.float64)
+    path, whole = slerp(a, b, w).flatten(1), torch.acos((a * b).sum())
+    torch.testing.assert_close(path.norm(dim=1), torch.ones(9, dtype=torch.float64))
+    torch.testing.assert_close(torch.acos((path @ a.flatten()).clamp(-1, 1)), w * whole, atol=1e-7, rtol=0)
+    torch.testing.assert_close(torch.acos((path @ b.flatten()).clamp(-1, 1)), (1 - w) * whole, atol=1e-7, rtol=0)
+
+
+def test_both_ways_begin_and_end_at_the_noises_and_the_straight_one_is_too_short_halfway():
+    a, b = (torch.randn(3, 64, 64, generator=generator(s)) for s in (1, 2))
+    ends = torch.tensor([0.0, 0.5, 1.0])
+    for way in (slerp, lerp):
+        path = way(a, b, ends)
+        torch.testing.assert_close(path[0], a)
+        torch.testing.assert_close(path[2], b)
+    assert slerp(a, b, ends)[1].std() == pytest.approx(1, abs=0.02)
+    assert lerp(a, b, ends)[1].std() == pytest.approx(2**-0.5, abs=0.02)

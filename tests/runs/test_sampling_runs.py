@@ -12,11 +12,9 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
-from core.runs import experiments
-from core.runs import sampling as pictures
-from core.runs.experiments import EXPERIMENTS, SWEEP, THIRDS, Plan
+from core.runs import prompts, sampling
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import EVEN, THRESHOLDS, PictureRequest, bounded, draw
+from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
@@ -26,10 +24,10 @@ SENTENCE = r"^[A-Z][^\n]*\.$"
 def pocket(monkeypatch):
     """A tiny pocket in the place of the shipped one."""
     pocket = tiny_pocket()
-    monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (True, "Ready."))
     about = {"architecture": {"words": pocket.vocabulary.words}, "seen_only_in": ONLY}
-    monkeypatch.setattr(pictures, "card", lambda name: about)
-    monkeypatch.setattr(experiments, "load", lambda name, device="auto": pocket)
+    monkeypatch.setattr(prompts, "card", lambda name: about)
+    monkeypatch.setattr(sampling, "load", lambda name, device="auto": pocket)
     return pocket
 
 
@@ -115,7 +113,7 @@ def test_a_model_that_takes_no_prompt_is_refused_in_one_sentence(name):
 
 
 def test_a_model_that_is_not_here_is_refused_with_the_reason(monkeypatch):
-    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (False, f"Missing: {name}."))
     with pytest.raises(ModelError, match=r"^Missing: pocket\.$"):
         PictureRequest.checked()
 
@@ -129,11 +127,9 @@ def test_a_long_prompt_is_counted_after_its_spaces_are_gone():
 # ---- what is drawn ----
 
 
-def plan(name: str, **values) -> Plan:
+def plan(name: str, **values) -> Pictures:
     """The plan of an experiment with a small request."""
-    return EXPERIMENTS[name](
-        PictureRequest(**{"prompt": "a rose", "n": 2, "steps": 3, "guidance": 4.0, "seed": 9} | values)
-    )
+    return PLANS[name](PictureRequest(**{"prompt": "a rose", "n": 2, "steps": 3, "guidance": 4.0, "seed": 9} | values))
 
 
 def test_a_request_draws_what_it_says(pocket):
@@ -200,7 +196,7 @@ def test_an_experiment_changes_one_thing_alone(pocket):
 def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket, monkeypatch):
     """DDPM alone is `posterior`, equal but for its rounding, which every step of this network makes larger."""
     lengths = (2, 4, 3)
-    monkeypatch.setattr(experiments, "STEP_SWEEP", lengths)
+    monkeypatch.setattr(sampling, "STEP_SWEEP", lengths)
     together = result(plan("step-sweep", sampler=sampler).run())
     for k, steps in enumerate(lengths):
         alone = result(plan("samples", n=1, steps=steps, sampler=sampler).run())
@@ -216,8 +212,8 @@ def test_a_step_sweep_needs_a_sampler_of_single_steps():
 def test_a_step_sweep_is_evenly_spaced_whatever_list_is_chosen(pocket, monkeypatch):
     """DeepFloyd's default is a list, and the course asks for this comparison."""
     assert plan("step-sweep", timesteps="stride30") == plan("step-sweep")
-    monkeypatch.setattr(experiments, "STEP_SWEEP", (2, 3))
-    course = EXPERIMENTS["step-sweep"](PictureRequest.of("if-m"))
+    monkeypatch.setattr(sampling, "STEP_SWEEP", (2, 3))
+    course = PLANS["step-sweep"](PictureRequest.of("if-m"))
     assert (course.steps, course.request.timesteps, course.settings()["timesteps"]) == ((2, 3), EVEN, EVEN)
     assert course.settings()["steps_each"] == (2, 3) and "steps_each" not in plan("samples").settings()
     visited = torch.stack([s.t for s in plan("step-sweep", timesteps="stride30").run()])
@@ -360,7 +356,7 @@ def test_of_a_model_that_is_not_here_nothing_is_remarked(monkeypatch):
     """The cost line says that it is not here; outside the queue no error would be shown."""
     assert "campanile" in remark_on("pocket", "a campanile")
     assert remark_on("pocket", "a campanile", "a campanile") == remark_on("pocket", "a campanile")
-    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (False, f"Missing: {name}."))
     assert remark_on("pocket", "a campanile") == ""
 
 

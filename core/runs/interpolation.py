@@ -1,0 +1,114 @@
+"""Pictures between two noises: one prompt, and the noise goes from one seed's to another's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.diffusion.guidance import bounded, guide, halves
+from core.diffusion.noise import generator, generators, lerp, randn, slerp
+from core.diffusion.sampler_table import TEXT_SAMPLERS
+from core.diffusion.samplers import Step
+from core.models.registry import load
+from core.runs.plan import Plan, pixels
+from core.runs.prompts import clipped
+from core.runs.request import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS, Choice, Request, Whole, asked
+
+WAYS = {"slerp": "on the sphere (slerp)", "lerp": "in a straight line (lerp)"}
+MIXED = {"slerp": slerp, "lerp": lerp}
+
+
+@dataclass(frozen=True)
+class InterpolationRequest(Request):
+    """What to draw, and between which noises.
+
+    Args:
+        seed, other: of the noises at both ends.
+        columns: pictures from one to the other, both ends counted.
+        way: how the noises between are made, a key of WAYS.
+    """
+
+    KIND = "interpolation"
+    prompt: str = asked("an emoji of a panda", PROMPT)
+    columns: int = asked(7, Whole("Pictures", "2 to 12 from one noise to the other.", low=2, high=12))
+    way: str = asked("slerp", Choice("Between", "Noise is a sphere: the straight line cuts through it.", options=WAYS))
+    guidance: float = asked(3.0, GUIDANCE)
+    seed: int = asked(180, replace(SEED, label="Seed of the first noise"))
+    other: int = asked(7, replace(SEED, label="Seed of the last noise"))
+    model: str = asked("pocket", MODEL)
+    sampler: str = asked("ddim", SAMPLER)
+    steps: int = asked(30, STEPS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolation(Plan):
+    """A row of pictures for each way from one noise to the other."""
+
+    request: InterpolationRequest
+    ways: tuple[str, ...]
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return [self.request.prompt]
+
+    @property
+    def count(self) -> int:
+        return self.columns * len(self.ways)
+
+    @property
+    def columns(self) -> int:
+        return self.request.columns
+
+    @property
+    def across(self) -> Sequence[str]:
+        n = self.columns - 1
+        return [
+            f"seed {self.request.seed}",
+            *(f"{100 * k / n:.0f} %" for k in range(1, n)),
+            f"seed {self.request.other}",
+        ]
+
+    @property
+    def down(self) -> Sequence[str]:
+        return [WAYS[way] for way in self.ways] if len(self.ways) > 1 else []
+
+    @property
+    def caption(self) -> str:
+        r, ways = self.request, " and ".join(WAYS[way] for way in self.ways)
+        how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}"
+        return f"{r.model}: “{clipped(r.prompt, 200)}”; {how}; {ways} from seed {r.seed} to {r.other}."
+
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.request.guidance}
+
+    def cost(self) -> tuple[int, float]:
+        return self.request.steps, halves(self.request.guidance) * self.count
+
+    def noises(self, shape: Sequence[int]) -> Tensor:
+        """(count, ...) the noises that the pictures start from, of the shape of one."""
+        first, last = (randn((1, *shape), generator(s))[0] for s in (self.request.seed, self.request.other))
+        w = torch.linspace(0, 1, self.columns)
+        return torch.cat([MIXED[way](first, last, w) for way in self.ways])
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        r, model = self.request, load(self.request.model, device)
+        guided = bounded(guide(model, r.guidance))
+        cond = guided.encode([r.prompt or None] * self.count)
+        on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM's noise is the same in all pictures
+        x = self.noises(model.shape).to(model.device)
+        return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, r.steps, cond, on_the_way))
+
+
+def between(r: InterpolationRequest) -> Interpolation:
+    """One row, in the request's way."""
+    return Interpolation(request=r, ways=(r.way,))
+
+
+def both_ways(r: InterpolationRequest) -> Interpolation:
+    """A row for each way."""
+    return Interpolation(request=r, ways=tuple(WAYS))
+
+
+PLANS = {"between": between, "both-ways": both_ways}
