@@ -14,7 +14,7 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.runs import prompts, sampling
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, bounded, draw
+from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
