@@ -28,7 +28,8 @@ from core.models.device import DEVICES
 from core.models.registry import CHECKPOINTS, card, load
 from core.pictures.images import to_uint8
 from core.runs.experiments import THIRDS
-from core.runs.sampling import default_guidance, draw
+from core.runs.prompts import default_guidance
+from core.runs.sampling import draw
 from core.techniques.filters import best_blur, one_step, psnr
 
 STEPS = 30

@@ -13,7 +13,7 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.models.registry import load
 from core.pictures import images
-from core.runs.sampling import prompt_of
+from core.runs.prompts import prompt_of
 from core.runs.two_readings import Double, listed
 from core.techniques.illusions import anagram
 from core.techniques.views.catalogue import MAX_VIEWS, VIEWS, View, view_of, views_of

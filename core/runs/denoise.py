@@ -13,8 +13,9 @@ from core.diffusion.noise import MAX_SEED, branch, generator
 from core.diffusion.samplers import Step, ddim_each
 from core.models.registry import load
 from core.pictures.images import to_uint8
+from core.runs.prompts import MAX_GUIDANCE, prompt_of, text_model
 from core.runs.recording import Frame, Recording
-from core.runs.sampling import MAX_GUIDANCE, carried, prompt_of, text_model
+from core.runs.sampling import carried
 from core.techniques.filters import (
     STRIDE,  # fmt: skip
     best_blur,
@@ -56,7 +57,7 @@ class DenoiseRequest:
         levels: the timesteps to compare at.
         prompt: what the network is told; the course says "a high quality photo".
         guidance: w of classifier-free guidance; 1 is none.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         stride: timesteps from one iterative step to the next.
         seed: of the noise.
         filtered: a key of FILTERED.

@@ -10,12 +10,9 @@ from core.diffusion.guidance import Stretch, bounded, guide, halves, steps_withi
 from core.diffusion.noise import generator, randn, seeds
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim_each
-from core.diffusion.schedule import Schedule
-from core.models import pocket
-from core.models.deepfloyd import stages
-from core.models.deepfloyd.hub import is_deepfloyd
-from core.models.registry import load
-from core.runs.sampling import EVEN, NOISIEST, PictureRequest, default_guidance
+from core.models.registry import load, schedule_of
+from core.runs.prompts import NOISIEST, default_guidance
+from core.runs.sampling import EVEN, PictureRequest
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
 THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
@@ -75,11 +72,6 @@ class Plan:
             return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
         lists = [model.schedule.timesteps(steps) for steps in self.steps]
         return ddim_each(guided, x, lists, cond, ETAS[r.sampler], source)
-
-
-def schedule_of(model: str) -> Schedule:
-    """The schedule of a text model, which need not be here."""
-    return (stages if is_deepfloyd(model) else pocket).SCHEDULE
 
 
 def samples(r: PictureRequest) -> Plan:

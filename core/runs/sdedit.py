@@ -11,7 +11,8 @@ from core.diffusion.noise import MAX_SEED, generator, seeds
 from core.diffusion.sampler_table import ETAS
 from core.diffusion.samplers import Step
 from core.models.registry import load
-from core.runs.sampling import MAX_GUIDANCE, carried, clipped, prompt_of, text_model
+from core.runs.prompts import MAX_GUIDANCE, clipped, prompt_of, text_model
+from core.runs.sampling import carried
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
 
@@ -52,7 +53,7 @@ class SDEditRequest:
         starts: the rungs, comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
         n: rows, each from its own noise; row k from that of seed + k.
         prompts: for the experiment with several prompts, one per line.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         sampler: a key of `core.diffusion.sampler_table.ETAS`.
         seed: of the first row.
     """

@@ -11,7 +11,8 @@ from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import halves
 from core.diffusion.noise import MAX_SEED, generators, randn, seeds
 from core.diffusion.sampler_table import TEXT_SAMPLERS
-from core.runs.sampling import MAX_GUIDANCE, MAX_PICTURES, carried, prompt_of, text_model
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, prompt_of, text_model
+from core.runs.sampling import carried
 
 STYLES = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
 
@@ -24,7 +25,7 @@ class Double:
         prompts: one per reading.
         style: what every prompt begins with; may be empty.
         n: pictures; picture k starts from the noise of seed + k.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         sampler: a key of `core.diffusion.sampler_table.TEXT_SAMPLERS`.
         steps: number of steps.
         guidance: w of classifier-free guidance, the same for every reading.

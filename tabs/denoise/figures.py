@@ -11,7 +11,7 @@ from core.pictures import images
 from core.pictures.figures import Words, plain
 from core.pictures.figures import figure as with_words
 from core.runs.denoise import BY_NETWORK, FILTERED, LADDER, METHODS, DenoiseRequest, Estimate, Moment
-from core.runs.sampling import clipped
+from core.runs.prompts import clipped
 from tabs.ui.figure import figure, tile
 
 COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))

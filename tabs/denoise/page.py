@@ -10,8 +10,9 @@ from core.pictures.scenes import SCENES
 from core.runs.denoise import FILTERED, DenoiseRequest, Moment
 from core.runs.experiments import samples
 from core.runs.licence import observe
+from core.runs.prompts import MAX_GUIDANCE
 from core.runs.recording import Recording
-from core.runs.sampling import MAX_GUIDANCE, PictureRequest
+from core.runs.sampling import PictureRequest
 from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
 from tabs.denoise.job import COMPARISONS, FIELDS, fill, keep, pick, price, restore, run
 from tabs.ui.canvas import examples

@@ -7,7 +7,7 @@ import gradio as gr
 from core.pictures import masks
 from core.pictures.scenes import SCENES
 from core.runs.inpainting import FILLINGS, MAX_FEATHER, MAX_JUMP, MAX_PASSES, MAX_STEPS, InpaintRequest, T
-from core.runs.sampling import MAX_GUIDANCE
+from core.runs.prompts import MAX_GUIDANCE
 from core.runs.sdedit import MAX_ROWS
 from tabs.inpainting.job import ACROSS, BUTTONS, FIELDS, PICK, keep, look_at, path, pick, price, runner
 from tabs.inpainting.mask import INK, mask_rows, preview, repainted

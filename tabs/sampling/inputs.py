@@ -4,7 +4,8 @@ import gradio as gr
 
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.timestep_lists import TIMESTEP_LISTS
-from core.runs.sampling import EVEN, MAX_GUIDANCE, MAX_PICTURES, NOISIEST, THRESHOLDS, PictureRequest
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, NOISIEST
+from core.runs.sampling import EVEN, THRESHOLDS, PictureRequest
 from tabs.ui.controls import Shared, run_row, seed_row
 from tabs.ui.inputs import Dropdown, Radio, Slider, Textbox
 from tabs.ui.prompts import MODEL_CHOICES, remark_line

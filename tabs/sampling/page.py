@@ -7,13 +7,14 @@ from dataclasses import replace
 import gradio as gr
 
 from core.checks import Refused
-from core.models.deepfloyd.hub import is_deepfloyd
+from core.models.registry import spec
 from core.pictures import images
 from core.runs import cost
 from core.runs.enlarging import enlarge, enlarger
 from core.runs.experiments import EXPERIMENTS, Plan
+from core.runs.prompts import NOISIEST, clipped
 from core.runs.recording import Recording
-from core.runs.sampling import EVEN, NOISIEST, PictureRequest, clipped
+from core.runs.sampling import EVEN, PictureRequest
 from tabs.sampling.inputs import EXPERIMENT_BUTTONS, inputs_column
 from tabs.sampling.learned import how_pocket_learned
 from tabs.ui.controls import Shared, formula_panel, send_row, tell_cost, told, wire
@@ -57,7 +58,7 @@ COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", 
 def all_presets() -> dict[str, PictureRequest]:
     """By name; where a DeepFloyd is ready, the course's figures too."""
     r = PictureRequest.of()
-    if not is_deepfloyd(r.model):
+    if not spec(r.model).in_course:
         return PRESETS
     photos = replace(r, prompt="a high quality photo", n=5)
     samples = {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}

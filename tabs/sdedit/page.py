@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.pictures.scenes import SCENES
-from core.runs.sampling import MAX_GUIDANCE
+from core.runs.prompts import MAX_GUIDANCE
 from core.runs.sdedit import LADDERS, MAX_ROWS, SDEditRequest
 from tabs.sdedit.job import BUTTONS, FIELDS, PICK, keep, look_at, price, runner
 from tabs.ui.canvas import COLOURS, canvas, examples, paper, static

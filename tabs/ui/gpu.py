@@ -7,7 +7,7 @@ from core.diffusion.samplers import Step
 from core.models.device import lends_gpu, on_loan
 from core.models.registry import borrows
 from core.runs import cost
-from core.runs.sampling import unread
+from core.runs.prompts import unread
 from tabs.ui.controls import in_words
 
 LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import gradio as gr
 import numpy as np
 
-from core.models.deepfloyd.hub import is_deepfloyd
+from core.models.registry import spec
 from core.pictures import images
 from core.pictures.figures import Words, figure, gif
 from core.runs import cost
 from core.runs.licence import observe
+from core.runs.prompts import left_out
 from core.runs.recording import Recording
-from core.runs.sampling import left_out
 from tabs.ui.controls import temporary
 from tabs.ui.gpu import placed
 from tabs.ui.viewer import Arrange, finished, live
@@ -64,7 +64,7 @@ def stream(
             yield step
         observe(recording, show.model, show.ours)
 
-    recording.withheld = is_deepfloyd(show.model)
+    recording.withheld = spec(show.model).withholds
     value = {}
     for value in live((recording,), observed(), show.arrange, show.face):
         if value["running"]:

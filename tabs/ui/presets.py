@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import gradio as gr
 
-from core.models.deepfloyd.hub import default_model, is_deepfloyd
-from core.runs.sampling import default_guidance, text_models
+from core.models.registry import spec
+from core.runs.prompts import default_guidance, default_model, text_models
 from tabs.ui.controls import Shared
 
 Request = TypeVar("Request")
@@ -28,12 +28,12 @@ def first(request: Request, shared: Shared) -> Request:
 def presets(ours: dict[str, tuple], course: dict[str, tuple]) -> dict[str, tuple]:
     """The presets of a tab by name, each ending with its request; where a DeepFloyd is ready, the course's figures on it too."""
     model = default_model()
-    if not is_deepfloyd(model):
+    if not spec(model).in_course:
         return ours
     return ours | {name: (*where, on(request, model)) for name, (*where, request) in course.items()}
 
 
 def values(request: Request, names: tuple[str, ...]) -> list:
     """A preset's fields as values of the inputs: ours leave the chosen model as it is, the course's choose DeepFloyd."""
-    skip = lambda name: name == "model" and not is_deepfloyd(request.model)  # noqa: E731
+    skip = lambda name: name == "model" and not spec(request.model).in_course  # noqa: E731
     return [gr.skip() if skip(name) else getattr(request, name) for name in names]

@@ -9,12 +9,12 @@ import numpy as np
 
 from core.checks import ModelError, Refused
 from core.diffusion.sampler_table import TEXT_SAMPLERS
-from core.models.registry import MODELS, availability, card
+from core.models.registry import availability, card, of_task
 from core.pictures import images
 from core.pictures.figures import Words, figure
 from core.runs.experiments import Plan
+from core.runs.prompts import NOISIEST, clipped, prompt_of, remarks, text_model
 from core.runs.recording import Frame, Recording
-from core.runs.sampling import NOISIEST, clipped, prompt_of, remarks, text_model
 from tabs.ui.controls import NETWORK, Shared, after, told
 from tabs.ui.job import Show, download_row, kept, offered
 from tabs.ui.stale import hold
@@ -31,7 +31,7 @@ BIGGER = (
     "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256, and "
     "Stable Diffusion's x4 upscaler, its stage III, from there to 1024. The header says what they need."
 )
-MODEL_CHOICES = [(m.title, m.name) for m in MODELS.values() if m.kind == "text"]
+MODEL_CHOICES = [(m.title, m.name) for m in of_task("text")]
 
 
 def grid_of(plan: Plan, pick: str) -> dict:

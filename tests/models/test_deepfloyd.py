@@ -23,6 +23,7 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
 from core.models import registry
+from core.models.checkpoint import CHECKPOINT
 from core.models.deepfloyd import encode, hub, upscaler
 from core.models.deepfloyd import safety as finish
 from core.models.deepfloyd import stages as deepfloyd
@@ -33,8 +34,9 @@ from core.runs.anagrams import AnagramRequest
 from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
+from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest, left_out, remarks, unread
+from core.runs.sampling import PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
 from tabs.denoise import page as denoise
 from tabs.sampling import page as sampling
@@ -204,7 +206,7 @@ def test_what_a_prompt_needs_is_told_without_loading_anything(empty_bank, monkey
     text().prepare(["", long])
     for kind in (deepfloyd, upscaler):
         monkeypatch.setattr(kind, "load", None)
-    monkeypatch.setattr(registry, "_load", None)
+    monkeypatch.setattr(CHECKPOINT, "load", None)
     assert unread("if-m", [long]) == []
     sentence = "The text encoder reads 76 tokens; cut off: rocket ship."
     assert remarks("if-m", long) == left_out("if-m", [long, "", DOG]) == [sentence]

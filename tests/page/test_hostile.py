@@ -16,7 +16,7 @@ from core.models.deepfloyd.hub import REPOSITORIES
 from core.pictures import images
 from core.pictures.images import digit_of, settings_of, to_rgb
 from core.pictures.scenes import mountains
-from core.runs.sampling import prompt_of
+from core.runs.prompts import prompt_of
 from tabs.inpainting import mask as _mask
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned

@@ -12,22 +12,11 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
-from core.runs import experiments
-from core.runs import sampling as pictures
+from core.models.checkpoint import CHECKPOINT
+from core.runs import experiments, prompts
 from core.runs.experiments import EXPERIMENTS, SWEEP, THIRDS, Plan
-from core.runs.sampling import (
-    EVEN,
-    MAX_PICTURES,
-    MAX_PROMPT,
-    THRESHOLDS,
-    PictureRequest,
-    bounded,
-    default_guidance,
-    draw,
-    prompt_of,
-    remarks,
-    text_models,
-)
+from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
+from core.runs.sampling import EVEN, THRESHOLDS, PictureRequest, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
@@ -37,9 +26,9 @@ SENTENCE = r"^[A-Z][^\n]*\.$"
 def pocket(monkeypatch):
     """A tiny pocket in the place of the shipped one."""
     pocket = tiny_pocket()
-    monkeypatch.setattr(pictures, "availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (True, "Ready."))
     about = {"architecture": {"words": pocket.vocabulary.words}, "seen_only_in": ONLY}
-    monkeypatch.setattr(pictures, "card", lambda name: about)
+    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about)
     monkeypatch.setattr(experiments, "load", lambda name, device="auto": pocket)
     return pocket
 
@@ -56,7 +45,9 @@ def result(steps) -> torch.Tensor:
 def test_the_defaults_are_accepted_as_they_are():
     assert PictureRequest.checked() == PictureRequest()
     assert PictureRequest().guidance == default_guidance("pocket")
-    assert text_models()[0] == "pocket" and default_guidance("somebody else's") == 7.0
+    assert text_models()[0] == "pocket" and default_guidance("if-m") == 7.0
+    with pytest.raises(ModelError, match="There is no model called"):
+        default_guidance("somebody else's")
 
 
 def test_numbers_may_come_as_text_and_prompts_are_one_line():
@@ -126,7 +117,7 @@ def test_a_model_that_takes_no_prompt_is_refused_in_one_sentence(name):
 
 
 def test_a_model_that_is_not_here_is_refused_with_the_reason(monkeypatch):
-    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (False, f"Missing: {name}."))
     with pytest.raises(ModelError, match=r"^Missing: pocket\.$"):
         PictureRequest.checked()
 
@@ -371,7 +362,7 @@ def test_of_a_model_that_is_not_here_nothing_is_remarked(monkeypatch):
     """The cost line says that it is not here; outside the queue no error would be shown."""
     assert "campanile" in remark_on("pocket", "a campanile")
     assert remark_on("pocket", "a campanile", "a campanile") == remark_on("pocket", "a campanile")
-    monkeypatch.setattr(pictures, "availability", lambda name: (False, f"Missing: {name}."))
+    monkeypatch.setattr(prompts, "availability", lambda name: (False, f"Missing: {name}."))
     assert remark_on("pocket", "a campanile") == ""
 
 

@@ -1,0 +1,84 @@
+"""What every run from a prompt needs: the models that read prompts, what they make of one, and the bounds in common."""
+
+from collections.abc import Sequence
+
+from core.checks import ModelError, Refused
+from core.models.registry import availability, of_task, spec
+from core.models.spec import Reader, named
+
+MAX_PICTURES = 8
+MAX_GUIDANCE = 20.0
+MAX_PROMPT = 2000  # characters
+NOISIEST = 999  # the largest timestep of every text model; T = 1000
+
+
+# ---- Models ----
+
+
+def text_models() -> list[str]:
+    """The names of the models that take a prompt."""
+    return [model.name for model in of_task("text")]
+
+
+def text_model(name: object) -> str:
+    """A text model's name, checked to be here. Raises ModelError."""
+    model = spec(name)
+    if model.task != "text":
+        raise ModelError(f"The model {model.name} does not draw from a prompt; these do: {', '.join(text_models())}.")
+    ready, sentence = availability(model.name)
+    if not ready:
+        raise ModelError(sentence)
+    return model.name
+
+
+def default_model() -> str:
+    """The text model to begin on: the largest that is ready and has a GPU here, else "pocket"."""
+    first = [model.name for model in of_task("text") if model.source.comes_first(model)]
+    return first[-1] if first else "pocket"
+
+
+def default_guidance(model: str) -> float:
+    """The guidance that a model draws best with."""
+    return spec(model).guidance
+
+
+# ---- Prompts ----
+
+
+def prompt_of(text: object, what: str = "The prompt") -> str:
+    """A prompt as one line; Refused unless it is text of at most MAX_PROMPT characters."""
+    if text is not None and not isinstance(text, str):
+        raise Refused(f"{what} must be text.")
+    line = " ".join((text or "").split()).encode("utf-8", "replace").decode()  # half a character cannot be sent back
+    if len(line) > MAX_PROMPT:
+        raise Refused(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
+    return line
+
+
+def clipped(text: str, most: int = 40) -> str:
+    """A prompt as a label."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+# ---- What a model makes of a prompt; its network is not loaded for it ----
+
+
+def remarks(model: str, prompt: str) -> list[str]:
+    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each."""
+    if not prompt:
+        return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
+    return _reader(model).remarks(prompt)
+
+
+def left_out(model: str, prompts: Sequence[str]) -> list[str]:
+    """What the model's text encoder left out of prompts when it read them, for after a run."""
+    return _reader(model).left_out(prompts)
+
+
+def unread(model: str, prompts: Sequence[str]) -> list[str]:
+    """Those prompts for which a large text encoder must be loaded first, "no prompt" among them."""
+    return _reader(model).unread(prompts)
+
+
+def _reader(model: str) -> Reader:
+    return named(spec(model).reader)(spec(model))
