@@ -9,6 +9,7 @@ from core.diffusion.denoiser import NETWORK_LOCK, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.captions import LENGTH, Vocabulary
 from core.models.mnist_unet import layout
+from core.models.spec import Reader
 from core.models.text_unet import TextUNet
 
 SHAPE = (3, 64, 64)
@@ -40,6 +41,16 @@ class Pocket:
         with NETWORK_LOCK:
             v = self.net(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_v(x_t, t, v))
+
+
+class CaptionReader(Reader):
+    """Pocket's vocabulary, from its card."""
+
+    def remarks(self, prompt: str) -> list[str]:
+        """As `Vocabulary.remarks`."""
+        about = self.model.source.card(self.model)
+        only = {word: style for style, words in about["seen_only_in"].items() for word in words}
+        return Vocabulary(about["architecture"]["words"], only).remarks(prompt, self.model.name)
 
 
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:

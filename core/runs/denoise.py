@@ -57,7 +57,7 @@ class DenoiseRequest:
         levels: the timesteps to compare at.
         prompt: what the network is told; the course says "a high quality photo".
         guidance: w of classifier-free guidance; 1 is none.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         stride: timesteps from one iterative step to the next.
         seed: of the noise.
         filtered: a key of FILTERED.

@@ -11,10 +11,9 @@ from core.checks import Refused, real, whole
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import MAX_SEED, generators, seeds
 from core.diffusion.samplers import Step
-from core.models.registry import load
+from core.models.registry import load, schedule_of
 from core.pictures import masks
 from core.pictures.images import WAITING
-from core.runs.experiments import schedule_of
 from core.runs.prompts import MAX_GUIDANCE, NOISIEST, prompt_of, text_model
 from core.runs.sampling import carried
 from core.runs.sdedit import MAX_ROWS
@@ -40,7 +39,7 @@ class InpaintRequest:
         jump_length: timesteps in a stretch.
         below: resampling begins once t is at or below this; 1000 for all the way.
         feather: width in pixels of the soft edge outside the mask.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         seed: of the first filling.
     """
 

@@ -31,7 +31,7 @@ class DigitRequest:
     Args:
         digits: the classes, left to right, as text: "7", "0123456789", "5101234".
         each: pictures of each, one row apiece.
-        model: a registry name of kind "ddpm" or "flow".
+        model: a registry name of the task "digits".
         sampler: a key of `core.diffusion.sampler_table.SAMPLERS` that fits the model.
         steps: number of steps.
         guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
@@ -48,11 +48,11 @@ class DigitRequest:
 
     @classmethod
     def of(cls, model: str) -> "DigitRequest":
-        """The default request for a model: its kind's everyday sampler, with that sampler's steps and guidance."""
-        sampler = {"ddpm": "ddim", "flow": "euler"}[spec(model).kind]
-        return cls(
-            model=model, sampler=sampler, steps=SAMPLERS[sampler].steps[1], guidance=default_guidance(model, sampler)
-        )
+        """The default request for a model: its everyday sampler, with that sampler's steps and guidance."""
+        own = spec(model).defaults
+        sampler = own["sampler"]
+        usual = {"steps": SAMPLERS[sampler].steps[1], "guidance": default_guidance(model, sampler)}
+        return cls(model=model, **usual | own)
 
     @classmethod
     def checked(cls, **values: object) -> "DigitRequest":
@@ -70,12 +70,12 @@ class DigitRequest:
         if len(digits) * each > MAX_PICTURES:
             raise Refused(f"That would be {len(digits) * each} pictures; at most {MAX_PICTURES} fit in one run.")
         model = spec(r.model)
-        if model.kind not in ("ddpm", "flow"):
+        if model.task != "digits":
             raise ModelError(f"The model {model.name} does not generate digits from noise.")
         ready, sentence = availability(model.name)
         if not ready:
             raise ModelError(sentence)
-        table = samplers_for(model.kind)
+        table = samplers_for(model.path)
         sampler = table[choice(r.sampler, table, f"The sampler for {model.name}")]
         low, _, high = sampler.steps
         if low == high and number(r.steps) != low:

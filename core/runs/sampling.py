@@ -14,10 +14,9 @@ from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim, ddim_each
 from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
-from core.models.deepfloyd.hub import default_model
-from core.models.registry import load
+from core.models.registry import load, schedule_of, spec
 from core.runs.plan import Plan, pixels
-from core.runs.prompts import NOISIEST, clipped, default_guidance, schedule_of, text_models
+from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
 from core.runs.request import (
     GUIDANCE,
     MODEL,
@@ -121,17 +120,9 @@ class PictureRequest(Request):
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
-        """The default request for a model, the best one here if none is named; DeepFloyd as the course runs it."""
+        """The default request for a model, the best one here if none is named; with the model's own defaults."""
         model = model if model in text_models() else default_model()
-        if not model.startswith("if-"):
-            return cls(model=model)
-        course = {
-            "sampler": "ddpm",
-            "timesteps": "stride30",
-            "threshold": "dynamic",
-            "guidance": default_guidance(model),
-        }
-        return cls("an oil painting of a snowy mountain village", n=1, model=model, **course)
+        return cls(model=model, guidance=default_guidance(model), **spec(model).defaults)
 
     def agreed(self) -> "PictureRequest":
         """Raises Refused if guidance ends before it begins."""

@@ -53,7 +53,7 @@ class SDEditRequest:
         starts: the rungs, comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
         n: rows, each from its own noise; row k from that of seed + k.
         prompts: for the experiment with several prompts, one per line.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         sampler: a key of `core.diffusion.sampler_table.ETAS`.
         seed: of the first row.
     """

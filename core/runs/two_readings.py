@@ -25,7 +25,7 @@ class Double:
         prompts: one per reading.
         style: what every prompt begins with; may be empty.
         n: pictures; picture k starts from the noise of seed + k.
-        model: a registry name of kind "text".
+        model: a registry name of the task "text".
         sampler: a key of `core.diffusion.sampler_table.TEXT_SAMPLERS`.
         steps: number of steps.
         guidance: w of classifier-free guidance, the same for every reading.

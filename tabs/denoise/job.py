@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.checks import Refused
-from core.models.deepfloyd.hub import is_deepfloyd
-from core.models.registry import loaded
+from core.models.registry import loaded, spec
 from core.pictures import images
 from core.runs import cost
 from core.runs.denoise import BY_NETWORK, DenoiseRequest, Denoising, Estimate, Moment
@@ -234,7 +233,7 @@ def named(e: Estimate) -> str:
 def pick(view: dict, name: str) -> Image.Image:
     """One picture of the current run, for another tab."""
     (this,) = COMPARISONS.get(view)
-    if this.notes is None and is_deepfloyd(this.request.model):
+    if this.notes is None and spec(this.request.model).withholds:
         raise Refused(UNCHECKED)
     for e in this.now.found:
         if named(e) == name:

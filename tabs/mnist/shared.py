@@ -5,14 +5,14 @@ import numpy as np
 from PIL import Image
 
 from core.diffusion.sampler_table import SAMPLERS, samplers_for
-from core.models.registry import MODELS, spec
+from core.models.registry import of_task, spec
 from core.pictures import images
 from core.runs.mnist import DigitRequest, default_guidance, read
 from tabs.ui.prompts import ORIGINS
 
 LANES = ["x_0: the clean estimate", "x_t: the state, from noise to digits"]
 CANVAS = 280
-GENERATORS = [(m.title, m.name) for m in MODELS.values() if m.kind in ("ddpm", "flow")]
+GENERATORS = [(m.title, m.name) for m in of_task("digits")]
 PRESETS = {
     "Ten digits, flow, 20 steps": DigitRequest(),
     "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
@@ -69,8 +69,8 @@ def fit(model: str):
 
 def fit_sampler(model: str, sampler: str):
     """The model, guidance and steps that suit a sampler; one that walks the other path brings its model along."""
-    if sampler not in samplers_for(spec(model).kind):
-        model = {"flow": "ddpm", "ddpm": "flow"}[spec(model).kind] + ("-class" if spec(model).conditional else "-time")
+    if sampler not in samplers_for(spec(model).path):
+        model = {"flow": "ddpm", "ddpm": "flow"}[spec(model).path] + ("-class" if spec(model).conditional else "-time")
     return model, fit_guidance(model, sampler), SAMPLERS[sampler].steps[1]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.checks import Refused
-from core.models.deepfloyd.hub import is_deepfloyd
+from core.models.registry import spec
 from core.pictures import images
 from core.runs import cost
 from core.runs.licence import observe
@@ -144,7 +144,7 @@ class Job:
     def stream(self, plan: Plan, device: str) -> Iterator[dict]:
         """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
         the next cost line."""
-        recording = Recording(plan, withheld=is_deepfloyd(plan.model))
+        recording = Recording(plan, withheld=spec(plan.model).withholds)
         answered = []  # the times of the first answer and of the last
 
         def observed() -> Iterator:

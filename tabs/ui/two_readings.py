@@ -7,10 +7,10 @@ import gradio as gr
 import numpy as np
 
 from core.diffusion.sampler_table import TEXT_SAMPLERS
-from core.models.deepfloyd.hub import default_model, is_deepfloyd
+from core.models.registry import spec
 from core.pictures import images
 from core.runs import cost
-from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, default_guidance
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, default_guidance, default_model
 from core.runs.recording import Frame
 from core.runs.two_readings import STYLES, Double
 from tabs.ui.controls import seed_row, told
@@ -28,7 +28,7 @@ def presets(ours: dict[str, Double], course: dict[str, Double]) -> dict[str, Dou
     """The presets of a tab by name; where a DeepFloyd is ready, the course's figures too, with its prompts, DDPM and
     number of steps; they begin at t = 957, where DeepFloyd's own spacing begins, not at 990."""
     model = default_model()
-    if not is_deepfloyd(model):
+    if not spec(model).in_course:
         return ours
     how = {"model": model, "style": "", "n": 1, "sampler": "ddpm", "steps": 34, "guidance": default_guidance(model)}
     return ours | {name: dataclasses.replace(r, **how) for name, r in course.items()}

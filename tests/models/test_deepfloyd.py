@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 from diffusers import IFPipeline
 from diffusers.pipelines import deepfloyd_if
 from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
@@ -23,6 +24,7 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
 from core.models import registry
+from core.models.checkpoint import CHECKPOINT
 from core.models.deepfloyd import encode, hub, upscaler
 from core.models.deepfloyd import safety as finish
 from core.models.deepfloyd import stages as deepfloyd
@@ -30,7 +32,6 @@ from core.models.deepfloyd import text_encoder as t5
 from core.models.deepfloyd.encode import COURSE_PROMPTS, read_prompts
 from core.models.deepfloyd.prompt_bank import PromptBank
 from core.runs.anagrams import AnagramRequest
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
 from core.runs.prompts import left_out, remarks, unread
@@ -205,7 +206,7 @@ def test_what_a_prompt_needs_is_told_without_loading_anything(empty_bank, monkey
     text().prepare(["", long])
     for kind in (deepfloyd, upscaler):
         monkeypatch.setattr(kind, "load", None)
-    monkeypatch.setattr(registry, "_load", None)
+    monkeypatch.setattr(CHECKPOINT, "load", None)
     assert unread("if-m", [long]) == []
     sentence = "The text encoder reads 76 tokens; cut off: rocket ship."
     assert remarks("if-m", long) == left_out("if-m", [long, "", DOG]) == [sentence]

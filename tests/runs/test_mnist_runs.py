@@ -71,10 +71,10 @@ def test_unknown_and_unfit_models():
         DigitRequest.checked(model="classifier")
 
 
-@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in ("ddpm", "flow")])
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.task == "digits"])
 def test_every_model_has_a_default_request_that_passes_its_own_check(name):
     r = DigitRequest.of(name)
-    assert r.sampler in samplers_for(MODELS[name].kind)
+    assert r.sampler in samplers_for(MODELS[name].path)
     low, _, high = SAMPLERS[r.sampler].steps
     assert low <= r.steps <= high
 
@@ -163,7 +163,7 @@ def test_the_shipped_denoisers():
     assert np.abs(answers[0] - answers[1]).mean() < 25, "all noises get nearly the same answer"
 
 
-@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in registry.DIGIT_KINDS])
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.family == "digits"])
 def test_every_shipped_card_tells_what_people_need(name):
     if not registry.availability(name)[0]:
         pytest.skip(f"{name} is not in checkpoints/")

@@ -12,6 +12,7 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
+from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
 from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
@@ -26,7 +27,7 @@ def pocket(monkeypatch):
     pocket = tiny_pocket()
     monkeypatch.setattr(prompts, "availability", lambda name: (True, "Ready."))
     about = {"architecture": {"words": pocket.vocabulary.words}, "seen_only_in": ONLY}
-    monkeypatch.setattr(prompts, "card", lambda name: about)
+    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about)
     monkeypatch.setattr(sampling, "load", lambda name, device="auto": pocket)
     return pocket
 
@@ -43,7 +44,9 @@ def result(steps) -> torch.Tensor:
 def test_the_defaults_are_accepted_as_they_are():
     assert PictureRequest.checked() == PictureRequest()
     assert PictureRequest().guidance == default_guidance("pocket")
-    assert text_models()[0] == "pocket" and default_guidance("somebody else's") == 7.0
+    assert text_models()[0] == "pocket" and default_guidance("if-m") == 7.0
+    with pytest.raises(ModelError, match="There is no model called"):
+        default_guidance("somebody else's")
 
 
 def test_numbers_may_come_as_text_and_prompts_are_one_line():

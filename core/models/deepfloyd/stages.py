@@ -19,6 +19,7 @@ from core.diffusion.guidance import bounded, guide
 from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, posterior
 from core.diffusion.schedule import Schedule, cosine_betas
+from core.diffusion.timestep_lists import timestep_list
 from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 from core.models.deepfloyd.text_cache import project_text_once
@@ -205,6 +206,13 @@ def super_resolve(
     yield from posterior(denoiser, x, timesteps, denoiser.encode(prompts), source)
 
 
+def enlarge(
+    model: DeepFloyd, low: Tensor, prompts: Sequence, source: Generators, views: Sequence[View] = ()
+) -> Iterator[Step]:
+    """`super_resolve` at the timesteps published with stage II."""
+    return super_resolve(model, low, prompts, timestep_list("smart50"), source, views=views)
+
+
 # ---- Loading ----
 
 _models: dict[tuple[str, str], DeepFloyd] = {}
@@ -245,6 +253,7 @@ def text_of(name: str) -> Text:
     return Text(owners[-1], hub.snapshot(owners[-1].id))
 
 
+@failures.counts
 def in_memory() -> list[tuple[str, str]]:
     """(name, kind of device) of every stage I or II model whose network is in memory."""
     return [(m.name, m.device.type) for m in list(_models.values()) if m.here]

@@ -3,6 +3,7 @@
 A StableDiffusionUpscalePipeline is loaded for its parts; the loop is ours, so that it can be watched and stopped.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -115,6 +116,15 @@ def upscale(
             yield step
 
 
+STEPS = 75  # StableDiffusionUpscalePipeline's
+
+
+def enlarge(pipe, low: Tensor, prompts: Sequence[str | None], source: Generators) -> Iterator[Step]:
+    """`upscale` in STEPS steps. Until the last one, three of the four channels of a latent are what can be seen."""
+    for step in upscale(pipe, low, prompts, STEPS, source):
+        yield dataclasses.replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])
+
+
 _pipes: dict[str, object] = {}
 _lock = new_lock()
 
@@ -145,6 +155,7 @@ def _read(r: hub.Repository, device: torch.device):
     return StableDiffusionUpscalePipeline.from_pretrained(folder, dtype=dtype, **options).to(device)
 
 
+@failures.counts
 def in_memory() -> list[tuple[str, str]]:
     """(name, kind of device) of stage III wherever it is in memory."""
     return [("x4-upscaler", device.partition(":")[0]) for device in list(_pipes)]

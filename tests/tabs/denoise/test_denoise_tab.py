@@ -19,7 +19,7 @@ from core.diffusion.guidance import bounded
 from core.diffusion.noise import branch, generator
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
-from core.models.registry import availability
+from core.models.registry import MODELS, availability
 from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs import denoise as denoising
@@ -343,7 +343,7 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
 @pytest.mark.parametrize("moments", [2, 8])
 def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moments):
     """Before the network's first picture, and after it."""
-    monkeypatch.setattr(_denoise, "is_deepfloyd", lambda model: True)
+    monkeypatch.setitem(MODELS, "pocket", replace(MODELS["pocket"], finish=MODELS["if-m"].finish))
     monkeypatch.setattr(_denoise, "observe", lambda recording, model: ())
     job = start()
     for _ in range(moments):

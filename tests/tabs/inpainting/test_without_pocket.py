@@ -14,7 +14,7 @@ from tabs.inpainting import page as inpainting
 @pytest.fixture
 def no_pocket(monkeypatch):
     """No text model is here."""
-    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (False, "It is not here."))
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (False, "It is not here."))
     with pytest.raises(ModelError, match="It is not here"):
         InpaintRequest.checked()
 

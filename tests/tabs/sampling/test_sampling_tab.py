@@ -4,12 +4,12 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 
 from core.diffusion.samplers import Step
 from core.pictures.images import webp
 from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest, in_turn
 from core.runs.recording import Frame, Recording
@@ -67,7 +67,7 @@ def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
     assert all(_doubles.presets(tab.PRESETS, tab.COURSE) == tab.PRESETS for tab, _ in kinds)
     monkeypatch.setattr(_doubles, "default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.sampling.default_model", lambda: "if-m")
-    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
     for tab, kind in kinds:
         offered = _doubles.presets(tab.PRESETS, tab.COURSE)
         assert offered.keys() == tab.PRESETS.keys() | tab.COURSE.keys()
@@ -196,7 +196,7 @@ def inputs_of(**changed) -> list:
 @pytest.fixture
 def priced(monkeypatch):
     """The cost line for a request, every network call at a second; nothing is loaded."""
-    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
     monkeypatch.setattr(sampling.cost, "seconds", lambda model, device, calls, n: calls)
 
     def line(**changed) -> str:
@@ -214,7 +214,7 @@ def test_the_cost_line_says_that_a_list_decides_the_steps_and_still_has_the_step
 
 
 def test_a_step_sweep_keeps_what_it_did_not_what_was_chosen(monkeypatch):
-    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
     kept = []
     monkeypatch.setattr(
         sampling, "stream", lambda recording, make, show, *_: kept.append((recording, show)) or iter(())
