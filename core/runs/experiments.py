@@ -9,8 +9,9 @@ from core.checks import Refused
 from core.diffusion.guidance import Stretch, bounded, guide, halves, steps_within
 from core.diffusion.noise import generator, randn, seeds
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step, ddim_each
+from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_each, visits_together
 from core.models import pocket
 from core.models.deepfloyd import stages
 from core.models.deepfloyd.hub import is_deepfloyd
@@ -71,10 +72,10 @@ class Plan:
         guided = bounded(guide(model, scale, r.negative or None, stretch), r.threshold, r.ratio, r.top)
         cond = guided.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
-            visits = r.visits(model.schedule, self.steps[0])
+            visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
             return TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source)
-        lists = [model.schedule.timesteps(steps) for steps in self.steps]
-        return ddim_each(guided, x, lists, cond, ETAS[r.sampler], source)
+        visits = visits_each([model.schedule.timesteps(steps) for steps in self.steps])
+        return ddim(guided, x, visits, cond, source, ETAS[r.sampler])
 
 
 def schedule_of(model: str) -> Schedule:

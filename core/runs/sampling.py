@@ -12,6 +12,7 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
+from core.diffusion.visits import visits_together
 from core.models.captions import Vocabulary
 from core.models.deepfloyd.hub import default_model, is_deepfloyd
 from core.models.registry import MODELS, availability, card, spec
@@ -178,7 +179,8 @@ def draw(
     """
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
     guided = bounded(guide(model, guidance, stretch=stretch))
-    return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
+    visits = visits_together(model.schedule.timesteps(steps), len(prompts))
+    return ddim(guided, x, visits, guided.encode([p or None for p in prompts]))
 
 
 # ---- What a model makes of a prompt; its network is not loaded for it ----

@@ -14,6 +14,7 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 
@@ -87,7 +88,6 @@ def upscale(
     source: Generators,
     guidance: float = 9.0,
     noise_level: int = 20,
-    negative: str | None = None,
 ) -> Iterator[Step]:
     """Pictures (B, 3, H, W) in [-1, 1] to (B, 3, 4H, 4W); the defaults are StableDiffusionUpscalePipeline's.
 
@@ -107,7 +107,7 @@ def upscale(
     model = Upscaler(pipe, noised, noise_level)
     x = randn((len(low), *model.shape), source, device)
     timesteps = [t + pipe.scheduler.config["steps_offset"] for t in model.schedule.timesteps(steps)]
-    for step in ddim(guide(model, guidance, negative), x, timesteps, model.encode(prompts)):
+    for step in ddim(guide(model, guidance), x, visits_together(timesteps, len(x)), model.encode(prompts)):
         if step.i == step.n:
             picture = model.decode(step.x_t)
             yield Step(step.i, step.n, step.t, picture, picture)
