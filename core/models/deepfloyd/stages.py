@@ -30,7 +30,7 @@ from core.techniques.views.catalogue import View
 SCHEDULE = Schedule.published(cosine_betas(1000))
 
 
-class DeepFloyd:
+class DeepFloyd(Denoiser):
     """Stage I or II as a Denoiser; its network is loaded by the first call that needs it.
 
     Args:

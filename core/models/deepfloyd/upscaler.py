@@ -4,12 +4,13 @@ A StableDiffusionUpscalePipeline is loaded for its parts; the loop is ours, so t
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from core.checks import ModelError
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.guidance import guide
 from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, ddim
@@ -19,7 +20,7 @@ from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 
 
-class Upscaler:
+class Upscaler(Denoiser):
     """Denoiser of the latents (4, H, W) of given pictures (B, 3, H, W) in [-1, 1]; its pictures are (3, 4H, 4W).
 
     Args:
@@ -50,9 +51,9 @@ class Upscaler:
         return Prediction(self.schedule.x_0(x_t, t, out), out)
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
+    def to_pixels(self, x: Tensor) -> Tensor:
         """Latents (B, 4, H, W) to pictures (B, 3, 4H, 4W) in [-1, 1], in float32: the decoder overflows in fp16."""
-        z = z.float() / self.pipe.vae.config.scaling_factor
+        z = x.float() / self.pipe.vae.config.scaling_factor
         return _locked(lambda: self.pipe.vae.float().decode(z, return_dict=False)[0]).clamp(-1, 1)
 
 
@@ -109,10 +110,9 @@ def upscale(
     timesteps = [t + pipe.scheduler.config["steps_offset"] for t in model.schedule.timesteps(steps)]
     for step in ddim(guide(model, guidance), x, visits_together(timesteps, len(x)), model.encode(prompts)):
         if step.i == step.n:
-            picture = model.decode(step.x_t)
-            yield Step(step.i, step.n, step.t, picture, picture)
-        else:
-            yield step
+            picture = model.to_pixels(step.x_t)
+            step = replace(step, x_t=picture, x_0=picture)
+        yield step
 
 
 _pipes: dict[str, object] = {}
