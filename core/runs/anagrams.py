@@ -11,6 +11,7 @@ from core.diffusion.guidance import bounded
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_together
 from core.models.registry import load
 from core.pictures import images
 from core.runs.prompts import prompt_of
@@ -68,18 +69,19 @@ class AnagramRequest(Double):
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The sampler's Steps, x_t and x_0 (n, 3, 64, 64) in [-1, 1], as the first view has them before it looks."""
         model = load(self.model, device)
+        timesteps = model.schedule.timesteps(self.steps)
         joined = anagram(
             model,
             self.seen_through,
             self.guidance,
             reduction=self.reduction,
             weights=self.weights or None if self.reduction == "mean" else None,
-            timesteps=model.schedule.timesteps(self.steps),
+            timesteps=timesteps,
         )
         x, source = self.start(model)
         joined = bounded(joined)
         cond = joined.encode([tuple(map(self.styled, self.prompts))] * self.n)
-        return TEXT_SAMPLERS[self.sampler].run(joined, x, self.steps, cond, source)
+        return TEXT_SAMPLERS[self.sampler].run(joined, x, visits_together(timesteps, self.n), cond, source)
 
     def seen(self, pixels: np.ndarray) -> list[np.ndarray]:
         """uint8 (H, W, C) in each of its views."""

@@ -10,7 +10,8 @@ from torch import Tensor
 from core.checks import Refused, choice, real, whole
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import MAX_SEED, branch, generator
-from core.diffusion.samplers import Step, ddim_each
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_each
 from core.models.registry import load
 from core.pictures.images import to_uint8
 from core.runs.prompts import MAX_GUIDANCE, prompt_of, text_model
@@ -221,9 +222,9 @@ class Denoising:
         """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
         levels = self.request.runs
         x_t, t = self._noisy(levels)
-        lists = [strided(level, self.request.stride) for level in levels]
+        visits = visits_each([strided(level, self.request.stride) for level in levels])
         source = [generator(branch(self.request.seed, level)) for level in levels]
-        return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)
+        return ddim(self.denoiser, x_t, visits, self._condition(len(t)), source, 1.0)
 
     def iterated(self, step: Step) -> list[Estimate]:
         """A Step of `iterate` as estimates: those that are done, and the others as far as they have got."""

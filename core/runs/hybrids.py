@@ -10,13 +10,13 @@ from torch import Tensor
 from core.checks import Refused, choice, real, whole
 from core.diffusion.guidance import bounded
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models.registry import load
 from core.pictures import images
 from core.runs.prompts import prompt_of
 from core.runs.two_readings import Double, listed
 from core.techniques.illusions import hybrid, inverse_constraint
-from core.techniques.inpainting import constrained
 from core.techniques.splits import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 
 SPLITS = {
@@ -141,11 +141,11 @@ class HybridRequest(Double):
         x, source = self.start(model)
         asked = [self.styled(p) for name, p in zip(self.parts, self.prompts, strict=True) if name != self.own]
         cond = joined.encode([tuple(asked)] * self.n)
+        visits = visits_together(model.schedule.timesteps(self.steps), self.n)
         if not self.own:
-            return TEXT_SAMPLERS[self.sampler].run(joined, x, self.steps, cond, source)
+            return TEXT_SAMPLERS[self.sampler].run(joined, x, visits, cond, source)
         keep = inverse_constraint(model.schedule, self.components()[self.own], photo.to(x), source)
-        visits = [*model.schedule.timesteps(self.steps), -1]
-        return constrained(joined, x, visits, cond, keep, source, ETAS[self.sampler])
+        return ddim(joined, x, visits, cond, source, ETAS[self.sampler], keep)
 
     def seen(self, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
         """uint8 (B, H, W, C) in every reading, nearest first: all components, without the last, ..., the first alone."""

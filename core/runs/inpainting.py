@@ -11,6 +11,7 @@ from core.checks import Refused, real, whole
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import MAX_SEED, generators, seeds
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_together
 from core.models.registry import load, schedule_of
 from core.pictures import masks
 from core.pictures.images import WAITING
@@ -157,7 +158,7 @@ class Filling:
         cond = guided.encode([r.prompt or None] * r.n)
         visits = [r.visits(passes) for _, passes, _ in self.ways]
         runs = [
-            inpaint(guided, picture, mask, v, cond, generators(r.seed, r.n), clean_paste=clean)
+            inpaint(guided, picture, mask, visits_together(v, r.n), cond, generators(r.seed, r.n), clean)
             for v, (_, _, clean) in zip(visits, self.ways, strict=True)
         ]
         grey = torch.full_like(picture, 2 * WAITING / 255 - 1)

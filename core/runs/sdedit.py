@@ -10,6 +10,7 @@ from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import MAX_SEED, generator, seeds
 from core.diffusion.sampler_table import ETAS
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_from
 from core.models.registry import load
 from core.runs.prompts import MAX_GUIDANCE, clipped, prompt_of, text_model
 from core.runs.sampling import carried
@@ -124,8 +125,8 @@ class Ladder:
         guided = bounded(guide(model, self.scale))
         cond = guided.encode([prompt or None for _, prompt, _ in self.rows for _ in self.starts])
         source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
-        eta = ETAS[self.request.sampler]
-        return sdedit(guided, picture.to(model.device), cond, TIMESTEPS, self.starts * len(self.rows), source, eta)
+        visits = visits_from(TIMESTEPS, self.starts * len(self.rows))
+        return sdedit(guided, picture.to(model.device), visits, cond, source, ETAS[self.request.sampler])
 
 
 def ladder(r: SDEditRequest) -> Ladder:

@@ -15,6 +15,7 @@ from core.diffusion.guidance import bounded, guide
 from core.diffusion.noise import generator, generators, randn
 from core.diffusion.samplers import Step
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_from
 from core.models.registry import availability
 from core.pictures import images, masks
 from core.runs import inpainting as fillings
@@ -95,7 +96,8 @@ def test_a_ladder_is_sdedit_with_the_request_s_prompt_and_sampler(model, sampler
     request = SDEditRequest(prompt="a rose", starts="3, 20", sampler=sampler, guidance=2.0, seed=5)
     guided = bounded(guide(model, 2.0))
     source = [generator(5) for _ in range(3)]
-    expected = sdedit(guided, PICTURE, guided.encode(["a rose"] * 3), TIMESTEPS, (3, 20, 34), source, eta)
+    visits = visits_from(TIMESTEPS, (3, 20, 34))
+    expected = sdedit(guided, PICTURE, visits, guided.encode(["a rose"] * 3), source, eta)
     assert torch.equal(last(LADDERS["ladder"](request).run(PICTURE)).x_t, last(expected).x_t)
 
 

@@ -14,6 +14,7 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import generators, randn
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models import registry
 from core.models.mnist import Classifier, Digits
 from core.models.mnist_unet import UNet
@@ -128,8 +129,9 @@ def test_picture_k_is_seed_plus_k_alone(model):
 def test_every_sampler_has_the_noise_on_the_way_that_its_name_says(model, sampler, eta):
     *_, found = generate(model, [3, 8], sampler, 4, 2.0, 7)
     source = generators(7, 2)
-    x, visits, cond = randn((2, 1, 28, 28), source), model.schedule.timesteps(4), model.encode([3, 8])
-    *_, expected = ddim(guide(model, 2.0), x, visits, cond, eta, source)
+    x, cond = randn((2, 1, 28, 28), source), model.encode([3, 8])
+    visits = visits_together(model.schedule.timesteps(4), 2)
+    *_, expected = ddim(guide(model, 2.0), x, visits, cond, source, eta)
     assert torch.equal(found.x_t, expected.x_t)
 
 
