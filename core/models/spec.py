@@ -1,4 +1,4 @@
-"""What one model is and what is peculiar to it: a row of `core.models.registry`, which imports nothing that it names."""
+"""What one model is and what is peculiar to it: a row of `core.models.registry`. What it names is imported later."""
 
 import importlib
 from abc import ABC, abstractmethod
