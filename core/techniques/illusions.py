@@ -172,7 +172,7 @@ class _Hybrid(_Several):
 def inverse_constraint(
     schedule: Schedule, component: Component, picture: Tensor, source: Generators
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Keep one component of a given picture, for `core.techniques.inpainting.constrained` (Geng et al. 2024, inverse hybrids).
+    """Keep one component of a given picture: a constraint for `core.diffusion.samplers.ddim` (Geng et al. 2024, inverse hybrids).
 
         x_t' <- x_t' - f(x_t') + f(a_t' picture + s_t' z),     z ~ N(0, I)
 
