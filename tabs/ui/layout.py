@@ -19,6 +19,7 @@ from tabs.ui.saved import settings_input
 from tabs.ui.viewer import RUN_ONLY, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+OPEN = "() => ({__type__: 'update', open: true})"
 
 
 class Layout:
@@ -85,8 +86,13 @@ class Layout:
             )  # fmt: skip
         send_row(self.job.pick, [self.view, self.index], self.shared, self.job.tab)
 
-    def inside(self, title: str) -> None:
-        """The look inside the chosen picture, closed at first."""
+    def inside(self, title: str, opens: bool = False) -> None:
+        """The look inside the chosen picture, closed at first.
+
+        Args:
+            opens: whether choosing a picture opens it.
+        """
+        self.opens = opens
         with gr.Accordion(title, open=False) as self.panel:
             self.inner = viewer(f"{self.job.tab}-inside")
 
@@ -112,6 +118,8 @@ class Layout:
         )
         look = told(self.job.look_at)
         self.index.input(look, [self.view, self.index], self.inner, js=RUN_ONLY, **QUIET)
+        if self.opens:
+            self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
         fill_when_opened(self.panel, look, self.view, self.index, [self.inner])
         for button, preset in self.presets:
             button.click(

@@ -176,9 +176,10 @@ RUNS = {
     ).run("cpu"),
     "anagram": lambda: AnagramRequest(model="if-m", n=1, steps=2).run("cpu"),
     "hybrid": lambda: HybridRequest(model="if-m", n=1, steps=2).run("cpu"),
-    "edits": lambda: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(
-        torch.zeros(1, 3, SIZE, SIZE), "cpu"
-    ),
+    "edits": lambda: replace(
+        LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
+        inputs={"original": np.full((SIZE, SIZE, 3), 128, np.uint8)},
+    ).run("cpu"),
     "stage II": lambda: deepfloyd.super_resolve(
         deepfloyd.load("if-ii-m", CPU), torch.zeros(1, 3, 8, 8), [DOG], [500, 0], generator(1)
     ),

@@ -1,6 +1,7 @@
 """Pixels are a hook: points in the plane and latents of four channels go through sampler, recording, viewer and scrubber."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ class Latents(Gaussian):
 
 
 def points() -> Points:
-    means = torch.tensor([[-2.0, -2.0], [2.0, 1.0]])
+    means = torch.tensor([[-1.9, -1.9], [2.1, 1.1]])
     return Points(Schedule.cosine(), torch.ones(2), means, torch.full((2,), 1e-4), torch.tensor([0, 1]))
 
 
@@ -57,7 +58,7 @@ class Toy(Request):
 class ToyPlan(Plan):
     draws: object
     RANGE = (0.0, 1.0)
-    RANGES = {"conditional": (0.0, 2.0)}
+    RANGES: ClassVar = {"conditional": (0.0, 2.0)}
     GAP = 1
 
     @property
