@@ -18,7 +18,7 @@ from core.models.registry import load, schedule_of
 from core.pictures import masks
 from core.pictures.images import WAITING, from_uint8, grid, to_uint8
 from core.runs.frame import Frame
-from core.runs.plan import Plan, pixels
+from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import NOISIEST
 from core.runs.request import MODEL, PROMPT, SEED, Request, Whole, asked
 from core.runs.sdedit import GUIDED, SEEDS
@@ -198,7 +198,7 @@ class Filling(Plan):
             for v, (_, _, clean) in zip(visits, self.ways, strict=True)
         ]
         grey = torch.full_like(picture, 2 * WAITING / 255 - 1)
-        return pixels(guided, runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey))
+        return in_pixels(guided, runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey))
 
     # ---- words and rows ----
 

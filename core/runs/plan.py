@@ -96,7 +96,7 @@ class Plan:
         return ""
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps, `count` pictures each, as `pixels` gives them."""
+        """Its Steps, `count` pictures each, as `in_pixels` gives them."""
         raise NotImplementedError
 
     # ---- words and rows ----
@@ -166,7 +166,7 @@ class Plan:
         return self.request.settings() | named | pictures
 
 
-def pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
+def in_pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
     """The Steps of a sampler in pixels, (B, C, H, W), as they are recorded and shown: see `Denoiser.to_pixels`."""
     for step in steps:
         parts = {name: denoiser.to_pixels(part) for name, part in step.parts.items()}

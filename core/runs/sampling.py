@@ -16,7 +16,7 @@ from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
 from core.diffusion.visits import visits_each, visits_together
 from core.models.registry import load, schedule_of, spec
-from core.runs.plan import Plan, pixels
+from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
 from core.runs.request import (
     GUIDANCE,
@@ -233,9 +233,9 @@ class Pictures(Plan):
         cond = guided.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
             visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
-            return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
+            return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
         visits = visits_each([model.schedule.timesteps(steps) for steps in self.steps])
-        return pixels(guided, ddim(guided, x, visits, cond, source, ETAS[r.sampler]))
+        return in_pixels(guided, ddim(guided, x, visits, cond, source, ETAS[r.sampler]))
 
     @property
     def caption(self) -> str:

@@ -14,7 +14,7 @@ from core.diffusion.visits import visits_from
 from core.models.registry import load
 from core.pictures.images import WAITING, from_uint8
 from core.runs.frame import Frame
-from core.runs.plan import STATE, Plan, pixels
+from core.runs.plan import STATE, Plan, in_pixels
 from core.runs.prompts import clipped, prompt_of
 from core.runs.request import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
@@ -142,7 +142,7 @@ class Ladder(Plan):
         cond = guided.encode([prompt or None for prompt in self.prompts for _ in range(columns)])
         source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
         starts, eta = self.starts * len(self.rows), ETAS[self.request.sampler]
-        return pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
+        return in_pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
 
     def begun(self, k: int, i: int) -> bool:
         """Whether picture k has a clean estimate at step i: the network was asked, or it is the original."""

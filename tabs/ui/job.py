@@ -36,12 +36,12 @@ class Source:
     Args:
         widget: the component.
         read: from its value to pictures by name, as `Plan.inputs` has them. Raises Refused.
-        write: back, from those pictures to its value.
+        write: back, from those pictures to its value; None where saved settings do not carry them.
     """
 
     widget: gr.components.Component
     read: Callable[[Any], Mapping[str, np.ndarray]]
-    write: Callable[[Mapping[str, np.ndarray]], Any]
+    write: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
 
 class Job:
@@ -178,7 +178,12 @@ class Job:
     def restore(self, path: str) -> list:
         """The settings inside a PNG that this tab saved, back into its inputs."""
         plan = self.restored(settings_in(path, self.request.KIND))
-        return [*(source.write(plan.inputs) for source in self.sources.values()), *plan.request.parameters().values()]
+        sources = (source.write(plan.inputs) for source in self.sources.values() if source.write)
+        return [*sources, *plan.request.parameters().values(), *self.extra(plan.request)]
+
+    def extra(self, request: Request) -> list:
+        """What a request fills besides its inputs: values of `Layout.extra`."""
+        return []
 
     def keep(self, view: dict):
         """After a run or Stop: the scrubber with all frames, the first picture's number and its look inside, the files."""

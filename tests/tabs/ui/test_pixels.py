@@ -14,7 +14,7 @@ from core.diffusion.noise import generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
-from core.runs.plan import Plan, pixels
+from core.runs.plan import Plan, in_pixels
 from core.runs.recording import Recording
 from core.runs.request import Request
 from tabs.ui.inside import inside
@@ -71,7 +71,7 @@ class ToyPlan(Plan):
         source = generators(5, 4)
         x = randn((4, *guided.shape), source)
         visits = visits_together(guided.schedule.timesteps(STEPS), 4)
-        return pixels(guided, TEXT_SAMPLERS["ddim"].run(guided, x, visits, guided.encode(prompts), source))
+        return in_pixels(guided, TEXT_SAMPLERS["ddim"].run(guided, x, visits, guided.encode(prompts), source))
 
 
 @pytest.mark.parametrize(("make", "shape"), [(points, (SIDE, SIDE, 1)), (latents, (SIDE, SIDE, 3))])
