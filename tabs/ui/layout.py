@@ -29,17 +29,19 @@ class Layout:
         request: the settings that it opens with.
         presets: a button each, above the columns.
         special: widgets that the tab makes itself, see `Form`.
+        right_id: the element id of the right column.
     """
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
-                 special: dict[str, gr.components.Component] | None = None):  # fmt: skip
+                 special: dict[str, gr.components.Component] | None = None, right_id: str | None = None):  # fmt: skip
         self.job, self.shared, self.form = job, shared, Form(request, special)
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.components.Component] = []
         with gr.Row(elem_classes="presets"):
             self.presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in presets.items()]
         with gr.Row():
-            self.left, self.right = gr.Column(scale=2, min_width=340), gr.Column(scale=5, min_width=480)
+            self.left = gr.Column(scale=2, min_width=340)
+            self.right = gr.Column(scale=5, min_width=480, elem_id=right_id)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -106,20 +108,28 @@ class Layout:
             wire(
                 button, self.stop, self.job.handler(name), self.inputs, told(self.job.keep), kept, self.shared, endpoint
             )
+        look = told(self.job.look_at)
+        self.index.input(look, [self.view, self.index], self.inner, js=RUN_ONLY, **QUIET)
+        fill_when_opened(self.panel, look, self.view, self.index, [self.inner])
+        self.wire_inputs(takes)
+
+    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
+        """Connect the cost line, the saved PNG, the presets and what other tabs send.
+
+        Returns:
+            The events that fill in the presets, in their order.
+        """
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
         self.upload.upload(
             told(self.job.restore), self.upload, self.inputs, api_name=self.restoring, show_progress="hidden"
         )
-        look = told(self.job.look_at)
-        self.index.input(look, [self.view, self.index], self.inner, js=RUN_ONLY, **QUIET)
-        fill_when_opened(self.panel, look, self.view, self.index, [self.inner])
-        for button, preset in self.presets:
-            button.click(
-                functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False
-            )
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, None, list(takes)
+        return [
+            button.click(functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False)
+            for button, preset in self.presets
+        ]
 
     def filled(self, preset: Preset) -> list:
         """A preset as values of the inputs."""
