@@ -24,8 +24,7 @@ from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
-from tabs.denoise import job as _denoise
-from tabs.denoise import page as denoise
+from tabs.denoise import job as denoise
 from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import job as _inpainting
@@ -76,10 +75,10 @@ def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = No
 
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
-    forward, compared, steps, chart, view, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
+    plan = denoise.JOB.planned("compare", DenoiseRequest(), denoise.original(mountains()))
+    forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
-    (comparison,) = _denoise.COMPARISONS.get(view)
-    return figures | {"inside": shown(_denoise.inner(comparison))}
+    return figures | {"inside": shown(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
 
 
 def drawn() -> dict:

@@ -127,7 +127,9 @@ class Layout:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, None, list(takes)
         return [
-            button.click(functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False)
+            button.click(
+                functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False
+            )
             for button, preset in self.presets
         ]
 
