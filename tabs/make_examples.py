@@ -25,8 +25,7 @@ from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
-from tabs.denoise import job as _denoise
-from tabs.denoise import page as denoise
+from tabs.denoise import job as denoise
 from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
@@ -83,10 +82,10 @@ def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
 
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
-    forward, compared, steps, chart, view, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
+    plan = denoise.JOB.planned("compare", DenoiseRequest(), denoise.original(mountains()))
+    forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
-    (comparison,) = _denoise.COMPARISONS.get(view)
-    return figures | {"inside": shown(_denoise.inner(comparison))}
+    return figures | {"inside": shown(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
 
 
 def anagram() -> dict:

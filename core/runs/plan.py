@@ -55,6 +55,11 @@ class Plan:
         return ()
 
     @property
+    def subject(self) -> str:
+        """The one prompt that says what its pictures show; "" where there is none, there are several, or it is not known."""
+        return "" if self.experiment == "several-prompts" else getattr(self.request, "prompt", "")
+
+    @property
     def count(self) -> int:
         """How many pictures run together."""
         raise NotImplementedError

@@ -31,6 +31,7 @@ class Layout:
         request: the settings that it opens with.
         presets: a button each, above the columns.
         special, how: widgets that the tab makes itself, and keywords of the others, see `Form`.
+        right_id: the element id of the right column.
 
     Attributes:
         extra: what presets and restored settings fill besides the inputs, see `Job.extra`.
@@ -41,7 +42,7 @@ class Layout:
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
                  special: dict[str, gr.components.Component] | None = None,
-                 how: Mapping[str, dict] | None = None):  # fmt: skip
+                 how: Mapping[str, dict] | None = None, right_id: str | None = None):  # fmt: skip
         self.job, self.shared, self.form = job, shared, Form(request, special, how)
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
@@ -51,7 +52,8 @@ class Layout:
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
             ]
         with gr.Row():
-            self.left, self.right = gr.Column(scale=2, min_width=340), gr.Column(scale=5, min_width=480)
+            self.left = gr.Column(scale=2, min_width=340)
+            self.right = gr.Column(scale=5, min_width=480, elem_id=right_id)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -149,26 +151,31 @@ class Layout:
                 self.shared,
                 endpoint,
             )
-        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
-        self.upload.upload(
-            told(self.job.restore), self.upload, self.restored, api_name=self.restoring, show_progress="hidden"
-        )
         look = told(self.job.look_at)
         self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
         if self.opens:
             self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
         fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
-        for button, preset in self.presets:
-            button.click(
-                functools.partial(self.filled, preset),
-                None,
-                [*self.inputs, *self.extra],
-                api_visibility="private",
-                queue=False,
-            )
+        self.wire_inputs(takes)
+
+    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
+        """Connect the cost line, the saved PNG, the presets and what other tabs send.
+
+        Returns:
+            The events that fill in the presets, in their order.
+        """
+        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
+        self.upload.upload(
+            told(self.job.restore), self.upload, self.restored, api_name=self.restoring, show_progress="hidden"
+        )
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)
+        outputs = [*self.inputs, *self.extra]
+        return [
+            button.click(functools.partial(self.filled, preset), None, outputs, api_visibility="private", queue=False)
+            for button, preset in self.presets
+        ]
 
     def filled(self, preset: Preset) -> list:
         """A preset as values of the inputs."""
