@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from core.runs.experiments import EXPERIMENTS
 
 from core.models.device import DEVICES, device_facts
 from core.models.registry import load
@@ -18,7 +19,6 @@ from core.pictures.images import square, to_rgb, to_tensor, to_uint8
 from core.pictures.scenes import mountains
 from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest, Denoising
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.runs.sampling import PictureRequest

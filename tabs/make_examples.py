@@ -18,11 +18,13 @@ from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest
-from core.runs.mnist import SIGMAS, DigitRequest
+from core.runs.mnist import DigitRequest
 from core.runs.recording import Recording
 from core.runs.request import Request
+from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
+from core.runs.single_step import SIGMAS
 from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
@@ -30,9 +32,8 @@ from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
-from tabs.mnist import compare as mnist_compare
+from tabs.mnist import compare, generate
 from tabs.mnist import denoiser as mnist_denoiser
-from tabs.mnist import generate as mnist_generate
 from tabs.sampling import page as sampling
 from tabs.sdedit import page as sdedit
 from tabs.ui.canvas import drawn
@@ -71,7 +72,7 @@ def shown(value: dict, name: str | None = None) -> dict:
 def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
     """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
-    (recording,) = RUNS.get(value)
+    recording = RUNS.get(value)
     return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
 
 
@@ -117,19 +118,24 @@ def denoiser() -> dict:
 
 def digits() -> dict:
     """Twenty digits."""
-    return kept("digits", mnist_generate.run(*DigitRequest().settings().values(), "cpu"))
+    return ran(generate.JOB, DigitRequest(), {})
+
+
+def pair() -> dict:
+    """The same noise through two models."""
+    return shown(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
 
 
 EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
-    "sampling": lambda: kept("sampling", sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
+    "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,
     "hybrids": hybrid,
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
-    "compare": lambda: {"compare.json": shown(last(mnist_compare.run("0123456789", 20, 2, 180, "cpu")))},
+    "compare": lambda: {"compare.json": pair()},
 }
 
 

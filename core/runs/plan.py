@@ -160,6 +160,10 @@ class Plan:
         """The pictures of a frame that go into its files, laid out as the first lane is."""
         return grid(self.lanes(frame)[0], self.columns)
 
+    def film(self, frame: Frame) -> np.ndarray:
+        """The same for the trajectory, in all frames but the last."""
+        return self.sheet(frame)
+
     def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:
         """(file name without ending, pixels) of every single picture of a frame."""
         return list(zip(self.titles, frame.x_0, strict=True))

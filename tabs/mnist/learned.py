@@ -7,7 +7,8 @@ from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.pictures.images import data_uri
-from core.runs.mnist import SIGMA, DigitRequest
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA
 from tabs.ui.controls import Shared, formula_panel, told
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours

@@ -47,6 +47,8 @@ class Layout:
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
         self.around: gr.Accordion | None = None
+        self.upload: gr.File | None = None
+        self.panel: gr.Accordion | None = None
         with gr.Row(elem_classes="presets"):
             self.presets = [
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
@@ -90,8 +92,12 @@ class Layout:
         """The panel of further settings, with the place for a saved PNG at its end; `endpoint` is its API name."""
         with gr.Accordion("More settings", open=False):
             yield
-            upload = settings_input()
-        self.upload, self.restoring = upload, endpoint
+            self.upload, self.restoring = settings_input(), endpoint
+
+    def settings(self, endpoint: str) -> None:
+        """A panel with nothing but the place for a saved PNG."""
+        with gr.Accordion("Settings from a saved picture", open=False):
+            self.upload, self.restoring = settings_input(), endpoint
 
     # ---- right ----
 
@@ -151,12 +157,17 @@ class Layout:
                 self.shared,
                 endpoint,
             )
+        if self.panel is not None:
+            self.wire_inside()
+        self.wire_inputs(takes)
+
+    def wire_inside(self) -> None:
+        """Connect the look inside."""
         look = told(self.job.look_at)
         self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
         if self.opens:
             self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
         fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
-        self.wire_inputs(takes)
 
     def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
         """Connect the cost line, the saved PNG, the presets and what other tabs send.
@@ -165,9 +176,9 @@ class Layout:
             The events that fill in the presets, in their order.
         """
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
-        self.upload.upload(
-            told(self.job.restore), self.upload, self.restored, api_name=self.restoring, show_progress="hidden"
-        )
+        if self.upload is not None:
+            restore = told(self.job.restore)
+            self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)

@@ -21,8 +21,9 @@ from core.models.mnist_unet import UNet
 from core.models.registry import MODELS
 from core.pictures.images import to_uint8
 from core.runs import cost
-from core.runs.mnist import DigitRequest, denoise_ladder, mean_digit, read
+from core.runs.mnist import DigitRequest, read
 from core.runs.recording import MAX_FRAMES, Recording
+from core.runs.single_step import denoise_ladder, mean_digit
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas
 import pytest
 
 from core.models.registry import availability
-from core.runs.mnist import SIGMAS
 from core.runs.recording import Frame, Recording
+from core.runs.single_step import SIGMAS
 from tabs.anagrams import page as anagrams
 from tabs.hybrids import page as hybrids
 from tabs.inpainting.job import JOB as INPAINTING

@@ -4,16 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from tabs.mnist.shared import PRESETS
 
 from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.mnist import FLOW
 from core.models.registry import MODELS, availability, card
-from core.runs.mnist import SIGMA, DigitRequest, denoise_ladder
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA, denoise_ladder
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
 from tabs.mnist import scoreboard as mnist_scoreboard
-from tabs.mnist.shared import PRESETS
 from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
