@@ -13,6 +13,7 @@ from core.models.registry import availability
 from core.pictures import images
 from core.pictures.images import WAITING
 from core.pictures.scenes import mountains
+from core.runs.recording import Recording
 from core.runs.sdedit import LADDERS, Ladder, SDEditRequest
 from tabs.sdedit import page as sdedit
 from tabs.sdedit.page import JOB
@@ -98,6 +99,15 @@ def test_the_look_inside_stands_beside_the_original_and_is_grey_until_it_begins(
     assert not any("not begun" in frame["label"] for frame in JOB.look_at(finished, 3)["frames"])
     with pytest.raises(ValueError, match="Choose a picture from 1 to 3"):
         JOB.look_at(finished, 4)
+
+
+def test_neither_a_look_inside_nor_a_picture_is_had_while_the_run_is_to_be_checked(finished):
+    made = RUNS.get(finished)
+    unchecked = Recording(made.plan, frames=made.frames, withheld=True)
+    RUNS.add(unchecked)
+    for handler in (JOB.look_at, JOB.pick):
+        with pytest.raises(ValueError, match="still to be checked"):
+            handler({"run": unchecked.id}, 1)
 
 
 # ---- handlers -------------------------------------------------------------------------------------------------------
