@@ -69,6 +69,9 @@ class Larger(Plan):
     def count(self) -> int:
         return 1
 
+    def cost(self) -> None:
+        return None
+
     @property
     def side(self) -> int:
         """Of the enlarged picture, in pixels."""
