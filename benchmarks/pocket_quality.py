@@ -27,9 +27,8 @@ from core.models.cards import write_card
 from core.models.device import DEVICES
 from core.models.registry import CHECKPOINTS, card, load
 from core.pictures.images import to_uint8
-from core.runs.experiments import THIRDS
 from core.runs.prompts import default_guidance
-from core.runs.sampling import draw
+from core.runs.sampling import THIRDS, draw
 from core.techniques.filters import best_blur, one_step, psnr
 
 STEPS = 30

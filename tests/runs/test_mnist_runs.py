@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from toys import played
 
 from core.checks import ModelError
 from core.diffusion.denoiser import NETWORK_LOCK
@@ -38,7 +39,7 @@ def test_a_request_is_cleaned_and_laid_out():
     assert (r.digits, r.each, r.columns) == ("5101234", 3, 7)
     assert r.labels == [5, 1, 0, 1, 2, 3, 4] * 3
     assert DigitRequest.checked(digits="7", each=25).columns == 10
-    assert DigitRequest(**json.loads(json.dumps(r.settings()))) == r
+    assert DigitRequest.restored(json.loads(json.dumps(r.settings()))) == r
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_the_cost_line_reads_well_and_learns(monkeypatch):
 def test_a_recording_keeps_first_last_and_few(n):
     x = torch.rand(1, 1, 28, 28)
     steps = [Step(i, n, torch.tensor([n - 1 - i]), x, x) for i in range(n + 1)]
-    recording = Recording({})
+    recording = Recording(played())
     assert list(recording.follow(steps)) == steps
     kept = [f.i for f in recording.frames]
     assert kept[0] == 0 and kept[-1] == n and len(kept) == min(n + 1, MAX_FRAMES) == len(set(kept))

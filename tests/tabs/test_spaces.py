@@ -61,15 +61,16 @@ import torch
 torch.set_num_threads(1)
 import spaces
 from core.models import device
-from core.runs import experiments
+from core.runs.sampling import with_and_without
 from core.diffusion.denoiser import NETWORK_LOCK
 from core.runs.sampling import PictureRequest
 from core.models.registry import availability
 from tabs.ui import gpu as _gpu
-from tabs.ui.job import Show, stream
+from tabs.sampling.page import JOB
+from toys import played
 
 assert availability("pocket")[0] and not device._on_loan
-plan = experiments.with_and_without(PictureRequest(n=1, steps=3))
+plan = with_and_without(PictureRequest(n=1, steps=3))
 
 def there(plan, device):
     assert device == "cuda" and device._on_loan
@@ -84,10 +85,8 @@ for a, b in zip(here, lent):
     assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and set(a.parts) == set(b.parts)
     assert (a.i, a.n) == (b.i, b.n) and torch.equal(a.t, b.t)
 assert not device._on_loan
-show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Lent.", "pocket")
-kept = recording.Recording({}, -1, 1)
-*_, value = stream(kept, functools.partial(there, plan), show, "auto")
-assert kept.done and value["caption"] == "Lent." and len(value["frames"]) == 4
+*_, value = JOB.stream(played(functools.partial(there, plan)), "auto")
+assert value["status"].startswith("done") and value["caption"] == "A picture." and len(value["frames"]) == 4
 print("durations", *spaces.asked)
 """
 
@@ -125,7 +124,10 @@ def test_what_fails_in_the_worker_is_said_in_words(monkeypatch, error, sentence)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_in_the_worker_is_the_run_here(tmp_path):
     (tmp_path / "spaces.py").write_text(STAND_IN)
-    env = os.environ | {"SPACES_ZERO_GPU": "true", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    env = os.environ | {
+        "SPACES_ZERO_GPU": "true",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}{os.pathsep}{ROOT / 'tests'}",
+    }
     done = subprocess.run(
         [sys.executable, "-c", RUN], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
     )

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from tabs.mnist.shared import PRESETS
 
 from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import SAMPLERS
@@ -15,6 +14,7 @@ from core.runs.single_step import SIGMA, denoise_ladder
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
 from tabs.mnist import scoreboard as mnist_scoreboard
+from tabs.mnist.generate import PRESETS
 from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
@@ -28,7 +28,7 @@ OURS = {"classifier", "flow-class-adamw"}
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_passes_the_check(name):
     request = PRESETS[name]
-    assert DigitRequest.checked(**request.settings()) == request
+    assert DigitRequest.restored(request.settings()) == request
 
 
 def test_the_course_s_figure_is_within_reach():
