@@ -14,19 +14,15 @@ from PIL import Image
 
 from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
-from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
-from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest
 from core.runs.mnist import SIGMAS, DigitRequest
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
-from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as _denoise
 from tabs.denoise import page as denoise
-from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import job as _inpainting
 from tabs.inpainting import page as inpainting
@@ -70,7 +66,7 @@ def shown(value: dict, name: str | None = None) -> dict:
 def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
     """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
-    (recording,) = RUNS.get(value)
+    recording = RUNS.get(value)
     return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
 
 
@@ -95,21 +91,21 @@ def fields(request: object, names: Iterable[str]) -> list:
 
 def anagram() -> dict:
     """The anagrams, and the first one in motion."""
-    r = AnagramRequest()
-    *inputs, _ = _anagram.fill(r)  # the last is a panel
 
     def turning(recording: Recording) -> dict:
-        value = _anagram.turning(r, recording.result[0], 0)
+        value = anagrams.JOB.seen(recording.plan, recording.result[0], 0)
         return {"anagrams-motion.json": value | {"frames": [smaller(frame) for frame in value["frames"]]}}
 
-    return kept("anagrams", anagrams.runner()(*inputs, "cpu"), turning)
+    return kept("anagrams", anagrams.JOB.handler("anagrams")(device="cpu"), turning)
 
 
 def hybrid() -> dict:
     """The hybrids, and the first one near and far."""
-    r = HybridRequest()
-    distance = lambda recording: {"hybrids-distance.json": _hybrid.seen_from(r, recording.result[0])}  # noqa: E731
-    return kept("hybrids", hybrids.run(None, *_hybrid.fill(r), "cpu"), distance)
+
+    def distance(recording: Recording) -> dict:
+        return {"hybrids-distance.json": hybrids.JOB.seen(recording.plan, recording.result[0], 0)}
+
+    return kept("hybrids", hybrids.JOB.handler("hybrids")(device="cpu"), distance)
 
 
 def denoiser() -> dict:

@@ -24,8 +24,8 @@ ALIVE = {
     "sampling": lambda view: (sampling.look_inside(view, 2), sampling.pick(view, 2)),
     "sdedit": lambda view: (_sdedit.look_at(view, 2)[0], sampling.pick(view, 2)),
     "inpainting": lambda view: (_inpainting.look_at(view, 2)[0], _inpainting.pick(view, 2)),
-    "anagrams": lambda view: (next(anagrams.choose(view, 2))[1], anagrams.pick(view, 2)),
-    "hybrids": lambda view: (next(hybrids.choose(view, 2))[1], hybrids.pick(view, 2)),
+    "anagrams": lambda view: (next(anagrams.JOB.look_at(view, 2))[1], anagrams.JOB.pick(view, 2)),
+    "hybrids": lambda view: (next(hybrids.JOB.look_at(view, 2))[1], hybrids.JOB.pick(view, 2)),
     "digits": lambda view: (None, mnist_generate.pick_one(view, 2)),
 }
 

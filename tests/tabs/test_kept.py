@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.models.registry import availability
 from core.pictures import images
 from core.pictures.figures import figure, gif
-from core.runs.anagrams import AnagramRequest
-from core.runs.hybrids import HybridRequest
 from core.runs.mnist import DigitRequest, read
 from core.runs.recording import Frame, Recording
 from core.runs.sampling import PictureRequest
-from tabs.anagrams import job as _anagram
-from tabs.anagrams import page as anagrams
-from tabs.hybrids import job as _hybrid
-from tabs.hybrids import page as hybrids
 from tabs.mnist import compare as mnist_compare
 from tabs.mnist import generate as mnist_generate
 from tabs.mnist import shared as _mnist
@@ -141,45 +134,3 @@ def test_how_long_a_run_took_comes_from_the_server(written, forged):
     recording.took = 1.25
     value, *_ = sampling.keep({"run": recording.id} | forged)
     assert value["status"] == "done in 1.2 s" and written == [value["caption"]] and len(written[0]) < 300
-
-
-def chosen(request, done: bool) -> Recording:
-    """Two pictures that are two things at once; something was said of either."""
-    recording = recorded(request.settings(), (2, 64, 64, 3), done)
-    recording.notes = ("Picture 1: blocked.", "Picture 2: marked.")
-    return recording
-
-
-@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
-@pytest.mark.parametrize("done", (False, True))
-@pytest.mark.parametrize(
-    ("request_", "tab", "inputs"),
-    [(AnagramRequest(n=2, steps=4), anagrams, _anagram), (HybridRequest(n=2, steps=4), hybrids, _hybrid)],
-)
-def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request_, tab, inputs, done):
-    run = chosen(request_, done)
-    *_, (*_, _, png, everything) = tab.choose({"run": run.id}, 2)
-    ends = "guidance 3; seed 181. Picture 2: marked." + (not done) * f" {SO_FAR}"
-    assert len(written) == 1 and written[0].endswith(ends) and "180" not in written[0]
-    with zipfile.ZipFile(file(everything)) as archive:
-        plain = np.asarray(Image.open(io.BytesIO(archive.read("02-seed-181.png"))))
-        assert {n[:2] for n in archive.namelist() if n.endswith(".png")} == {"01", "02"}
-    np.testing.assert_array_equal(plain[::8, :512:8], run.result[1])
-    with Image.open(file(png)) as picture:
-        whole = np.asarray(picture)
-    assert len(whole) > len(plain)
-    np.testing.assert_array_equal(whole[: len(plain)], plain)
-    back, values = tab.restore(file(png)), inputs.fill(request_)
-    assert back[:17] == values[:17] and images.settings_of(file(png))["picture"] == 1
-
-
-@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
-@pytest.mark.parametrize(
-    ("request_", "tab"), [(AnagramRequest(n=2, steps=4), anagrams), (HybridRequest(n=2, steps=4), hybrids)]
-)
-def test_a_picture_that_is_chosen_while_the_run_goes_on_has_no_files_yet(written, request_, tab):
-    run = chosen(request_, False)
-    run.notes = None  # nobody has looked at it: it goes on
-    values = list(tab.choose({"run": run.id}, 2))
-    assert len(values) == 1 and not written
-    assert [button.interactive for button in values[0][2:]] == [False] * 3 and values[0][1]["status"] == "picture 2"
