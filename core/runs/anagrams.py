@@ -5,19 +5,18 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
-from torch import Tensor
 
 from core.checks import Refused, real
 from core.diffusion.guidance import bounded
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
-from core.diffusion.timestep_lists import timestep_list
+from core.diffusion.visits import visits_together
 from core.models.registry import load
 from core.pictures import images
-from core.runs.enlarging import LIST, Larger
+from core.runs.enlarging import Larger
 from core.runs.frame import Frame
-from core.runs.plan import pixels as in_pixels
+from core.runs.plan import in_pixels
 from core.runs.request import Choice, Kind, Prompt, Request, Text, Whole, asked, several
 from core.runs.two_readings import TwoReadings, TwoReadingsRequest, prompts_kind, there_and_back
 from core.techniques.illusions import anagram
@@ -164,11 +163,13 @@ class LargerAnagram(Larger):
     def lanes(self, frame: Frame) -> list[np.ndarray]:
         return self.of.readings(frame.x_0)
 
-    def second_stage(self, model: object, low: Tensor, source: list) -> Iterator[Step]:
-        from core.models.deepfloyd.stages import super_resolve
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return tuple(self.prompts)
 
-        views = self.of.request.seen_through
-        return super_resolve(model, low, [tuple(self.prompts)], timestep_list(LIST), source, views=views)
+    @property
+    def views(self) -> dict:
+        return {"views": self.of.request.seen_through}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,18 +188,19 @@ class Anagrams(TwoReadings):
     def run(self, device: str = "auto") -> Iterator[Step]:
         """Its Steps; the pictures are as the first view has them before it looks."""
         r, model = self.request, load(self.request.model, device)
+        timesteps = model.schedule.timesteps(r.steps)
         joined = anagram(
             model,
             r.seen_through,
             r.guidance,
             reduction=r.reduction,
             weights=r.weights or None if r.reduction == "mean" else None,
-            timesteps=model.schedule.timesteps(r.steps),
+            timesteps=timesteps,
         )
         x, source = self.noise(model)
         joined = bounded(joined)
         cond = joined.encode([tuple(self.prompts)] * r.n)
-        return in_pixels(joined, TEXT_SAMPLERS[r.sampler].run(joined, x, r.steps, cond, source))
+        return in_pixels(joined, TEXT_SAMPLERS[r.sampler].run(joined, x, visits_together(timesteps, r.n), cond, source))
 
     @property
     def caption(self) -> str:

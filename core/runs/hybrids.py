@@ -9,14 +9,14 @@ import numpy as np
 from core.checks import Refused, choice
 from core.diffusion.guidance import bounded
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models.registry import load
 from core.pictures import images
-from core.runs.plan import pixels as in_pixels
+from core.runs.plan import in_pixels
 from core.runs.request import Choice, Kind, Prompt, Real, Whole, asked
 from core.runs.two_readings import TwoReadings, TwoReadingsRequest, prompts_kind, there_and_back
 from core.techniques.illusions import hybrid, inverse_constraint
-from core.techniques.inpainting import constrained
 from core.techniques.splits import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 
 SPLITS = {
@@ -186,12 +186,12 @@ class Hybrids(TwoReadings):
         joined = bounded(hybrid(model, self._asked(), r.guidance))
         x, source = self.noise(model)
         cond = joined.encode([tuple(self.prompts)] * r.n)
+        visits = visits_together(model.schedule.timesteps(r.steps), r.n)
         if not r.own:
-            return in_pixels(joined, TEXT_SAMPLERS[r.sampler].run(joined, x, r.steps, cond, source))
+            return in_pixels(joined, TEXT_SAMPLERS[r.sampler].run(joined, x, visits, cond, source))
         original = images.from_uint8(photo[None], -1, 1).to(x)
         keep = inverse_constraint(model.schedule, r.components()[r.own], original, source)
-        visits = [*model.schedule.timesteps(r.steps), -1]
-        return in_pixels(joined, constrained(joined, x, visits, cond, keep, source, ETAS[r.sampler]))
+        return in_pixels(joined, ddim(joined, x, visits, cond, source, ETAS[r.sampler], keep))
 
     def source(self, name: str) -> str:
         """Where a component comes from: its prompt, or the photo."""

@@ -158,14 +158,13 @@ def after(
     kept: list,
     shared: Shared,
     asked: str,
-    runs: Runs = RUNS,
 ) -> None:
     """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`; `asked` is what `hold` returned."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
     release(job, kept)
     values = [view, *held(kept)]
-    done = job.then(once(keep, runs, kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
+    done = job.then(once(keep, kept=kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
     done.then(None, None, None, js=KEPT % view.elem_id, api_visibility="private")
 
 
@@ -244,12 +243,11 @@ def send_to(
 
 
 def drawn_from(view: dict) -> str:
-    """The one prompt of a run; "" where it has none, or several, or is no run of a viewer."""
+    """The one prompt that a run's pictures were drawn from; "" where that is not known."""
     try:
-        settings = RUNS.get(view).settings
+        return RUNS.get(view).plan.subject
     except Refused:
         return ""
-    return "" if settings.get("experiment") == "several-prompts" else settings.get("prompt", "")
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:

@@ -20,6 +20,7 @@ from tabs.ui.saved import settings_input
 from tabs.ui.viewer import RUN_ONLY, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+OPEN = "() => ({__type__: 'update', open: true})"
 
 
 class Layout:
@@ -30,6 +31,7 @@ class Layout:
         request: the settings that it opens with.
         presets: a button each, above the columns.
         special, how: widgets that the tab makes itself, and keywords of the others, see `Form`.
+        right_id: the element id of the right column.
 
     Attributes:
         extra: what presets and restored settings fill besides the inputs, see `Job.extra`.
@@ -40,17 +42,20 @@ class Layout:
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
                  special: dict[str, gr.components.Component] | None = None,
-                 how: Mapping[str, dict] | None = None):  # fmt: skip
+                 how: Mapping[str, dict] | None = None, right_id: str | None = None):  # fmt: skip
         self.job, self.shared, self.form = job, shared, Form(request, special, how)
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
         self.around: gr.Accordion | None = None
+        self.upload: gr.File | None = None
+        self.panel: gr.Accordion | None = None
         with gr.Row(elem_classes="presets"):
             self.presets = [
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
             ]
         with gr.Row():
-            self.left, self.right = gr.Column(scale=2, min_width=340), gr.Column(scale=5, min_width=480)
+            self.left = gr.Column(scale=2, min_width=340)
+            self.right = gr.Column(scale=5, min_width=480, elem_id=right_id)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -87,8 +92,12 @@ class Layout:
         """The panel of further settings, with the place for a saved PNG at its end; `endpoint` is its API name."""
         with gr.Accordion("More settings", open=False):
             yield
-            upload = settings_input()
-        self.upload, self.restoring = upload, endpoint
+            self.upload, self.restoring = settings_input(), endpoint
+
+    def settings(self, endpoint: str) -> None:
+        """A panel with nothing but the place for a saved PNG."""
+        with gr.Accordion("Settings from a saved picture", open=False):
+            self.upload, self.restoring = settings_input(), endpoint
 
     # ---- right ----
 
@@ -106,8 +115,13 @@ class Layout:
             self.job.first + 1, label="Picture number", precision=0, min_width=80, elem_id=self.job.pick_id, info="or click one"
         )  # fmt: skip
 
-    def inside(self, title: str) -> None:
-        """The look inside the chosen picture, closed at first."""
+    def inside(self, title: str, opens: bool = False) -> None:
+        """The look inside the chosen picture, closed at first.
+
+        Args:
+            opens: whether choosing a picture opens it.
+        """
+        self.opens = opens
         with gr.Accordion(title, open=False) as self.panel:
             self.inner = viewer(f"{self.job.tab}-inside")
 
@@ -143,24 +157,36 @@ class Layout:
                 self.shared,
                 endpoint,
             )
-        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
-        self.upload.upload(
-            told(self.job.restore), self.upload, self.restored, api_name=self.restoring, show_progress="hidden"
-        )
+        if self.panel is not None:
+            self.wire_inside()
+        self.wire_inputs(takes)
+
+    def wire_inside(self) -> None:
+        """Connect the look inside."""
         look = told(self.job.look_at)
         self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
+        if self.opens:
+            self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
         fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
-        for button, preset in self.presets:
-            button.click(
-                functools.partial(self.filled, preset),
-                None,
-                [*self.inputs, *self.extra],
-                api_visibility="private",
-                queue=False,
-            )
+
+    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
+        """Connect the cost line, the saved PNG, the presets and what other tabs send.
+
+        Returns:
+            The events that fill in the presets, in their order.
+        """
+        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
+        if self.upload is not None:
+            restore = told(self.job.restore)
+            self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)
+        outputs = [*self.inputs, *self.extra]
+        return [
+            button.click(functools.partial(self.filled, preset), None, outputs, api_visibility="private", queue=False)
+            for button, preset in self.presets
+        ]
 
     def filled(self, preset: Preset) -> list:
         """A preset as values of the inputs."""

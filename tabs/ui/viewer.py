@@ -74,7 +74,7 @@ class Runs:
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
         found = found or recorded(key)
-        if not found or not found.frames:
+        if not found or not found.begun:
             raise Refused("There is no finished picture yet, or it is no longer kept; please run again.")
         return found
 

@@ -13,6 +13,7 @@ from core.diffusion.guidance import bounded
 from core.diffusion.noise import generators, randn
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import ddim
+from core.diffusion.visits import visits_together
 from core.models.registry import availability
 from core.pictures import images
 from core.pictures.scenes import mountains
@@ -22,7 +23,6 @@ from core.runs.enlarging import larger
 from core.runs.frame import Frame
 from core.runs.hybrids import PHOTO, SPLITS, HybridRequest, Hybrids
 from core.techniques.illusions import anagram, hybrid, inverse_constraint
-from core.techniques.inpainting import constrained
 from core.techniques.splits import colours, frequencies, motion, response
 from core.techniques.views.catalogue import VIEWS, through, view_of, views_of
 
@@ -243,7 +243,7 @@ def test_an_anagram_shows_each_prompt_in_its_own_view(pocket, how):
     made_of = TURNS | {"timesteps": timesteps} if "reduction" in how else how
     joined = bounded(anagram(pocket, views_of(r.views, 5), 2.0, **made_of))
     x = randn((1, 3, 64, 64), generators(180, 1))
-    expected = result(ddim(joined, x, timesteps, joined.encode(styled("rose", "tower"))))
+    expected = result(ddim(joined, x, visits_together(timesteps, 1), joined.encode(styled("rose", "tower"))))
     torch.testing.assert_close(result(plan(r).run("cpu")).x_t, expected.x_t)
 
 
@@ -269,7 +269,9 @@ def test_each_component_of_a_hybrid_comes_from_its_own_prompt(pocket, split):
     r = HybridRequest(prompts=prompts, split=split, n=1, steps=3, guidance=2.0, **BLURS)
     joined = bounded(hybrid(pocket, PARTS[split], 2.0))
     x = randn((1, 3, 64, 64), generators(180, 1))
-    expected = result(ddim(joined, x, pocket.schedule.timesteps(3), joined.encode(styled(*prompts))))
+    expected = result(
+        ddim(joined, x, visits_together(pocket.schedule.timesteps(3), 1), joined.encode(styled(*prompts)))
+    )
     torch.testing.assert_close(result(plan(r).run("cpu")).x_t, expected.x_t)
 
 
@@ -296,9 +298,9 @@ def test_beside_the_photo_every_prompt_keeps_its_component(pocket, split, own, o
     x = randn((1, 3, 64, 64), source)
     given = images.to_tensor(images.square(mountains(), 64), -1, 1)
     keep = inverse_constraint(pocket.schedule, parts[own], given, source)
-    visits = [*pocket.schedule.timesteps(3), -1]
+    visits = visits_together(pocket.schedule.timesteps(3), 1)
     eta = {"ddim": 0.0, "ddpm": 1.0}[sampler]
-    expected = result(constrained(joined, x, visits, joined.encode(styled(*others.values())), keep, source, eta))
+    expected = result(ddim(joined, x, visits, joined.encode(styled(*others.values())), source, eta, keep))
     torch.testing.assert_close(result(plan(r, **{PHOTO: photo()}).run("cpu")).x_t, expected.x_t)
 
 

@@ -5,12 +5,14 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 
 from core.checks import ModelError, Refused
 from core.models import device
@@ -20,7 +22,6 @@ from core.runs import cost, enlarging
 from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
 from core.runs.enlarging import enlarge_anagram
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.runs.sampling import PictureRequest
@@ -29,7 +30,8 @@ from tabs.denoise.job import steps
 from tabs.ui import gpu as _gpu
 
 ROOT = Path(__file__).parents[2]
-HALF = torch.ones(1, 1, 64, 64).triu()  # a mask
+GREY = np.full((64, 64, 3), 128, np.uint8)
+HALF = 255 * np.tri(64, dtype=np.uint8)[..., None]  # a mask
 STAND_IN = """
 import multiprocessing, pickle
 
@@ -173,8 +175,8 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
     "run",
     [
         EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
-        functools.partial(LADDERS["ladder"](SDEditRequest()).run, torch.zeros(1, 3, 64, 64)),
-        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), HALF),
+        replace(LADDERS["ladder"](SDEditRequest()), inputs={"original": GREY}).run,
+        replace(FILLINGS["once-and-often"](InpaintRequest()), inputs={"original": GREY, "mask": HALF}).run,
         AnagramRequest().run,
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),

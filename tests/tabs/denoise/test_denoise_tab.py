@@ -19,7 +19,8 @@ from core.diffusion.guidance import bounded
 from core.diffusion.noise import branch, generator
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
-from core.models.registry import availability
+from core.diffusion.visits import visits_together
+from core.models.registry import MODELS, availability
 from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs import denoise as denoising
@@ -174,7 +175,8 @@ def test_an_iterative_run_is_the_ddpm_posterior_with_noise_of_its_own(monkeypatc
     *_, found = denoising.Denoising(DenoiseRequest((250, 500)), clean(), "cpu").iterate()
     for level, end in zip((250, 500), found.x_t, strict=True):
         x_t, source = noised(Half.schedule, clean()[0], [level], 180), generator(branch(180, level))
-        *_, alone = ddim(bounded(Half()), x_t, strided(level), torch.zeros(1, 1), 1.0, source)
+        visits = visits_together(strided(level), 1)
+        *_, alone = ddim(bounded(Half()), x_t, visits, torch.zeros(1, 1), source, 1.0)
         torch.testing.assert_close(end, alone.x_t[0], atol=1e-5, rtol=0)
 
 
@@ -343,7 +345,7 @@ def test_the_networks_pictures_are_checked_and_marked_once(monkeypatch):
 @pytest.mark.parametrize("moments", [2, 8])
 def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moments):
     """Before the network's first picture, and after it."""
-    monkeypatch.setattr(_denoise, "is_deepfloyd", lambda model: True)
+    monkeypatch.setitem(MODELS, "pocket", replace(MODELS["pocket"], finish=MODELS["if-m"].finish))
     monkeypatch.setattr(_denoise, "observe", lambda recording, model: ())
     job = start()
     for _ in range(moments):

@@ -5,7 +5,6 @@ import pytest
 
 from core.checks import ModelError
 from core.runs.inpainting import MAX_STEPS, InpaintRequest
-from tabs.inpainting import job as _inpainting
 from tabs.inpainting import mask as _mask
 from tabs.inpainting import page as inpainting
 
@@ -13,7 +12,7 @@ from tabs.inpainting import page as inpainting
 @pytest.fixture
 def no_pocket(monkeypatch):
     """No text model is here."""
-    monkeypatch.setattr("core.runs.sampling.availability", lambda name: (False, "It is not here."))
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (False, "It is not here."))
     with pytest.raises(ModelError, match="It is not here"):
         InpaintRequest.checked()
 
@@ -26,8 +25,8 @@ def test_the_mask_is_shown_without_pocket(no_pocket):
         assert "The feather must be a whole number from 0 to 8." in _mask.preview(painted, feather)
 
 
-def test_the_chart_rests_without_pocket(no_pocket):
-    assert _inpainting.path(30, 2, 10, 1000) == gr.skip()
+def test_the_zig_zag_rests_without_pocket(no_pocket):
+    assert inpainting.path(30, 2, 10, 1000) == gr.skip()
 
 
 @pytest.mark.parametrize("model", ["pocket", "if-m"])
