@@ -74,8 +74,8 @@ class Plan:
         """How many steps each picture takes; empty where all take those of the run."""
         return ()
 
-    def cost(self) -> tuple[int, float]:
-        """(network calls, images in each, on average)."""
+    def cost(self) -> tuple[int, float] | None:
+        """(network calls, images in each, on average); None where no cost is told before."""
         raise NotImplementedError
 
     def agreed(self: P) -> P:

@@ -153,7 +153,7 @@ class Job:
         for value in live(recording, observed(), self.face(plan)):
             if value["running"]:
                 yield value
-        calls, pictures = plan.cost()
+        calls, pictures = plan.cost() or (0, 0)
         if calls > 1:  # the first call may have waited until the model was brought
             cost.learn(plan.model, device, calls - 1, pictures, answered[-1] - answered[0])
         recording.notes += tuple(filter(None, [plan.judged(recording.result, device)]))
