@@ -141,10 +141,11 @@ class Job:
         """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
         the next cost line."""
         recording = Recording(plan, withheld=spec(plan.model).withholds)
+        price = plan.cost()
         answered = []  # the times of the first answer and of the last
 
         def observed() -> Iterator:
-            for step in recording.follow(placed(plan.run, plan.model, device, plan.cost(), plan.prompts)):
+            for step in recording.follow(placed(plan.run, plan.model, device, price, plan.prompts)):
                 answered[1:] = [time.monotonic()]
                 yield step
             observe(recording, plan.model, plan.ours)
@@ -153,9 +154,8 @@ class Job:
         for value in live(recording, observed(), self.face(plan)):
             if value["running"]:
                 yield value
-        calls, pictures = plan.cost() or (0, 0)
-        if calls > 1:  # the first call may have waited until the model was brought
-            cost.learn(plan.model, device, calls - 1, pictures, answered[-1] - answered[0])
+        if price and price[0] > 1:  # the first call may have waited until the model was brought
+            cost.learn(plan.model, device, price[0] - 1, price[1], answered[-1] - answered[0])
         recording.notes += tuple(filter(None, [plan.judged(recording.result, device)]))
         yield value | {"caption": caption_of(recording)}
 
