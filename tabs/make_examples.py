@@ -14,9 +14,7 @@ from PIL import Image
 
 from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
-from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
-from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest
 from core.runs.mnist import DigitRequest
 from core.runs.recording import Recording
@@ -25,10 +23,8 @@ from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SIGMAS
-from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
-from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
@@ -91,21 +87,21 @@ def denoising() -> dict:
 
 def anagram() -> dict:
     """The anagrams, and the first one in motion."""
-    r = AnagramRequest()
-    *inputs, _ = _anagram.fill(r)  # the last is a panel
 
     def turning(recording: Recording) -> dict:
-        value = _anagram.turning(r, recording.result[0], 0)
+        value = anagrams.JOB.seen(recording.plan, recording.result[0], 0)
         return {"anagrams-motion.json": value | {"frames": [smaller(frame) for frame in value["frames"]]}}
 
-    return kept("anagrams", anagrams.runner()(*inputs, "cpu"), turning)
+    return kept("anagrams", anagrams.JOB.handler("anagrams")(device="cpu"), turning)
 
 
 def hybrid() -> dict:
     """The hybrids, and the first one near and far."""
-    r = HybridRequest()
-    distance = lambda recording: {"hybrids-distance.json": _hybrid.seen_from(r, recording.result[0])}  # noqa: E731
-    return kept("hybrids", hybrids.run(None, *_hybrid.fill(r), "cpu"), distance)
+
+    def distance(recording: Recording) -> dict:
+        return {"hybrids-distance.json": hybrids.JOB.seen(recording.plan, recording.result[0], 0)}
+
+    return kept("hybrids", hybrids.JOB.handler("hybrids")(device="cpu"), distance)
 
 
 def denoiser() -> dict:

@@ -1,4 +1,4 @@
-"""Fillings and the charts of the tabs on a machine without pocket, and where a filling starts."""
+"""Fillings and their chart on a machine without pocket, and where a filling starts."""
 
 import gradio as gr
 import pytest
