@@ -14,7 +14,7 @@ from gradio.route_utils import delete_files_created_by_app
 
 from core.checks import ModelError
 from core.models.device import DEVICES, pick_device
-from core.models.registry import MODELS
+from core.models.registry import of_task
 from tabs import TABS, tab
 from tabs.ui import page
 from tabs.ui.controls import Shared, connect
@@ -50,7 +50,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--host", help="address to listen on (default: this machine only; 0.0.0.0 for the whole network)")
     p.add_argument("--port", type=int, help="default: 7860, or the next free one")
     p.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
-    p.add_argument("--model", choices=[m.name for m in MODELS.values() if m.kind in ("text", "ddpm", "flow")])
+    p.add_argument("--model", choices=[m.name for m in of_task("text", "digits")])
     p.add_argument("--device", choices=DEVICES, default="auto")
     args = p.parse_args(argv)
     try:

@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from PIL import Image
@@ -18,24 +18,27 @@ from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest
-from core.runs.mnist import SIGMAS, DigitRequest
+from core.runs.mnist import DigitRequest
 from core.runs.recording import Recording
+from core.runs.request import Request
+from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
+from core.runs.single_step import SIGMAS
 from tabs.anagrams import job as _anagram
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
 from tabs.hybrids import job as _hybrid
 from tabs.hybrids import page as hybrids
-from tabs.inpainting import job as _inpainting
 from tabs.inpainting import page as inpainting
-from tabs.mnist import compare as mnist_compare
+from tabs.inpainting.mask import pictures_of
+from tabs.mnist import compare, generate
 from tabs.mnist import denoiser as mnist_denoiser
-from tabs.mnist import generate as mnist_generate
 from tabs.sampling import page as sampling
-from tabs.sdedit import job as _sdedit
 from tabs.sdedit import page as sdedit
+from tabs.ui.canvas import drawn
 from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
+from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
 
 
@@ -69,8 +72,13 @@ def shown(value: dict, name: str | None = None) -> dict:
 def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
     """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
-    (recording,) = RUNS.get(value)
+    recording = RUNS.get(value)
     return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
+
+
+def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
+    """The files of a job's plain run, from those pictures."""
+    return kept(job.tab, job.stream(job.planned(next(iter(job.plans)), request, pictures), "cpu"))
 
 
 def denoising() -> dict:
@@ -79,17 +87,6 @@ def denoising() -> dict:
     forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
     return figures | {"inside": shown(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
-
-
-def drawn() -> dict:
-    """The scene that SDEdit begins with, as its canvas sends it."""
-    scene = SCENES[sdedit.SCENE]()
-    return {"background": scene, "layers": [], "composite": scene}
-
-
-def fields(request: object, names: Iterable[str]) -> list:
-    """A request's values in the order of a tab's inputs."""
-    return [getattr(request, name) for name in names]
 
 
 def anagram() -> dict:
@@ -121,26 +118,24 @@ def denoiser() -> dict:
 
 def digits() -> dict:
     """Twenty digits."""
-    return kept("digits", mnist_generate.run(*DigitRequest().settings().values(), "cpu"))
+    return ran(generate.JOB, DigitRequest(), {})
+
+
+def pair() -> dict:
+    """The same noise through two models."""
+    return shown(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
 
 
 EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
-    "sampling": lambda: kept("sampling", sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
-    "sdedit": lambda: kept(
-        "sdedit", _sdedit.runner("ladder")(drawn(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")
-    ),
-    "inpainting": lambda: kept(
-        "inpainting",
-        _inpainting.runner("fill")(
-            inpainting.begin(*inpainting.START), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu"
-        ),
-    ),
+    "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
+    "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
+    "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,
     "hybrids": hybrid,
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
-    "compare": lambda: {"compare.json": shown(last(mnist_compare.run("0123456789", 20, 2, 180, "cpu")))},
+    "compare": lambda: {"compare.json": pair()},
 }
 
 

@@ -60,7 +60,7 @@ def test_every_tab_opens_alone(name):
 def test_building_the_app_loads_no_model_and_no_foreign_library():
     code = (
         "import sys, app; app.create_app(); from core.models import registry; "
-        "assert registry._load.cache_info().currsize == 0; "
+        "assert registry.loaded() == []; "
         "assert not {'diffusers', 'transformers'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
+from core.diffusion.schedule import per_sample
 
 Stretch = tuple[int, int]
 """The timesteps from which and down to which guidance is on."""
@@ -69,7 +70,7 @@ class _Guided(Technique):
         on = self._guided(t)
         first = x_t[on]
         p = self.inner.predict(torch.cat([first, x_t]), torch.cat([t[on], t]), self._conditions(len(first), cond))
-        w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        w = per_sample(self.scale.to(x_t), x_t) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = (_two(answers, on, len(first)) for answers in (p.x_0, p.eps))
         v = p.v[len(first) :] if p.v is not None else None
         x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
@@ -156,7 +157,7 @@ def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float 
 
     def bound(x_0: Tensor) -> Tensor:
         q = torch.quantile(x_0.flatten(1).abs().float(), ratio, dim=1).clamp(1, max_value)
-        q = q.to(x_0.dtype).view(-1, 1, 1, 1)
+        q = per_sample(q.to(x_0.dtype), x_0)
         return x_0.clamp(-q, q) / q
 
     return _Bounded(denoiser, bound)

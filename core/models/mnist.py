@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.mnist_unet import UNet, layout
 
@@ -34,18 +34,18 @@ def flow_time(t: Tensor) -> Tensor:
     return 1 - (t.float() + 1) / FLOW.T
 
 
-class Digits:
-    """A time-conditioned U-Net as a Denoiser; `kind` says whether it predicts noise ("ddpm") or velocity ("flow")."""
+class Digits(Denoiser):
+    """A time-conditioned U-Net as a Denoiser; `path` says whether it predicts noise ("ddpm") or velocity ("flow")."""
 
     shape = SHAPE
 
-    def __init__(self, net: UNet, kind: str, device: torch.device | str = "cpu"):
-        self.net, self.kind, self.device = net, kind, torch.device(device)
-        self.schedule = {"ddpm": DDPM, "flow": FLOW}[kind]
+    def __init__(self, net: UNet, path: str, device: torch.device | str = "cpu"):
+        self.net, self.path, self.device = net, path, torch.device(device)
+        self.schedule = {"ddpm": DDPM, "flow": FLOW}[path]
 
     def to(self, device: torch.device | str) -> "Digits":
         """The same network on another device."""
-        return Digits(self.net.to(device, memory_format=layout(device)), self.kind, device)
+        return Digits(self.net.to(device, memory_format=layout(device)), self.path, device)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
         """(B, 10) one-hot rows; a network without classes ignores them."""
@@ -54,10 +54,10 @@ class Digits:
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
-        time = flow_time(t) if self.kind == "flow" else ddpm_time(t)
+        time = flow_time(t) if self.path == "flow" else ddpm_time(t)
         with NETWORK_LOCK:
             out = self.net(x_t.contiguous(memory_format=layout(x_t.device)), time, cond).float().contiguous()
-        if self.kind == "flow":
+        if self.path == "flow":
             return Prediction(*self.schedule.from_velocity(x_t, t, out))
         return Prediction(self.schedule.x_0(x_t, t, out), out)
 

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.captions import LENGTH, Vocabulary
 from core.models.mnist_unet import layout
+from core.models.spec import Reader
 from core.models.text_unet import TextUNet
 
 SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)
 
 
-class Pocket:
+class Pocket(Denoiser):
     """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
 
     shape, schedule = SHAPE, SCHEDULE
@@ -40,6 +41,16 @@ class Pocket:
         with NETWORK_LOCK:
             v = self.net(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_v(x_t, t, v))
+
+
+class CaptionReader(Reader):
+    """Pocket's vocabulary, from its card."""
+
+    def remarks(self, prompt: str) -> list[str]:
+        """As `Vocabulary.remarks`."""
+        about = self.model.source.card(self.model)
+        only = {word: style for style, words in about["seen_only_in"].items() for word in words}
+        return Vocabulary(about["architecture"]["words"], only).remarks(prompt, self.model.name)
 
 
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:

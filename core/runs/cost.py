@@ -8,9 +8,8 @@ import torch
 from core.diffusion.denoiser import NETWORK_LOCK, Denoiser
 from core.diffusion.guidance import halves
 from core.locks import new_lock
-from core.models.deepfloyd.hub import REPOSITORIES
 from core.models.device import pick_device
-from core.models.registry import borrows, load
+from core.models.registry import borrows, load, spec
 from core.runs.plan import Plan
 
 _lines: dict[tuple[str, str], tuple[float, float]] = {}
@@ -43,15 +42,6 @@ def _timed(model: Denoiser, n: int) -> float:
         return time.perf_counter() - started
 
 
-def _assumed(name: str, device: str) -> tuple[float, float]:
-    """(base, per_image) of a model of the hub: to measure it, it would have to be loaded, and others to make room.
-
-    Rough, and in proportion to its parameters; the runs correct it.
-    """
-    size = REPOSITORIES[name].parameters / 1e9
-    return (0.0, 4 * size) if device == "cpu" else (0.1, 0.005 * size)
-
-
 _correction: dict[tuple[str, str], float] = {}
 
 
@@ -61,8 +51,8 @@ def _key(name: str, device: str) -> tuple[str, str]:
 
 def seconds(name: str, device: str, calls: int, images: float) -> float:
     """Expected seconds of `calls` network calls of the named model on `images` images each, on average."""
-    key = _key(name, device)
-    base, per_image = (_assumed if name in REPOSITORIES else _line)(*key)
+    key, model = _key(name, device), spec(name)
+    base, per_image = model.source.assumed(model, key[1]) or _line(*key)
     return _correction.get(key, 1.0) * calls * (base + images * per_image)
 
 
@@ -90,16 +80,16 @@ def sentence(
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 
 
-def line(plan: Plan, device: str, others: Iterable[tuple[str, Plan]] = ()) -> str:
+def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> str:
     """The cost line of a plan, and what the other plans of its tab, (title, plan), would take."""
     calls, images = plan.cost()
     words = {"images": round(images)} | plan.guiding
     expected = seconds(plan.model, device, calls, images)
-    more = [(title, seconds(p.model, device, *p.cost())) for title, p in others]
-    return sentence(calls, expected=expected, **words) + plan.remark + after(more)
+    more = [(title, seconds(p.model, device, *p.cost())) for title, p in beside]
+    return sentence(calls, expected=expected, **words) + plan.remark + others(more)
 
 
-def after(expected: Iterable[tuple[str, float]]) -> str:
+def others(expected: Iterable[tuple[str, float]]) -> str:
     """What follows the cost line where a tab has experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
     times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
     return f" · {', '.join(times)}" if times else ""

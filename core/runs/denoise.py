@@ -11,11 +11,12 @@ from core.checks import Refused, whole
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import branch, generator
-from core.diffusion.samplers import Step, ddim_each
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_each
 from core.models.registry import load
 from core.pictures.images import from_uint8, to_uint8
 from core.runs.frame import Frame
-from core.runs.plan import Plan, pixels
+from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import GUIDANCE, MODEL, PROMPT, SEED, Choice, Request, Text, Whole, asked
 from core.techniques.filters import (
@@ -210,9 +211,9 @@ class Denoising(Plan):
         """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
         r, denoiser = self.request, self._bounded(model)
         x_t, t = self._noisy(model, r.runs)
-        lists = [strided(level, r.stride) for level in r.runs]
+        visits = visits_each([strided(level, r.stride) for level in r.runs])
         source = [generator(branch(r.seed, level)) for level in r.runs]
-        return pixels(denoiser, ddim_each(denoiser, x_t, lists, self._condition(denoiser, len(t)), 1.0, source))
+        return in_pixels(denoiser, ddim(denoiser, x_t, visits, self._condition(denoiser, len(t)), source, 1.0))
 
     def ladder(self, model: Denoiser) -> np.ndarray:
         """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""

@@ -1,23 +1,19 @@
 """From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler where they are."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from core.checks import ModelError
 from core.diffusion.noise import generators
 from core.diffusion.samplers import Step
-from core.diffusion.timestep_lists import timestep_list
 from core.models.device import pick_device
-from core.models.registry import availability, load
+from core.models.registry import availability, load, of_task, spec
+from core.models.spec import named
 from core.pictures.images import to_pil, to_tensor
 from core.runs.frame import Frame
 from core.runs.plan import Plan
-
-STAGE_TWO, STAGE_THREE = ("if-ii-l", "if-ii-m"), "x4-upscaler"
-LIST, STEPS = "smart50", 75  # published with stage II; StableDiffusionUpscalePipeline's
 
 
 def enlarger(side: int) -> str:
@@ -26,13 +22,14 @@ def enlarger(side: int) -> str:
     Raises:
         ModelError: there is none for that side, or it is not here, with what it would need.
     """
-    if side not in (64, 256):
-        raise ModelError(f"Only pictures of 64 or 256 pixels are enlarged, not of {side}.")
-    names = STAGE_TWO if side == 64 else (STAGE_THREE,)
-    states = {name: availability(name) for name in names}
-    here = [name for name in names if states[name][0]]
+    sides = sorted({model.enlarges for model in of_task("upscale")})
+    if side not in sides:
+        raise ModelError(f"Only pictures of {' or '.join(map(str, sides))} pixels are enlarged, not of {side}.")
+    largest_first = [model.name for model in reversed(of_task("upscale")) if model.enlarges == side]
+    states = {name: availability(name) for name in largest_first}
+    here = [name for name in largest_first if states[name][0]]
     if not here:
-        last = names[-1]
+        last = largest_first[-1]
         raise ModelError(
             f"The picture stays at {side} pixels: enlarging takes {last}, which is not ready here. {states[last][1]}"
         )
@@ -106,25 +103,21 @@ class Larger(Plan):
         return self.of.settings() | {"enlarged": self.k, "enlarger": self.by, "side": self.side}
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps; the last holds the picture.
+        """Its Steps; the last holds the picture. Raises ModelError if the model does not fit."""
+        low = to_tensor(to_pil(self.pixels), -1, 1).to(pick_device(device))
+        return named(spec(self.by).enlarge)(
+            load(self.by, device), low, [self.asked], generators(self.seed, 1), **self.views
+        )
 
-        Stage III works on latents, so until the last Step three of their four channels are what can be seen.
+    @property
+    def asked(self) -> str | tuple[str, ...] | None:
+        """What the model is told: the prompt, or one for every view."""
+        return self.prompt or None
 
-        Raises:
-            ModelError: the model does not fit.
-        """
-        low, source = to_tensor(to_pil(self.pixels), -1, 1).to(pick_device(device)), generators(self.seed, 1)
-        if self.by == STAGE_THREE:
-            from core.models.deepfloyd.upscaler import upscale
-
-            return map(_seen, upscale(load(self.by, device), low, [self.prompt], STEPS, source))
-        return self.second_stage(load(self.by, device), low, source)
-
-    def second_stage(self, model: object, low: Tensor, source: list) -> Iterator[Step]:
-        """The Steps of stage II, from the picture (1, 3, 64, 64) in [-1, 1]."""
-        from core.models.deepfloyd.stages import super_resolve
-
-        return super_resolve(model, low, [self.prompt or None], timestep_list(LIST), source)
+    @property
+    def views(self) -> dict:
+        """The views that it is asked about, where there are several."""
+        return {}
 
 
 def larger(plan: Plan, k: int, pixels: np.ndarray) -> Larger:
@@ -135,8 +128,3 @@ def larger(plan: Plan, k: int, pixels: np.ndarray) -> Larger:
     """
     plan, k = (plan.of, plan.k) if isinstance(plan, Larger) else (plan, k)
     return (plan.LARGER or Larger)(request=plan.request, of=plan, k=k, pixels=pixels, by=enlarger(len(pixels)))
-
-
-def _seen(step: Step) -> Step:
-    """Three channels, as pictures have."""
-    return replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])

@@ -101,7 +101,7 @@ class Plan:
         return ""
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps, `count` pictures each, as `pixels` gives them."""
+        """Its Steps, `count` pictures each, as `in_pixels` gives them."""
         raise NotImplementedError
 
     # ---- words and rows ----
@@ -160,6 +160,10 @@ class Plan:
         """The pictures of a frame that go into its files, laid out as the first lane is."""
         return grid(self.lanes(frame)[0], self.columns)
 
+    def film(self, frame: Frame) -> np.ndarray:
+        """The same for the trajectory, in all frames but the last."""
+        return self.sheet(frame)
+
     def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:
         """(file name without ending, pixels) of every single picture of a frame."""
         return list(zip(self.titles, frame.x_0, strict=True))
@@ -171,7 +175,7 @@ class Plan:
         return self.request.settings() | named | pictures
 
 
-def pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
+def in_pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
     """The Steps of a sampler in pixels, (B, C, H, W), as they are recorded and shown: see `Denoiser.to_pixels`."""
     for step in steps:
         parts = {name: denoiser.to_pixels(part) for name, part in step.parts.items()}

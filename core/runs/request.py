@@ -55,6 +55,14 @@ class Kind:
         """The value as its widget has it; of several parts, one each."""
         return [*value, *[""] * len(self.parts)][: len(self.parts)] if self.parts else value
 
+    def part(self, name: str) -> "Kind":
+        """What one of its parameters is."""
+        return self
+
+    def joined(self, values: Sequence) -> Any:
+        """The value from those of all its parameters."""
+        return values
+
 
 @dataclass(frozen=True)
 class Prompt(Kind):
@@ -64,6 +72,13 @@ class Prompt(Kind):
 
     def check(self, value: object, request: "Request") -> str:
         return prompt_of(value, self.named)
+
+
+@dataclass(frozen=True)
+class Suggested(Prompt):
+    """One line of text, of which a few are offered. `options`: key -> what people read."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -223,7 +238,7 @@ class Request:
         for name, kind in cls.kinds().items():
             given = [values[p] for p in kind.parts or (name,) if p in values]
             if given:
-                fields[name] = given if kind.parts else given[0]
+                fields[name] = kind.joined(given) if kind.parts else given[0]
         return cls.checked(**fields)
 
     @classmethod

@@ -11,13 +11,13 @@ from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import THRESHOLDS, Stretch, bounded, guide, halves, steps_within
 from core.diffusion.noise import generator, generators, randn, seeds
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step, ddim, ddim_each
+from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
-from core.models.deepfloyd.hub import default_model
-from core.models.registry import load
-from core.runs.plan import Plan, pixels
-from core.runs.prompts import NOISIEST, clipped, default_guidance, schedule_of, text_models
+from core.diffusion.visits import visits_each, visits_together
+from core.models.registry import load, schedule_of, spec
+from core.runs.plan import Plan, in_pixels
+from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
 from core.runs.request import (
     GUIDANCE,
     MODEL,
@@ -121,17 +121,9 @@ class PictureRequest(Request):
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
-        """The default request for a model, the best one here if none is named; DeepFloyd as the course runs it."""
+        """The default request for a model, the best one here if none is named; with the model's own defaults."""
         model = model if model in text_models() else default_model()
-        if not model.startswith("if-"):
-            return cls(model=model)
-        course = {
-            "sampler": "ddpm",
-            "timesteps": "stride30",
-            "threshold": "dynamic",
-            "guidance": default_guidance(model),
-        }
-        return cls("an oil painting of a snowy mountain village", n=1, model=model, **course)
+        return cls(model=model, guidance=default_guidance(model), **spec(model).defaults)
 
     def agreed(self) -> "PictureRequest":
         """Raises Refused if guidance ends before it begins."""
@@ -240,10 +232,10 @@ class Pictures(Plan):
         guided = bounded(guide(model, scale, r.negative or None, stretch), r.threshold, r.ratio, r.top)
         cond = guided.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
-            visits = r.visits(model.schedule, self.steps[0])
-            return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
-        lists = [model.schedule.timesteps(steps) for steps in self.steps]
-        return pixels(guided, ddim_each(guided, x, lists, cond, ETAS[r.sampler], source))
+            visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
+            return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
+        visits = visits_each([model.schedule.timesteps(steps) for steps in self.steps])
+        return in_pixels(guided, ddim(guided, x, visits, cond, source, ETAS[r.sampler]))
 
     @property
     def caption(self) -> str:
@@ -356,4 +348,5 @@ def draw(
     """
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
     guided = bounded(guide(model, guidance, stretch=stretch))
-    return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
+    visits = visits_together(model.schedule.timesteps(steps), len(prompts))
+    return ddim(guided, x, visits, guided.encode([p or None for p in prompts]))

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from core.checks import Refused
-from core.models.deepfloyd.hub import is_deepfloyd
-from core.models.registry import loaded
+from core.models.registry import loaded, spec
 from core.pictures import images
 from core.runs import cost
 from core.runs.comparison import Comparison
@@ -62,7 +61,7 @@ class Comparing(Job):
 
     def stream(self, plan: Denoising, device: str) -> Iterator[tuple]:
         """Three figures, a table for the chart, the run's id and a status line, again and again until its end."""
-        this = Comparison(plan, withheld=is_deepfloyd(plan.model))
+        this = Comparison(plan, withheld=spec(plan.model).withholds)
         RUNS.add(this)
         yield figures(this)
         warm, last = plan.model in {line.split()[0] for line in loaded()}, 0.0

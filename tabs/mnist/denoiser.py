@@ -11,9 +11,10 @@ from core.checks import Refused, real, whole
 from core.diffusion.noise import MAX_SEED, seeds
 from core.models.registry import CHECKPOINTS, MODELS, card
 from core.pictures.images import NO_DIGIT, data_uri, digit_of, png
-from core.runs.mnist import SIGMA, SIGMAS, DigitRequest, denoise_ladder, mean_digit
+from core.runs.mnist import DigitRequest, Digits
 from core.runs.recording import Recording
-from tabs.mnist.shared import CANVAS, on_canvas
+from core.runs.single_step import SIGMA, SIGMAS, denoise_ladder, mean_digit
+from tabs.mnist.canvas import CANVAS, on_canvas
 from tabs.ui.canvas import Editor
 from tabs.ui.controls import NETWORK, Shared, formula_panel, seed_row, told
 from tabs.ui.examples import example
@@ -108,7 +109,7 @@ def make(digit: float, seed: float, device: str = "auto"):
     """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
     digit = whole(digit, 0, 9, "The digit")
     request = DigitRequest.checked(digits=str(digit), each=1, seed=seed)
-    recording = Recording(request.settings())
+    recording = Recording(Digits(request=request))
     for _ in recording.follow(request.run(device)):
         pass
     return on_canvas(recording.result[0])
@@ -182,8 +183,8 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
     ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK)
 
 
-def build(shared: Shared) -> gr.ImageEditor:
-    """The sub-tab; returns the canvas, so that other sub-tabs can send a digit."""
+def build(shared: Shared) -> None:
+    """The sub-tab, to which others send a digit."""
     with gr.Row():
         with gr.Column(scale=2, min_width=340):
             inputs, start = inputs_column(shared)
@@ -193,4 +194,4 @@ def build(shared: Shared) -> gr.ImageEditor:
             collapse_panel(seed, shared)
             formula_panel("mnist_denoiser")
     start.click(denoise, [*inputs, shared.device], outputs, api_name="denoise_digit", **NETWORK)
-    return canvas
+    shared.inbox["denoiser"] = canvas, None, []

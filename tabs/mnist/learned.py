@@ -5,19 +5,13 @@ import pandas as pd
 
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
-from core.models.registry import CHECKPOINTS, DIGIT_KINDS, MODELS, availability, card
+from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.pictures.images import data_uri
-from core.runs.mnist import SIGMA, DigitRequest
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA
 from tabs.ui.controls import Shared, formula_panel, told
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
-
-LOSS = {
-    "ddpm": "mean squared error of the noise",
-    "flow": "mean squared error of the velocity",
-    "denoiser": "mean squared error of the digit",
-    "classifier": "cross-entropy",
-}
 
 
 def curve(name: str) -> pd.DataFrame:
@@ -32,7 +26,7 @@ def curve(name: str) -> pd.DataFrame:
 
 def explained(name: str) -> str:
     """What the strips of a model show, in one sentence: how `training.publish` makes them."""
-    if MODELS[name].kind == "denoiser":
+    if MODELS[name].task == "single-step":
         alone = card(name)["architecture"]["objective"] == "denoiser-noise"
         given = "pure noise" if alone else f"ten digits that our flow model drew, with noise of σ = {SIGMA:g} added"
         return f"Outputs alone, with each epoch's averaged weights; the inputs, not shown, are {given}."
@@ -44,7 +38,7 @@ def explained(name: str) -> str:
 
 def strips(name: str) -> str:
     """Samples by epoch, from the same noise; those that move, where there are any."""
-    rows, what = [], "Outputs" if MODELS[name].kind == "denoiser" else "Samples"
+    rows, what = [], "Outputs" if MODELS[name].task == "single-step" else "Samples"
     for epoch in card(name)["epochs_shown"]:
         still, moving = (CHECKPOINTS / name / f"epoch-{epoch:02d}.{kind}" for kind in ("png", "gif"))
         shown = moving if moving.exists() else still
@@ -52,7 +46,7 @@ def strips(name: str) -> str:
             uri = data_uri(shown.read_bytes(), shown.suffix[1:])
             rows.append(f'<span>epoch {epoch}</span><img alt="{what} after epoch {epoch}" src="{uri}">')
     if not rows:
-        return "This model draws nothing: it only judges." if MODELS[name].kind == "classifier" else ""
+        return "This model draws nothing: it only judges." if MODELS[name].task == "judge" else ""
     head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{explained(name)}</p>"
     return f'{head}<div class="strips">{"".join(rows)}</div>'
 
@@ -66,8 +60,8 @@ def facts(name: str) -> str:
         f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
         f"seed {c['seed']}; {minutes:.0f} minutes on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
     )
-    noise = "" if MODELS[name].kind == "classifier" else " with fixed noise"
-    return text + origin(name) + f" The loss is the {LOSS[MODELS[name].kind]}; held out: 2,000 test digits{noise}."
+    noise = "" if MODELS[name].task == "judge" else " with fixed noise"
+    return text + origin(name) + f" The loss is the {MODELS[name].loss}; held out: 2,000 test digits{noise}."
 
 
 def origin(name: str) -> str:
@@ -94,13 +88,13 @@ def _short(value: object) -> str:
 @told
 def show(name: str):
     """The curve, the strips and the facts of one model."""
-    name = choice(name, [m.name for m in MODELS.values() if m.kind in DIGIT_KINDS], "The model")
+    name = choice(name, [m.name for m in MODELS.values() if m.family == "digits"], "The model")
     return curve(name), strips(name), facts(name)
 
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    names = [(m.title, m.name) for m in MODELS.values() if m.kind in DIGIT_KINDS and availability(m.name)[0]]
+    names = [(m.title, m.name) for m in MODELS.values() if m.family == "digits" and availability(m.name)[0]]
     if not names:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return

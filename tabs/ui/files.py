@@ -40,7 +40,8 @@ def trajectory(recording: Recording, value: dict) -> bytes:
     Args:
         value: the viewer's: its caption stands under every step, as does the step's label.
     """
-    sheets = [recording.plan.sheet(frame) for frame in recording.frames]
+    *way, last = recording.frames
+    sheets = [*map(recording.plan.film, way), recording.plan.sheet(last)]
     moments = [frame["label"] for frame in value["frames"]]
     return gif(sheets, factor=_factor(sheets[-1]), words=replace(_around(recording, value), moments=moments))
 

@@ -61,12 +61,13 @@ def row(frame: Frame, parts: Mapping[str, np.ndarray], k: int, gap: bool) -> lis
 
 
 def numbered(recording: Recording, index: object, count: int | None = None) -> int:
-    """A picture number from 1 on as an index. Raises Refused if there is no such picture.
+    """A picture number from 1 on as an index. Raises Refused if there is no such picture, or while all are withheld.
 
     Args:
         count: how many pictures there are; by default those of the result.
     """
-    count = len(recording.result) if count is None else count
+    made = len(recording.result)
+    count = made if count is None else count
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
         only = "There is one picture now: it has number 1."
         raise Refused(only if count == 1 else f"Choose a picture from 1 to {count}, counted row by row.")

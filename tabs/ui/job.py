@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from core.checks import Refused
-from core.models.deepfloyd.hub import is_deepfloyd
+from core.models.registry import spec
 from core.pictures import images
 from core.runs import cost
 from core.runs.licence import observe
@@ -36,12 +36,12 @@ class Source:
     Args:
         widget: the component.
         read: from its value to pictures by name, as `Plan.inputs` has them. Raises Refused.
-        write: back, from those pictures to its value.
+        write: back, from those pictures to its value; None where saved settings do not carry them.
     """
 
     widget: gr.components.Component
     read: Callable[[Any], Mapping[str, np.ndarray]]
-    write: Callable[[Mapping[str, np.ndarray]], Any]
+    write: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
 
 class Job:
@@ -105,10 +105,6 @@ class Job:
         """The plan behind the settings of a run of this app; they are not checked again."""
         return self.planned(self._experiment(settings), self.request.recalled(settings), self._pictures(settings))
 
-    def restored(self, settings: Mapping) -> Plan:
-        """The plan behind the settings of a file. Raises Refused."""
-        return self.planned(self._experiment(settings), self.request.restored(settings), self._pictures(settings))
-
     def _experiment(self, settings: Mapping) -> str:
         name = settings.get("experiment")
         return name if name in self.plans else next(iter(self.plans))
@@ -144,7 +140,7 @@ class Job:
     def stream(self, plan: Plan, device: str) -> Iterator[dict]:
         """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
         the next cost line."""
-        recording = Recording(plan, withheld=is_deepfloyd(plan.model))
+        recording = Recording(plan, withheld=spec(plan.model).withholds)
         answered = []  # the times of the first answer and of the last
 
         def observed() -> Iterator:
@@ -177,8 +173,14 @@ class Job:
 
     def restore(self, path: str) -> list:
         """The settings inside a PNG that this tab saved, back into its inputs."""
-        plan = self.restored(settings_in(path, self.request.KIND))
-        return [*(source.write(plan.inputs) for source in self.sources.values()), *plan.request.parameters().values()]
+        settings = settings_in(path, self.request.KIND)
+        request, pictures = self.request.restored(settings), self._pictures(settings)
+        sources = (source.write(pictures) for source in self.sources.values() if source.write)
+        return [*sources, *request.parameters().values(), *self.extra(request)]
+
+    def extra(self, request: Request) -> list:
+        """What a request fills besides its inputs: values of `Layout.extra`."""
+        return []
 
     def keep(self, view: dict):
         """After a run or Stop: the scrubber with all frames, the first picture's number and its look inside, the files."""

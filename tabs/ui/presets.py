@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from core.models.deepfloyd.hub import default_model, is_deepfloyd
-from core.runs.prompts import default_guidance, text_models
+from core.models.registry import spec
+from core.runs.prompts import default_guidance, default_model, text_models
 from core.runs.request import Request
 from tabs.ui.controls import Shared
 
@@ -56,7 +56,7 @@ def with_course(ours: dict[str, Preset], course: dict[str, Preset], **how: objec
 
 def offers_course(model: str) -> bool:
     """Whether a model knows the course's prompts."""
-    return is_deepfloyd(model)
+    return spec(model).in_course
 
 
 def scene(parameter: str, make: Callable, *args: object) -> dict[str, Callable]:

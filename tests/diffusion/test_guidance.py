@@ -11,6 +11,7 @@ from core.diffusion.guidance import ALONE, THRESHOLDS, bounded, classifier_guide
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 
 SHAPE = (1, 2, 2)
 LINEAR, FLOW = Schedule.linear(1000), Schedule.flow(1000)
@@ -199,7 +200,8 @@ def test_classifier_guidance_works_inside_a_sampler():
     """Whose grad mode is off. From pure noise, the mean of a run moves to the posterior's."""
     prior, log_prob, _, mean = linear_measurement(LINEAR)
     x = randn((512, *SHAPE), generator(6)).double()
-    *_, step = ddim(classifier_guide(prior, log_prob, 1.0), x, LINEAR.timesteps(50), torch.zeros_like(x))
+    visits = visits_together(LINEAR.timesteps(50), len(x))
+    *_, step = ddim(classifier_guide(prior, log_prob, 1.0), x, visits, torch.zeros_like(x))
     torch.testing.assert_close(step.x_t.mean(0), mean, atol=0.1, rtol=0)
 
 

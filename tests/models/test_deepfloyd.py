@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 from diffusers import IFPipeline
 from diffusers.pipelines import deepfloyd_if
 from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
@@ -22,7 +23,9 @@ from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
+from core.diffusion.visits import visits_together
 from core.models import registry
+from core.models.checkpoint import CHECKPOINT
 from core.models.deepfloyd import encode, hub, upscaler
 from core.models.deepfloyd import safety as finish
 from core.models.deepfloyd import stages as deepfloyd
@@ -30,14 +33,13 @@ from core.models.deepfloyd import text_encoder as t5
 from core.models.deepfloyd.encode import COURSE_PROMPTS, read_prompts
 from core.models.deepfloyd.prompt_bank import PromptBank
 from core.runs.anagrams import AnagramRequest
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
 from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PictureRequest, samples
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise import page as denoise
+from tabs.denoise import job as denoise
 from tabs.sampling import page as sampling
 from tabs.ui.job import Show, kept, stream
 
@@ -174,9 +176,10 @@ RUNS = {
     ).run("cpu"),
     "anagram": lambda: AnagramRequest(model="if-m", n=1, steps=2).run("cpu"),
     "hybrid": lambda: HybridRequest(model="if-m", n=1, steps=2).run("cpu"),
-    "edits": lambda: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(
-        torch.zeros(1, 3, SIZE, SIZE), "cpu"
-    ),
+    "edits": lambda: replace(
+        LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
+        inputs={"original": np.full((SIZE, SIZE, 3), 128, np.uint8)},
+    ).run("cpu"),
     "stage II": lambda: deepfloyd.super_resolve(
         deepfloyd.load("if-ii-m", CPU), torch.zeros(1, 3, 8, 8), [DOG], [500, 0], generator(1)
     ),
@@ -205,7 +208,7 @@ def test_what_a_prompt_needs_is_told_without_loading_anything(empty_bank, monkey
     text().prepare(["", long])
     for kind in (deepfloyd, upscaler):
         monkeypatch.setattr(kind, "load", None)
-    monkeypatch.setattr(registry, "_load", None)
+    monkeypatch.setattr(CHECKPOINT, "load", None)
     assert unread("if-m", [long]) == []
     sentence = "The text encoder reads 76 tokens; cut off: rocket ship."
     assert remarks("if-m", long) == left_out("if-m", [long, "", DOG]) == [sentence]
@@ -331,7 +334,8 @@ def test_every_sampler_draws_with_it(sampler):
     model = deepfloyd.load("if-m", CPU)
     denoiser = deepfloyd.published(model)
     x = randn((2, *model.shape), generator(1))
-    picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, 10, denoiser.encode([DOG, None]), generator(2)))
+    visits = visits_together(model.schedule.timesteps(10), 2)
+    picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, visits, denoiser.encode([DOG, None]), generator(2)))
     assert picture.isfinite().all() and picture.abs().max() <= 1.1
 
 
@@ -546,7 +550,7 @@ def test_what_was_cut_of_a_new_prompt_is_in_the_caption_of_its_run(verdict, empt
 def test_the_input_that_the_model_draws_is_checked_and_drawn_as_by_default(verdict, monkeypatch):
     verdict(True, False)
     asked = []
-    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or EXPERIMENTS["samples"](r))
+    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or samples(r))
     drawing = denoise.make(DOG, "if-m", 5, "cpu")
     with pytest.raises(gr.Error, match="Blocked by DeepFloyd's safety checker"):
         assert all(value == gr.skip() for value in drawing)

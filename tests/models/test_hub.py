@@ -14,6 +14,7 @@ from core.models import registry
 from core.models.deepfloyd import download as fetch
 from core.models.deepfloyd import hub
 from core.models.deepfloyd.failures import attempt, diagnose, explain
+from core.runs.prompts import default_model
 
 REPOSITORY = "DeepFloyd/IF-I-XL-v1.0"
 PAGE = f"https://huggingface.co/{REPOSITORY}"
@@ -103,13 +104,13 @@ def test_offline_nothing_can_be_downloaded(cache, monkeypatch):
 def test_a_model_that_is_here_needs_a_gpu_that_is_large_enough(cache, gpu):
     put(cache, FILES)
     assert hub.availability("if-xl").state == "gpu"
-    assert hub.default_model() == "pocket"
+    assert default_model() == "pocket"
     gpu(8)
     assert "10 GB of memory; this one has 8 GB" in hub.availability("if-xl").sentence
-    assert hub.default_model() == "pocket"
+    assert default_model() == "pocket"
     gpu(16)
     assert hub.availability("if-xl") == hub.Availability("ready", "Ready.")
-    assert hub.default_model() == "if-xl"
+    assert default_model() == "if-xl"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_text_encoder_without_one_shard_is_not_here(cache, gpu):
 
 def test_the_registry_knows_every_repository():
     for name, r in hub.REPOSITORIES.items():
-        assert registry.spec(name).kind == ("text" if r.stage == 1 else "upscale")
+        assert registry.spec(name).task == ("text" if r.stage == 1 else "upscale")
         assert registry.card(name)["architecture"]["parameters"] == r.parameters
 
 

@@ -1,10 +1,12 @@
 """Our loop on DeepFloyd against diffusers' pipelines, both loaded from the same files: equal to the last bit."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 from diffusers import IFImg2ImgPipeline, IFPipeline, IFSuperResolutionPipeline, StableDiffusionUpscalePipeline
 from tiny_if import SIZE
 
@@ -17,7 +19,6 @@ from core.models.deepfloyd.stages import Settings
 from core.models.deepfloyd.text_cache import Once
 from core.runs import enlarging
 from core.runs.anagrams import AnagramRequest
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest
@@ -220,7 +221,10 @@ def test_projecting_the_text_once_changes_no_bit():
         lambda model: deepfloyd.sample(model, [PROMPT], [900, 500, 0], generator(5)),
         lambda model: AnagramRequest(model="if-m", n=2, steps=3).run("cpu"),
         lambda model: HybridRequest(model="if-m", n=2, steps=3).run("cpu"),
-        lambda model: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(torch.zeros(1, 3, 16, 16), "cpu"),
+        lambda model: replace(
+            LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
+            inputs={"original": np.full((16, 16, 3), 128, np.uint8)},
+        ).run("cpu"),
     ],
     ids=["sample", "anagram", "hybrid", "edit"],
 )

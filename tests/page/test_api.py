@@ -10,7 +10,7 @@ from conftest import free_port
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from core.runs.mnist import SIGMAS
+from core.runs.single_step import SIGMAS
 from tabs.mnist import page as mnist
 from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS

@@ -13,6 +13,7 @@ from core.checks import Refused
 from core.diffusion.guidance import bounded
 from core.diffusion.noise import branch, generator
 from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models.registry import availability
 from core.pictures import images
 from core.runs import comparison, denoise
@@ -104,7 +105,8 @@ def test_an_iterative_run_is_the_ddpm_posterior_with_noise_of_its_own():
     *_, found = plan(250, 500).iterate(Half())
     for level, end in zip((250, 500), found.x_t, strict=True):
         x_t, source = noised(Half.schedule, clean()[0], [level], 180), generator(branch(180, level))
-        *_, alone = ddim(bounded(Half()), x_t, strided(level), torch.zeros(1, 1), 1.0, source)
+        visits = visits_together(strided(level), 1)
+        *_, alone = ddim(bounded(Half()), x_t, visits, torch.zeros(1, 1), source, 1.0)
         torch.testing.assert_close(end, alone.x_t[0], atol=1e-5, rtol=0)
 
 

@@ -14,14 +14,16 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import generators, randn
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models import registry
 from core.models.mnist import Classifier, Digits
 from core.models.mnist_unet import UNet
 from core.models.registry import MODELS
 from core.pictures.images import to_uint8
 from core.runs import cost
-from core.runs.mnist import DigitRequest, denoise_ladder, mean_digit, read
+from core.runs.mnist import DigitRequest, read
 from core.runs.recording import MAX_FRAMES, Recording
+from core.runs.single_step import denoise_ladder, mean_digit
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +73,10 @@ def test_unknown_and_unfit_models():
         DigitRequest.checked(model="classifier")
 
 
-@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in ("ddpm", "flow")])
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.task == "digits"])
 def test_every_model_has_a_default_request_that_passes_its_own_check(name):
     r = DigitRequest.of(name)
-    assert r.sampler in samplers_for(MODELS[name].kind)
+    assert r.sampler in samplers_for(MODELS[name].path)
     low, _, high = SAMPLERS[r.sampler].steps
     assert low <= r.steps <= high
 
@@ -128,8 +130,9 @@ def test_picture_k_is_seed_plus_k_alone(model):
 def test_every_sampler_has_the_noise_on_the_way_that_its_name_says(model, sampler, eta):
     *_, found = generate(model, [3, 8], sampler, 4, 2.0, 7)
     source = generators(7, 2)
-    x, visits, cond = randn((2, 1, 28, 28), source), model.schedule.timesteps(4), model.encode([3, 8])
-    *_, expected = ddim(guide(model, 2.0), x, visits, cond, eta, source)
+    x, cond = randn((2, 1, 28, 28), source), model.encode([3, 8])
+    visits = visits_together(model.schedule.timesteps(4), 2)
+    *_, expected = ddim(guide(model, 2.0), x, visits, cond, source, eta)
     assert torch.equal(found.x_t, expected.x_t)
 
 
@@ -163,7 +166,7 @@ def test_the_shipped_denoisers():
     assert np.abs(answers[0] - answers[1]).mean() < 25, "all noises get nearly the same answer"
 
 
-@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.kind in registry.DIGIT_KINDS])
+@pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.family == "digits"])
 def test_every_shipped_card_tells_what_people_need(name):
     if not registry.availability(name)[0]:
         pytest.skip(f"{name} is not in checkpoints/")

@@ -12,9 +12,11 @@ from core.diffusion.guidance import guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
+from core.diffusion.visits import visits_together
+from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, bounded, draw
+from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
@@ -26,7 +28,7 @@ def pocket(monkeypatch):
     pocket = tiny_pocket()
     monkeypatch.setattr(prompts, "availability", lambda name: (True, "Ready."))
     about = {"architecture": {"words": pocket.vocabulary.words}, "seen_only_in": ONLY}
-    monkeypatch.setattr(prompts, "card", lambda name: about)
+    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about)
     monkeypatch.setattr(sampling, "load", lambda name, device="auto": pocket)
     return pocket
 
@@ -43,7 +45,9 @@ def result(steps) -> torch.Tensor:
 def test_the_defaults_are_accepted_as_they_are():
     assert PictureRequest.checked() == PictureRequest()
     assert PictureRequest().guidance == default_guidance("pocket")
-    assert text_models()[0] == "pocket" and default_guidance("somebody else's") == 7.0
+    assert text_models()[0] == "pocket" and default_guidance("if-m") == 7.0
+    with pytest.raises(ModelError, match="There is no model called"):
+        default_guidance("somebody else's")
 
 
 def test_numbers_may_come_as_text_and_prompts_are_one_line():
@@ -137,7 +141,7 @@ def test_a_request_draws_what_it_says(pocket):
     assert [s.i for s in steps] == [0, 1, 2, 3] and steps[0].n == 3 and steps[-1].x_t.shape == (2, 3, 64, 64)
     x = randn((2, 3, 64, 64), generators(9, 2))
     guided = bounded(guide(pocket, 4.0, "water"))
-    again = ddim(guided, x, pocket.schedule.timesteps(3), pocket.encode(["a rose"] * 2))
+    again = ddim(guided, x, visits_together(pocket.schedule.timesteps(3), 2), pocket.encode(["a rose"] * 2))
     assert torch.equal(steps[-1].x_t, result(again))
     plain = draw(pocket, ["a rose"] * 2, 4.0, 3, 9)
     assert (steps[-1].x_t - result(plain)).abs().max() > 1e-3
@@ -147,7 +151,8 @@ def test_a_request_draws_what_it_says(pocket):
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_every_sampler_is_the_one_that_it_is_called(sampler, pocket):
     source = generators(9, 2)
-    x, visits, cond = randn((2, 3, 64, 64), source), pocket.schedule.timesteps(4), pocket.encode(["a rose"] * 2)
+    x, cond = randn((2, 3, 64, 64), source), pocket.encode(["a rose"] * 2)
+    visits = visits_together(pocket.schedule.timesteps(4), 2)
     guided = bounded(guide(pocket, 4.0))
     expected = {
         "ddim": ddim(guided, x, visits, cond),
@@ -326,14 +331,15 @@ def test_a_dynamic_threshold_has_the_request_s_quantile_and_bound(values, pocket
     asked = {"n": 1, "guidance": 7.0, "seed": 5, "threshold": "dynamic"}
     found = result(plan("samples", **asked, **values).run())
     guided = bounded(guide(pocket, 7.0), "dynamic", values["ratio"], values["top"])
-    x, visits = randn((1, 3, 64, 64), generators(5, 1)), pocket.schedule.timesteps(3)
+    x, visits = randn((1, 3, 64, 64), generators(5, 1)), visits_together(pocket.schedule.timesteps(3), 1)
     assert torch.equal(found, result(ddim(guided, x, visits, pocket.encode(["a rose"]))))
     assert (found - result(plan("samples", **asked).run())).abs().max() > 1e-3
 
 
 def test_the_threshold_comes_after_guidance(pocket):
     x = randn((1, 3, 64, 64), generators(5, 1))
-    steps = ddim(bounded(guide(pocket, 7.0)), x, pocket.schedule.timesteps(3), pocket.encode(["rose"]))
+    visits = visits_together(pocket.schedule.timesteps(3), 1)
+    steps = ddim(bounded(guide(pocket, 7.0)), x, visits, pocket.encode(["rose"]))
     assert torch.equal(result(steps), result(draw(pocket, ["rose"], 7.0, 3, 5)))
 
 

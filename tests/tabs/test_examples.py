@@ -7,23 +7,23 @@ import pandas
 import pytest
 
 from core.models.registry import availability
-from core.runs.mnist import SIGMAS
 from core.runs.recording import Frame, Recording
+from core.runs.single_step import SIGMAS
 from tabs.anagrams import page as anagrams
 from tabs.hybrids import page as hybrids
-from tabs.inpainting import job as _inpainting
+from tabs.inpainting.job import JOB as INPAINTING
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import generate as mnist_generate
 from tabs.sampling import page as sampling
-from tabs.sdedit import job as _sdedit
+from tabs.sdedit.page import JOB as SDEDIT
 from tabs.ui import examples as _examples
 from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, packed, recorded, thinned, unpacked
 from tabs.ui.viewer import RUNS
 
 ALIVE = {
     "sampling": lambda view: (sampling.look_inside(view, 2), sampling.pick(view, 2)),
-    "sdedit": lambda view: (_sdedit.look_at(view, 2)[0], sampling.pick(view, 2)),
-    "inpainting": lambda view: (_inpainting.look_at(view, 2)[0], _inpainting.pick(view, 2)),
+    "sdedit": lambda view: (SDEDIT.look_at(view, 2), SDEDIT.pick(view, 2)),
+    "inpainting": lambda view: (INPAINTING.look_at(view, 2), INPAINTING.pick(view, 2)),
     "anagrams": lambda view: (next(anagrams.choose(view, 2))[1], anagrams.pick(view, 2)),
     "hybrids": lambda view: (next(hybrids.choose(view, 2))[1], hybrids.pick(view, 2)),
     "digits": lambda view: (None, mnist_generate.pick_one(view, 2)),

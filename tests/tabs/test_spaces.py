@@ -5,12 +5,14 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 import torch
+from core.runs.experiments import EXPERIMENTS
 
 from core.checks import ModelError, Refused
 from core.models import device
@@ -18,18 +20,17 @@ from core.models.device import lends_gpu, pick_device
 from core.models.registry import availability, borrows
 from core.runs import cost, enlarging
 from core.runs.anagrams import AnagramRequest
-from core.runs.denoise import DenoiseRequest
+from core.runs.denoise import Denoising, DenoiseRequest
 from core.runs.enlarging import enlarge_anagram
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise.job import steps
 from tabs.ui import gpu as _gpu
 
 ROOT = Path(__file__).parents[2]
-HALF = torch.ones(1, 1, 64, 64).triu()  # a mask
+GREY = np.full((64, 64, 3), 128, np.uint8)
+HALF = 255 * np.tri(64, dtype=np.uint8)[..., None]  # a mask
 STAND_IN = """
 import multiprocessing, pickle
 
@@ -173,12 +174,12 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
     "run",
     [
         EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
-        functools.partial(LADDERS["ladder"](SDEditRequest()).run, torch.zeros(1, 3, 64, 64)),
-        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), HALF),
+        replace(LADDERS["ladder"](SDEditRequest()), inputs={"original": GREY}).run,
+        replace(FILLINGS["once-and-often"](InpaintRequest()), inputs={"original": GREY, "mask": HALF}).run,
         AnagramRequest().run,
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
-        functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
+        Denoising(request=DenoiseRequest(), inputs={"original": GREY}).run,
     ],
 )
 def test_what_is_sent_to_the_worker_is_the_same_run_there(run, tiny_if_here, monkeypatch):

@@ -147,7 +147,7 @@ def test_the_class_is_dropped_about_one_time_in_ten():
 
 
 def test_publishing_writes_weights_that_load_and_a_card_that_tells(tmp_path, monkeypatch):
-    from core.models import registry
+    from core.models import checkpoint, registry
 
     made = run("ddpm-time", tmp_path / "work")
     made.train()
@@ -164,7 +164,7 @@ def test_publishing_writes_weights_that_load_and_a_card_that_tells(tmp_path, mon
 
     file = tmp_path / "ddpm-time" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-8] + b"damaged!")
-    registry._load.cache_clear()
+    checkpoint.CHECKPOINT.release()
     with pytest.raises(ModelError, match=r"damaged \(its checksum is wrong\)"):
         registry.load("ddpm-time", "cpu", tmp_path)
     file.unlink()

@@ -138,6 +138,20 @@ def release_all() -> None:
     free_memory()
 
 
+_counts: list[Callable[[], list[tuple[str, str]]]] = []
+
+
+def counts(count: Callable[[], list[tuple[str, str]]]) -> Callable[[], list[tuple[str, str]]]:
+    """Decorator: have `in_memory` ask this function, which tells (name, kind of device) of large networks."""
+    _counts.append(count)
+    return count
+
+
+def in_memory() -> list[tuple[str, str]]:
+    """(name, kind of device) of every large network in memory, whichever stage it is."""
+    return [pair for count in _counts for pair in count()]
+
+
 def attempt(call: Callable[[], Result], name: str) -> Result:
     """call(); a failure of the memory, the disk or the hub becomes a ModelError, after `release_all`.
 

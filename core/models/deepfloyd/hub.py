@@ -1,6 +1,6 @@
 """DeepFloyd IF on the Hugging Face hub: which repositories, which of their files are here, and what is missing.
 
-Nothing here reaches the network or loads a model; `fetch` downloads, `faults` explains what went wrong.
+Nothing here reaches the network or loads a model; `download` downloads, `failures` explains what went wrong.
 """
 
 import re
@@ -71,11 +71,6 @@ FIRST = [name for name, r in REPOSITORIES.items() if r.stage == 1]
 """The models that read prompts, the smallest first."""
 
 
-def is_deepfloyd(name: str) -> bool:
-    """Whether a model of that name is DeepFloyd's; its stage III is not."""
-    return name in REPOSITORIES and REPOSITORIES[name].stage < 3
-
-
 # ---- What is here ----
 
 
@@ -119,12 +114,6 @@ def missing(repository: Repository, parts: tuple[str, ...]) -> list[str]:
 
 def _whole(folder: Path) -> bool:
     return variant(folder) is not None and (folder / "config.json").exists()
-
-
-def card(name: str) -> dict:
-    """What `registry.card` tells of the other models: the size of the network; the hub checks the files."""
-    r = REPOSITORIES[name]
-    return {"architecture": {"parameters": r.parameters, "repository": r.id}, "sha256": {}}
 
 
 def offline() -> bool:
@@ -177,10 +166,3 @@ def _runs_here(r: Repository) -> Availability:
         return Availability("ready", "Ready for prompts in the prompt bank; others need its text encoder (11.5 GB).")
     slow = "" if torch.cuda.is_available() or not r.cpu else " Without a GPU a step takes 5 to 12 seconds."
     return Availability("ready", f"Ready.{slow}")
-
-
-def default_model() -> str:
-    """The largest DeepFloyd that is downloaded and has a GPU here, else "pocket"."""
-    accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
-    ready = [name for name in FIRST if accelerated and availability(name).state == "ready"]
-    return ready[-1] if ready else "pocket"

@@ -1,6 +1,5 @@
 """What DeepFloyd's licence asks of a finished picture: the safety checker's verdict and the watermark."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,21 +10,10 @@ from torch import Tensor
 from core.checks import ModelError
 from core.diffusion.denoiser import NETWORK_LOCK
 from core.models.deepfloyd import hub
+from core.models.spec import Finished
 from core.pictures.images import to_pil, to_uint8
 
 BLOCKED = "Blocked by DeepFloyd's safety checker, not shown: try another prompt or seed."
-
-
-@dataclass(frozen=True)
-class Finished:
-    """Pictures as they may be shown: uint8 (H, W, 3), or None where blocked."""
-
-    pictures: list[np.ndarray | None]
-
-    @property
-    def blocked(self) -> list[bool]:
-        """Which pictures were blocked; BLOCKED is the sentence to show in their place."""
-        return [picture is None for picture in self.pictures]
 
 
 def finish(x: Tensor, snapshot: Path, watermark: bool = True) -> Finished:
@@ -41,7 +29,7 @@ def finish(x: Tensor, snapshot: Path, watermark: bool = True) -> Finished:
         raise ModelError(f"The safety checker is not in {snapshot.parent.parent.name}: download the model again.")
     pixels = to_uint8(x, -1, 1)  # (B, H, W, 3)
     pictures = [None if bad else picture for bad, picture in zip(_verdicts(pixels, snapshot), pixels, strict=True)]
-    return Finished([_mark(p, snapshot) if watermark and p is not None else p for p in pictures])
+    return Finished([_mark(p, snapshot) if watermark and p is not None else p for p in pictures], BLOCKED)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from grey import plan
 from PIL import Image
 
 from core.checks import Refused
-from core.models.registry import availability
+from core.models.registry import MODELS, availability
 from core.pictures import images
 from core.runs import comparison
 from core.runs.denoise import DenoiseRequest
@@ -178,7 +178,7 @@ def test_what_was_greyed_is_said_under_the_figures(monkeypatch):
 @pytest.mark.parametrize("moments", [2, 8])
 def test_what_was_under_way_at_stop_is_neither_kept_nor_sent(monkeypatch, moments):
     """Before the network's first picture, and after it."""
-    monkeypatch.setattr(job, "is_deepfloyd", lambda model: True)
+    monkeypatch.setitem(MODELS, "pocket", replace(MODELS["pocket"], finish=MODELS["if-m"].finish))
     monkeypatch.setattr(comparison, "observe", lambda recording, model: ())
     run = start()
     for _ in range(moments):

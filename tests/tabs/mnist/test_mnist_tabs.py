@@ -4,20 +4,21 @@ import json
 
 import numpy as np
 import pytest
+from tabs.mnist.shared import PRESETS
 
 from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.mnist import FLOW
-from core.models.registry import DIGIT_KINDS, MODELS, availability, card
-from core.runs.mnist import SIGMA, DigitRequest, denoise_ladder
+from core.models.registry import MODELS, availability, card
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA, denoise_ladder
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
 from tabs.mnist import scoreboard as mnist_scoreboard
-from tabs.mnist.shared import PRESETS
 from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
-SHIPPED = [m.name for m in MODELS.values() if m.kind in DIGIT_KINDS and availability(m.name)[0]]
+SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and availability(m.name)[0]]
 OURS = {"classifier", "flow-class-adamw"}
 
 
@@ -147,7 +148,7 @@ def test_the_strips_say_what_they_show(name, sentence):
     if name not in SHIPPED:
         pytest.skip(f"{name} is not in checkpoints/")
     assert sentence in mnist_learned.strips(name)
-    assert ("Samples by epoch" in mnist_learned.strips(name)) == (MODELS[name].kind != "denoiser")
+    assert ("Samples by epoch" in mnist_learned.strips(name)) == (MODELS[name].task != "single-step")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

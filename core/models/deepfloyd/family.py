@@ -1,0 +1,90 @@
+"""What `core.models.spec` asks of DeepFloyd IF: where its models come from, who reads prompts, how pictures end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.models.deepfloyd import failures, hub, safety
+from core.models.spec import Finished, ModelSpec, Reader, Source, named
+
+
+class Hub(Source):
+    """The Hugging Face hub's cache, with the repositories of `hub`; `build(name, device)` loads a model from it."""
+
+    borrows = True
+
+    def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
+        """As the base says."""
+        told = hub.availability(model.name)
+        return told.state == "ready", told.sentence
+
+    def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
+        """As the base says: the size of the network; the hub checks the files."""
+        r = hub.REPOSITORIES[model.name]
+        return {"architecture": {"parameters": r.parameters, "repository": r.id}, "sha256": {}}
+
+    def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
+        """As the base says; the weights may follow with the first network call."""
+        return named(model.build)(model.name, device)
+
+    def in_memory(self) -> list[tuple[str, str]]:
+        """As the base says."""
+        return failures.in_memory()
+
+    def comes_first(self, model: ModelSpec) -> bool:
+        """Where it is ready and there is a GPU."""
+        accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
+        return accelerated and self.availability(model)[0]
+
+    def assumed(self, model: ModelSpec, device: str) -> tuple[float, float]:
+        """As the base says: to measure it, it would have to be loaded, and others to make room.
+
+        Rough, and in proportion to its parameters; the runs correct it.
+        """
+        size = hub.REPOSITORIES[model.name].parameters / 1e9
+        return (0.0, 4 * size) if device == "cpu" else (0.1, 0.005 * size)
+
+
+HUB = Hub()
+
+
+class BankReader(Reader):
+    """T5 behind its prompt bank. T5 is large, so of a prompt that it has not read yet there is nothing to say."""
+
+    @property
+    def text(self):
+        """The `Text` that reads for this model; nothing is loaded."""
+        from core.models.deepfloyd.stages import text_of
+
+        return text_of(self.model.name)
+
+    def remarks(self, prompt: str) -> list[str]:
+        """As the base says, of a prompt that was read before."""
+        return self.text.bank.remarks(prompt)
+
+    def left_out(self, prompts: Sequence[str]) -> list[str]:
+        """As the base says."""
+        return [line for prompt in prompts if prompt for line in self.remarks(prompt)]
+
+    def unread(self, prompts: Sequence[str]) -> list[str]:
+        """As the base says, "no prompt" among them."""
+        return self.text.missing(["", *prompts]) if prompts else []
+
+
+def finish(name: str, x: Tensor) -> Finished:
+    """Check and mark pictures (B, 3, H, W) in [-1, 1] of the model of that name.
+
+    Raises:
+        ModelError: the checker is not here.
+    """
+    return safety.finish(x, hub.snapshot(_with_checker(name).id))
+
+
+def _with_checker(name: str) -> hub.Repository:
+    """The stage I repository that holds checker and watermark: the model's own, or of stage II the largest here."""
+    r = hub.REPOSITORIES[name]
+    here = [hub.REPOSITORIES[first] for first in hub.FIRST if not hub.missing(hub.REPOSITORIES[first], hub.FINISH)]
+    return r if r.stage == 1 or not here else here[-1]
