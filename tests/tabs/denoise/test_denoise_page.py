@@ -30,7 +30,7 @@ def test_a_saved_picture_brings_everything_back(built):
     picture, *values = JOB.restore(whole.value["path"])
     np.testing.assert_array_equal(np.asarray(picture), RUNS.get(view).plan.inputs["original"])
     assert values == ["400, 300", "a “rose” <b>", 1.0, "pocket", 60, 7, "as-it-is"]
-    assert JOB.restored(images.settings_of(whole.value["path"])).request == RUNS.get(view).plan.request
+    assert DenoiseRequest.restored(images.settings_of(whole.value["path"])) == RUNS.get(view).plan.request
 
 
 def test_a_picture_of_before_the_filters_had_a_choice_is_restored(built, tmp_path):

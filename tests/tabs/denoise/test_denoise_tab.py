@@ -22,7 +22,6 @@ from core.runs.denoise import DenoiseRequest
 from core.runs.frame import Frame
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
-from tabs.denoise import job
 from tabs.denoise.job import JOB, caption_of
 from tabs.ui.controls import drawn_from
 from tabs.ui.viewer import RUNS
