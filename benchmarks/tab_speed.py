@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from core.runs.experiments import EXPERIMENTS
 
 from core.models.device import DEVICES, device_facts
 from core.models.registry import load
@@ -21,7 +20,7 @@ from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest, Denoising
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
 
 SCENE = {"original": np.asarray(square(to_rgb(mountains()), 64))}
@@ -76,9 +75,9 @@ def main(argv: list[str] | None = None) -> None:
         (
             "five samples, 30 steps, guidance",
             12,
-            lambda: drain(EXPERIMENTS["samples"](PictureRequest(n=5)).run(device)),
+            lambda: drain(PLANS["samples"](PictureRequest(n=5)).run(device)),
         ),
-        ("step sweep, 2 to 100", None, lambda: drain(EXPERIMENTS["step-sweep"](PictureRequest()).run(device))),
+        ("step sweep, 2 to 100", None, lambda: drain(PLANS["step-sweep"](PictureRequest()).run(device))),
         ("SDEdit, ladder of six", 15, lambda: drain(ladder.run(device))),
         ("SDEdit, the six runs one by one", None, lambda: [drain(a.run(device)) for a in alone]),
         ("inpainting, 30 steps", 5, lambda: inpainting(device, 1)),

@@ -37,9 +37,9 @@ from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
 from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
-from core.runs.sampling import PLANS, PictureRequest
+from core.runs.sampling import PLANS, PictureRequest, samples
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise import page as denoise
+from tabs.denoise import job as denoise
 from tabs.sampling.page import JOB
 from tabs.ui.viewer import RUNS as RUNS_OF_THE_PAGE
 
@@ -549,7 +549,7 @@ def test_what_was_cut_of_a_new_prompt_is_in_the_caption_of_its_run(verdict, empt
 def test_the_input_that_the_model_draws_is_checked_and_drawn_as_by_default(verdict, monkeypatch):
     verdict(True, False)
     asked = []
-    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or PLANS["samples"](r))
+    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or samples(r))
     drawing = denoise.make(DOG, "if-m", 5, "cpu")
     with pytest.raises(gr.Error, match="Blocked by DeepFloyd's safety checker"):
         assert all(value == gr.skip() for value in drawing)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from core.runs.experiments import EXPERIMENTS
 from diffusers import IFImg2ImgPipeline, IFPipeline, IFSuperResolutionPipeline, StableDiffusionUpscalePipeline
 from tiny_if import SIZE
 
@@ -21,7 +20,7 @@ from core.runs import enlarging
 from core.runs.anagrams import AnagramRequest
 from core.runs.hybrids import HybridRequest
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
 from core.techniques.views.catalogue import views_of
 
@@ -75,7 +74,7 @@ def test_what_the_page_draws_is_what_the_pipeline_draws(guidance, steps):
     """By the way that the page takes, two pictures at once."""
     timing = {"timesteps": steps} if isinstance(steps, str) else {"steps": steps}
     how = {"model": "if-m", "sampler": "ddpm", "threshold": "dynamic", "guidance": guidance, "n": 2, "seed": 5}
-    plan = EXPERIMENTS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
+    plan = PLANS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
     model = deepfloyd.load("if-m", CPU)
     sources = [generator(5), generator(6)]
     expected = theirs(IFPipeline, "if-m", model, guidance, steps, generator=sources, num_images_per_prompt=2)

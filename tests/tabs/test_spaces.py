@@ -12,7 +12,6 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from core.runs.experiments import EXPERIMENTS
 
 from core.checks import ModelError, Refused
 from core.models import device
@@ -20,13 +19,12 @@ from core.models.device import lends_gpu, pick_device
 from core.models.registry import availability, borrows
 from core.runs import cost, enlarging
 from core.runs.anagrams import AnagramRequest
-from core.runs.denoise import DenoiseRequest
+from core.runs.denoise import DenoiseRequest, Denoising
 from core.runs.enlarging import enlarge_anagram
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise.job import steps
 from tabs.ui import gpu as _gpu
 
 ROOT = Path(__file__).parents[2]
@@ -176,13 +174,13 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
 @pytest.mark.parametrize(
     "run",
     [
-        EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
+        PLANS["guidance-sweep"](PictureRequest()).run,
         replace(LADDERS["ladder"](SDEditRequest()), inputs={"original": GREY}).run,
         replace(FILLINGS["once-and-often"](InpaintRequest()), inputs={"original": GREY, "mask": HALF}).run,
         AnagramRequest().run,
         functools.partial(HybridRequest().run, photo=None),
         functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
-        functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
+        Denoising(request=DenoiseRequest(), inputs={"original": GREY}).run,
     ],
 )
 def test_what_is_sent_to_the_worker_is_the_same_run_there(run, tiny_if_here, monkeypatch):
