@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from calling import raw
-from conftest import free_port
+from calling import free_port, raw
 from gradio_client.exceptions import AppError
 from PIL import Image
 

@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import free_port
+from calling import free_port
 from PIL import Image
 from playwright.sync_api import expect
 

@@ -1,6 +1,5 @@
 """On a Space that lends its GPU for single calls: a stand-in for its package forks a worker and pickles every yield."""
 
-import functools
 import os
 import pickle
 import subprocess
@@ -17,11 +16,11 @@ from core.checks import ModelError, Refused
 from core.models import device
 from core.models.device import lends_gpu, pick_device
 from core.models.registry import availability, borrows
-from core.runs import cost, enlarging
-from core.runs.anagrams import AnagramRequest
+from core.runs import cost
+from core.runs.anagrams import AnagramRequest, Anagrams
 from core.runs.denoise import DenoiseRequest, Denoising
-from core.runs.enlarging import enlarge_anagram
-from core.runs.hybrids import HybridRequest
+from core.runs.enlarging import larger
+from core.runs.hybrids import HybridRequest, Hybrids
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
@@ -177,14 +176,13 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
         PLANS["guidance-sweep"](PictureRequest()).run,
         replace(LADDERS["ladder"](SDEditRequest()), inputs={"original": GREY}).run,
         replace(FILLINGS["once-and-often"](InpaintRequest()), inputs={"original": GREY, "mask": HALF}).run,
-        AnagramRequest().run,
-        functools.partial(HybridRequest().run, photo=None),
-        functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
+        Anagrams(request=AnagramRequest()).run,
+        Hybrids(request=HybridRequest()).run,
+        larger(Anagrams(request=AnagramRequest()), 1, GREY, by="if-ii-m").run,
         Denoising(request=DenoiseRequest(), inputs={"original": GREY}).run,
     ],
 )
 def test_what_is_sent_to_the_worker_is_the_same_run_there(run, tiny_if_here, monkeypatch):
     """Enlarging takes a tiny stage II, the others the shipped pocket; their first Steps are compared bit for bit."""
-    monkeypatch.setattr(enlarging, "enlarger", lambda side: "if-ii-m")
     here, there = (next(each(device="cpu")) for each in (run, pickle.loads(pickle.dumps(run))))
     torch.testing.assert_close(vars(there), vars(here), rtol=0, atol=0)
