@@ -33,7 +33,7 @@ from tabs.mnist import denoiser as mnist_denoiser
 from tabs.sampling import page as sampling
 from tabs.sdedit import page as sdedit
 from tabs.ui.canvas import drawn
-from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
+from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
 
@@ -54,7 +54,7 @@ def smaller(frame: dict) -> dict:
     return frame | {"images": sizes}
 
 
-def shown(value: dict, name: str | None = None) -> dict:
+def as_example(value: dict, name: str | None = None) -> dict:
     """A viewer's last value with few frames, the last one untouched, marked as an example.
 
     Args:
@@ -69,7 +69,9 @@ def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = No
     """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
     recording = RUNS.get(value)
-    return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
+    return {f"{name}.json": as_example(value, name), f"{name}.npz": to_bytes(recording)} | (
+        more(recording) if more else {}
+    )
 
 
 def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
@@ -82,7 +84,7 @@ def denoising() -> dict:
     plan = denoise.JOB.planned("compare", DenoiseRequest(), denoise.original(mountains()))
     forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
-    return figures | {"inside": shown(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
+    return figures | {"inside": as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
 
 
 def anagram() -> dict:
@@ -119,7 +121,7 @@ def digits() -> dict:
 
 def pair() -> dict:
     """The same noise through two models."""
-    return shown(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
+    return as_example(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
 
 
 EXAMPLES = {

@@ -9,32 +9,32 @@ from torch import Tensor
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
 from core.diffusion.schedule import per_sample
 
-Stretch = tuple[int, int]
+Interval = tuple[int, int]
 """The timesteps from which and down to which guidance is on."""
 
 
 def guide(
-    denoiser: Denoiser, scale: float | Tensor, negative: object = None, stretch: Stretch | Tensor | None = None
+    denoiser: Denoiser, scale: float | Tensor, negative: object = None, interval: Interval | Tensor | None = None
 ) -> Denoiser:
     """Classifier-free guidance, eps = eps_u + w (eps_c - eps_u) (Ho & Salimans 2022, eq. 6, with w = their w + 1).
 
     Args:
         scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
-        stretch: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
+        interval: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
             al. 2024, there in noise levels); or (B, 2), one per sample; None for everywhere.
 
-    Both halves are one network call; w = 0, with no stretch, and w = 1 need only one of them. The learned variance is the
+    Both halves are one network call; w = 0, with no interval, and w = 1 need only one of them. The learned variance is the
     conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
-    return _Guided(denoiser, scale, negative, stretch)
+    return _Guided(denoiser, scale, negative, interval)
 
 
-def steps_within(stretch: Stretch, visits: Sequence[int]) -> int:
+def steps_within(interval: Interval, visits: Sequence[int]) -> int:
     """At how many of the timesteps guidance is on."""
-    first, last = stretch
+    first, last = interval
     return sum(last <= t <= first for t in visits)
 
 
@@ -44,10 +44,10 @@ def halves(scale: float) -> int:
 
 
 class _Guided(Technique):
-    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, stretch: Stretch | Tensor | None):
+    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, interval: Interval | Tensor | None):
         super().__init__(inner)
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
-        self.stretch = None if stretch is None else torch.as_tensor(stretch).view(-1, 2)  # (1, 2) or (B, 2)
+        self.interval = None if interval is None else torch.as_tensor(interval).view(-1, 2)  # (1, 2) or (B, 2)
         self.negative, self._null = negative, None
         self._cond, self._both = None, None
 
@@ -65,7 +65,7 @@ class _Guided(Technique):
         return self._null
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        if isinstance(self.scale, float) and self.scale == 0 and self.stretch is None:
+        if isinstance(self.scale, float) and self.scale == 0 and self.interval is None:
             return self.inner.predict(x_t, t, self.null.expand(len(x_t), *self.null.shape[1:]))
         on = self._guided(t)
         first = x_t[on]
@@ -78,9 +78,9 @@ class _Guided(Technique):
 
     def _guided(self, t: Tensor) -> slice | list[int]:
         """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
-        if self.stretch is None:
+        if self.interval is None:
             return slice(None)
-        first, last = self.stretch.T
+        first, last = self.interval.T
         here = t.cpu()
         return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
 

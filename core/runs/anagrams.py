@@ -46,8 +46,8 @@ class Views(Kind):
     def joined(self, values: Sequence) -> list:
         return ["identity", *values]
 
-    def shown(self, value: Sequence[str]) -> list[str]:
-        return super().shown(value[1:])
+    def as_widget(self, value: Sequence[str]) -> list[str]:
+        return super().as_widget(value[1:])
 
 
 def weights_of(value: object) -> tuple[float, ...]:

@@ -70,7 +70,7 @@ def sentence(
 
     Args:
         negative: whether a negative prompt takes the place of none.
-        partly: whether guidance is on in a stretch of the run alone; the images are those of a call outside it then.
+        partly: whether guidance is on in an interval of the run alone; the images are those of a call outside it then.
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"

@@ -15,10 +15,11 @@ from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_each
 from core.models.registry import load
 from core.pictures.images import from_uint8, to_uint8
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
-from core.runs.request import GUIDANCE, MODEL, PROMPT, SEED, Choice, Request, Text, Whole, asked
+from core.runs.request import Choice, Request, Text, Whole, asked
 from core.techniques.filters import (
     STRIDE,  # fmt: skip
     best_blur,

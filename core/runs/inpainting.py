@@ -17,10 +17,11 @@ from core.diffusion.visits import visits_together
 from core.models.registry import load, schedule_of
 from core.pictures import masks
 from core.pictures.images import WAITING, from_uint8, grid, to_uint8
+from core.runs.fields import MODEL, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import NOISIEST
-from core.runs.request import MODEL, PROMPT, SEED, Request, Whole, asked
+from core.runs.request import Request, Whole, asked
 from core.runs.sdedit import GUIDED, SEEDS
 from core.techniques.inpainting import evaluations, inpaint, zigzag
 

@@ -12,9 +12,10 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.visits import visits_together
 from core.models.registry import load
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
-from core.runs.request import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS, Choice, Request, Whole, asked
+from core.runs.request import Choice, Request, Whole, asked
 
 WAYS = {"slerp": "on the sphere (slerp)", "lerp": "in a straight line (lerp)"}
 MIXED = {"slerp": slerp, "lerp": lerp}

@@ -13,9 +13,10 @@ from core.diffusion.samplers import Step
 from core.models.registry import availability, load, of_task, spec
 from core.models.scores import judge
 from core.pictures.images import grid
+from core.runs.fields import SEED
 from core.runs.frame import Frame
 from core.runs.plan import ESTIMATE, Plan
-from core.runs.request import SEED, Choice, Model, Real, Request, Steps, Text, Whole, asked
+from core.runs.request import Choice, Model, Real, Request, Steps, Text, Whole, asked
 
 MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0

@@ -18,10 +18,10 @@ from typing import Any, ClassVar, TypeVar
 
 from core.checks import Refused, choice, number, real, whole
 from core.diffusion.noise import MAX_SEED
-from core.diffusion.sampler_table import TEXT_SAMPLERS, Sampler
+from core.diffusion.sampler_table import Sampler
 from core.models.registry import MODELS
 from core.pictures.images import SETTINGS_KEY
-from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, prompt_of, text_model, text_models
+from core.runs.prompts import prompt_of, text_model, text_models
 
 R = TypeVar("R", bound="Request")
 
@@ -51,7 +51,7 @@ class Kind:
         """The value as it should be, or Refused. `request` has all values as they were sent."""
         return value
 
-    def shown(self, value: Any) -> Any:
+    def as_widget(self, value: Any) -> Any:
         """The value as its widget has it; of several parts, one each."""
         return [*value, *[""] * len(self.parts)][: len(self.parts)] if self.parts else value
 
@@ -98,7 +98,7 @@ class Text(Kind):
     def check(self, value: object, request: "Request") -> Any:
         return self.read(value)
 
-    def shown(self, value: Any) -> str:
+    def as_widget(self, value: Any) -> str:
         return self.write(value)
 
 
@@ -178,22 +178,6 @@ class Seed(Whole):
     high: int = MAX_SEED
 
 
-PROMPT = Prompt("Prompt", "What to draw; may be empty.")
-GUIDANCE = Real(
-    "Guidance w", "0 ignores the prompt, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
-)
-PICTURES = Whole("Pictures", "1 to 8, each from its own noise.", "The number of pictures", low=1, high=MAX_PICTURES)
-MODEL = Model("Model", "The header says what each one needs.")
-SAMPLER = Choice(
-    "Sampler",
-    "DDIM adds no noise on the way, DDPM does; DPM-Solver++ needs 10 to 25 steps.",
-    options={name: s.title for name, s in TEXT_SAMPLERS.items()},
-)
-STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)
-SEED = Seed()
-"""The kinds that most text-to-image tabs have."""
-
-
 def asked(default: Any, kind: Kind) -> Any:
     """A field of a request: its default and its kind."""
     return field(default=default, metadata={"kind": kind})
@@ -260,7 +244,7 @@ class Request:
         """Parameter -> its value as its widget has it."""
         values: dict[str, Any] = {}
         for name, kind in self.kinds().items():
-            value = kind.shown(getattr(self, name))
+            value = kind.as_widget(getattr(self, name))
             values |= dict(zip(kind.parts, value, strict=True)) if kind.parts else {name: value}
         return {name: values[name] for name in self.names()}
 

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from core.diffusion.samplers import Step
+from core.runs.fields import SEED
 from core.runs.frame import Frame
 from core.runs.mnist import DIGIT_GUIDANCE, DIGITS, DigitRequest, as_read
 from core.runs.plan import Plan
-from core.runs.request import SEED, Request, Whole, asked
+from core.runs.request import Request, Whole, asked
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from core.diffusion.samplers import Step
 from core.diffusion.visits import visits_from
 from core.models.registry import load
 from core.pictures.images import WAITING, from_uint8
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED
 from core.runs.frame import Frame
 from core.runs.plan import STATE, Plan, in_pixels
 from core.runs.prompts import clipped, prompt_of
-from core.runs.request import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, Request, Text, Whole, asked
+from core.runs.request import Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from core.runs.anagrams import AnagramRequest, Anagrams
 from tabs.ui.two_readings import TwoReadingsJob
-from tabs.ui.viewer import shown
+from tabs.ui.viewer import as_uri
 
 
 class AnagramsJob(TwoReadingsJob):
@@ -13,12 +13,12 @@ class AnagramsJob(TwoReadingsJob):
 
     def seen(self, plan: Anagrams, pixels: np.ndarray, k: int) -> dict:
         """All views, and the motion from the first to each further one, for a viewer that plays to and fro."""
-        still, moves = [shown(p) for p in plan.seen(pixels)], plan.turning(pixels)
+        still, moves = [as_uri(p) for p in plan.seen(pixels)], plan.turning(pixels)
         frames = []
         for j, moment in enumerate(zip(*moves, strict=True)):
             way = j / (len(moves[0]) - 1)
             label = {0: "as it is", 1: "in the other view"}.get(way, f"{100 * way:.0f} % of the way")
-            frames.append({"images": still + [shown(p) for p in moment], "label": label})
+            frames.append({"images": still + [as_uri(p) for p in moment], "label": label})
         views = plan.request.seen_through[1:]
         return {
             "lanes": [*plan.lane_titles, *(f"in motion: {v.title.lower()}" for v in views)],

@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.runs.anagrams import OFFERED
 from core.techniques.views.catalogue import VIEWS, Report, report, through, view_of
-from tabs.ui.controls import said
+from tabs.ui.failures import explained_in_place
 from tabs.ui.figure import figure, tile
 from tabs.ui.inputs import Dropdown
 
@@ -44,7 +44,7 @@ def numbers(r: Report) -> str:
     return f'<table class="board">{head}{body}</table>'
 
 
-@said
+@explained_in_place
 def check(name: str, seed: float) -> str:
     """Noise through a view, in pictures and numbers, as HTML."""
     view = view_of(name, int(seed) if isinstance(seed, (int, float)) and 0 <= seed < 2**31 else None)

@@ -5,9 +5,10 @@ import gradio as gr
 from core.runs.anagrams import AnagramRequest
 from tabs.anagrams.job import JOB
 from tabs.anagrams.legal import legal_panel
-from tabs.ui.controls import Shared, formula_panel, told, wire
+from tabs.ui.controls import Shared, formula_panel, wire
 from tabs.ui.enlarging import Enlarging
 from tabs.ui.examples import example
+from tabs.ui.failures import explained
 from tabs.ui.presets import first
 from tabs.ui.two_readings import TwoReadingsLayout, presets
 from tabs.ui.viewer import viewer
@@ -68,5 +69,5 @@ def build(shared: Shared) -> None:
     tab.wire("make_anagrams")
     for view, button in lessons.items():
         run, endpoint = JOB.handler("anagrams", view_2=view), f"anagrams_through_{view}"
-        wire(button, tab.stop, run, tab.inputs, told(JOB.keep), tab.kept, shared, endpoint)
+        wire((button, tab.stop), run, tab.inputs, explained(JOB.keep), tab.kept, shared, endpoint)
     enlarging.wire(tab.stop, tab.view, tab.index, shared)

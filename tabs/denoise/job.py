@@ -20,7 +20,7 @@ from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
 from tabs.denoise.figures import comparison, moments, noising, on_page, progress, sheet, table
 from tabs.ui.canvas import small
-from tabs.ui.controls import told
+from tabs.ui.failures import explained
 from tabs.ui.files import offered
 from tabs.ui.gpu import placed
 from tabs.ui.inside import inside
@@ -38,7 +38,7 @@ def original(picture: Image.Image | None) -> dict[str, np.ndarray]:
     return {"original": small(picture)}
 
 
-@told
+@explained
 def make(prompt: str, model: str, seed: float, device: str = "auto") -> Iterator:
     """A picture of the prompt, as the model draws it by default, as the input. Stop works between steps."""
     request = replace(PictureRequest.of(model), prompt=prompt, n=1, model=model, seed=seed)

@@ -9,14 +9,16 @@ from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
 from tabs.denoise.job import ID, JOB, make, original
 from tabs.ui.canvas import examples
-from tabs.ui.controls import NETWORK, Shared, after, formula_panel, send_row, told
+from tabs.ui.controls import NETWORK, Shared, after, formula_panel
 from tabs.ui.examples import STATUS
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown, Picture
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.prompts import remark_line
+from tabs.ui.send import send_row
 from tabs.ui.stale import hold, mark, unmark
 from tabs.ui.viewer import status_line, viewer
 
@@ -111,5 +113,5 @@ def wire(tab: Layout, outputs: list, kept: list, drawn: list[gr.events.Dependenc
     unmark(view, FIGURES)
     run, inputs = JOB.handler("compare"), [*tab.inputs, tab.shared.device]
     job = tab.start.click(run, inputs, outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK)
-    after(job, told(JOB.keep), view, kept, tab.shared, asked)
+    after(job, explained(JOB.keep), view, kept, tab.shared, asked)
     tab.stop.click(None, None, None, cancels=[job, *drawn], api_visibility="private")

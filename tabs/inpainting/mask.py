@@ -11,7 +11,7 @@ from core.checks import Refused
 from core.pictures import images, masks
 from core.runs.inpainting import InpaintRequest
 from tabs.ui.canvas import SIDE, canvas, on_canvas, small, trimmed
-from tabs.ui.controls import told
+from tabs.ui.failures import explained
 from tabs.ui.figure import figure, tile
 from tabs.ui.sent import any_file
 
@@ -58,14 +58,14 @@ def editor_of(pictures: Mapping[str, np.ndarray]) -> dict:
 def reshaper(tool):
     """The handler of a button that turns one mask into another."""
 
-    @told
+    @explained
     def reshape(editor: dict) -> dict:
         return repainted(on_picture(editor)["background"], tool(painted(editor)[1]))
 
     return reshape
 
 
-@told
+@explained
 def upload_mask(editor: dict, path: str) -> dict:
     """The canvas with the mask from a picture file: transparent, or else white, is what is made anew."""
     try:

@@ -16,8 +16,9 @@ from core.runs.recording import Recording
 from core.runs.single_step import SIGMA, SIGMAS, denoise_ladder, mean_digit
 from tabs.mnist.canvas import CANVAS, on_canvas
 from tabs.ui.canvas import Editor
-from tabs.ui.controls import NETWORK, Shared, formula_panel, seed_row, told
+from tabs.ui.controls import NETWORK, Shared, formula_panel, seed_row
 from tabs.ui.examples import example
+from tabs.ui.failures import explained
 from tabs.ui.inputs import Number, Textbox
 from tabs.ui.theme import colours
 
@@ -92,7 +93,7 @@ def points(rows: Iterable[Sequence]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
 
 
-@told
+@explained
 def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
     """The digit on the canvas at every noise level, denoised in one network call."""
     chosen = levels(sigmas)
@@ -104,7 +105,7 @@ def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
     return figure(chosen, rows, errors) + caption(how(seed)), points(table)
 
 
-@told
+@explained
 def make(digit: float, seed: float, device: str = "auto"):
     """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
     digit = whole(digit, 0, 9, "The digit")
@@ -115,7 +116,7 @@ def make(digit: float, seed: float, device: str = "auto"):
     return on_canvas(recording.result[0])
 
 
-@told
+@explained
 def collapse(seed: float, device: str = "auto"):
     """The answers of the denoiser that was trained on pure noise, to ten noises."""
     seed = whole(seed, 0, MAX_SEED, "The seed")

@@ -8,7 +8,8 @@ from core.models.registry import of_task, spec
 from core.pictures import images
 from core.runs.mnist import PLANS, DigitRequest, default_guidance
 from tabs.mnist.canvas import on_canvas
-from tabs.ui.controls import Shared, formula_panel, told
+from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row, saved, trajectory
 from tabs.ui.inside import numbered
 from tabs.ui.job import Job
@@ -89,9 +90,9 @@ class DigitLayout(Layout):
         """A model brings its sampler along, and a sampler its model; without classes there is no guidance to set."""
         form, private = self.form, {"api_visibility": "private", "queue": False}
         model, sampler, steps, guidance = (form[name] for name in ("model", "sampler", "steps", "guidance"))
-        model.input(told(fit), model, [sampler, guidance, steps], **private)
-        sampler.input(told(fit_sampler), [model, sampler], [model, guidance, steps], **private)
-        model.change(told(lambda m: gr.Slider(interactive=spec(m).conditional)), model, guidance, **private)
+        model.input(explained(fit), model, [sampler, guidance, steps], **private)
+        sampler.input(explained(fit_sampler), [model, sampler], [model, guidance, steps], **private)
+        model.change(explained(lambda m: gr.Slider(interactive=spec(m).conditional)), model, guidance, **private)
 
 
 def build(shared: Shared) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import gradio as gr
 
 from tabs.mnist import compare, denoiser, generate, learned, scoreboard
-from tabs.ui.controls import Shared, connect
+from tabs.ui.controls import Shared
+from tabs.ui.send import connect
 
 TITLE = "MNIST"
 ID = "mnist"

@@ -12,7 +12,7 @@ from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
 from tabs.ui.presets import Preset, first, scene, with_course
-from tabs.ui.viewer import shown
+from tabs.ui.viewer import as_uri
 
 TITLE = "SDEdit"
 ID = "sdedit"
@@ -48,7 +48,7 @@ class Strengths(Job):
     def look(self, recording: Recording, k: int) -> dict:
         plan, value = recording.plan, super().look(recording, k)
         original = plan.inputs["original"]
-        left, grey = shown(original), shown(np.full_like(original, WAITING))
+        left, grey = as_uri(original), as_uri(np.full_like(original, WAITING))
         for frame, entry in zip(recording.frames, value["frames"], strict=True):
             x_t, x_0, *noises = entry["images"]
             if not plan.begun(k, frame.i):

@@ -8,7 +8,7 @@ import numpy as np
 from core.checks import Refused
 from core.runs.frame import Frame
 from core.runs.recording import Recording
-from tabs.ui.viewer import RUN_ONLY, shown, timestep
+from tabs.ui.viewer import RUN_ONLY, as_uri, timestep
 
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
@@ -28,7 +28,7 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
     for frame in recording.own(k):
         noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
-        frames.append({"images": [shown(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
+        frames.append({"images": [as_uri(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
     return {
         "lanes": titles,
         "columns": len(titles),

@@ -20,8 +20,8 @@ from core.runs.plan import Plan
 from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.request import Request
-from tabs.ui.controls import told
 from tabs.ui.examples import PLANNERS, example
+from tabs.ui.failures import explained
 from tabs.ui.files import saved, trajectory
 from tabs.ui.gpu import placed
 from tabs.ui.inside import inside, numbered
@@ -122,7 +122,7 @@ class Job:
         """
         signature = inspect.Signature(self.parameters(experiment))
 
-        @told
+        @explained
         def run(*args, **kwargs):
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()

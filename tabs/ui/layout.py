@@ -8,7 +8,8 @@ from typing import ClassVar
 import gradio as gr
 
 from core.runs.request import Request
-from tabs.ui.controls import Shared, run_row, send_row, tell_cost, told, wire
+from tabs.ui.controls import Shared, run_row, tell_cost, wire
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.form import Form
 from tabs.ui.inputs import Number
@@ -17,6 +18,7 @@ from tabs.ui.job import Job, Source
 from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
+from tabs.ui.send import send_row
 from tabs.ui.viewer import RUN_ONLY, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -147,23 +149,15 @@ class Layout:
         first = next(iter(endpoints))
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]
-            wire(
-                button,
-                self.stop,
-                self.job.handler(name),
-                self.inputs,
-                told(self.job.keep),
-                self.kept,
-                self.shared,
-                endpoint,
-            )
+            run, keep = self.job.handler(name), explained(self.job.keep)
+            wire((button, self.stop), run, self.inputs, keep, self.kept, self.shared, endpoint)
         if self.panel is not None:
             self.wire_inside()
         self.wire_inputs(takes)
 
     def wire_inside(self) -> None:
         """Connect the look inside."""
-        look = told(self.job.look_at)
+        look = explained(self.job.look_at)
         self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
         if self.opens:
             self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
@@ -177,7 +171,7 @@ class Layout:
         """
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
         if self.upload is not None:
-            restore = told(self.job.restore)
+            restore = explained(self.job.restore)
             self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
         if self.job.sources:
             source = next(iter(self.job.sources.values()))

@@ -8,12 +8,13 @@ import numpy as np
 from core.pictures.figures import Words, gif
 from core.runs.recording import Recording
 from core.runs.two_readings import TwoReadings
-from tabs.ui.controls import send_row, told
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row, one_saved, waiting
 from tabs.ui.inside import numbered
 from tabs.ui.job import Job, caption_of
 from tabs.ui.layout import QUIET, Layout
 from tabs.ui.presets import Preset, with_course
+from tabs.ui.send import send_row
 from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 RUN_AGAIN = "() => [...document.querySelectorAll('.do-run')].find((b) => b.offsetParent)?.click()"
@@ -94,5 +95,5 @@ class TwoReadingsLayout(Layout):
         """Connect everything; `endpoint` is the API's name of a run."""
         super().wire({next(iter(self.job.plans)): endpoint})
         alone = [self.form["seed"], self.form["n"]]
-        job = self.only.click(told(self.job.one), [self.view, self.index], alone, js=RUN_ONLY, **QUIET)
+        job = self.only.click(explained(self.job.one), [self.view, self.index], alone, js=RUN_ONLY, **QUIET)
         job.success(None, None, None, js=RUN_AGAIN, api_visibility="private")

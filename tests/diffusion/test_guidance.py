@@ -112,16 +112,16 @@ def test_a_noise_estimate_that_stands_alone_is_to_be_looked_at_too(threshold):
     }
 
 
-# ---- Guidance in a stretch of the run ----
+# ---- Guidance in an interval of the run ----
 
 
-@pytest.mark.parametrize("stretch, rows", [((999, 0), 6), ((999, 500), 5), ((20, 20), 4), ((499, 21), 3)])
+@pytest.mark.parametrize("interval, rows", [((999, 0), 6), ((999, 500), 5), ((20, 20), 4), ((499, 21), 3)])
 @pytest.mark.parametrize("w", [0.5, 7.5])
-def test_guidance_is_on_in_its_stretch_alone_and_asks_twice_there_alone(w, stretch, rows):
+def test_guidance_is_on_in_its_interval_alone_and_asks_twice_there_alone(w, interval, rows):
     spy = Spy(gaussian(LINEAR))
-    first, last = stretch
+    first, last = interval
     positive = cond(spy, CAT, DOG, CAT)
-    p = guide(spy, w, None, stretch).predict(X_T, T, positive)
+    p = guide(spy, w, None, interval).predict(X_T, T, positive)
     assert spy.rows == [rows]
     for k, t in enumerate(T.tolist()):
         row = slice(k, k + 1)
@@ -131,7 +131,7 @@ def test_guidance_is_on_in_its_stretch_alone_and_asks_twice_there_alone(w, stret
         assert (apart > 0) == (last <= t <= first)
 
 
-def test_each_sample_has_its_own_stretch():
+def test_each_sample_has_its_own_interval():
     spy = Spy(gaussian(LINEAR))
     positive, at = cond(spy, CAT, CAT, DOG), torch.full((3,), 500)
     p = guide(spy, 4.0, DOG, torch.tensor([[-1, -1], [999, 0], [500, 499]])).predict(X_T, at, positive)

@@ -199,7 +199,7 @@ def test_old_files_are_deleted_though_one_comes_in_meanwhile(monkeypatch):
     monkeypatch.setattr(app.time, "sleep", lambda seconds: None)
     with pytest.raises(SystemExit):
         app.clean(gr.Blocks())
-    assert seen == [app.KEPT] * 3
+    assert seen == [app.OLD] * 3
 
 
 def test_the_app_remembers_a_bounded_number_of_pages(monkeypatch):

@@ -23,7 +23,9 @@ from core.runs.recording import Recording
 from tabs.sampling.page import JOB
 from tabs.ui import controls as _common
 from tabs.ui import job as _run
-from tabs.ui.controls import once, said, temporary, told
+from tabs.ui.controls import once
+from tabs.ui.failures import explained, explained_in_place
+from tabs.ui.files import temporary
 from tabs.ui.viewer import Runs
 
 ROOT = Path(__file__).parents[2]
@@ -220,16 +222,16 @@ def fails(error: Exception):
 @pytest.mark.parametrize("error", [Refused("Give a prompt."), ModelError("Give a prompt.")])
 def test_what_we_refuse_is_told_in_our_words(error, caplog):
     with pytest.raises(gr.Error, match=r"^'Give a prompt\.'$") as told_:
-        told(fails(error))()
+        explained(fails(error))()
     assert told_.value.title == "Please check" and not caplog.records
-    assert said(fails(error))() == "Give a prompt."
+    assert explained_in_place(fails(error))() == "Give a prompt."
 
 
 def test_what_a_library_refuses_is_logged_and_not_told(caplog):
     with pytest.raises(gr.Error, match="Something went wrong inside the app"):
-        told(lambda: list(zip([1], [1, 2], strict=True)))()
+        explained(lambda: list(zip([1], [1, 2], strict=True)))()
     assert "argument 2 is longer" in caplog.text
-    assert "Something went wrong" in said(fails(OSError("/home/somebody")))()
+    assert "Something went wrong" in explained_in_place(fails(OSError("/home/somebody")))()
 
 
 def test_our_checks_are_refusals():

@@ -15,8 +15,9 @@ from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.diffusion.visits import visits_together
 from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
+from core.runs.fields import EVEN
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
+from core.runs.sampling import PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
@@ -279,9 +280,9 @@ def test_guidance_off_has_something_to_compare_with():
     assert plan("when-to-guide", guidance=1.0).scales == (default_guidance("pocket"),) * 5
 
 
-def test_a_stretch_of_guidance_goes_downwards():
-    assert PictureRequest().stretch is None and PictureRequest(guide_from=600).stretch == (600, 0)
-    assert PictureRequest.checked(guide_from="500", guide_to=500.0).stretch == (500, 500)
+def test_a_interval_of_guidance_goes_downwards():
+    assert PictureRequest().interval is None and PictureRequest(guide_from=600).interval == (600, 0)
+    assert PictureRequest.checked(guide_from="500", guide_to=500.0).interval == (500, 500)
     with pytest.raises(ValueError, match=r"^Guidance cannot be on from t = 3 down to t = 4: .* the larger one\.$"):
         PictureRequest.checked(guide_from=3, guide_to=4)
 

@@ -19,7 +19,7 @@ from tabs.mnist.generate import JOB as DIGITS
 from tabs.sampling.page import JOB as SAMPLING
 from tabs.sdedit.page import JOB as SDEDIT
 from tabs.ui import examples as _examples
-from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, packed, recorded, thinned, unpacked
+from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, from_bytes, recorded, thinned, to_bytes
 from tabs.ui.viewer import RUNS
 
 ALIVE = {
@@ -48,7 +48,7 @@ def run(parts: bool = True, colours: int = 3) -> Recording:
 @pytest.mark.parametrize("colours", (3, 1))
 def test_a_recording_survives_its_small_file(parts, colours):
     before = run(parts, colours)
-    after = unpacked(packed(before), "example-x", SAMPLING.recalled)
+    after = from_bytes(to_bytes(before), "example-x", SAMPLING.recalled)
     assert after.id == "example-x" and after.settings == before.settings and after.done and after.notes == ()
     assert np.array_equal(after.result, before.result) and np.array_equal(after.frames[-1].x_t, before.frames[-1].x_t)
     assert len(after.frames) == FRAMES
@@ -64,7 +64,7 @@ def test_a_recording_survives_its_small_file(parts, colours):
 def test_a_step_without_noise_estimates_stays_one():
     recording = run()
     recording.frames[4] = Frame(4, 10, 594, recording.frames[4].x_t, recording.frames[4].x_0)
-    assert [bool(f.parts) for f in unpacked(packed(recording), "r", SAMPLING.recalled).frames] == [
+    assert [bool(f.parts) for f in from_bytes(to_bytes(recording), "r", SAMPLING.recalled).frames] == [
         True,
         True,
         False,

@@ -9,7 +9,7 @@ from core.pictures.scenes import mountains
 from core.runs.anagrams import AnagramRequest, Anagrams
 from tabs.anagrams import page as anagrams
 from tabs.anagrams.legal import ILLEGAL, check
-from tabs.ui.viewer import RUNS, shown
+from tabs.ui.viewer import RUNS, as_uri
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 PIXELS = np.asarray(images.square(mountains(), 64))
@@ -24,8 +24,8 @@ def test_the_chosen_picture_turns_from_as_it_is_to_every_other_view():
     labels = [frame["label"] for frame in value["frames"]]
     assert (labels[0], labels[12], labels[-1], len(labels)) == ("as it is", "50 % of the way", "in the other view", 25)
     ends = [images.enlarge(p, 4) for p in plan.seen(PIXELS)]
-    assert value["frames"][0]["images"][3:] == [shown(ends[0])] * 2
-    assert value["frames"][-1]["images"] == [*map(shown, plan.seen(PIXELS)), *map(shown, ends[1:])]
+    assert value["frames"][0]["images"][3:] == [as_uri(ends[0])] * 2
+    assert value["frames"][-1]["images"] == [*map(as_uri, plan.seen(PIXELS)), *map(as_uri, ends[1:])]
 
 
 @pytest.mark.parametrize("view", ILLEGAL)

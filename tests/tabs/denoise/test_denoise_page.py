@@ -16,8 +16,9 @@ from core.runs.denoise import CURVE, METHODS, DenoiseRequest
 from tabs.denoise import job, page
 from tabs.denoise.figures import points
 from tabs.denoise.job import JOB
-from tabs.ui.controls import Shared, told
+from tabs.ui.controls import Shared
 from tabs.ui.examples import example
+from tabs.ui.failures import explained
 from tabs.ui.layout import Layout
 from tabs.ui.viewer import RUNS
 
@@ -46,7 +47,7 @@ def test_damaged_settings_get_one_sentence(tmp_path, bad):
     settings = plan().settings() | bad
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
     with pytest.raises(gr.Error):
-        told(JOB.restore)(str(tmp_path / "saved.png"))
+        explained(JOB.restore)(str(tmp_path / "saved.png"))
 
 
 # ---- the page -------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from core.runs.frame import Frame
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
 from tabs.denoise.job import JOB, caption_of
-from tabs.ui.controls import drawn_from
+from tabs.ui.send import drawn_from
 from tabs.ui.viewer import RUNS
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
