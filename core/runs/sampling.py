@@ -1,5 +1,4 @@
-"""Pictures from pure noise, and pictures that run together so that they compare: guidance off and on, how much of it and
-when, how many steps."""
+"""Pictures from pure noise, and experiments in which one thing changes: guidance, when it is on, the number of steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -226,7 +225,7 @@ def samples(r: PictureRequest) -> Pictures:
 
 
 def strong_guidance(r: PictureRequest) -> float:
-    """The request's guidance, or the model's own where the request's is none."""
+    """The request's guidance, or the model's own where it has none."""
     return r.guidance if r.guidance > 1 else default_guidance(r.model)
 
 

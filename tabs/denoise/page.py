@@ -66,11 +66,11 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 new = gr.Button("Let the model draw the prompt as the picture", size="sm")
     with tab.right:
-        outputs, kept = outputs_column(shared)
-    wire(tab, outputs, kept, drawings(tab, new))
+        outputs, view, kept = outputs_column(shared)
+    wire(tab, view, outputs, kept, drawings(tab, new))
 
 
-def outputs_column(shared: Shared) -> tuple[list, list]:
+def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
     status = status_line(STATUS)
     shown, empty = JOB.example(), Comparison(Denoising(request=DenoiseRequest()))
@@ -92,7 +92,7 @@ def outputs_column(shared: Shared) -> tuple[list, list]:
     )  # fmt: skip
     gr.HTML(legend())
     formula_panel("denoise")
-    return [forward, compared, strip, chart, view, status], [compared, strip, chart, status, inner, which, *files]
+    return [forward, compared, strip, chart, view, status], view, [compared, strip, chart, status, inner, which, *files]
 
 
 def drawings(tab: Layout, new: gr.Button) -> list[gr.events.Dependency]:
@@ -105,9 +105,8 @@ def drawings(tab: Layout, new: gr.Button) -> list[gr.events.Dependency]:
     return [new.click(**drawn, api_name="make_picture"), *presets]
 
 
-def wire(tab: Layout, outputs: list, kept: list, drawn: list[gr.events.Dependency]) -> None:
+def wire(tab: Layout, view: gr.JSON, outputs: list, kept: list, drawn: list[gr.events.Dependency]) -> None:
     """Connect the buttons: a run fills `outputs`, its end or Stop `kept`; Stop ends what is `drawn` too."""
-    view = outputs[4]
     asked = hold(tab.start, tab.stop, kept, FIGURES)
     mark(tab.inputs, FIGURES)
     unmark(view, FIGURES)

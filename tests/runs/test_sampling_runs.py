@@ -8,7 +8,7 @@ import torch
 from toys import ONLY, tiny_pocket
 
 from core.checks import ModelError
-from core.diffusion.guidance import guide
+from core.diffusion.guidance import THRESHOLDS, bounded, guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
@@ -17,7 +17,7 @@ from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
 from core.runs.fields import EVEN
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
+from core.runs.sampling import PLANS, SWEEP, THIRDS, PictureRequest, Pictures, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
