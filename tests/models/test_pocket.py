@@ -209,6 +209,40 @@ def test_remarks_tell_what_was_seen_in_the_other_kind_of_picture_alone(text, wor
     assert ("a photo of" if kind == "photos" else "an emoji of") in sentence
 
 
+STYLED = [*WORDS, "castle", "drawing", "flat", "glossy", "outlined", "polar", "bear", "sticker"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a sticker of a lighthouse", "a flat drawing of a lighthouse", "an outlined lighthouse drawing"]
+)
+def test_every_style_of_drawing_asks_for_a_drawing(text):
+    (sentence,) = Vocabulary(STYLED, {"lighthouse": "photo"}).remarks(text)
+    assert sentence == "pocket was shown “lighthouse” in photos alone: “a photo of …” suits that better."
+    assert Vocabulary(STYLED, {"lighthouse": "drawing"}).remarks(text) == []
+
+
+@pytest.mark.parametrize(
+    "text, pair",
+    [
+        ("a flat drawing of a castle", ("flat", "castle")),
+        ("Flat drawing of the castle!", ("flat", "castle")),
+        ("a sticker of a polar bear", ("sticker", "polar bear")),
+        ("a flat drawing of a polar bear", None),
+        ("a sticker of a bear", None),
+        ("a glossy drawing of a castle", None),
+        ("a drawing of a castle", None),
+        ("a flat drawing of a castle and a bear", None),
+        ("castle", None),
+        ("", None),
+    ],
+)
+def test_remarks_tell_what_was_never_seen_in_a_style(text, pair):
+    known = Vocabulary(STYLED, never={"flat": ["castle"], "sticker": ["polar bear"], "emoji": []})
+    assert known.never_seen(text) == pair
+    told = [line for line in known.remarks(text) if "never saw" in line]
+    assert len(told) == (pair is not None) and all(f"“{pair[1]}” as a " in line for line in told)
+
+
 def test_what_was_seen_in_both_or_asked_for_in_no_way_gets_no_remark():
     known = Vocabulary(["emoji", "lighthouse", "photo", "rose"], {"lighthouse": "photo"})
     for text in ("a lighthouse", "a photo of a lighthouse", "an emoji of a rose", "a photo of a rose", "a rose", ""):
