@@ -13,6 +13,7 @@ from toys import KINDS, SHAPE, WORDS, checkpoint, lively, same_pocket, text_unet
 
 from core.checks import ModelError
 from core.datasets import data_folder
+from core.datasets.five_styles import chosen, things
 from core.datasets.pictures import Subject, emoji, photo_names
 from core.diffusion.denoiser import Technique
 from core.diffusion.guidance import clip, guide
@@ -29,7 +30,7 @@ from core.models.pocket import SHAPE as PICTURE
 from core.models.registry import CHECKPOINTS, availability, card, load, weights
 from core.models.text_unet import Attention, TextUNet, sinusoid
 from core.runs.sampling import draw
-from training.pocket_data import vocabulary
+from training.pocket_data import FIVE_STYLES, named, vocabulary
 from training.pocket_run import Recipe
 
 VOCABULARY = Vocabulary(WORDS)
@@ -164,21 +165,23 @@ def test_related_things_are_those_that_the_vocabulary_knows():
     assert VOCABULARY.related("kitten") == VOCABULARY.related("xyzzy") == []
 
 
-@pytest.mark.parametrize("which", ["everyday", "all"])
+@pytest.mark.parametrize("which", ["everyday", "all", FIVE_STYLES])
 def test_every_related_thing_has_a_picture(which):
     try:
-        _, drawings = emoji(which)
+        _, drawings = emoji("everyday" if which == FIVE_STYLES else which)
+        if which == FIVE_STYLES:
+            drawings += [Subject(t.names, False) for t in things() if t.name in chosen()]
     except FileNotFoundError as e:
         pytest.skip(str(e))
     lemmas = [line.split("\t")[1] for line in (data_folder() / "photos64" / "classes.tsv").read_text().splitlines()]
     kinds = [Subject(photo_names(line), True) for line in lemmas]
-    known = vocabulary(drawings + kinds)
+    known = vocabulary(drawings + named(which, kinds))
     names = {n.lower() for s in (*drawings, *kinds) for n in s.names}
     for word in captions._topics():
-        things = known.related(word, 99)
-        assert things, word
+        near = known.related(word, 99)
+        assert near, word
         if which == "all":
-            assert {t.lower() for t in things} <= names
+            assert {t.lower() for t in near} <= names
 
 
 def test_remarks_are_one_sentence_for_each_unknown_word():
