@@ -19,6 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training, trained_on
+from benchmarks.pocket_kinds import kinds
+from benchmarks.pocket_styles import never_seen, spread, styles
 from core.checks import ModelError
 from core.datasets import DATA_VARIABLE, data_folder
 from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
@@ -43,8 +45,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--device", default="auto", choices=DEVICES)
-    p.add_argument("--drawings", type=int, default=200, help="emoji names to draw")
+    p.add_argument("--drawings", type=int, default=200, help="names to draw, in each style")
     p.add_argument("--samples", type=int, default=600, help="photos drawn for the Frechet distance")
+    p.add_argument("--per-kind", type=int, default=10, help="photos drawn of each kind, at the best guidance")
     p.add_argument("--held-out", type=int, default=200, help="photos denoised")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--batch", type=int, default=50)
@@ -84,13 +87,15 @@ class Bench:
         self.prompts: list[str] = []
         self.drawn: list[np.ndarray] = []
 
-    def samples(self, prompts: list[str], guidance: float, interval: Interval | None = None) -> np.ndarray:
-        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + k; guidance may be on in an interval alone."""
+    def samples(
+        self, prompts: list[str], guidance: float, interval: Interval | None = None, apart: int = 0
+    ) -> np.ndarray:
+        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + apart + k; guidance may be on in an interval alone."""
         out = []
         for first in tqdm(range(0, len(prompts), self.args.batch), desc=f"guidance {guidance:g}", leave=False):
             some = prompts[first : first + self.args.batch]
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.args.bf16):
-                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + first, interval)
+                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + apart + first, interval)
             out.append(to_uint8(last.x_t, -1, 1))
         return np.concatenate(out)
 
@@ -218,7 +223,7 @@ import sys, time, resource
 import torch
 from core.models.registry import load
 started = time.perf_counter(); model = load("pocket", "{device}"); loaded = time.perf_counter() - started
-from core.runs.sampling import draw
+from core.runs.sampling import THIRDS, draw
 list(draw(model, ["an emoji of a rose"], {guidance}, 2, 0))
 started = time.perf_counter(); list(draw(model, ["an emoji of a rose"], {guidance}, {steps}, 0))
 seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -247,14 +252,19 @@ TASKS = {
     "when-to-guide": when_to_guide,
     "well-known": well_known,
     "speed": speed,
+    "styles": styles,
+    "never-seen": never_seen,
+    "spread": spread,
+    "kinds": kinds,
 }
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure what was asked for and print it; keep samples and numbers where asked to."""
     args = parse(argv)
-    photos64 = "photos64/classes.tsv"
-    needs = {"drawings": "emoji64/names.tsv", "photos": photos64} | ({} if args.photos else {"denoising": photos64})
+    photos64, five = "photos64/classes.tsv", "drawings256/names.tsv"
+    needs = {"drawings": "emoji64/names.tsv", "photos": photos64, "kinds": photos64}
+    needs |= dict.fromkeys(("styles", "never-seen", "spread"), five) | ({} if args.photos else {"denoising": photos64})
     try:
         bench = Bench(args)
     except ModelError as e:

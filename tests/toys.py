@@ -32,6 +32,15 @@ DRAWINGS = (
     ("1f339", "rose", "rose flower"),
 )
 EVERYDAY = ("rocket", "penguin", "rose")
+THINGS = (
+    *((f"extra thing {chr(97 + i)}", "", "") for i in range(18)),
+    ("rocket", "space ship", ""),
+    ("penguin", "", ""),  # the last one of the first sheet
+    ("rose", "", "fluent"),
+    ("castle", "", ""),  # held out as glossy
+    ("backpack", "school satchel;BAG", ""),  # held out as outlined
+)
+ARTISTS = ("noto", "fluent-flat", "fluent", "twemoji", "openmoji")
 
 
 def lively(net: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -84,6 +93,28 @@ def photo_colour(kind: int, i: int) -> tuple[int, int, int]:
     return 40 + 80 * kind, 10 + 12 * (i // 25), 4 + 10 * (i % 25)
 
 
+def five_squares() -> np.ndarray:
+    """The 4x4 colours of every thing by every artist, (5, N, 4, 4, 3) uint8; white where it is missing."""
+    squares = np.random.default_rng(1).integers(0, 256, (len(ARTISTS), len(THINGS), 4, 4, 3), dtype=np.uint8)
+    for k, (_, _, missing) in enumerate(THINGS):
+        if missing:
+            squares[ARTISTS.index(missing), k] = 255
+    return squares
+
+
+def five_styles(root: Path) -> None:
+    """drawings256: every drawing is a grid of 4x4 squares of 48 pixels on white; a sheet has one row, of 20."""
+    (root / "drawings256").mkdir(parents=True)
+    lines = [f"{name.replace(' ', '-')}\t{name}\t{aliases}\t{missing}\n" for name, aliases, missing in THINGS]
+    (root / "drawings256" / "names.tsv").write_text("".join(lines))
+    for artists, squares in zip(ARTISTS, five_squares(), strict=True):
+        for i in range(2):
+            sheet = np.full((256, 20 * 256, 3), 255, np.uint8)
+            for k, square in enumerate(squares[20 * i : 20 * i + 20]):
+                sheet[32:224, 256 * k + 32 : 256 * k + 224] = square.repeat(48, 0).repeat(48, 1)
+            Image.fromarray(sheet).save(root / "drawings256" / f"{artists}-{i}.webp", lossless=True)
+
+
 def data(root: Path) -> Path:
     """photos64 and emoji64: every photo is one colour; every drawing is a grid of 4x4 coloured squares on white."""
     (root / "photos64").mkdir(parents=True)
@@ -101,6 +132,7 @@ def data(root: Path) -> Path:
         sheet[row + 8 : row + 56, column + 8 : column + 56] = square.repeat(12, 0).repeat(12, 1)
     Image.fromarray(sheet).save(root / "emoji64" / "sheet.png")
     (root / "emoji64" / "names.tsv").write_text("".join("\t".join(line).rstrip("\t") + "\n" for line in DRAWINGS))
+    five_styles(root)
     return root
 
 

@@ -1,4 +1,4 @@
-"""Batches for pocket: Noto's drawings and Tiny ImageNet's photos, each with one of its captions.
+"""Batches for pocket: drawings and Tiny ImageNet's photos, each with one of its captions.
 
 The pictures stay uint8 in memory, on the device that trains; every batch follows from a seed and a step alone.
 """
@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from core.datasets.five_styles import drawings
 from core.datasets.pictures import (
-    DRAWING_TEMPLATES,
+    CHOSEN,
     HELD_OUT,
     LISTS,
     PER_CLASS,
-    PHOTO_TEMPLATES,
     SIDE,
     WELL_KNOWN,
     Subject,
@@ -21,20 +21,44 @@ from core.datasets.pictures import (
     photos,
     unit,
 )
-from core.models.captions import Vocabulary, words_of
+from core.models.captions import DRAWING_STYLES, Vocabulary, words_of
 
+FIVE_STYLES = "five-styles"
+"""In the place of a list of emoji: everyday things in five styles, and the CHOSEN kinds of photo."""
+UNLABELLED = 0.18
+"""Of five styles, the share of photos that are of the other kinds. They are named by no caption, and keep the network able
+to denoise any photo."""
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1
 """The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
 were most of its pictures drawings on white, guidance, which leads away from it, would darken every photo. A drawing keeps
 a plain caption instead."""
+NAMELESS = 0.5
+"""The share of photos without a caption where their kind has no name; the others are just "a photo"."""
 PLAIN_PHOTO = ("a high quality photo", "a photo")
 PLAIN_DRAWING = ("an emoji", "a drawing")
 
 
+def taught(which: str, folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
+    """The drawings to train on, (P, 64, 64, 3) uint8, and their subjects: FIVE_STYLES, or a list of `emoji`."""
+    return drawings(folder) if which == FIVE_STYLES else emoji(which, folder)
+
+
+def named(which: str, kinds: list[Subject]) -> list[Subject]:
+    """Those kinds of photo that captions name."""
+    return [s for s in kinds if which != FIVE_STYLES or s.names[0] in CHOSEN]
+
+
+def plain(subject: Subject) -> tuple[str, ...]:
+    """The captions that say how a thing is shown, but not what it is."""
+    if subject.photo:
+        return PLAIN_PHOTO
+    return PLAIN_DRAWING if subject.style == "emoji" else (DRAWING_STYLES[subject.style].plain,)
+
+
 def vocabulary(subjects: list[Subject]) -> Vocabulary:
     """Every word of every caption."""
-    captions = [*PLAIN_PHOTO, *PLAIN_DRAWING, *(c for s in subjects for c in s.captions())]
+    captions = [*PLAIN_PHOTO, *PLAIN_DRAWING, *(c for s in subjects for c in (*plain(s), *s.captions()))]
     return Vocabulary(sorted({w for c in captions for w in words_of(c)}))
 
 
@@ -42,10 +66,11 @@ class Pictures:
     """Batches of captioned pictures.
 
     Args:
-        which: which emoji, as in `emoji`.
+        which: which drawings, as in `taught`.
         photo_share: the share of photos in a batch, 0 .. 1.
         device: where the pictures live and the batches appear.
-        favour: how many times as often as the others the `first` drawings and the WELL_KNOWN photos are picked.
+        favour: how many times as often as the others the `first` drawings and the WELL_KNOWN photos are picked. Of five
+            styles all drawings come alike, and the CHOSEN photos as often as UNLABELLED leaves room for.
     """
 
     def __init__(
@@ -57,22 +82,25 @@ class Pictures:
         favour: float = 1.0,
     ):
         self.device, self.share = device, photo_share
-        photo_tiles, photo_subjects = photos(folder)
-        self.drawings, drawing_subjects = emoji(which, folder)
+        photo_tiles, self.photo_subjects = photos(folder)
+        self.drawings, self.drawing_subjects = taught(which, folder)
         self.held_out = photo_tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)  # (2000, 64, 64, 3)
         self.photos = photo_tiles[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3)
-        self.drawing_subjects, self.photo_subjects = drawing_subjects, photo_subjects
-        self.vocabulary = vocabulary(drawing_subjects + photo_subjects)
         self.photos, self.drawings = self.photos.to(device), self.drawings.to(device)
-        encoded = {
-            c: self.vocabulary.encode([c])[0] for s in (*drawing_subjects, *photo_subjects) for c in s.captions()
-        }
-        self._photo_odds = odds(photo_subjects, set(WELL_KNOWN), favour)
-        self._drawing_odds = odds(drawing_subjects, set(LISTS["first"].read_text().splitlines()), favour)
-        self._plain = {True: self.vocabulary.encode(PLAIN_PHOTO), False: self.vocabulary.encode(PLAIN_DRAWING)}
-        self._captions = {
-            s: torch.stack([encoded[c] for c in s.captions()]) for s in (*drawing_subjects, *photo_subjects)
-        }
+        kinds = named(which, self.photo_subjects)
+        self.vocabulary = vocabulary(self.drawing_subjects + kinds)
+        self._named = {*self.drawing_subjects, *kinds}
+        self._photo_odds, self._drawing_odds = self._odds(which, favour)
+        self._plain = {s: self.vocabulary.encode(plain(s)) for s in (*self.drawing_subjects, *self.photo_subjects)}
+        self._captions = {s: self.vocabulary.encode(s.captions()) for s in self._named}
+
+    def _odds(self, which: str, favour: float) -> tuple[Tensor, Tensor]:
+        """How likely each kind of photo and each drawing is picked, up to a factor."""
+        if which == FIVE_STYLES:
+            shares = shared(self.photo_subjects, set(CHOSEN), 1 - UNLABELLED)
+            return shares, torch.ones(len(self.drawing_subjects))
+        first = set(LISTS["first"].read_text().splitlines())
+        return odds(self.photo_subjects, set(WELL_KNOWN), favour), odds(self.drawing_subjects, first, favour)
 
     def batch(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
         """n pictures (n, 3, 64, 64) in [-1, 1] and their captions (n, LENGTH), from a CPU generator."""
@@ -85,28 +113,34 @@ class Pictures:
         x = unit(x)
         x = torch.cat([flip(x[:n_photos], rand(2, (n_photos,))), x[n_photos:]])
         x = shift(x, rand(2 * SHIFT + 1) - SHIFT, rand(2 * SHIFT + 1) - SHIFT)
-        subjects = [self.photo_subjects[i] for i in kinds.tolist()]
-        subjects += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
-        ids = torch.stack([self._caption(s, g) for s in subjects])
+        picked = [self.photo_subjects[i] for i in kinds.tolist()]
+        picked += [self.drawing_subjects[i] for i in chosen_drawings.tolist()]
+        ids = torch.stack([self._caption(s, g) for s in picked])
         return x, ids.to(self.device)
 
     def _caption(self, subject: Subject, g: torch.Generator) -> Tensor:
         """(LENGTH,) one caption at random; the usual name comes in half of them, one in ten is just "a photo" or
-        "an emoji", and one photo in ten has none."""
+        "an emoji", and one photo in ten has none. A kind of photo without a name has a plain caption or none."""
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
-        if subject.photo and torch.rand((), generator=g) < DROPPED:
+        nameless = subject not in self._named
+        if subject.photo and torch.rand((), generator=g) < (NAMELESS if nameless else DROPPED):
             return self.vocabulary.encode([""])[0]
-        if torch.rand((), generator=g) < DROPPED:
-            plain = self._plain[subject.photo]
-            return plain[pick(len(plain))]
+        if nameless or torch.rand((), generator=g) < DROPPED:
+            rows = self._plain[subject]
+            return rows[pick(len(rows))]
         rows = self._captions[subject]
-        templates = len(PHOTO_TEMPLATES if subject.photo else DRAWING_TEMPLATES)
-        return rows[pick(templates) if pick(2) else pick(len(rows))]
+        return rows[pick(len(subject.templates)) if pick(2) else pick(len(rows))]
 
 
 def odds(subjects: list[Subject], favourites: set[str], favour: float) -> Tensor:
     """(N,) how likely each subject is picked, up to a factor: `favour` for the favourites, 1 for the others."""
     return torch.tensor([favour if s.names[0] in favourites else 1.0 for s in subjects])
+
+
+def shared(subjects: list[Subject], favourites: set[str], share: float) -> Tensor:
+    """(N,) how likely each subject is picked, where the favourites together have a `share`, 0 .. 1, of all picks."""
+    wanted = torch.tensor([s.names[0] in favourites for s in subjects])
+    return torch.where(wanted, share / wanted.sum(), (1 - share) / (~wanted).sum())
 
 
 def picks(weights: Tensor, n: int, g: torch.Generator) -> Tensor:

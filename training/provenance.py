@@ -26,10 +26,9 @@ training.provenance`.
 DATA = """
 Digits: trained on MNIST, 60,000 training digits (Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0).
 
-Pocket: trained on Noto Emoji (Google; Apache 2.0) and on Tiny ImageNet's training photos (Stanford CS231n, cut from
-ImageNet; for research and education); the photo classifier on the same photos. 2 % of the photos were held out. Weights
-trained on these photos are for research and teaching; this project has no ties to ImageNet's owners. No picture of any
-data set is part of this repository.
+Pocket: trained on {pocket}.
+The photo classifier: trained on the same photos. Weights trained on these photos are for research and teaching; this
+project has no ties to ImageNet's owners or to the artists. No picture of any data set is part of this repository.
 """
 CHAIN = """
 ## The runs that led to pocket
@@ -145,8 +144,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def text(folder: Path = CHECKPOINTS) -> str:
     """The table of every checkpoint that is there, and the runs that led to pocket, as Markdown."""
     cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
-    runs = cards.get("pocket", {}).get("history", [])
-    return HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + DATA
+    pocket = cards.get("pocket", {})
+    runs, data = pocket.get("history", []), DATA.format(pocket=pocket.get("data", "no data yet"))
+    return HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + data
 
 
 def write(folder: Path = CHECKPOINTS) -> None:

@@ -7,7 +7,9 @@ numbers on the card come from `python -m benchmarks.pocket_quality --save-card`.
 import argparse
 import datetime
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
 
@@ -17,21 +19,26 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.datasets import DATA_VARIABLE
-from core.datasets.pictures import Subject, emoji, photos
-from core.models.captions import SMALL, words_of
+from core.datasets.five_styles import never_seen
+from core.datasets.pictures import Subject, photos
+from core.models.captions import DRAWING_STYLES, SMALL, words_of
 from core.models.cards import write_card
 from core.models.pocket import build_pocket
 from core.models.registry import CHECKPOINTS
 from core.pictures import images
 from training import provenance
+from training.pocket_data import FIVE_STYLES, named, taught
 from training.pocket_sheet import LEARNED, samples
 from training.state import UNSAID, hardware, load_state
 
 SHARD = 9_500_000  # bytes: hosted Spaces take files under 10 MB without extra machinery
 
-DATA = (
-    "Noto Emoji drawings (Google, Apache 2.0) with their Unicode names; Tiny ImageNet photos (Stanford CS231n, from ImageNet; "
-    "for research and education), 2 % of them held out"
+PHOTOS = "Tiny ImageNet photos (Stanford CS231n, from ImageNet; for research and education), 2 % of them held out"
+DATA = f"Noto Emoji drawings (Google, Apache 2.0) with their Unicode names; {PHOTOS}"
+DATA_OF_FIVE = (
+    "drawings by five sets of artists, with their Unicode names: Noto Emoji (Google, Apache 2.0), Twemoji (Twitter and jdecked, "
+    "CC BY 4.0), Fluent Emoji, both glossy and flat (Microsoft, MIT), and OpenMoji (CC BY-SA 4.0), some of them held out; "
+    f"{PHOTOS}"
 )
 LIMITS = (
     "64x64 pixels. Knows the drawings and the kinds of photo on this card, and English words from their names; other words are "
@@ -100,13 +107,20 @@ def seen_only_in(drawings: Sequence[Subject], kinds: Sequence[Subject]) -> dict[
     return {"drawing": sorted(things[0] - words[1]), "photo": sorted(things[1] - words[0])}
 
 
+def styles(drawings: Sequence[Subject]) -> dict[str, dict]:
+    """By style of drawing: the words that ask for it, what it looks like, and how many things were seen in it."""
+    seen = Counter(s.style for s in drawings)
+    return {name: asdict(style) | {"things": seen[name]} for name, style in DRAWING_STYLES.items() if seen[name]}
+
+
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
     """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
     parts, facts = load_state(state)
     run, out = run_of(facts), folder / "pocket"
     out.mkdir(parents=True, exist_ok=True)
-    _, drawings = emoji(run["emoji"], data)
+    _, drawings = taught(run["emoji"], data)
     _, kinds = photos(data)
+    asked_for = named(run["emoji"], kinds)
     architecture = {name: run[name] for name in ("widths", "text", "depth", "middle")}
     architecture |= {"parameters": sum(v.numel() for v in parts["ema"].values()), "words": facts["words"]}
     drawn = samples(build_pocket(architecture, parts["ema"]), LEARNED)
@@ -116,12 +130,15 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
         "command": provenance.pocket_command(run),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
         "history": [*facts.get("history", []), run],
-        "data": DATA,
+        "data": DATA_OF_FIVE if run["emoji"] == FIVE_STYLES else DATA,
         "limits": LIMITS,
         "reached": reached,
-        "drawings": [s.names[0] for s in drawings],
-        "photos": [s.names[0] for s in kinds],
-        "seen_only_in": seen_only_in(drawings, kinds),
+        "drawings": list(dict.fromkeys(s.names[0] for s in drawings)),
+        "photos": [s.names[0] for s in asked_for],
+        "photos_without_a_name": [s.names[0] for s in kinds if s not in asked_for],
+        "styles": styles(drawings),
+        "never_seen": never_seen(data) if run["emoji"] == FIVE_STYLES else {},
+        "seen_only_in": seen_only_in(drawings, asked_for),
         "curve": [[step, round(loss, 4)] for step, loss in facts["curve"][:: max(1, len(facts["curve"]) // 300)]],
         "validation": facts["validation"],
         "samples": LEARNED,
@@ -140,7 +157,8 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--state", type=Path, default=Path(".training/pocket/state.safetensors"))
     p.add_argument("--out", type=Path, default=CHECKPOINTS)
     p.add_argument(
-        "--data", help=f"folder with photos64 and emoji64 (default: the variable {DATA_VARIABLE}, else ./data)"
+        "--data",
+        help=f"folder with photos64, emoji64 and drawings256 (default: the variable {DATA_VARIABLE}, else ./data)",
     )
     p.add_argument("--reached", default="", help="how far it got, in words, for the card and the provenance table")
     args = p.parse_args(argv)

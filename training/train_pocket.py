@@ -14,6 +14,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from core.datasets.pictures import LISTS
+from training.pocket_data import FIVE_STYLES
 from training.pocket_run import Recipe, Run
 
 
@@ -26,7 +27,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--widths", type=int, nargs=3, default=Recipe.widths, help="channels at 32x32, 16x16, 8x8")
     p.add_argument("--depth", type=int, default=Recipe.depth, help="blocks per resolution")
     p.add_argument("--middle", type=int, default=Recipe.middle, help="blocks at 8x8 between down and up")
-    p.add_argument("--emoji", choices=(*LISTS, "all"), default=Recipe.emoji)
+    p.add_argument("--emoji", choices=(*LISTS, "all", FIVE_STYLES), default=Recipe.emoji)
     p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
     p.add_argument("--favour", type=float, default=Recipe.favour, help="how many times as often well-known things come")
     p.add_argument("--batch", type=int, default=Recipe.batch, help="pictures per step and process")
@@ -39,9 +40,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--compile", action="store_true", help="compile the network first: pays on a GPU, not on a CPU")
     p.add_argument("--check-every", type=float, default=600, help="seconds between validations and sample sheets")
-    p.add_argument(
-        "--data", help="folder with photos64 and emoji64 (default: the variable DIFFUSION_DATA, else ./data)"
-    )
+    p.add_argument("--data", help="folder with the data sets (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training/pocket"), help="folder for the resumable state")
     args = p.parse_args(argv)
     # not as defaults, which argparse cannot tell from a --steps 0 that was given

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.datasets import data_folder, not_found
+from core.models.captions import DRAWING_STYLES
 
 SIDE = 64
 PER_CLASS = 500
@@ -24,6 +25,13 @@ LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "ev
 WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
               "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
 """Twenty kinds of photo that everybody knows."""
+
+CHOSEN = ("goldfish", "jellyfish", "brain coral", "king penguin", "ladybug", "monarch", "lion", "brown bear", "chimpanzee",
+          "African elephant", "lesser panda", "bison", "orangutan", "guinea pig", "golden retriever", "Persian cat", "dugong",
+          "beacon", "bullet train", "convertible", "sports car", "school bus", "tractor", "barn", "water tower", "obelisk",
+          "triumphal arch", "viaduct", "teddy", "Christmas stocking", "orange", "lemon", "banana", "pizza", "espresso",
+          "coral reef", "seashore", "lakeside", "alp", "cliff")  # fmt: skip
+"""Forty kinds of photo that people know and that have one look: a pocket of five styles knows these by name."""
 
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
 PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")
@@ -41,15 +49,24 @@ class Subject:
     Args:
         names: what it is called, the usual name first.
         photo: whether its pictures are photos.
+        style: how it is drawn, a key of `core.models.captions.DRAWING_STYLES`; means nothing for a photo.
     """
 
     names: tuple[str, ...]
     photo: bool
+    style: str = "emoji"
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The captions that each of its names may have, with {} for the name and its article."""
+        if self.photo:
+            return PHOTO_TEMPLATES
+        return DRAWING_TEMPLATES if self.style == "emoji" else (DRAWING_STYLES[self.style].of("{}"),)
 
     def captions(self) -> list[str]:
-        """Every caption it may have."""
-        templates = PHOTO_TEMPLATES if self.photo else DRAWING_TEMPLATES
-        return [t.format(with_article(n)) for n in self.names for t in templates] + [n.lower() for n in self.names]
+        """Every caption it may have. A name alone asks for an emoji or a photo: the other styles are always named."""
+        bare = [n.lower() for n in self.names] if self.photo or self.style == "emoji" else []
+        return [t.format(with_article(n)) for n in self.names for t in self.templates] + bare
 
 
 def _tiles(path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +19,40 @@ SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to"
 """Words that say little: no remark is made on them."""
 UNOFFERED = frozenset(["dyke", "hankey", "harambe", "poo", "poop", "shit"])
 """Words among the data's names that are understood, but that nobody is offered: not before a class."""
-STYLES = {"emoji": "drawing", "drawing": "drawing", "photo": "photo", "picture": "photo"}
-"""The words of a caption that say how its thing is shown."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A way of drawing that a prompt can ask for.
+
+    Args:
+        prompt: what comes before the thing, "a flat drawing of".
+        about: what it looks like, in a few words.
+    """
+
+    prompt: str
+    about: str
+
+    @property
+    def plain(self) -> str:
+        """The style without a thing: "a flat drawing"."""
+        return self.prompt.removesuffix(" of")
+
+    def of(self, thing: str) -> str:
+        """The prompt for a thing with its article: "a flat drawing of a fox"."""
+        return f"{self.prompt} {thing}"
+
+
+DRAWING_STYLES = {
+    "emoji": Style("an emoji of", "soft gradients, as on Android phones"),
+    "flat": Style("a flat drawing of", "plain areas of colour, no outlines"),
+    "glossy": Style("a glossy drawing of", "round and shiny, as if made of plastic"),
+    "sticker": Style("a sticker of", "a few strong colours and simple shapes"),
+    "outlined": Style("an outlined drawing of", "thin black lines, filled with light colours"),
+}
+"""The styles of drawing that pocket is taught, by name."""
+STYLES = {"emoji": "drawing", "drawing": "drawing", "sticker": "drawing", "photo": "photo", "picture": "photo"}
+"""The words of a caption that say how its thing is shown, and the kind of picture that they ask for."""
 ASKED = {"drawing": "an emoji of", "photo": "a photo of"}
 """How each kind of picture is asked for."""
 
@@ -41,10 +74,16 @@ class Vocabulary:
     Args:
         words: all known words, in the order of their ids.
         only: those that only photos had, or only drawings: by word, "photo" or "drawing".
+        never: things that were never seen in a style of drawing, by style.
     """
 
-    def __init__(self, words: Iterable[str], only: Mapping[str, str] = MappingProxyType({})):
-        self.words, self.only = list(words), only
+    def __init__(
+        self,
+        words: Iterable[str],
+        only: Mapping[str, str] = MappingProxyType({}),
+        never: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ):
+        self.words, self.only, self.never = list(words), only, never
         self.ids = {word: i + 2 for i, word in enumerate(self.words)}
 
     def __len__(self) -> int:
@@ -72,6 +111,16 @@ class Vocabulary:
         seen = {word: self.only.get(self.known(word)) for word in words_of(text)}
         return [word for word, had in seen.items() if style and had and had != style]
 
+    def never_seen(self, text: str) -> tuple[str, str] | None:
+        """The style and the thing, if a text asks for just a drawing that was never seen: "a flat drawing of a castle"."""
+        said = [w for w in words_of(text) if w not in SMALL]
+        for style, things in self.never.items():
+            asked = [w for w in words_of(DRAWING_STYLES[style].prompt) if w not in SMALL]
+            for thing in things:
+                if said == [*asked, *(w for w in words_of(thing) if w not in SMALL)]:
+                    return style, thing
+        return None
+
     def similar(self, word: str, n: int = 3) -> list[str]:
         """Up to n known words that are spelled like this one and may be offered, best first."""
         offered = [w for w in self.words if len(w) > 2 and w not in UNOFFERED]
@@ -84,7 +133,7 @@ class Vocabulary:
 
     def remarks(self, text: str, name: str = "pocket") -> list[str]:
         """One sentence per unknown word, with what to write instead where something is near; one on words that were seen in
-        the other kind of picture alone; one on a text that is long, or of which nothing is left."""
+        the other kind of picture alone; one on a thing never seen in the style asked for; one on a text that is long, or of which nothing is left."""
         told = []
         for word in self.unknown(text):
             near, spelled = self.related(word), self.similar(word)
@@ -100,6 +149,12 @@ class Vocabulary:
             style = self.only[self.known(others[0])]
             words = ", ".join(f"“{w}”" for w in others)
             told.append(f"{name} was shown {words} in {style}s alone: “{ASKED[style]} …” suits that better.")
+        if pair := self.never_seen(text):
+            style, thing = pair
+            told.append(
+                f"{name} never saw “{thing}” as {DRAWING_STYLES[style].plain}: it puts together what it knows of the thing "
+                "and of the style."
+            )
         known = [w for w in words_of(text) if self.known(w)]
         if text.strip() and not known:
             told.append(f"{name} knows no word of this prompt, so it counts as no prompt.")

@@ -50,7 +50,8 @@ class CaptionReader(Reader):
         """As `Vocabulary.remarks`."""
         about = self.model.source.card(self.model)
         only = {word: style for style, words in about["seen_only_in"].items() for word in words}
-        return Vocabulary(about["architecture"]["words"], only).remarks(prompt, self.model.name)
+        never = about.get("never_seen", {})  # a pocket of one style has none
+        return Vocabulary(about["architecture"]["words"], only, never).remarks(prompt, self.model.name)
 
 
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:

@@ -13,6 +13,7 @@ from toys import KINDS, SHAPE, WORDS, checkpoint, lively, same_pocket, text_unet
 
 from core.checks import ModelError
 from core.datasets import data_folder
+from core.datasets.five_styles import chosen, things
 from core.datasets.pictures import Subject, emoji, photo_names
 from core.diffusion.denoiser import Technique
 from core.diffusion.guidance import clip, guide
@@ -30,7 +31,7 @@ from core.models.pocket import SHAPE as PICTURE
 from core.models.registry import CHECKPOINTS, availability, card, load, weights
 from core.models.text_unet import Attention, TextUNet, sinusoid
 from core.runs.sampling import draw
-from training.pocket_data import vocabulary
+from training.pocket_data import FIVE_STYLES, named, vocabulary
 from training.pocket_run import Recipe
 
 VOCABULARY = Vocabulary(WORDS)
@@ -165,21 +166,23 @@ def test_related_things_are_those_that_the_vocabulary_knows():
     assert VOCABULARY.related("kitten") == VOCABULARY.related("xyzzy") == []
 
 
-@pytest.mark.parametrize("which", ["everyday", "all"])
+@pytest.mark.parametrize("which", ["everyday", "all", FIVE_STYLES])
 def test_every_related_thing_has_a_picture(which):
     try:
-        _, drawings = emoji(which)
+        _, drawings = emoji("everyday" if which == FIVE_STYLES else which)
+        if which == FIVE_STYLES:
+            drawings += [Subject(t.names, False) for t in things() if t.name in chosen()]
     except FileNotFoundError as e:
         pytest.skip(str(e))
     lemmas = [line.split("\t")[1] for line in (data_folder() / "photos64" / "classes.tsv").read_text().splitlines()]
     kinds = [Subject(photo_names(line), True) for line in lemmas]
-    known = vocabulary(drawings + kinds)
+    known = vocabulary(drawings + named(which, kinds))
     names = {n.lower() for s in (*drawings, *kinds) for n in s.names}
     for word in captions._topics():
-        things = known.related(word, 99)
-        assert things, word
+        near = known.related(word, 99)
+        assert near, word
         if which == "all":
-            assert {t.lower() for t in things} <= names
+            assert {t.lower() for t in near} <= names
 
 
 def test_remarks_are_one_sentence_for_each_unknown_word():
@@ -208,6 +211,40 @@ def test_remarks_tell_what_was_seen_in_the_other_kind_of_picture_alone(text, wor
     (sentence,) = known.remarks(text)
     assert sentence.startswith(f"pocket was shown {words} in {kind} alone")
     assert ("a photo of" if kind == "photos" else "an emoji of") in sentence
+
+
+STYLED = [*WORDS, "castle", "drawing", "flat", "glossy", "outlined", "polar", "bear", "sticker"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a sticker of a lighthouse", "a flat drawing of a lighthouse", "an outlined lighthouse drawing"]
+)
+def test_every_style_of_drawing_asks_for_a_drawing(text):
+    (sentence,) = Vocabulary(STYLED, {"lighthouse": "photo"}).remarks(text)
+    assert sentence == "pocket was shown “lighthouse” in photos alone: “a photo of …” suits that better."
+    assert Vocabulary(STYLED, {"lighthouse": "drawing"}).remarks(text) == []
+
+
+@pytest.mark.parametrize(
+    "text, pair",
+    [
+        ("a flat drawing of a castle", ("flat", "castle")),
+        ("Flat drawing of the castle!", ("flat", "castle")),
+        ("a sticker of a polar bear", ("sticker", "polar bear")),
+        ("a flat drawing of a polar bear", None),
+        ("a sticker of a bear", None),
+        ("a glossy drawing of a castle", None),
+        ("a drawing of a castle", None),
+        ("a flat drawing of a castle and a bear", None),
+        ("castle", None),
+        ("", None),
+    ],
+)
+def test_remarks_tell_what_was_never_seen_in_a_style(text, pair):
+    known = Vocabulary(STYLED, never={"flat": ["castle"], "sticker": ["polar bear"], "emoji": []})
+    assert known.never_seen(text) == pair
+    told = [line for line in known.remarks(text) if "never saw" in line]
+    assert len(told) == (pair is not None) and all(f"“{pair[1]}” as a " in line for line in told)
 
 
 def test_what_was_seen_in_both_or_asked_for_in_no_way_gets_no_remark():

@@ -1,0 +1,125 @@
+"""Everyday things, each drawn in five styles: `drawings256`, sheets of 256x256 tiles with a names.tsv in their order.
+
+Per artists four sheets, ARTISTS-0.webp ... ARTISTS-3.webp, 20 tiles in a row. A pair of a thing and a style is missing in
+the data (its tile is white), or held out by us, so that what was never seen can be judged; neither reaches a batch.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.datasets import data_folder, not_found
+from core.datasets.pictures import SIDE, Subject, emoji
+from core.models.captions import DRAWING_STYLES
+
+LARGE = 256  # pixels of a tile's side
+COLUMNS = 20  # tiles in a row of a sheet
+CHOSEN = Path(__file__).with_name("five-styles.txt")
+"""Everyday things, one a line: those of everyday.txt that all five artists drew, and some 80 more with short names; no
+skin tones, no flags, no signs."""
+HELD_OUT = Path(__file__).with_name("held-out.tsv")
+"""(thing, style), one a line: the first hundred of the chosen things that no artist lacks, in the order of
+`random.Random(0).shuffle`, in the four styles other than "emoji" by turns."""
+ARTISTS = {"emoji": "noto", "flat": "fluent-flat", "glossy": "fluent", "sticker": "twemoji", "outlined": "openmoji"}
+"""By style, the artists whose sheets show it."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One line of names.tsv.
+
+    Args:
+        place: its place among the tiles.
+        name: its usual name.
+        aliases: what else it is called.
+        missing: the artists who did not draw it.
+    """
+
+    place: int
+    name: str
+    aliases: tuple[str, ...]
+    missing: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that it is called, once each, the usual name first."""
+        return tuple(dict.fromkeys([self.name, *self.aliases]))
+
+    def drawn(self, style: str) -> bool:
+        """Whether the data shows it in this style."""
+        return ARTISTS[style] not in self.missing
+
+
+def things(folder: str | Path | None = None) -> list[Thing]:
+    """Every thing of the data set, in its order. Raises FileNotFoundError in one sentence where it is not."""
+    path = data_folder(folder) / "drawings256" / "names.tsv"
+    if not path.exists():
+        raise not_found("drawings256", path.parents[1])
+    rows = [(line + "\t\t\t").split("\t")[1:4] for line in path.read_text("utf-8").splitlines()]
+    return [
+        Thing(i, name, spoken(aliases.split(";")), frozenset(filter(None, missing.split(";"))))
+        for i, (name, aliases, missing) in enumerate(rows)
+    ]
+
+
+def spoken(aliases: list[str]) -> tuple[str, ...]:
+    """Those aliases that are lower-case words of three letters or more."""
+    return tuple(a for a in aliases if re.fullmatch(r"[a-z][a-z ]{2,}", a))
+
+
+def chosen() -> list[str]:
+    """The names of the things that are taught in five styles."""
+    return CHOSEN.read_text("utf-8").splitlines()
+
+
+def held_out() -> set[tuple[str, str]]:
+    """The (thing, style) pairs that we keep apart, beside those that the data lacks."""
+    return {tuple(line.split("\t")) for line in HELD_OUT.read_text("utf-8").splitlines()}
+
+
+def never_seen(folder: str | Path | None = None) -> dict[str, list[str]]:
+    """By style, the chosen things that are never seen in it: held out, or missing in the data."""
+    names, apart = set(chosen()), held_out()
+    here = [thing for thing in things(folder) if thing.name in names]
+    return {style: [t.name for t in here if (t.name, style) in apart or not t.drawn(style)] for style in DRAWING_STYLES}
+
+
+def tiles(style: str, side: int = SIDE, folder: str | Path | None = None) -> np.ndarray:
+    """Every thing in one style, (N, side, side, 3) uint8, white where it is missing; made smaller by area averaging.
+
+    Args:
+        side: a divisor of 256.
+
+    Raises:
+        FileNotFoundError: one sentence that says where the sheets were looked for.
+    """
+    root, parts = data_folder(folder) / "drawings256", []
+    for path in sorted(root.glob(f"{ARTISTS[style]}-[0-9].webp")):
+        with Image.open(path) as sheet:
+            small = np.asarray(sheet.convert("RGB").reduce(LARGE // side))
+        parts.append(small.reshape(-1, side, COLUMNS, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3))
+    if not parts:
+        raise not_found(f"drawings256/{ARTISTS[style]}-0.webp", root.parent)
+    return np.concatenate(parts)[: len(things(folder))]
+
+
+def drawings(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
+    """What may be trained on, (P, 64, 64, 3) uint8, and its P subjects.
+
+    The chosen things in every style but those in which they are never seen, style by style; then the everyday things that
+    only the older `emoji64` has.
+    """
+    names, unseen = set(chosen()), never_seen(folder)
+    pictures, subjects = [], []
+    for style in DRAWING_STYLES:
+        kept = [t for t in things(folder) if t.name in names and t.name not in unseen[style]]
+        pictures.append(torch.from_numpy(tiles(style, folder=folder)[[t.place for t in kept]]))
+        subjects += [Subject(t.names, False, style) for t in kept]
+    older, more = emoji("everyday", folder)
+    kept = [k for k, subject in enumerate(more) if subject.names[0] not in names]
+    return torch.cat([*pictures, older[kept]]), [*subjects, *(more[k] for k in kept)]
