@@ -46,7 +46,7 @@ from tabs.ui.viewer import RUNS as RUNS_OF_THE_PAGE
 CPU = torch.device("cpu")
 DOG = "a photo of a dog"
 FIRST = hub.REPOSITORIES["if-m"]
-pytestmark = pytest.mark.usefixtures("tiny_if_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_if_here")]
 
 
 @pytest.fixture

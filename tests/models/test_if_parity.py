@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 PROMPT = "a photo of a dog"
 RUNS = [(g, n) for g in (7.0, 1.0) for n in (20, 34, "fast27", "stride30")]
 EVERY_RUN = pytest.mark.parametrize("guidance, steps", RUNS)
-pytestmark = pytest.mark.usefixtures("tiny_if_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_if_here")]
 
 
 @functools.cache

@@ -27,6 +27,7 @@ from tabs.ui.theme import look
 from tabs.ui.viewer import RUNS
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
     pytest.mark.usefixtures("tiny_if_here"),
 ]

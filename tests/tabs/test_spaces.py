@@ -118,6 +118,7 @@ def test_what_fails_in_the_worker_is_said_in_words(monkeypatch, error, sentence)
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_in_the_worker_is_the_run_here(tmp_path):
     (tmp_path / "spaces.py").write_text(STAND_IN)
