@@ -22,14 +22,15 @@ from core.runs.request import Request
 from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
-from core.runs.single_step import SIGMAS
+from core.runs.single_step import SingleStepRequest
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
 from tabs.mnist import compare, generate
-from tabs.mnist import denoiser as mnist_denoiser
+from tabs.mnist import denoiser as single_step
+from tabs.mnist.canvas import digit_on, first_digit
 from tabs.sampling import page as sampling
 from tabs.sdedit import page as sdedit
 from tabs.ui.canvas import drawn
@@ -108,9 +109,8 @@ def hybrid() -> dict:
 
 def denoiser() -> dict:
     """The seven noise levels of the single-step denoiser on the digit that is on its canvas at first."""
-    canvas = {"background": None, "layers": [], "composite": mnist_denoiser.first_digit()}
-    levels = ", ".join(map(str, SIGMAS))
-    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
+    digit = digit_on({"composite": first_digit()})
+    figure, chart = last(single_step.JOB.stream(single_step.JOB.planned("levels", SingleStepRequest(), digit), "cpu"))
     return {"figure": figure, "chart": chart.to_numpy().tolist()}
 
 

@@ -1,5 +1,6 @@
 """The same noise through two models: on the path of DDPM and on that of flow matching."""
 
+from core.runs.plan import Plan
 from core.runs.same_noise import PLANS, PairRequest
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
@@ -8,7 +9,11 @@ from tabs.ui.viewer import RUNS, viewer
 
 
 class PairJob(Job):
-    """The runs of the sub-tab, which makes no files."""
+    """The runs of the sub-tab, which makes no files and of which no picture is chosen."""
+
+    def face(self, plan: Plan) -> dict:
+        """As the base's, without a grid to choose from: a lane has half of the pictures."""
+        return {key: value for key, value in super().face(plan).items() if key != "grid"}
 
     def keep(self, view: dict) -> dict:
         """After a run or Stop: the scrubber with all frames."""
@@ -25,11 +30,12 @@ class PairLayout(Layout):
 
 
 JOB = PairJob("compare", PairRequest, PLANS)
+SIZES = {"digits": {"max_length": 120}}
 
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    tab = PairLayout(JOB, PairRequest(), shared, {})
+    tab = PairLayout(JOB, PairRequest(), shared, {}, how=SIZES)
     with tab.left:
         tab.form.place("digits", "steps", "guidance", "seed")
         tab.run_row("Run both", remarks=())

@@ -51,7 +51,7 @@ class Layout:
         self.around: gr.Accordion | None = None
         self.upload: gr.File | None = None
         self.panel: gr.Accordion | None = None
-        with gr.Row(elem_classes="presets"):
+        with gr.Row(elem_classes="presets") if presets else contextlib.nullcontext():
             self.presets = [
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
             ]

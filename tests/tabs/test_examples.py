@@ -10,11 +10,13 @@ from core.models.registry import availability
 from core.runs.frame import Frame
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest
-from core.runs.single_step import SIGMAS
+from core.runs.single_step import SIGMAS, SingleStepRequest
 from tabs.anagrams.job import JOB as ANAGRAMS
 from tabs.hybrids.job import JOB as HYBRIDS
 from tabs.inpainting.job import JOB as INPAINTING
-from tabs.mnist import denoiser as mnist_denoiser
+from tabs.mnist.canvas import digit_on, first_digit
+from tabs.mnist.denoiser import JOB as DENOISER
+from tabs.mnist.figures import points
 from tabs.mnist.generate import JOB as DIGITS
 from tabs.sampling.page import JOB as SAMPLING
 from tabs.sdedit.page import JOB as SDEDIT
@@ -106,10 +108,9 @@ def test_a_digit_that_is_not_there_is_refused_in_one_sentence(number):
 
 def test_the_example_of_the_denoiser_is_what_its_button_makes():
     """Up to float error, so the figure is compared by its words and its number of pictures, and the chart by its values."""
-    canvas = {"composite": mnist_denoiser.first_digit()}
-    levels = ", ".join(map(str, SIGMAS))
-    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
-    shown, kept = example("denoiser"), mnist_denoiser.points(example("denoiser")["chart"])
+    plan = DENOISER.planned("levels", SingleStepRequest(), digit_on({"composite": first_digit()}))
+    ((figure, chart),) = DENOISER.stream(plan, "cpu")
+    shown, kept = example("denoiser"), points(example("denoiser")["chart"])
     assert shown["figure"].count("<img") == figure.count("<img") == 2 * len(SIGMAS)
     pandas.testing.assert_frame_equal(kept, chart, atol=1e-3)
 
