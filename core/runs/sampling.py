@@ -266,11 +266,7 @@ def guidance_sweep(r: PictureRequest) -> Pictures:
 
 
 def step_sweep(r: PictureRequest) -> Pictures:
-    """One noise in nine numbers of steps, evenly spaced: a published list has one number alone.
-
-    Raises:
-        Refused: the sampler takes only runs of one length.
-    """
+    """One noise in nine numbers of steps, evenly spaced. Raises Refused if the sampler takes only runs of one length."""
     if r.sampler not in ETAS:
         raise Refused("The sweep over steps needs DDIM or DDPM.")
     row = of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * len(STEP_SWEEP), [f"{k} steps" for k in STEP_SWEEP])
