@@ -32,8 +32,8 @@ from core.models.deepfloyd import stages as deepfloyd
 from core.models.deepfloyd import text_encoder as t5
 from core.models.deepfloyd.encode import COURSE_PROMPTS, read_prompts
 from core.models.deepfloyd.prompt_bank import PromptBank
-from core.runs.anagrams import AnagramRequest
-from core.runs.hybrids import HybridRequest
+from core.runs.anagrams import AnagramRequest, Anagrams
+from core.runs.hybrids import HybridRequest, Hybrids
 from core.runs.licence import observe
 from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
@@ -174,8 +174,8 @@ RUNS = {
     "pictures": lambda: PLANS["samples"](
         PictureRequest(DOG, "blurry", n=2, model="if-m", steps=2, threshold="dynamic")
     ).run("cpu"),
-    "anagram": lambda: AnagramRequest(model="if-m", n=1, steps=2).run("cpu"),
-    "hybrid": lambda: HybridRequest(model="if-m", n=1, steps=2).run("cpu"),
+    "anagram": lambda: Anagrams(request=AnagramRequest(model="if-m", n=1, steps=2)).run("cpu"),
+    "hybrid": lambda: Hybrids(request=HybridRequest(model="if-m", n=1, steps=2)).run("cpu"),
     "edits": lambda: replace(
         LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
         inputs={"original": np.full((SIZE, SIZE, 3), 128, np.uint8)},

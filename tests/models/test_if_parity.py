@@ -16,11 +16,11 @@ from core.models.deepfloyd import hub, upscaler
 from core.models.deepfloyd import stages as deepfloyd
 from core.models.deepfloyd.stages import Settings
 from core.models.deepfloyd.text_cache import Once
-from core.runs import enlarging
-from core.runs.anagrams import AnagramRequest
-from core.runs.hybrids import HybridRequest
+from core.runs.anagrams import AnagramRequest, Anagrams
+from core.runs.enlarging import larger
+from core.runs.hybrids import HybridRequest, Hybrids
 from core.runs.recording import Recording
-from core.runs.sampling import PLANS, PictureRequest
+from core.runs.sampling import PLANS, PictureRequest, samples
 from core.runs.sdedit import LADDERS, SDEditRequest
 from core.techniques.views.catalogue import views_of
 
@@ -139,12 +139,11 @@ def test_an_anagram_is_enlarged_with_its_prompts_and_views(monkeypatch):
         return iter(())
 
     monkeypatch.setattr(deepfloyd, "super_resolve", spy)
-    monkeypatch.setattr(enlarging, "enlarger", lambda side: "if-ii-m")  # as if a GPU were here
     request = AnagramRequest(
         prompts=("a dog", "a rocket"), views=("identity", "jigsaw"), style="a photo of", view_seed=7
     )
     pixels = np.full((64, 64, 3), 51, np.uint8)
-    assert list(enlarging.enlarge_anagram(pixels, request, 3)) == []
+    assert list(larger(Anagrams(request=request), 0, pixels, by="if-ii-m").run("cpu")) == []
     assert seen["prompts"] == [("a photo of a dog", "a photo of a rocket")]
     assert [v.title for v in seen["views"]] == ["As it is", "Jigsaw"] and seen["views"][1].seed == 7
     assert seen["low"].shape == (1, 3, 64, 64) and torch.allclose(seen["low"], torch.tensor(-0.6))
@@ -152,10 +151,10 @@ def test_an_anagram_is_enlarged_with_its_prompts_and_views(monkeypatch):
 
 def test_stage_three_can_be_watched_and_kept(monkeypatch):
     """What is seen of the latents on the way has three channels, as the picture at the end."""
-    monkeypatch.setattr(enlarging, "enlarger", lambda side: "x4-upscaler")
-    monkeypatch.setattr(enlarging, "STEPS", 3)
-    recording = Recording({}, -1, 1)
-    *way, last_step = recording.follow(enlarging.enlarge(np.full((16, 16, 3), 90, np.uint8), PROMPT, 1, "cpu"))
+    monkeypatch.setattr(upscaler, "STEPS", 3)
+    plan = larger(samples(PictureRequest(PROMPT, n=1)), 0, np.full((16, 16, 3), 90, np.uint8), by="x4-upscaler")
+    recording = Recording(plan)
+    *way, last_step = recording.follow(plan.run("cpu"))
     assert {step.x_0.shape for step in way} == {(1, 3, 16, 16)} and last_step.x_0.shape == (1, 3, 64, 64)
     assert recording.done and recording.result.shape == (1, 64, 64, 3)
 
@@ -218,8 +217,8 @@ def test_projecting_the_text_once_changes_no_bit():
     "run",
     [
         lambda model: deepfloyd.sample(model, [PROMPT], [900, 500, 0], generator(5)),
-        lambda model: AnagramRequest(model="if-m", n=2, steps=3).run("cpu"),
-        lambda model: HybridRequest(model="if-m", n=2, steps=3).run("cpu"),
+        lambda model: Anagrams(request=AnagramRequest(model="if-m", n=2, steps=3)).run("cpu"),
+        lambda model: Hybrids(request=HybridRequest(model="if-m", n=2, steps=3)).run("cpu"),
         lambda model: replace(
             LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
             inputs={"original": np.full((16, 16, 3), 128, np.uint8)},

@@ -164,7 +164,7 @@ def test_every_shipped_card_tells_what_people_need(name):
     assert registry.weights(name)
     if name == "classifier":
         assert card["metrics"]["test_accuracy"] >= 0.993
-    assert dataclasses.asdict(MODELS[name])["name"] == card["name"]
+    assert MODELS[name].name == card["name"]
 
 
 def test_the_classifier_has_the_device_to_itself_while_it_reads(monkeypatch):

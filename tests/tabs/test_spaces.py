@@ -57,7 +57,7 @@ import functools
 import torch
 torch.set_num_threads(1)
 import spaces
-from core.models import device
+from core.models import device as devices
 from core.runs.sampling import with_and_without
 from core.diffusion.denoiser import NETWORK_LOCK
 from core.runs.sampling import PictureRequest
@@ -66,11 +66,11 @@ from tabs.ui import gpu as _gpu
 from tabs.sampling.page import JOB
 from toys import played
 
-assert availability("pocket")[0] and not device._on_loan
+assert availability("pocket")[0] and not devices._on_loan
 plan = with_and_without(PictureRequest(n=1, steps=3))
 
 def there(plan, device):
-    assert device == "cuda" and device._on_loan
+    assert device == "cuda" and devices._on_loan
     yield from plan.run("cpu")
 
 here = list(plan.run("cpu"))
@@ -81,7 +81,7 @@ assert len(lent) == len(here) == 4
 for a, b in zip(here, lent):
     assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and set(a.parts) == set(b.parts)
     assert (a.i, a.n) == (b.i, b.n) and torch.equal(a.t, b.t)
-assert not device._on_loan
+assert not devices._on_loan
 *_, value = JOB.stream(played(functools.partial(there, plan)), "auto")
 assert value["status"].startswith("done") and value["caption"] == "A picture." and len(value["frames"]) == 4
 print("durations", *spaces.asked)
