@@ -10,9 +10,11 @@ from tabs.ui.presets import Preset, first
 TITLE = "Interpolation"
 ID = "interpolation"
 PRESETS = {
-    "Two pandas": Preset(InterpolationRequest()),
-    "Two seashores": Preset(InterpolationRequest("a photo of a seashore")),
-    "DDPM": Preset(InterpolationRequest(sampler="ddpm", steps=50)),
+    "Two seashores": Preset(InterpolationRequest()),
+    "Two pizzas": Preset(InterpolationRequest("a photo of a pizza", guidance=5.0)),
+    "The straight line": Preset(InterpolationRequest(way="lerp")),
+    "With DDPM's noise": Preset(InterpolationRequest(sampler="ddpm", steps=50)),
+    "A drawing known by heart": Preset(InterpolationRequest("an emoji of a panda")),
 }
 JOB = Job(ID, InterpolationRequest, PLANS, {"both-ways": "Sphere / straight line"})
 

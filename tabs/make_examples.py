@@ -16,13 +16,16 @@ from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
 from core.runs.denoise import DenoiseRequest
 from core.runs.inpainting import InpaintRequest
+from core.runs.interpolation import InterpolationRequest
 from core.runs.mnist import DigitRequest
+from core.runs.plan import Plan
 from core.runs.recording import Recording
 from core.runs.request import Request
 from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SingleStepRequest
+from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
 from tabs.hybrids import page as hybrids
@@ -119,6 +122,11 @@ def digits() -> dict:
     return ran(generate.JOB, DigitRequest(), {})
 
 
+def both_ways() -> Plan:
+    """From one noise to another, on the sphere and in a straight line."""
+    return interpolation.JOB.planned("both-ways", InterpolationRequest(columns=5), {})
+
+
 def pair() -> dict:
     """The same noise through two models."""
     return as_example(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
@@ -127,6 +135,7 @@ def pair() -> dict:
 EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
+    "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,

@@ -32,7 +32,7 @@ class InterpolationRequest(Request):
     """
 
     KIND = "interpolation"
-    prompt: str = asked("an emoji of a panda", PROMPT)
+    prompt: str = asked("a photo of a seashore", PROMPT)
     columns: int = asked(7, Whole("Pictures", "2 to 12 from one noise to the other.", low=2, high=12))
     way: str = asked("slerp", Choice("Between", "Noise is a sphere: the straight line cuts through it.", options=WAYS))
     guidance: float = asked(3.0, GUIDANCE)

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.diffusion.noise import MAX_SEED
 from core.models.device import device_facts
 from core.models.registry import loaded
 from tabs.ui.failures import explained_in_place
-from tabs.ui.inputs import Number
 from tabs.ui.stale import KEPT, held, hold, mark, release, released
 from tabs.ui.viewer import RUNS, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
-DICE = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 FORMULAS = Path(__file__).parents[1] / "formulas"
 
@@ -131,21 +128,6 @@ def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
             yield keep(view)
 
     return keep_once
-
-
-def seed_row(value: int = 180) -> gr.Number:
-    """The seed with a dice for a new one; same seed and settings, same picture."""
-    with gr.Row(equal_height=True):
-        seed = Number(
-            value,
-            label="Seed",
-            precision=0,
-            info="Same seed and settings, same picture.",
-            scale=4,
-        )
-        dice = gr.Button("⚄", elem_classes="dice", scale=0)
-    dice.click(None, None, seed, js=DICE, api_visibility="private")
-    return seed
 
 
 def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:

@@ -14,6 +14,7 @@ from core.runs.single_step import SIGMAS, SingleStepRequest
 from tabs.anagrams.job import JOB as ANAGRAMS
 from tabs.hybrids.job import JOB as HYBRIDS
 from tabs.inpainting.job import JOB as INPAINTING
+from tabs.interpolation import JOB as INTERPOLATION
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.mnist.denoiser import JOB as DENOISER
 from tabs.mnist.figures import points
@@ -26,6 +27,7 @@ from tabs.ui.viewer import RUNS
 
 ALIVE = {
     "sampling": lambda view: (SAMPLING.look_at(view, 2), SAMPLING.pick(view, 2)),
+    "interpolation": lambda view: (INTERPOLATION.look_at(view, 2), INTERPOLATION.pick(view, 2)),
     "sdedit": lambda view: (SDEDIT.look_at(view, 2), SDEDIT.pick(view, 2)),
     "inpainting": lambda view: (INPAINTING.look_at(view, 2), INPAINTING.pick(view, 2)),
     "anagrams": lambda view: (next(ANAGRAMS.look_at(view, 2))[1], ANAGRAMS.pick(view, 2)),
