@@ -11,7 +11,7 @@ from core.pictures.images import to_uint8
 SIGMA = 0.5
 """The noise level at which the single-step denoiser was trained."""
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""The course's figure of that denoiser at other noise levels too."""
+"""The noise levels in the course's figure of that denoiser."""
 
 
 def denoise_ladder(
@@ -24,8 +24,8 @@ def denoise_ladder(
         sigmas: noise levels; z = x + sigma eps with the same eps at each.
 
     Returns:
-        Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error of each to the clean digit: per
-        pixel, of values in which the clean digit lies in [0, 1] and the others are not clamped to it.
+        Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error per pixel of each to the clean
+        digit; the clean digit lies in [0, 1], the others are not clamped.
     """
     model = load("denoiser", device)
     x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255
@@ -37,5 +37,5 @@ def denoise_ladder(
 
 
 def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
-    """What the denoiser of pure noise answers to n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
+    """The outputs of the pure-noise denoiser for n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
     return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))
