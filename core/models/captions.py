@@ -1,4 +1,4 @@
-"""Captions as word ids: a vocabulary, and what to say about words that are not in it."""
+"""Captions as word ids: a vocabulary, and remarks on words that are not in it."""
 
 import difflib
 import re
@@ -15,13 +15,13 @@ LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
 SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by", "up", "down", "off",
                    "over", "left", "done", "way"])  # fmt: skip
-"""Words that say little: no remark is made on them."""
+"""Words with little meaning; remarks ignore them."""
 UNOFFERED = frozenset(["dyke", "hankey", "harambe", "poo", "poop", "shit"])
-"""Words among the data's names that are understood, but that nobody is offered: not before a class."""
+"""Words of the data that are understood but never suggested, since they do not suit a class."""
 STYLES = {"emoji": "drawing", "drawing": "drawing", "photo": "photo", "picture": "photo"}
-"""The words of a caption that say how its thing is shown."""
+"""The words of a caption that name the kind of picture."""
 ASKED = {"drawing": "an emoji of", "photo": "a photo of"}
-"""How each kind of picture is asked for."""
+"""The words that ask for each kind of picture."""
 
 
 def words_of(text: str) -> list[str]:
@@ -31,7 +31,7 @@ def words_of(text: str) -> list[str]:
 
 
 def singular(word: str) -> tuple[str, ...]:
-    """A word and what it may be the regular plural of: "berries" -> "berries", "berrie", "berri", "berry"."""
+    """A word and its possible singulars: "berries" -> "berries", "berrie", "berri", "berry"."""
     return word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)
 
 
@@ -40,7 +40,7 @@ class Vocabulary:
 
     Args:
         words: all known words, in the order of their ids.
-        only: those that only photos had, or only drawings: by word, "photo" or "drawing".
+        only: word -> "photo" or "drawing", for words that only one kind of picture had.
     """
 
     def __init__(self, words: Iterable[str], only: Mapping[str, str] = MappingProxyType({})):
@@ -55,7 +55,7 @@ class Vocabulary:
         return next((form for form in (*singular(word), word + "s") if form in self.ids), None)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """(B, LENGTH) int64 ids. Unknown words and words past the end are left out; an empty text is "no caption"."""
+        """(B, LENGTH) int64 ids without unknown words and words past the end; an empty text is "no caption"."""
         rows = torch.full((len(texts), LENGTH), PAD)
         for row, text in zip(rows, texts, strict=True):
             ids = [self.ids[form] for word in words_of(text) if (form := self.known(word))]
@@ -63,28 +63,28 @@ class Vocabulary:
         return rows
 
     def unknown(self, text: str) -> list[str]:
-        """The words of a text that mean nothing to this vocabulary, in order, once each."""
+        """The words of a text that this vocabulary does not know, in order, once each."""
         return [w for w in dict.fromkeys(words_of(text)) if w not in SMALL and self.known(w) is None]
 
     def seen_otherwise(self, text: str) -> list[str]:
-        """The words of a text that asks for a photo, or for a drawing, that no such picture had, in order, once each."""
+        """The words of a text that no picture of the requested kind (photo or drawing) had, in order, once each."""
         style = next((STYLES[w] for w in words_of(text) if w in STYLES), None)
         seen = {word: self.only.get(self.known(word)) for word in words_of(text)}
         return [word for word, had in seen.items() if style and had and had != style]
 
     def similar(self, word: str, n: int = 3) -> list[str]:
-        """Up to n known words that are spelled like this one and may be offered, best first."""
+        """Up to n known words with a similar spelling that may be suggested, best first."""
         offered = [w for w in self.words if len(w) > 2 and w not in UNOFFERED]
         return difflib.get_close_matches(word, offered, n, cutoff=0.75)
 
     def related(self, word: str, n: int = 3) -> list[str]:
-        """Up to n known things near in meaning, by the topics in related.txt."""
+        """Up to n known things with a similar meaning, by the topics in related.txt."""
         things = next((_topics()[form] for form in singular(word) if form in _topics()), ())
         return [t for t in things if all(w in SMALL or self.known(w) for w in words_of(t))][:n]
 
     def remarks(self, text: str, name: str = "pocket") -> list[str]:
-        """One sentence per unknown word, with what to write instead where something is near; one on words that were seen in
-        the other kind of picture alone; one on a text that is long, or of which nothing is left."""
+        """One sentence per unknown word, with a suggestion if there is one; one on words that only the other kind of
+        picture had; one on a text that is long or has no known word."""
         told = []
         for word in self.unknown(text):
             near, spelled = self.related(word), self.similar(word)

@@ -103,7 +103,7 @@ class TwoReadings(Plan):
 
     @property
     def questions(self) -> int:
-        """The number of noise estimates per picture and step."""
+        """The number of prompts that the network answers per picture and step."""
         raise NotImplementedError
 
     def cost(self) -> tuple[int, float]:
