@@ -1,4 +1,4 @@
-"""The single-step denoiser: trained at sigma 0.5, asked at seven, on a digit that you draw, upload or let a model make."""
+"""The single-step denoiser: trained at sigma 0.5, tried at seven levels on a drawn, uploaded or generated digit."""
 
 from collections.abc import Iterable, Sequence
 
@@ -43,12 +43,12 @@ def drawn(editor: dict | None) -> np.ndarray:
     if picture is None:
         raise Refused(NO_DIGIT)
     if below is not None and below.mode == "RGBA" and below.size == picture.size:
-        picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square was padded
+        picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square is padded
     return digit_of(picture)
 
 
 def first_digit() -> Image.Image | None:
-    """A digit that our own model drew while it was trained, so that the first press shows something."""
+    """A digit that our own model drew during training, for the first press."""
     for path in sorted((CHECKPOINTS / "flow-class").glob("epoch-*.png"), reverse=True):
         with Image.open(path) as strip:
             return on_canvas(np.asarray(strip)[:, 29 * 5 : 29 * 5 + 28])
@@ -80,7 +80,7 @@ def epochs(name: str) -> str:
 
 
 def how(seed: int) -> str:
-    """What the figure is made with, and what its numbers are."""
+    """The settings of the figure, and the meaning of its numbers."""
     return (
         f"{MODELS['denoiser'].title}, trained for {epochs('denoiser')} at σ = {SIGMA:g} alone. "
         f"All columns have the same noise, that of seed {seed}, times σ. Error: mean squared error per pixel to the "
@@ -89,7 +89,7 @@ def how(seed: int) -> str:
 
 
 def points(rows: Iterable[Sequence]) -> pd.DataFrame:
-    """Rows of sigma, error and series as the chart takes them; of none, the empty chart."""
+    """Rows of sigma, error and series as the chart's table; without rows, the empty chart."""
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
 
 
@@ -107,7 +107,7 @@ def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
 
 @explained
 def make(digit: float, seed: float, device: str = "auto"):
-    """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
+    """A digit from our own model, on the canvas: twenty steps on one small picture, so it needs no Stop."""
     digit = whole(digit, 0, 9, "The digit")
     request = DigitRequest.checked(digits=str(digit), each=1, seed=seed)
     recording = Recording(Digits(request=request))
@@ -118,7 +118,7 @@ def make(digit: float, seed: float, device: str = "auto"):
 
 @explained
 def collapse(seed: float, device: str = "auto"):
-    """The answers of the denoiser that was trained on pure noise, to ten noises."""
+    """The outputs of the pure-noise denoiser for ten noises."""
     seed = whole(seed, 0, MAX_SEED, "The seed")
     answers, (first, *_, last) = mean_digit(10, seed, device), seeds(seed, 10)
     images = "".join(f'<img alt="Answer {k + 1}" src="{data_uri(png(p))}">' for k, p in enumerate(answers))
@@ -165,7 +165,7 @@ def inputs_column(shared: Shared) -> tuple[list, gr.Button]:
 
 
 def outputs_column() -> list:
-    """The figure and the chart, at first of an example."""
+    """The figure and the chart, with an example at first."""
     shown = example("denoiser")
     status = caption("An example; press Denoise to make your own.")
     figures = gr.HTML(shown.get("figure", "") + status, elem_id="denoiser-figure")
@@ -177,7 +177,7 @@ def outputs_column() -> list:
 
 
 def collapse_panel(seed: gr.Number, shared: Shared) -> None:
-    """The denoiser of pure noise, which always answers the mean digit; closed at first."""
+    """The panel of the pure-noise denoiser, whose output is always the mean digit; closed at first."""
     with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
         ask = gr.Button("Ask it ten times", size="sm")
         mean = gr.HTML(caption(f"{OTHER}."))
