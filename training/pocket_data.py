@@ -1,6 +1,6 @@
 """Batches for pocket: Noto's drawings and Tiny ImageNet's photos, each with one of its captions.
 
-The pictures stay uint8 in memory, on the device that trains; every batch follows from a seed and a step alone.
+The pictures stay uint8 in memory on the training device; every batch depends only on a seed and a step.
 """
 
 from pathlib import Path
@@ -23,11 +23,11 @@ from core.datasets.pictures import (
 )
 from core.models.captions import Vocabulary, words_of
 
-SHIFT = 2  # pixels, at most, in each direction
+SHIFT = 2  # at most, in pixels, in each direction
 DROPPED = 0.1
-"""The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
-were most of its pictures drawings on white, guidance, which leads away from it, would darken every photo. A drawing keeps
-a plain caption instead."""
+"""The share of dropped captions, for classifier-free guidance (Ho & Salimans 2022). Only photos have "no caption". With
+mostly drawings on white there, guidance, which leads away from it, would darken every photo. A drawing keeps a plain
+caption instead."""
 PLAIN_PHOTO = ("a high quality photo", "a photo")
 PLAIN_DRAWING = ("an emoji", "a drawing")
 
@@ -44,8 +44,8 @@ class Pictures:
     Args:
         which: which emoji, as in `emoji`.
         photo_share: the share of photos in a batch, 0 .. 1.
-        device: where the pictures live and the batches appear.
-        favour: how many times as often as the others the `first` drawings and the WELL_KNOWN photos are picked.
+        device: the device of the pictures and the batches.
+        favour: the relative frequency of the `first` drawings and the WELL_KNOWN photos; that of the others is 1.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class Pictures:
         return x, ids.to(self.device)
 
     def _caption(self, subject: Subject, g: torch.Generator) -> Tensor:
-        """(LENGTH,) one caption at random; the usual name comes in half of them, one in ten is just "a photo" or
-        "an emoji", and one photo in ten has none."""
+        """(LENGTH,) a random caption. Half of them have the usual name, one in ten is just "a photo" or "an emoji", and
+        one photo in ten has none."""
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
         if subject.photo and torch.rand((), generator=g) < DROPPED:
             return self.vocabulary.encode([""])[0]
@@ -105,12 +105,12 @@ class Pictures:
 
 
 def odds(subjects: list[Subject], favourites: set[str], favour: float) -> Tensor:
-    """(N,) how likely each subject is picked, up to a factor: `favour` for the favourites, 1 for the others."""
+    """(N,) unnormalised probability of each subject: `favour` for the favourites, 1 for the others."""
     return torch.tensor([favour if s.names[0] in favourites else 1.0 for s in subjects])
 
 
 def picks(weights: Tensor, n: int, g: torch.Generator) -> Tensor:
-    """(n,) places picked by their weights, with replacement; n may be 0."""
+    """(n,) indices drawn by weight, with replacement; n may be 0."""
     return torch.multinomial(weights, n, replacement=True, generator=g) if n else torch.empty(0, dtype=torch.long)
 
 
