@@ -1,4 +1,4 @@
-"""The times of the text-to-image tabs on pocket, against their limits:  python -m benchmarks.tab_speed [--device cpu]
+"""How long the text-to-image tabs take on pocket, against their limits:  python -m benchmarks.tab_speed [--device cpu]
 
 Each run is timed from the request to its last Step, with the tab's default settings, after one warm-up.
 """

@@ -40,7 +40,7 @@ def original(picture: Image.Image | None) -> dict[str, np.ndarray]:
 
 @explained
 def make(prompt: str, model: str, seed: float, device: str = "auto") -> Iterator:
-    """Draw a picture of the prompt with the model's defaults, for the input. Stop works between steps."""
+    """A picture of the prompt, as the model draws it by default, as the input. Stop works between steps."""
     request = replace(PictureRequest.of(model), prompt=prompt, n=1, model=model, seed=seed)
     plan = samples(PictureRequest.checked(**vars(request)))
     recording = Recording(plan)

@@ -67,7 +67,7 @@ def reshaper(tool):
 
 @explained
 def upload_mask(editor: dict, path: str) -> dict:
-    """The canvas with the mask from a picture file; transparent pixels, or else white ones, are generated."""
+    """The canvas with the mask from a picture file: transparent, or else white, is what is made anew."""
     try:
         with Image.open(path) as picture:
             images.shrunk(picture).load()

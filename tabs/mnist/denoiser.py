@@ -107,7 +107,7 @@ def denoise(editor: dict, sigmas: str, seed: float, device: str = "auto"):
 
 @explained
 def make(digit: float, seed: float, device: str = "auto"):
-    """A digit from our own model, on the canvas: twenty steps on one small picture, so it needs no Stop."""
+    """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
     digit = whole(digit, 0, 9, "The digit")
     request = DigitRequest.checked(digits=str(digit), each=1, seed=seed)
     recording = Recording(Digits(request=request))
@@ -118,7 +118,7 @@ def make(digit: float, seed: float, device: str = "auto"):
 
 @explained
 def collapse(seed: float, device: str = "auto"):
-    """The outputs of the pure-noise denoiser for ten noises."""
+    """The answers of the denoiser that was trained on pure noise, to ten noises."""
     seed = whole(seed, 0, MAX_SEED, "The seed")
     answers, (first, *_, last) = mean_digit(10, seed, device), seeds(seed, 10)
     images = "".join(f'<img alt="Answer {k + 1}" src="{data_uri(png(p))}">' for k, p in enumerate(answers))

@@ -28,7 +28,7 @@ def needs(name: str) -> str:
 
 @explained
 def fetch(name: str):
-    """Download the missing files of a model; yields the progress in words. Stop ends it within a second."""
+    """Download what is missing of a model; yields the progress in words. Stop ends it within a second."""
     needs(name)
     for p in download(name):
         share = f"{100 * p.done / p.total:.0f} %" if p.total else ""

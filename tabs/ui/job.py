@@ -172,7 +172,7 @@ class Job:
         return cost.line(self.plans[first](request), device, more)
 
     def restore(self, path: str) -> list:
-        """Put the settings of a PNG that this tab saved back into its inputs."""
+        """The settings inside a PNG that this tab saved, back into its inputs."""
         settings = settings_in(path, self.request.KIND)
         request, pictures = self.request.restored(settings), self._pictures(settings)
         sources = (source.write(pictures) for source in self.sources.values() if source.write)
