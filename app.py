@@ -23,11 +23,11 @@ from tabs.ui.theme import look
 
 TITLE = "Fun with Diffusion Models"
 QUEUE = 200
-"""What may wait at once, of everybody together: several clicks of each person in a lecture room."""
+"""The most waiting events of all users: several clicks per person in a lecture room."""
 CLEANED, OLD = 600, 10_800
-"""Every how many seconds old files are deleted, and how old: a class's run is 5 MB of them, and a Space has 50 GB."""
+"""Seconds between deletions of old files, and their minimum age: a class's run is 5 MB, and a Space has 50 GB."""
 SESSIONS = 200
-"""Of how many open pages Gradio remembers the last values, some MB each. The app itself needs none of them."""
+"""The number of open pages whose last values Gradio keeps, some MB each. The app itself needs none."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
@@ -46,7 +46,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; a device that is not there is refused in one sentence."""
+    """Parse the command line; refuse a missing device in one sentence."""
     p = argparse.ArgumentParser(description=TITLE)
     p.add_argument("--host", help="address to listen on (default: this machine only; 0.0.0.0 for the whole network)")
     p.add_argument("--port", type=int, help="default: 7860, or the next free one")
@@ -62,7 +62,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def clean(demo: gr.Blocks) -> None:
-    """Delete old files as long as the app runs. Gradio's own cleaning ends for good where a file comes in meanwhile."""
+    """Delete old files while the app runs. Gradio's own cleaning stops for good if a file arrives during it."""
     while True:
         time.sleep(CLEANED)
         with contextlib.suppress(RuntimeError, OSError):
@@ -74,8 +74,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     demo = create_app(args.device, args.model)
     threading.Thread(target=clean, args=[demo], daemon=True).start()
-    # _frontend=False leaves out Gradio's check that the page answers within 3 seconds, which ends the app on a busy machine
-    # though it serves already; nothing else depends on it.
+    # _frontend=False skips Gradio's check that the page answers within 3 seconds. On a busy machine the check ends an
+    # app that already serves; nothing else depends on it.
     demo.launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
         state_session_capacity=SESSIONS, _frontend=False, **look(),

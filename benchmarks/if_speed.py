@@ -36,7 +36,7 @@ STAGE_ONE = COMMON | {
     "down_block_types": (PLAIN["down"], *(CROSS["down"],) * 3),
     "up_block_types": (*(CROSS["up"],) * 3, PLAIN["up"]),
 }
-STAGE_TWO = COMMON | {  # IF-II-L as far as it is known; its parameters fit the published 1.2 billion
+STAGE_TWO = COMMON | {  # IF-II-L as far as known; its size matches the published 1.2 billion parameters
     "sample_size": 256,
     "in_channels": 6,
     "block_out_channels": (192, 384, 768, 1152, 1152),
@@ -54,7 +54,7 @@ STAGE_TWO = COMMON | {  # IF-II-L as far as it is known; its parameters fit the 
 
 
 def random_unet(config: dict, text: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
-    """A UNet with weights N(0, 1 / fan_in), made where it will run: 4 billion of them never pass the CPU."""
+    """A UNet with weights N(0, 1 / fan_in), created on its device, so that 4 billion weights never pass the CPU."""
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
@@ -74,12 +74,12 @@ def random_unet(config: dict, text: int, dtype: torch.dtype, device: torch.devic
 
 
 def build(config: dict, text: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
-    """Such a UNet as our loader leaves it."""
+    """A random UNet, prepared as by our loader."""
     return stages.ready(random_unet(config, text, dtype, device), device)
 
 
 class Words:
-    """A text encoder that answers at once, a random embedding per prompt."""
+    """A fast text encoder with a random embedding per prompt."""
 
     def __init__(self, width: int):
         self.width = width
@@ -103,7 +103,7 @@ def pipeline(net: nn.Module):
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> float:
-    """The time of one call, the device's work included."""
+    """The seconds of one call, including the device's work."""
     _wait(device)
     started = time.perf_counter()
     call()
@@ -132,7 +132,7 @@ def theirs(pipe, model: DeepFloyd, steps: int, n: int) -> Tensor:
 
 @torch.no_grad()
 def network(model: DeepFloyd, steps: int, n: int) -> None:
-    """The network calls of such a run and nothing else."""
+    """Only the network calls of such a run."""
     x = torch.randn(2 * n, *model.shape, generator=generator(0)).to(model.device, model.dtype)
     cond = model.encode(["a"] * (2 * n))
     t = torch.full((2 * n,), 500, device=model.device)
@@ -173,7 +173,7 @@ def arithmetic(model: DeepFloyd, steps: int, n: int, alone: float) -> str:
 
 
 def compiled(model: DeepFloyd, steps: int, n: int) -> str:
-    """What torch.compile costs once and gains in every run."""
+    """The one-time cost of torch.compile and its gain per run."""
     plain = seconds(lambda: ours(model, steps, n), model.device)
     model.net.compile()
     warm_up = seconds(lambda: ours(model, steps, n), model.device)
@@ -182,14 +182,14 @@ def compiled(model: DeepFloyd, steps: int, n: int) -> str:
 
 
 def peak(call: Callable[[], object]) -> str:
-    """The largest memory that was in use during a call."""
+    """The peak memory during a call."""
     torch.cuda.reset_peak_memory_stats()
     call()
     return f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"
 
 
 def memory(model: DeepFloyd, text: int, steps: int, n: int) -> str:
-    """Peak GPU memory of stage I, and of stage II with stage I still there."""
+    """Peak GPU memory of stage I, and of stage II with stage I still loaded."""
     first = peak(lambda: ours(model, steps, n))
     second = DeepFloyd("if-ii-l", 256, model.text, model.device, lambda *to: build(STAGE_TWO, text, *to))
     low, timesteps = torch.zeros(n, 3, 64, 64), model.schedule.timesteps(steps)

@@ -23,7 +23,7 @@ from core.runs.recording import Recording
 
 BATCH = 100
 PREVIEW_SECONDS = 0.12  # as in the app
-MOST_PERCENT = 5.0  # that the preview may cost
+MOST_PERCENT = 5.0  # the highest cost of the preview
 SPEED = {("flow-class", "euler", 20): (3, 3.0), ("ddpm-class", "ddpm", 300): (1, 40.0)}  # rounds, seconds at most
 
 
@@ -38,11 +38,11 @@ class Bfloat16(Technique):
 
 @dataclass(frozen=True)
 class Judge:
-    """Where models come from and run, and what a case then scores.
+    """The source and the device of the models, and the scores of a case.
 
     Args:
         bf16: draw in bfloat16. Timings of ten digits stay in float32, as the app runs.
-        folder: of the checkpoints that draw; the classifier that judges is always the shipped one.
+        folder: of the checkpoints that draw; the classifier is always the shipped one.
     """
 
     device: str = "auto"
@@ -51,7 +51,7 @@ class Judge:
     folder: Path = CHECKPOINTS
 
     def draw(self, case: Case, advance: Callable[[float], object] = lambda work: None) -> np.ndarray:
-        """The case's digits (N, 28, 28) uint8; picture k has seed + k, whatever the batches."""
+        """The case's digits (N, 28, 28) uint8; picture k has seed + k in any batch."""
         model = load(case.model, self.device, self.folder)
         model, parts = Bfloat16(model) if self.bf16 else model, []
         for start in range(0, case.digits, BATCH):
@@ -63,7 +63,7 @@ class Judge:
         return np.concatenate(parts)
 
     def look(self, pixels: np.ndarray) -> tuple[Tensor, float]:
-        """The classes (N,) that the classifier names in (N, 28, 28) uint8, and the Frechet distance to training digits."""
+        """The predicted classes (N,) of (N, 28, 28) uint8, and the Frechet distance to training digits."""
         classifier = load("classifier", self.device)
         x = torch.from_numpy(pixels)[:, None].float() / 255
         named, features = judge(classifier, x.to(next(classifier.parameters()).device))
@@ -77,7 +77,7 @@ class Judge:
         return asdict(case) | scores | {"precision": "bfloat16" if self.bf16 else "float32"}
 
     def scale(self, n: int) -> dict:
-        """The two ends of the scale: real test digits, all and n of them, and n pictures of uniform noise."""
+        """The two ends of the scale: real test digits (all, and n of them) and n pictures of uniform noise."""
         real, noise = real_digits(n, self.seed), torch.rand(n, *SHAPE, generator=generator(self.seed))
         return {
             "test_full": round(frechet_distance(reference("test"), reference("train")), 4),
@@ -87,7 +87,7 @@ class Judge:
         }
 
     def speed(self, name: str, sampler: str, steps: int) -> list[dict]:
-        """Ten digits at default guidance, and what the live preview adds if there are rounds enough to tell."""
+        """The time of ten digits at default guidance, and that of the live preview, if there are enough rounds."""
         rounds, most = SPEED[name, sampler, steps]
         model, threads = load(name, self.device, self.folder), torch.get_num_threads()
         guidance = default_guidance(name, sampler)
@@ -105,7 +105,7 @@ class Judge:
 
 
 def real_digits(n: int, seed: int) -> np.ndarray | None:
-    """n of MNIST's test digits (n, 28, 28) uint8, chosen at random; None where the data set is not at hand."""
+    """n random test digits of MNIST (n, 28, 28) uint8; None without the data set."""
     try:
         from core.datasets.mnist import mnist
 

@@ -21,7 +21,7 @@ HEAD = f"{'group':9} {'model':17} {'sampler':12} steps guidance digits accuracy 
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; what cannot be done is refused in one sentence."""
+    """The command line; impossible requests are refused in one sentence."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--device", default="auto", choices=DEVICES)
     p.add_argument("--digits", type=int, default=2000, help="digits behind every row of the defaults")
@@ -69,7 +69,7 @@ def told(row: dict) -> str:
 
 
 def measure(judge: Judge, cases: list[Case], board: dict, out: Path, digits_file: Path | None) -> None:
-    """Draw and judge every case; each row is on the disk and on the screen before the next one starts."""
+    """Draw and judge every case; each row is saved and printed before the next one starts."""
     drawn = {}
     with tqdm(total=sum(c.work for c in cases), bar_format="{l_bar}{bar}| {elapsed} < {remaining}") as bar:
         bar.write(HEAD)
@@ -114,7 +114,7 @@ def verdict(board: dict) -> str:
 
 
 def main(argv: list[str] | None = None, folder: Path = CHECKPOINTS) -> None:
-    """Measure what was asked for with the checkpoints in a folder, and print it against the targets."""
+    """Measure the requested cases with the checkpoints in a folder, and print them against the targets."""
     args = parse(argv)
     judge, board = Judge(args.device, args.seed, args.bf16, folder), opened(args.out, args.device)
     states = {name: availability(name, folder) for name in args.models}

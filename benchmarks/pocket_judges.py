@@ -1,4 +1,4 @@
-"""Who says whether pocket's pictures are right: the nearest of all drawings, and the small photo classifier."""
+"""The judges of pocket's pictures: the nearest of all drawings, and the small photo classifier."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from core.models.scores import Statistics, frechet_distance
 
 
 def share(right: list[bool]) -> float:
-    """How many are true."""
+    """The share that is true."""
     return round(sum(right) / len(right), 4)
 
 
@@ -22,7 +22,7 @@ def blurred(pixels: np.ndarray | Tensor) -> Tensor:
 
 
 def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
-    """Whether the nearest of all drawings has the name asked for, or shares a name with the drawing that has it."""
+    """Whether the nearest drawing has the requested name, or shares a name with the drawing that has it."""
     tiles, subjects = emoji("all")
     nearest = torch.cdist(blurred(pixels), blurred(tiles)).argmin(1).tolist()
     aliases = {s.names[0]: set(s.names) for s in subjects}
@@ -40,13 +40,13 @@ def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def named_right(logits: Tensor, asked: Tensor) -> dict:
-    """How often the class asked for (N,) is first and among the first five in logits (N, 200)."""
+    """Top-1 and top-5 accuracy of logits (N, 200) for the requested classes (N,)."""
     hits = logits.topk(5, 1).indices == asked[:, None]
     return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
 
 
 def distances(drawn: Tensor, kinds: int, train: Statistics) -> dict:
-    """The Frechet distance to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
+    """Frechet distances to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
     pictures of uniform noise, the two ends of the scale."""
     tiles, _ = photos()
     every = max(1, kinds * HELD_OUT // len(drawn))

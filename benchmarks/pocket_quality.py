@@ -80,7 +80,7 @@ def read_photos(file: Path) -> Tensor:
 
 
 class Bench:
-    """What the tasks share: the model, the arguments, and every sample that was drawn."""
+    """Shared by the tasks: the model, the arguments and all samples."""
 
     def __init__(self, args: argparse.Namespace):
         self.args, self.model, self.card = args, load("pocket", args.device), card("pocket")
@@ -106,10 +106,10 @@ class Bench:
 
 
 def drawings(bench: Bench) -> dict:
-    """The share of drawings whose nearest neighbour among all emoji is the one asked for.
+    """The share of drawings whose nearest neighbour among all emoji is the requested one.
 
-    The names asked for are the 200 of `core/datasets/first.txt`, at several scales; and as many at random of all that
-    pocket was taught, at the default scale.
+    The names are the 200 of `core/datasets/first.txt`, at several guidance scales, and as many random ones of all
+    drawings in pocket's training, at the default scale.
     """
     known = set(bench.card["drawings"])
     names = [n for n in LISTS["first"].read_text().splitlines() if n in known][: bench.args.drawings]
@@ -142,8 +142,8 @@ def asked_for(bench: Bench, names: list[str], guidance: float, keep: bool = Fals
 def denoising(bench: Bench) -> dict:
     """PSNR of the one-step estimate against the best Gaussian blur, by noise level.
 
-    The blur of the noisy picture as it is, as the course does it, and of x_t / a_t, at its right brightness, which is the
-    harder one to beat.
+    The blur is applied to x_t itself, as in the course, and to x_t / a_t, at its right brightness, which is harder to
+    beat.
     """
     pixels = bench.args.pixels
     if pixels is None:
@@ -197,8 +197,8 @@ def of_all_kinds(kinds: list[str], n: int) -> list[str]:
 
 
 def when_to_guide(bench: Bench) -> dict:
-    """Photos from the same noises with strong guidance in a part of the run alone: how often the class is right, the
-    Frechet distance, and the pictures that the network is asked for, of one."""
+    """Photos from the same noises with strong guidance in a part of the run: accuracy, Frechet distance, and
+    network evaluations per photo."""
     kinds, rows, train = bench.card["photos"], {}, trained_on()
     n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
     for name, interval in STRETCHES.items():
@@ -212,7 +212,7 @@ def when_to_guide(bench: Bench) -> dict:
 
 
 def well_known(bench: Bench) -> dict:
-    """Samples of twenty well-known kinds, for the eye; they are only kept."""
+    """Samples of twenty well-known kinds, to look at; they are only kept."""
     prompts = [f"a photo of {with_article(n)}" for n in WELL_KNOWN for _ in range(2)]
     bench.keep(prompts, bench.samples(prompts, default_guidance("pocket")))
     return {"prompts": len(prompts)}
@@ -232,7 +232,7 @@ print(loaded, seconds, peak / (2**30 if sys.platform == "darwin" else 2**20))  #
 
 
 def speed(bench: Bench) -> dict:
-    """In a process of its own: seconds to load, seconds for one guided picture, GB of memory at the peak."""
+    """In a separate process: seconds to load, seconds for one guided picture, peak memory in GB."""
     code = LOADING.format(device=bench.args.device, guidance=default_guidance("pocket"), steps=STEPS)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     load_s, picture_s, memory = (round(float(v), 2) for v in done.stdout.split())
@@ -260,7 +260,7 @@ TASKS = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure what was asked for and print it; keep samples and numbers where asked to."""
+    """Run the requested measurements and print them; keep samples and numbers on request."""
     args = parse(argv)
     photos64, five = "photos64/classes.tsv", "drawings256/names.tsv"
     needs = {"drawings": "emoji64/names.tsv", "photos": photos64, "kinds": photos64}

@@ -1,4 +1,4 @@
-"""What the MNIST scoreboard holds: its rows, its targets, and the JSON that the app reads."""
+"""The MNIST scoreboard: its rows, its targets, and the JSON that the app reads."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Case:
 
     @property
     def key(self) -> tuple:
-        """What makes two rows the same measurement."""
+        """The identity of a measurement: rows with equal keys are the same."""
         return self.group, self.model, self.sampler, self.steps, self.guidance
 
     @property
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def asks(self) -> bool:
-        """Whether the model is asked for classes, so that accuracy means something."""
+        """Whether the model is conditioned on classes, so that accuracy is defined."""
         return spec(self.model).conditional and self.guidance != 0
 
     @property
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def work(self) -> int:
-        """Images that go through the network."""
+        """The number of images that go through the network."""
         calls, images = evaluations(self.sampler, self.steps, self.guidance, self.digits)
         return calls * images
 
@@ -80,13 +80,13 @@ def plan(digits: int = 0, sweep: int = 0) -> list[Case]:
 
 
 def put(rows: list[dict], row: dict) -> list[dict]:
-    """The rows with this one in the place of its older self, in the plan's order; what is not planned is dropped."""
+    """The rows with this one replacing its older version, in the plan's order; unplanned rows are dropped."""
     found = {tuple(r[k] for k in ("group", "model", "sampler", "steps", "guidance")): r for r in [*rows, row]}
     return [found[case.key] for case in plan() if case.key in found]
 
 
 def targets(board: dict) -> list[dict]:
-    """What is asked for, beside what was measured."""
+    """The targets with the measured values."""
     rows = {(r["model"], r["sampler"], r["steps"]): r for r in board["rows"] if r["group"] == "defaults"}
     found = []
     for case, least in DEFAULTS.items():
@@ -103,7 +103,7 @@ def targets(board: dict) -> list[dict]:
 
 
 def write(board: dict, path: Path) -> None:
-    """The board as JSON with its targets as they now stand, one row per line."""
+    """Write the board as JSON with its current targets, one row per line."""
     lines = []
     for key, value in (board | {"targets": targets(board)}).items():
         inner = ",\n".join(f"    {json.dumps(v)}" for v in value) if isinstance(value, list) else ""
@@ -131,7 +131,7 @@ def save(drawn: dict[str, tuple[np.ndarray, list[int]]], path: Path) -> None:
 
 
 def replace(path: Path, make: Callable[[Path], object]) -> None:
-    """Write a file beside its place, then move it there, so that a killed run leaves the old one or the new one."""
+    """Write a file beside its place, then move it there; a killed run leaves the old or the new file."""
     fresh = path.with_name(f".{path.stem}.new{path.suffix}")
     make(fresh)
     os.replace(fresh, path)

@@ -47,7 +47,7 @@ def drain(steps: Iterable) -> None:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """Of the second of two runs."""
+    """The seconds of the second of two runs."""
     run()
     started = time.perf_counter()
     run()
@@ -55,7 +55,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def inpainting(device: str, passes: int) -> None:
-    """One picture, 30 steps, gone through `passes` times."""
+    """One picture, 30 steps, with `passes` passes."""
     plan = FILLINGS["fill"](InpaintRequest(n=1, steps=30, jump_n=passes))
     drain(replace(plan, inputs=SCENE | {"mask": to_uint8(masks.centre_square())[0]}).run(device))
 

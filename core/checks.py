@@ -1,4 +1,4 @@
-"""Every refusal in one place: values that a person or a program sent, checked, or one sentence on what is wrong."""
+"""All refusals: check values that a person or a program sent; an error is one sentence on what is wrong."""
 
 import math
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ class ModelError(RuntimeError):
 
 
 class Refused(ValueError):
-    """One sentence that tells a person what is wrong with what was asked for, and what is allowed."""
+    """One sentence that tells a person what is wrong with a value, and what is allowed."""
 
 
 def number(value: object) -> float:
-    """`value` as a float; NaN, which is in no range, for whatever is not a number."""
+    """`value` as a float; NaN, which is in no range, if it is not a number."""
     try:
         return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -21,7 +21,7 @@ def number(value: object) -> float:
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:
-    """`value` as a whole number in low .. high; Refused with one sentence otherwise."""
+    """`value` as a whole number in low .. high. Raises Refused with one sentence."""
     n = number(value)
     if not (low <= n <= high) or n != int(n):
         raise Refused(f"{what} must be a whole number from {low} to {high}.")
@@ -29,7 +29,7 @@ def whole(value: object, low: int, high: int, what: str) -> int:
 
 
 def choice(value: object, allowed: Iterable[str], what: str) -> str:
-    """`value` if it is one of `allowed`; Refused with one sentence otherwise."""
+    """`value` if it is one of `allowed`. Raises Refused with one sentence."""
     names = list(allowed)
     if not isinstance(value, str) or value not in names:
         raise Refused(f"{what} must be one of {', '.join(names)}.")
@@ -37,7 +37,7 @@ def choice(value: object, allowed: Iterable[str], what: str) -> str:
 
 
 def real(value: object, low: float, high: float, what: str) -> float:
-    """`value` as a finite number in low .. high; Refused with one sentence otherwise."""
+    """`value` as a finite number in low .. high. Raises Refused with one sentence."""
     n = number(value)
     if not low <= n <= high:
         raise Refused(f"{what} must be a number from {low:g} to {high:g}.")

@@ -1,5 +1,5 @@
-"""The tabs. Each is a file of this folder, or a folder with `page.py`, which has TITLE, ID and build(shared), and, where
-others send pictures to it, TAKES_PICTURES."""
+"""The tabs. Each is a file of this folder, or a folder with `page.py`. It has TITLE, ID and build(shared), and
+TAKES_PICTURES if other tabs send pictures to it."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +10,6 @@ TABS = ("denoise", "sampling", "interpolation", "sdedit", "inpainting", "anagram
 
 
 def tab(name: str) -> ModuleType:
-    """The tab of that name, imported when it is asked for."""
+    """The tab of that name, imported by this call."""
     folder = find_spec(f"tabs.{name}").submodule_search_locations
     return import_module(f"tabs.{name}.page" if folder else f"tabs.{name}")

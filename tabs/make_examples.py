@@ -1,4 +1,4 @@
-"""Make the finished examples that the tabs show before anything is run:  python -m tabs.make_examples [NAME ...]
+"""Make the finished examples that the tabs show before the first run:  python -m tabs.make_examples [NAME ...]
 
 Each is a real run of our own models with the tab's defaults, kept in tabs/assets/examples: see tabs.ui.examples.
 """
@@ -43,13 +43,13 @@ from tabs.ui.viewer import RUNS
 
 
 def last(run: Iterable):
-    """The last thing that a handler yields."""
+    """The last value that a handler yields."""
     *_, value = run
     return value
 
 
 def smaller(frame: dict) -> dict:
-    """A frame of a viewer with its pictures as small files."""
+    """A viewer's frame with smaller picture files."""
     sizes = []
     for uri in frame["images"]:
         with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
@@ -59,10 +59,10 @@ def smaller(frame: dict) -> dict:
 
 
 def as_example(value: dict, name: str | None = None) -> dict:
-    """A viewer's last value with few frames, the last one untouched, marked as an example.
+    """A viewer's last value with few frames, marked as an example; the last frame is unchanged.
 
     Args:
-        name: of the example whose recording is kept with it, if any.
+        name: the example's name, if its recording is kept too.
     """
     *steps, result = thinned(value["frames"])
     frames = [*map(smaller, steps), result]
@@ -70,7 +70,7 @@ def as_example(value: dict, name: str | None = None) -> dict:
 
 
 def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
-    """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
+    """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and `more` made from the recording."""
     value = last(run)
     recording = RUNS.get(value)
     return {f"{name}.json": as_example(value, name), f"{name}.npz": to_bytes(recording)} | (
@@ -147,7 +147,7 @@ EXAMPLES = {
 
 
 def main(names: list[str]) -> None:
-    """Make those named, or all."""
+    """Make the named examples, or all."""
     FOLDER.mkdir(exist_ok=True)
     for name in names or EXAMPLES:
         for file, content in EXAMPLES[name]().items():

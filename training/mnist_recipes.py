@@ -1,4 +1,4 @@
-"""What each MNIST checkpoint is and how it is trained: the published numbers, in one place."""
+"""The recipes of all MNIST checkpoints, with the published numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Recipe:
     decay: float  # the learning rate's factor per epoch
     optimiser: str = "Adam"
     classes: int = 0
-    p_uncond: float = 0.1  # how often the class is dropped, where there is one
+    p_uncond: float = 0.1  # the share of dropped classes, if there are classes
     ema: float = 0.999
     init: str = ""  # start from the weights of this checkpoint instead of random ones
 
@@ -55,9 +55,9 @@ def build(recipe: Recipe) -> nn.Module:
 
 
 def without_class(weights: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
-    """A class-conditioned U-Net's weights as those of the unconditional one that it is when the class is dropped.
+    """The weights of the unconditional U-Net that equals a class-conditioned one with its class dropped.
 
-    With a zero class row the scales c1, c2 are constants, so c * h + t is c * (h + t / c): the scale moves into the
+    With a zero class row, the scales c1, c2 are constants, and c * h + t = c * (h + t / c). The scale moves into the
     transposed convolution that reads h, its inverse into the last layer of t.
 
     Args:

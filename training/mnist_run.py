@@ -1,7 +1,7 @@
 """One resumable training run of the MNIST family.
 
-Every batch's noise and every epoch's order follow from the seed and the step alone, so a run that was killed
-and started again ends with the same weights as one that was not.
+Every batch's noise and every epoch's order depend only on the seed and the step, so a run that was killed and
+resumed ends with the same weights as one that was not.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 
 
 class Run:
-    """One training run: its network, optimiser, average, curves, and where it has got to."""
+    """One training run: its network, optimiser, average, curves and progress."""
 
     def __init__(
         self, recipe: Recipe, folder: Path, seed: int, device: torch.device | str, bf16: bool, data: str | None = None
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def state_file(self) -> Path:
-        """Where the resumable state lives, outside the repository's tracked files."""
+        """The file of the resumable state, outside the tracked files of the repository."""
         return self.folder / "state.safetensors"
 
     @property
@@ -83,7 +83,7 @@ class Run:
         self.save()
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        """The images and labels of this step, from an order that depends on the seed and the epoch alone."""
+        """The images and labels of this step; their order depends only on the seed and the epoch."""
         epoch, i = divmod(self.step, self.steps_per_epoch)
         if getattr(self, "_order_of", None) != epoch:
             g = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)

@@ -1,7 +1,7 @@
-"""Muon: every matrix of the network steps along its gradient made orthogonal (Jordan et al. 2024, "Muon").
+"""Muon: the update of every matrix is its orthogonalised momentum (Jordan et al. 2024, "Muon").
 
-Adam scales each number on its own. Muon takes the momentum of a whole matrix and sets all its singular values to about
-1, so that rare directions move as far as common ones. Of several processes each makes its share of them orthogonal.
+Adam scales each number separately. Muon takes the momentum of a whole matrix and sets all its singular values to about
+1, so rare directions move as far as common ones. Several processes share the matrices to orthogonalise.
 """
 
 import torch
@@ -9,18 +9,18 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd polynomial that takes singular values in (0, 1] to about 1 (Jordan et al. 2024)."""
+"""Coefficients of the odd polynomial that maps singular values in (0, 1] to about 1 (Jordan et al. 2024)."""
 MOMENTUM = 0.95
 RMS = 0.2
-"""The size of a step next to its learning rate: what Adam's usually is, so that both take the same rate
+"""The RMS of an update relative to the learning rate. It matches Adam's usual value, so both use the same rate
 (Liu et al. 2025, "Muon is scalable for LLM training", section 2.2)."""
 
 
 def split(net: nn.Module, outside: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters for Muon and the others, which stay with Adam.
+    """(the parameters for Muon, the others, which stay with Adam).
 
-    Muon is for what maps a hidden state to another: weights of convolutions and linear layers whose sides are all wider
-    than `outside`, the channels of a picture, which leaves out the layers that take pictures in and give them out. Embeddings, biases and norms are not.
+    Muon is for maps between hidden states: weights of convolutions and linear layers whose sides all exceed `outside`,
+    the channels of a picture. So the first and last layers are not, nor are embeddings, biases and norms.
     """
     tables = {id(m.weight) for m in net.modules() if isinstance(m, nn.Embedding)}
     matrices, others = [], []
@@ -35,7 +35,7 @@ def split(net: nn.Module, outside: int) -> tuple[list[nn.Parameter], list[nn.Par
 def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
     """(M, N) -> (M, N): about U V^T for the singular value decomposition g = U S V^T, by Newton and Schulz's iteration.
 
-    Singular values come out between 0.7 and 1.2, which is near enough; computed in bfloat16.
+    The resulting singular values are between 0.7 and 1.2, which is close enough; computed in bfloat16.
     """
     a, b, c = COEFFICIENTS
     x = g.bfloat16()
@@ -48,12 +48,12 @@ def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps of momentum made orthogonal; convolutions (O, I, 3, 3) as matrices (O, 9 I).
+    """Updates by orthogonalised momentum; convolutions (O, I, 3, 3) are matrices (O, 9 I).
 
     Args:
-        lr: as of AdamW beside it.
+        lr: the same as for AdamW.
         weight_decay: decoupled, as in AdamW.
-        process, processes: which of how many this is; they share the work.
+        process, processes: the index and the number of the processes, which share the work.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """One step of all matrices that have a gradient; the same on every process."""
+        """One step of all matrices with a gradient; equal on every process."""
         (group,) = self.param_groups
         found = [p for p in group["params"] if p.grad is not None]
-        # all directions in one vector: each process fills in its own, the sum, with zeros, is everybody's
+        # all updates in one vector: each process fills in its own, the others are zero, and the sum has all
         flat = torch.zeros(sum(p.numel() for p in found), device=found[0].device, dtype=torch.bfloat16)
         directions = flat.split([p.numel() for p in found])
         for i, (p, out) in enumerate(zip(found, directions, strict=True)):

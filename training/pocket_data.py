@@ -1,6 +1,6 @@
 """Batches for pocket: drawings and Tiny ImageNet's photos, each with one of its captions.
 
-The pictures stay uint8 in memory, on the device that trains; every batch follows from a seed and a step alone.
+The pictures stay uint8 in memory on the training device; every batch depends only on a seed and a step.
 """
 
 from pathlib import Path
@@ -133,7 +133,7 @@ class Pictures:
 
 
 def odds(subjects: list[Subject], favourites: set[str], favour: float) -> Tensor:
-    """(N,) how likely each subject is picked, up to a factor: `favour` for the favourites, 1 for the others."""
+    """(N,) unnormalised probability of each subject: `favour` for the favourites, 1 for the others."""
     return torch.tensor([favour if s.names[0] in favourites else 1.0 for s in subjects])
 
 
@@ -144,7 +144,7 @@ def shared(subjects: list[Subject], favourites: set[str], share: float) -> Tenso
 
 
 def picks(weights: Tensor, n: int, g: torch.Generator) -> Tensor:
-    """(n,) places picked by their weights, with replacement; n may be 0."""
+    """(n,) indices drawn by weight, with replacement; n may be 0."""
     return torch.multinomial(weights, n, replacement=True, generator=g) if n else torch.empty(0, dtype=torch.long)
 
 

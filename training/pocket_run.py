@@ -1,7 +1,7 @@
 """One resumable training run of pocket, on one device or on several through accelerate.
 
-Every batch follows from the seed, the process and the step alone. The learning rate follows from how much of the
-budget is used, in steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
+Every batch depends only on the seed, the process and the step. The learning rate depends on the used share of the
+budget, in steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
 """
 
 import dataclasses
@@ -31,28 +31,28 @@ from training.state import UNSAID, Ema, hardware, load_state, optimiser_tensors,
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
 SPREAD = {"word.weight": 0.5, "position": 0.02, "place": 0.1, "caption.weight": 0.1}
-"""Standard deviations of the first weights where torch's own are not meant for it; captions begin loud."""
+"""Standard deviations of initial weights that differ from torch's own; those of captions are large."""
 CHECKED = 96  # held-out photos, and as many drawings, per level
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, but the seed and the data.
+    """Everything that determines the weights, apart from the seed and the data.
 
     Args:
         widths, depth, middle, text: the network, see `core.models.text_unet.TextUNet`.
         emoji: "all", "everyday" or "first".
         photo_share: the share of photos in every batch.
-        favour: how many times as often as the others the well-known things are shown, see `Pictures`.
+        favour: the relative frequency of well-known things, see `Pictures`.
         batch: pictures per step and process.
-        processes: how many processes share a step.
+        processes: the number of processes that share a step.
         optimiser: "muon" for the matrices and AdamW for the rest, or "adamw" for all.
         lr: the highest learning rate, after the warm-up.
         warmup: steps of linear warm-up.
-        floor: what is left of the rate at the end of its linear fall.
+        floor: the share of the rate left at the end of its linear decay.
         ema: decay of the averaged weights.
         steps, minutes: the budget, one of the two.
-        init: folder of a checkpoint that the run starts from, or "".
+        init: the folder of the initial checkpoint, or "".
     """
 
     widths: tuple[int, ...] = (48, 96, 192)
@@ -75,7 +75,7 @@ class Recipe:
 
 
 class Loss(nn.Module):
-    """The network with its training objective, as one module, so that accelerate can spread it over devices."""
+    """The network and its training objective as one module, which accelerate can spread over devices."""
 
     def __init__(self, net: TextUNet):
         super().__init__()
@@ -89,7 +89,7 @@ class Loss(nn.Module):
 
 
 class Run:
-    """One training run: its network, optimiser, average, curves, and where it has got to."""
+    """One training run: its network, optimiser, average, curves and progress."""
 
     def __init__(self, recipe: Recipe, folder: Path, seed: int, accelerator: Accelerator, data: str | None = None):
         self.recipe, self.folder, self.seed, self.accelerator = recipe, folder, seed, accelerator
@@ -112,18 +112,18 @@ class Run:
 
     @property
     def state_file(self) -> Path:
-        """Where the resumable state lives, outside the repository's tracked files."""
+        """The file of the resumable state, outside the tracked files of the repository."""
         return self.folder / "state.safetensors"
 
     def progress(self) -> float:
-        """The share of the budget that is used, 0 .. 1, the same on every process."""
+        """The used share of the budget, 0 .. 1, equal on every process."""
         if self.recipe.steps:
             return min(1.0, self.step / self.recipe.steps)
         used = torch.tensor((time.monotonic() - self.started) / 60 / self.recipe.minutes, device=self.device)
         return min(1.0, float(broadcast(used) if self.accelerator.num_processes > 1 else used))
 
     def rate(self, progress: float) -> float:
-        """The learning rate: a linear warm-up, then a linear fall to `floor`."""
+        """The learning rate: a linear warm-up, then a linear decay to `floor`."""
         return self.recipe.lr * min(1, (self.step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * progress)
 
     def train(self, check_every: float = 600.0, save_every: float = 180.0, stop_after: int | None = None) -> None:
@@ -177,7 +177,7 @@ class Run:
 
     @torch.no_grad()
     def check(self) -> None:
-        """Measure the averaged weights by noise level on held-out photos and on drawings, and draw a sheet."""
+        """Measure the averaged weights per noise level on held-out photos and on drawings; draw a sheet."""
         net = build(self.recipe, len(self.pictures.vocabulary)).to(self.device, memory_format=layout(self.device))
         net.load_state_dict(self.ema.shadow)
         loss, g = Loss(net.eval()), torch.Generator().manual_seed(self.seed)
@@ -248,7 +248,7 @@ def build(recipe: Recipe, words: int) -> TextUNet:
 
 
 def optimisers(net: TextUNet, recipe: Recipe, process: int = 0) -> dict[str, torch.optim.Optimizer]:
-    """What steps the network in one of the recipe's processes, by name; every parameter belongs to one."""
+    """The optimisers of one of the recipe's processes, by name; every parameter belongs to one of them."""
     if recipe.optimiser == "adamw":
         return {"adamw": torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=0.01)}
     matrices, others = split(net, outside=12)
@@ -257,7 +257,7 @@ def optimisers(net: TextUNet, recipe: Recipe, process: int = 0) -> dict[str, tor
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:
-    """(n,) timesteps in random order, stratified; the noisier half, where captions matter most, comes more often.
+    """(n,) stratified timesteps in random order; the noisier half, where captions matter most, is more frequent.
 
     t / T = u^0.6 with u uniform: the density is 1.67 at t = T, 1.05 at T / 2 and 0.36 at T / 10.
     """
@@ -266,9 +266,9 @@ def stratified(n: int, g: torch.Generator) -> Tensor:
 
 
 def start_from(net: TextUNet, words: list[str], folder: Path) -> list[dict]:
-    """Copy a checkpoint into a network of the same shape whose vocabulary may be wider: words keep their rows.
+    """Copy a checkpoint into a network of the same shape. The vocabulary may be larger: words keep their rows.
 
-    It may have more blocks in the middle; they begin by passing on what they get.
+    The network may have more middle blocks; they start as the identity.
 
     Returns:
         The runs that led to it.

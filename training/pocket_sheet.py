@@ -1,4 +1,4 @@
-"""Samples of the same prompts from the same noise, so that two states of a network compare."""
+"""Samples of the same prompts from the same noise, to compare two states of a network."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -34,7 +34,7 @@ LEARNED = (
     *("an emoji of a skull", "an emoji of a rocket", "an emoji of a penguin", "an emoji of a castle"),
     *("a photo of a seashore", "a photo of a pizza", "a photo of a lemon", "a photo of a school bus"),
 )
-"""What the app shows of every published state."""
+"""The prompts of the samples that the app shows for every published state."""
 
 
 def samples(

@@ -57,7 +57,7 @@ def _short(value: object) -> str:
 
 
 def command(card: dict) -> str:
-    """The command line that made a checkpoint; a shorter run stretches the decay by itself."""
+    """The command line that made a checkpoint; a shorter run adapts its decay by itself."""
     if "command" in card:
         return card["command"]
     published, used = RECIPES[card["name"]], card["recipe"]
@@ -75,7 +75,7 @@ def pocket_command(run: dict) -> str:
     words += [
         f"--{name.replace('_', '-')} {shlex.quote(str(run[name]))}"
         for name in ("depth", "middle", "emoji", "photo_share", "favour", "batch", "optimiser", "lr", "ema", "init")
-        if run.get(name, "") != ""  # the first runs knew no favour
+        if run.get(name, "") != ""  # the first runs had no favour
     ]
     words += ["--cpu"] * run["device"].startswith("CPU")
     words += ["--fp32"] * run["precision"].startswith("no ")
@@ -108,7 +108,7 @@ def row(card: dict) -> tuple[str, ...]:
 
 
 def chain(runs: Sequence[dict]) -> str:
-    """The runs that led to pocket, the first one first, as a section of its own."""
+    """The runs that led to pocket, in order, as a separate section."""
     lines = [
         (
             str(k),
@@ -125,7 +125,7 @@ def chain(runs: Sequence[dict]) -> str:
 
 
 def minutes(run: dict) -> str:
-    """The minutes that a run took, beside those it was given where it was stopped before their end."""
+    """The minutes that a run took; with its budget, if it was stopped early."""
     took, given = run["seconds"] / 60, run["minutes"]
     return f"{took:.0f} of {given:g}" if given and took < 0.95 * given else f"{took:.0f}"
 
@@ -142,7 +142,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def text(folder: Path = CHECKPOINTS) -> str:
-    """The table of every checkpoint that is there, and the runs that led to pocket, as Markdown."""
+    """The table of all checkpoints in the folder, and the runs that led to pocket, as Markdown."""
     cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
     pocket = cards.get("pocket", {})
     runs, data = pocket.get("history", []), DATA.format(pocket=pocket.get("data", "no data yet"))

@@ -1,4 +1,4 @@
-"""Turn a finished run into a checkpoint: fp16 weights, a card, and the samples that it made along the way."""
+"""Turn a finished run into a checkpoint: fp16 weights, a card, and samples by epoch."""
 
 import dataclasses
 import datetime
@@ -50,7 +50,7 @@ def _half(v: Tensor) -> Tensor:
 
 
 def architecture(run: Run) -> dict:
-    """What `core.models.registry` needs to build the network again."""
+    """What `core.models.registry` needs to rebuild the network."""
     r = run.recipe
     return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
 
@@ -94,7 +94,7 @@ def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
 
 
 def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
-    """Test accuracy; and the feature statistics that every Frechet distance is measured against."""
+    """Test accuracy, and the reference feature statistics of the Frechet distance."""
     (train, _), (test, labels) = mnist(True, run.data), mnist(False, run.data)
     named, features = judge(net, unit(test))
     sets = {"train": judge(net, unit(train))[1], "test": features}
@@ -135,7 +135,7 @@ def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 300) -> dict:
 
 
 def _samples_by_epoch(run: Run, out: Path) -> list[int]:
-    """A strip (and for samplers a GIF) of ten pictures at each shown epoch, from the same noise."""
+    """A strip of ten pictures at each shown epoch, from the same noise; for samplers also a GIF."""
     shown = []
     if run.recipe.objective == "classifier":
         return shown

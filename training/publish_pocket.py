@@ -47,7 +47,7 @@ LIMITS = (
 
 
 def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Weights as fp16, in groups under SHARD bytes, in order."""
+    """Weights as fp16 in ordered groups of less than SHARD bytes."""
     groups, size = [{}], 0
     for name, value in weights.items():
         half = value.detach().cpu().half().contiguous()
@@ -60,9 +60,9 @@ def shards(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 def run_of(facts: dict) -> dict:
-    """The run behind a state, for the card's history."""
+    """The run of a state, for the card's history."""
     recipe = UNSAID | facts["recipe"]
-    # the first states kept no more than the kind of device, which was the CPU
+    # the first states kept only the kind of device, which was the CPU
     device = hardware(torch.device("cpu")) if facts["device"] == "cpu" else facts["device"]
     return recipe | {
         "seed": facts["seed"],
@@ -77,7 +77,7 @@ def run_of(facts: dict) -> dict:
 
 
 def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
-    """The weights as files in `out`, in place of those that were there; returns their checksums by name."""
+    """Write the weights as files in `out`, replacing old ones; returns file name -> checksum."""
     for old in out.glob("weights-*.safetensors"):
         old.unlink()
     groups, sums = shards(tensors), {}
@@ -89,7 +89,7 @@ def write_shards(out: Path, tensors: dict[str, Tensor]) -> dict[str, str]:
 
 
 def write_samples(out: Path, drawn: np.ndarray, history: Sequence[dict]) -> None:
-    """The samples as one row, in a file named after the pictures seen so far, beside those of the runs before it."""
+    """Write the samples as one row; the file is named after the pictures seen so far, and older files stay."""
     *before, seen = (f"after-{n}.webp" for n in accumulate(run["pictures_seen"] for run in history))
     places = [Path(history[-1]["init"] or out), out]
     rows = {name: (place / name).read_bytes() for name in before for place in places if (place / name).exists()}
@@ -101,7 +101,7 @@ def write_samples(out: Path, drawn: np.ndarray, history: Sequence[dict]) -> None
 
 
 def seen_only_in(drawings: Sequence[Subject], kinds: Sequence[Subject]) -> dict[str, list[str]]:
-    """The things, last words of names, that no name and no caption of the other kind has: "drawing" and "photo" -> words."""
+    """Kind ("drawing", "photo") -> last words of names that no name and no caption of the other kind has."""
     words = [{w for s in some for caption in s.captions() for w in words_of(caption)} for some in (drawings, kinds)]
     things = [{words_of(name)[-1] for s in some for name in s.names} - SMALL for some in (drawings, kinds)]
     return {"drawing": sorted(things[0] - words[1]), "photo": sorted(things[1] - words[0])}
@@ -114,7 +114,7 @@ def styles(drawings: Sequence[Subject]) -> dict[str, dict]:
 
 
 def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
-    """Weights, card and provenance table from a training state; `reached` says in words how far it got."""
+    """Weights, card and provenance table from a training state; `reached` describes its progress in words."""
     parts, facts = load_state(state)
     run, out = run_of(facts), folder / "pocket"
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What trainings share: resumable state as safetensors (no pickles, safe to open from anywhere), the device, the average."""
+"""Shared by all trainings: resumable state as safetensors (no pickles, so safe to open), device, average."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from core.checks import ModelError
 from core.models.device import DEVICES, pick_device
 
 UNSAID = {"optimiser": "adamw", "middle": 2}
-"""What the recipes of pocket's first runs leave unsaid; their states keep AdamW's moments under "optimiser"."""
+"""Fields missing in the recipes of pocket's first runs; their states keep AdamW's moments under "optimiser"."""
 
 
 def save_state(path: Path, parts: dict[str, dict[str, Tensor]], facts: dict) -> None:
@@ -56,7 +56,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 
 def hardware(device: torch.device) -> str:
-    """What a run trains on, for its card."""
+    """The training hardware, for the card."""
     return (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type.upper()} ({platform.machine()})"
     )
@@ -75,7 +75,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, net: nn.Module, n: int) -> None:
-        """Fold in the network's weights after n updates."""
+        """Update the average with the network's weights after n updates."""
         keep = min(self.decay, (1 + n) / (10 + n))
         for key, value in net.state_dict().items():
             if value.is_floating_point():
@@ -85,7 +85,7 @@ class Ema:
 
 
 def parsed(p: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
-    """The command line with a --device, as a torch.device; one that is not here is refused in one sentence."""
+    """The command line with --device as a torch.device; a missing device is refused in one sentence."""
     p.add_argument(
         "--device", default="auto", choices=DEVICES, help="auto: CUDA, else MPS (not tried yet), else the CPU"
     )

@@ -29,7 +29,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
-    """The named recipe with the command line's changes; a shorter run decays as far as the full one."""
+    """The named recipe with the command line's changes; a shorter run has the same total decay."""
     recipe = RECIPES[args.name]
     if args.epochs:
         decay = recipe.decay ** (recipe.epochs / args.epochs)

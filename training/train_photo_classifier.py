@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     net = PhotoClassifier(kinds, args.width).to(args.device, memory_format=layout(args.device))
     curve = train(net, images, labels, args)
-    net.eval().half().float()  # what fp16 weights will be
+    net.eval().half().float()  # the values of fp16 weights
     features, logits = judge(net, held_out, args.device)
     best = logits.topk(5, 1).indices == torch.arange(kinds).repeat_interleave(HELD_OUT)[:, None]
     train_statistics = Statistics.of(judge(net, images[::5], args.device)[0])
@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def command(args: argparse.Namespace) -> str:
-    """The command line that trains alike."""
+    """The command line that repeats this training."""
     words = [f"--{name} {getattr(args, name)}" for name in ("epochs", "width", "batch", "lr", "seed")]
     return " ".join(["python -m training.train_photo_classifier", *words])
 

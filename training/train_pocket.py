@@ -43,7 +43,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--data", help="folder with the data sets (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training/pocket"), help="folder for the resumable state")
     args = p.parse_args(argv)
-    # not as defaults, which argparse cannot tell from a --steps 0 that was given
+    # not as defaults, which argparse cannot tell from an explicit --steps 0
     args.steps, args.minutes = args.steps or 0, args.minutes or 0.0
     if not 0 < (args.steps or args.minutes) < math.inf:
         p.error("The budget, --steps or --minutes, must be a finite number above 0.")
@@ -51,7 +51,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run_of(args: argparse.Namespace) -> Run:
-    """The run that the command line asks for, begun or resumed.
+    """The run of the command line, new or resumed.
 
     Raises:
         FileNotFoundError: a data set or the folder of --init is missing.

@@ -1,4 +1,4 @@
-"""The data sets, read from a folder that is never part of this repository."""
+"""The data sets, read from a folder outside this repository."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ def data_folder(folder: str | Path | None = None) -> Path:
 
 
 def not_found(what: str, root: Path) -> FileNotFoundError:
-    """The error, in one sentence, where a data set is not under `root`."""
+    """The error, in one sentence, for a data set that is not under `root`."""
     return FileNotFoundError(
         f"{what} was not found under {root}; name the folder that holds it with --data or the variable {DATA_VARIABLE}."
     )

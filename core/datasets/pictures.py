@@ -1,7 +1,7 @@
-"""Pictures with names: Noto's drawings and Tiny ImageNet's photos, all 64x64, with the words each may be asked for by.
+"""Pictures with names: Noto's drawings and Tiny ImageNet's photos, all 64x64, with the words that ask for each.
 
-They lie as sheets of tiles: `emoji64` is one sheet.png with a names.tsv (code points, name, aliases) in its order, and
-`photos64` one WNID.jpg per class, of 500 photos, with a classes.tsv (WNID, lemmas).
+They are stored as sheets of tiles. `emoji64` has one sheet.png and a names.tsv (code points, name, aliases) in its
+order; `photos64` has one WNID.jpg of 500 photos per class and a classes.tsv (WNID, lemmas).
 """
 
 import re
@@ -21,10 +21,10 @@ PER_CLASS = 500
 HELD_OUT = 10  # photos of each class, the last ones of its sheet: 2 %
 FLAGS = ("1f1e", "1f1f")  # regional indicators, two of which make a flag; 1f17 - 1f19 are buttons with letters
 LISTS = {name: Path(__file__).with_name(f"{name}.txt") for name in ("first", "everyday")}
-"""Chosen drawings: on a CPU begin with the first 200, widen to the 585 of every day, then to all."""
+"""Chosen drawings: training on a CPU begins with the 200 of "first", goes on with the 585 of "everyday", then all."""
 WELL_KNOWN = ("goldfish", "lion", "school bus", "pizza", "beacon", "king penguin", "jellyfish", "monarch", "ladybug", "golden retriever",
               "tabby", "brown bear", "African elephant", "orange", "banana", "lemon", "sports car", "steel arch bridge", "cliff", "seashore")  # fmt: skip
-"""Twenty kinds of photo that everybody knows."""
+"""Twenty well-known kinds of photo."""
 
 CHOSEN = ("goldfish", "jellyfish", "brain coral", "king penguin", "ladybug", "monarch", "lion", "brown bear", "chimpanzee",
           "African elephant", "lesser panda", "bison", "orangutan", "guinea pig", "golden retriever", "Persian cat", "dugong",
@@ -47,7 +47,7 @@ class Subject:
     """One thing that has pictures.
 
     Args:
-        names: what it is called, the usual name first.
+        names: its names, the usual one first.
         photo: whether its pictures are photos.
         style: how it is drawn, a key of `core.models.captions.DRAWING_STYLES`; means nothing for a photo.
     """
@@ -107,7 +107,7 @@ def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor,
     """Noto's drawings on white, (N, 64, 64, 3) uint8, and their subjects.
 
     Args:
-        which: "all" but the skin-tone variants and flags, or a key of LISTS.
+        which: "all" (without skin-tone variants and flags), or a key of LISTS.
 
     Raises:
         FileNotFoundError: one sentence that says where they were looked for.

@@ -1,6 +1,6 @@
-"""Denoisers in closed form: what a perfect network would say if the data came from one Gaussian, or from a mixture.
+"""Denoisers in closed form: the output of a perfect network for data from one Gaussian or from a mixture.
 
-Tests compare samplers and techniques with them, since every answer is known; in two dimensions they can be drawn.
+Tests compare samplers and techniques with these exact results; in two dimensions they can be plotted.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class Gaussian(Denoiser):
     Args:
         schedule: any path.
         covariance: (N, N) with N the product of the shape.
-        shape: of one sample: (C, H, W), (2,), any.
+        shape: the shape of one sample: (C, H, W), (2,), any.
 
     A prompt is a mean of that shape, or None for zero.
     """
@@ -51,12 +51,12 @@ class Mixture(Denoiser):
 
     Args:
         schedule: any path.
-        weights: (K,) positive, in proportion to which the components count.
+        weights: (K,) positive, not necessarily normalised.
         means: (K, ...); what follows K is the shape of one sample.
         variances: (K,), from 0.
         labels: (K,) the class of each component, whole numbers; None for no classes.
 
-    A prompt is a class, and then its components alone make up the data, or None for all of them.
+    A prompt is a class, which restricts the data to its components, or None for all components.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Mixture(Denoiser):
 
     @classmethod
     def of_points(cls, schedule: Schedule, points: Tensor, variance: float, labels: Tensor | None = None) -> "Mixture":
-        """The data points (K, ...) themselves, each blurred with this variance: a kernel density estimate."""
+        """A kernel density estimate: the data points (K, ...), each blurred with this variance."""
         alike = torch.ones(len(points), dtype=points.dtype, device=points.device)
         return cls(schedule, alike, points, variance * alike, labels)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
-        """(B, K) logarithms of the components' weights, -inf for those of other classes.
+        """(B, K) logarithms of the components' weights, -inf for components of other classes.
 
         Raises:
             Refused: a class that no component has.

@@ -1,4 +1,4 @@
-"""The one question that every network answers: what noise, and so what clean image, is in x_t?"""
+"""The interface of every network: the noise estimate, and so the clean estimate, for x_t."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from core.diffusion.schedule import Schedule
 from core.locks import new_lock
 
 NETWORK_LOCK = new_lock()
-"""Held around each single network call, never across a yield: two jobs take turns on one device."""
+"""Held for one network call, never across a yield: two jobs take turns on one device."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prediction:
         x_0: (B, ...) clean estimate.
         eps: (B, ...) noise estimate.
         v: (B, ...) learned-variance interpolation in [-1, 1], or None.
-        parts: named noise estimates (B, ...) that a technique made eps from, to be looked at.
+        parts: the named noise estimates (B, ...) from which a technique made eps, for display.
     """
 
     x_0: Tensor
@@ -35,12 +35,12 @@ class Prediction:
 
 
 class Denoiser(Protocol):
-    """A network, or a technique that wraps one. A class that inherits from it shows its states as they are.
+    """A network, or a technique that wraps one. Its states are pictures unless a class overrides `to_pixels`.
 
     Attributes:
         schedule: the path it was trained on.
-        shape: of one sample in the model's space: (C, H, W) of a picture or its latents, (2,) of a point.
-        device: where `predict` wants its tensors.
+        shape: the shape of one sample in the model's space: (C, H, W) for a picture or its latents, (2,) for a point.
+        device: the device of `predict`'s tensors.
     """
 
     schedule: Schedule
@@ -54,12 +54,12 @@ class Denoiser(Protocol):
         """The prediction for x_t (B, ...) at timesteps t (B,), one per sample, given cond (B, ...)."""
 
     def to_pixels(self, x: Tensor) -> Tensor:
-        """From the model's space (B, ...) to pictures (B, C, H, W), for everything that is shown; pictures as they are."""
+        """From the model's space (B, ...) to pictures (B, C, H, W) for display; pictures are not changed."""
         return x
 
 
 class Technique:
-    """Base of every function from Denoiser to Denoiser: answers like the one inside until it overrides `predict`."""
+    """Base of all functions from Denoiser to Denoiser: acts like the inner one unless it overrides `predict`."""
 
     def __init__(self, inner: Denoiser):
         self.inner = inner

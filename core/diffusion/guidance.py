@@ -1,4 +1,4 @@
-"""Guidance and thresholding: functions from Denoiser to Denoiser, so every sampler works with every one of them."""
+"""Guidance and thresholding: functions from Denoiser to Denoiser, which work with every sampler."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from core.diffusion.denoiser import Denoiser, Prediction, Technique
 from core.diffusion.schedule import per_sample
 
 Interval = tuple[int, int]
-"""The timesteps from which and down to which guidance is on."""
+"""The first (largest) and the last (smallest) timestep with guidance on."""
 
 
 def guide(
@@ -21,11 +21,11 @@ def guide(
     Args:
         scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
-        interval: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
-            al. 2024, there in noise levels); or (B, 2), one per sample; None for everywhere.
+        interval: where guidance is on, both ends included; elsewhere w = 1, which needs one half only (Kynkaanniemi et
+            al. 2024, there in noise levels). Or (B, 2), one per sample; None for everywhere.
 
-    Both halves are one network call; w = 0, with no interval, and w = 1 need only one of them. The learned variance is the
-    conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
+    Both halves are one network call; w = 1, and w = 0 without an interval, need only one half. The learned variance is
+    that of the conditional half. The Prediction's parts are the two halves, which are equal where guidance is off.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
@@ -33,13 +33,13 @@ def guide(
 
 
 def steps_within(interval: Interval, visits: Sequence[int]) -> int:
-    """At how many of the timesteps guidance is on."""
+    """The number of the timesteps with guidance on."""
     first, last = interval
     return sum(last <= t <= first for t in visits)
 
 
 def halves(scale: float) -> int:
-    """How many times the batch a guided network call is: w = 0 and w = 1 need one half only."""
+    """The batch factor of a guided network call: 1 for w = 0 and w = 1, else 2."""
     return 1 if scale in (0, 1) else 2
 
 
@@ -52,7 +52,7 @@ class _Guided(Technique):
         self._cond, self._both = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
-        """As the denoiser inside, which is asked for "no condition" in the same breath: its text encoder may be large."""
+        """As the inner denoiser; "no condition" is encoded in the same call, as its text encoder may be large."""
         rows = self.inner.encode([*prompts, self.negative])
         self._null = rows[-1:]
         return rows[:-1]
@@ -73,11 +73,11 @@ class _Guided(Technique):
         w = per_sample(self.scale.to(x_t), x_t) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = (_two(answers, on, len(first)) for answers in (p.x_0, p.eps))
         v = p.v[len(first) :] if p.v is not None else None
-        x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
+        x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds differently
         return Prediction(x_0, eps, v, {"unconditional": eps_u, "conditional": eps_c})
 
     def _guided(self, t: Tensor) -> slice | list[int]:
-        """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
+        """The rows of timesteps t (B,) with guidance on; they need both halves."""
         if self.interval is None:
             return slice(None)
         first, last = self.interval.T
@@ -85,15 +85,15 @@ class _Guided(Technique):
         return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
 
     def _conditions(self, k: int, cond: Tensor) -> Tensor:
-        """(k + B, ...) k times "no condition", then cond: one object in all steps that ask alike, by which a network may
-        know it again."""
+        """(k + B, ...): k times "no condition", then cond. Equal steps get the same object, so that a network can cache
+        its work on it."""
         if self._both is None or cond is not self._cond or len(self._both) != k + len(cond):
             self._cond, self._both = cond, torch.cat([self.null.expand(k, *self.null.shape[1:]), cond])
         return self._both
 
 
 def _two(answers: Tensor, on: slice | list[int], k: int) -> tuple[Tensor, Tensor]:
-    """Of (k + B, ...) answers the unconditional and the conditional ones, (B, ...) each; one where guidance is off."""
+    """Split (k + B, ...) outputs into unconditional and conditional, (B, ...) each; equal where guidance is off."""
     first, conditional = answers[:k], answers[k:]
     if k == len(conditional):
         return first, conditional
@@ -103,10 +103,10 @@ def _two(answers: Tensor, on: slice | list[int], k: int) -> tuple[Tensor, Tensor
 
 
 def from_noise(denoiser: Denoiser) -> Denoiser:
-    """Make the clean estimate anew from the noise estimate, x_0 = (x_t - s_t eps) / a_t; needs a_t > 0.
+    """Recompute the clean estimate from the noise estimate, x_0 = (x_t - s_t eps) / a_t; needs a_t > 0.
 
-    For a model that predicts noise this only settles the rounding: the published pipelines guide eps and then
-    make x_0, so put it outside `guide` and inside `dynamic_threshold` to agree with them bit for bit.
+    For a model that predicts noise this changes only the rounding. The published pipelines guide eps and then compute
+    x_0; outside `guide` and inside `dynamic_threshold` it agrees with them bit for bit.
     """
     return _FromNoise(denoiser)
 
@@ -164,16 +164,16 @@ def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float 
 
 
 ALONE = ""
-"""The name of a noise estimate that was not put together from others."""
+"""The name of a noise estimate that is not combined from others."""
 THRESHOLDS = {"clip": "clip to [-1, 1]", "dynamic": "dynamic", "none": "none"}
 
 
 def bounded(denoiser: Denoiser, threshold: str = "clip", ratio: float = 0.95, max_value: float = 1.5) -> Denoiser:
     """The denoiser with its clean estimate bounded, by a key of THRESHOLDS; ratio and max_value as `dynamic_threshold`.
 
-    Where it makes its noise estimate from no others, that one is to be looked at, as the part ALONE.
+    A noise estimate that is not combined from others becomes the part ALONE, for display.
 
-    On a `Schedule.published` path the estimate is first made anew from the noise, as `from_noise` says.
+    On a `Schedule.published` path the clean estimate is first recomputed by `from_noise`.
     """
     if denoiser.schedule.squared is not None:
         denoiser = from_noise(denoiser)

@@ -1,4 +1,4 @@
-"""The one loop of every sampler: a table of visits in, Steps out; what samplers differ in is a rule for one step down."""
+"""The loop of all samplers, from a table of visits to Steps. A sampler is a rule for one step down."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from core.diffusion.noise import Generators, randn
 from core.diffusion.schedule import Schedule, per_sample
 
 Constraint = Callable[[Tensor, Tensor], Tensor]
-"""(x (B, ...), t (B,)) -> x, at the level just reached; at t = -1 it sees the result."""
+"""(x (B, ...), t (B,)) -> x, at the level just reached; at t = -1, x is the result."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Step:
     """What samplers yield.
 
     Args:
-        i: rows of the table that lie behind, 0 .. n.
-        n: those in all, less one.
+        i: the row of the table, 0 .. n.
+        n: the index of the last row.
         t: (B,) timesteps on the CPU; -1 in the last Step.
         x_t: (B, ...) the state at t.
-        x_0: (B, ...) the clean estimate made from x_t; x_t itself of a sample that is finished, or has not begun; the
-            last estimate of one that goes up.
-        parts: the Prediction's parts, (B, ...) each: zeros of a sample that has not begun, the last ones of one that is
-            finished; none where no network was asked, so none in the last Step.
+        x_0: (B, ...) the clean estimate from x_t; x_t itself for a sample that is finished or has not begun; the last
+            estimate for one that goes up.
+        parts: the Prediction's parts, (B, ...) each; zeros for a sample that has not begun, the last parts for a
+            finished one. Empty without a network call, so empty in the last Step.
     """
 
     i: int
@@ -43,9 +43,9 @@ class Step:
 
 
 class Group:
-    """Some samples of a batch, by their rows; where they are all, tensors are handed on as they are.
+    """Some samples of a batch, by their rows; if they are all, tensors are passed on unchanged.
 
-    Its condition (k, ...) is one object, by which a network may know it again.
+    Its condition (k, ...) is always the same object, so that a network can cache its work on it.
     """
 
     def __init__(self, rows: Sequence[int], cond: Tensor):
@@ -54,28 +54,28 @@ class Group:
         self.cond = self.of(cond)
 
     def of(self, x: Tensor) -> Tensor:
-        """Theirs of x (B, ...), which is on the device."""
+        """Their rows of x (B, ...), which is on the device."""
         return x if self._everyone else x[self._index]
 
     def put(self, x: Tensor, new: Tensor) -> Tensor:
-        """A copy of x (B, ...) in which theirs are `new`."""
+        """A copy of x (B, ...) with their rows replaced by `new`."""
         return new if self._everyone else x.index_copy(0, self._index, new)
 
     def noise(self, x: Tensor, source: Generators) -> Tensor:
-        """Standard normal noise like x (k, ...), theirs: from the one generator, or from their own."""
+        """Standard normal noise like x (k, ...), from the common generator or from their own."""
         own = source if isinstance(source, torch.Generator) else [source[k] for k in self.rows]
         return randn(x.shape, own, x.device).to(x.dtype)
 
 
 def _groups(moves: Tensor, cond: Tensor) -> list[Group]:
-    """The samples that move in each step, of a table (n, B) of who does; the same samples are one object."""
+    """The group of moving samples in each step, from a table (n, B) of moves; equal groups are one object."""
     rows = [tuple(row.nonzero().flatten().tolist()) for row in moves]
     made = {key: Group(key, cond) for key in set(rows)}
     return [made[key] for key in rows]
 
 
 Rule = Callable[[int, Group, Tensor, Prediction], Tensor]
-"""(row i of the table, the k samples that go down, their x (k, ...), the network's answer) -> x (k, ...) after the step."""
+"""(row i of the table, the k samples that go down, their x (k, ...), the prediction) -> x (k, ...) after the step."""
 
 
 @torch.no_grad()
@@ -88,10 +88,10 @@ def walk(
     rule: Rule,
     constrain: Constraint | None = None,
 ) -> Iterator[Step]:
-    """Every run. In each row those samples that go down share one network call; those that go up get forward noise.
+    """The loop. In each row, samples that go down share one network call; samples that go up get forward noise.
 
     Raises:
-        ValueError: not as many columns of visits, or conditions, as samples.
+        ValueError: the numbers of samples, columns of visits and conditions differ.
     """
     if not visits.shape[1] == len(x) == len(cond):
         raise ValueError(f"{len(x)} samples need as many visits and conditions, not {visits.shape[1]} and {len(cond)}.")

@@ -1,4 +1,4 @@
-"""Randomness: always from a seed that the app shows, always drawn on the CPU, so every device sees the same noise."""
+"""Random noise: always from a seed that the app shows, and drawn on the CPU, so it is the same on every device."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def seeds(seed: int, n: int) -> tuple[int, ...]:
 
 
 def branch(seed: int, k: int) -> int:
-    """The seed of part k > 0 of what begins with `seed`: the same whatever other parts there are."""
+    """The seed of part k > 0 of a run with `seed`; it does not depend on the other parts."""
     return (seed + k * 2_097_143) % (MAX_SEED + 1)  # a prime; parts 1 .. 1023 are all different
 
 
@@ -48,18 +48,18 @@ def randn(shape: Sequence[int], source: Generators, device: torch.device | str =
 
 
 def _move(x: Tensor, device: torch.device | str) -> Tensor:
-    """To the device; without waiting for the network that is under way there, where CUDA's copy allows it."""
+    """Move to the device; on CUDA without waiting for the network that runs there."""
     return x.to(device, non_blocking=torch.device(device).type == "cuda")
 
 
 def slerp(a: Tensor, b: Tensor, w: Tensor) -> Tensor:
     """Noises on the great circle from a to b: sin((1 - w) angle) a + sin(w angle) b, over sin(angle) (Shoemake 1985).
 
-    Two independent noises of N numbers have length sqrt(N), nearly, and stand at a right angle, nearly; so has and does
-    everything between them, while the straight line passes nearer to 0, where a network has seen nothing.
+    Two independent noises of N numbers have length about sqrt(N) and are almost orthogonal. Points on the great circle
+    keep that length; the straight line passes nearer to 0, where the network was not trained.
 
     Args:
-        a, b: of one shape (...). Where they have one direction, the straight line is all there is.
+        a, b: noises of one shape (...). If they have the same direction, the result is the straight line.
         w: (K,) from 0, which is a, to 1, which is b.
 
     Returns:

@@ -1,4 +1,4 @@
-"""From a request to a stream of Steps: the table of samplers, and what a run will cost before it starts."""
+"""The table of samplers, the cost of a run before it starts, and the run itself as Steps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Sampler:
     """One row of the table of samplers.
 
     Args:
-        title: what people read.
-        steps: (lowest, default, highest) number of steps; equal where there is no choice.
+        title: its name on the page.
+        steps: (lowest, default, highest) number of steps; equal if there is no choice.
         run: the sampler itself.
         calls: steps -> network calls.
-        guidance: the scale that gives the right digit without losing variety, by the benchmark.
+        guidance: the guidance scale that gives the right digit and keeps variety, by the benchmark.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Sampler:
 
 
 ANCESTRAL = partial(ddim, eta=1.0)
-"""DDIM with the noise of the DDPM posterior, on any path (Ho et al. 2020, algorithm 2, where the steps are all)."""
+"""DDIM with the noise of the DDPM posterior, on any path (Ho et al. 2020, algorithm 2, if it takes all steps)."""
 DDPM_SAMPLERS = {
     "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), ANCESTRAL, guidance=2.0),
     "ddim": Sampler("DDIM", (2, 20, 100), ddim, guidance=2.5),
@@ -53,7 +53,7 @@ TEXT_SAMPLERS = {
     "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), dpm_solver, guidance=3.0),
 }
 ETAS = {"ddim": 0.0, "ddpm": 1.0}
-"""The samplers that can start midway and be held to a picture after every step, with their eta."""
+"""The samplers that can start midway and take a constraint after every step, with their eta."""
 
 
 def samplers_for(kind: str) -> dict[str, Sampler]:

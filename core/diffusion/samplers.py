@@ -1,10 +1,9 @@
-"""From noise to image, one network call at a time: every sampler gives a generator of Steps and keeps nothing else.
+"""From noise to image, one network call at a time: every sampler is a generator of Steps without other state.
 
 All have one signature, (denoiser, x, visits, cond, source): x (B, ...) is the state at visits[0], visits the table
 (n + 1, B) of `core.diffusion.visits`, cond (B, ...) comes from `denoiser.encode`, and source is one generator or one per
-sample. A run yields n + 1 Steps: one at each row, with the state x_t and the clean estimate made from it, and one that
-holds the result. The final image, the live preview, the scrubber, the GIF, the progress line and Stop are ways to
-consume that one iterator.
+sample. A run yields n + 1 Steps: one per step, with the state x_t and its clean estimate, and a last one with the
+result. The final image, the live preview, the scrubber, the GIF, the progress line and Stop all use that iterator.
 
 The same update serves every Gaussian path,
 
@@ -31,7 +30,7 @@ def update(
 ) -> Tensor:
     """One step from timesteps t to t_next, both (B,): the module's equation with sigma = eta * schedule.sigma.
 
-    Where the model learned the variance, the noise z has that one; the mean stays the posterior's.
+    If the model learned the variance, the noise z has that variance; the mean stays that of the posterior.
     """
     a, s = schedule.at(t_next, x_t)
     if not eta:
@@ -55,7 +54,7 @@ def ddim(
     Args:
         source: needed when eta > 0 or a sample goes up.
         eta: 0 deterministic .. 1 the DDPM posterior.
-        constrain: after every step down it sees the batch and gives those that went down a new state.
+        constrain: called on the batch after every step down; its result replaces the samples that went down.
     """
     on_device = visits.to(x.device)
 
@@ -70,14 +69,14 @@ def ddim(
 def posterior(
     denoiser: Denoiser, x: Tensor, visits: Tensor, cond: Tensor, source: Generators | None = None
 ) -> Iterator[Step]:
-    """Strided DDPM with the variance that the model learned, or Ho's smaller one where it learned none.
+    """Strided DDPM with the model's learned variance, or with the smaller one of Ho et al. without it.
 
     x_t' = N(posterior mean of x_0 and x_t, sigma^2), with sigma of `core.diffusion.schedule.chosen_sigma` per pixel.
-    Noise is added where t > 0, as in the published pipelines: a list that does not end at 0 leaves noise in its result.
+    Noise is added if t > 0, as in the published pipelines; a list that does not end at 0 leaves noise in the result.
     In float32, on a `Schedule.published` path, the arithmetic is that of diffusers' DDPMScheduler, bit for bit.
 
     Raises:
-        Refused: the path does not preserve variance.
+        Refused: the path is not variance-preserving.
     """
     table = _posterior_table(denoiser.schedule, visits, x)
 

@@ -34,7 +34,7 @@ class Schedule:
         a: (T + 1,) float64 signal levels; the last entry belongs to t = -1, the clean end.
         s: (T + 1,) float64 noise levels, likewise.
         squared: (T + 1,) float64 a^2, where rounding makes it differ from the square of a.
-        spacing: of `timesteps`, unless told otherwise.
+        spacing: the default spacing of `timesteps`.
     """
 
     a: Tensor
@@ -62,9 +62,9 @@ class Schedule:
     def published(cls, betas: Tensor) -> "Schedule":
         """DDPM path of (T,) betas as diffusers computes it, in float32 throughout.
 
-        A sampler in float32 then agrees bit for bit with the published pipelines. The roots are taken in float32
-        too: torch does not round every root correctly, so those of float64 may differ in the last bit. The spacing
-        is the pipelines' too.
+        A sampler in float32 then agrees bit for bit with the published pipelines. The square roots are float32 too:
+        torch does not round every root correctly, so float64 roots may differ in the last bit. The spacing is that
+        of the pipelines.
         """
         alpha_bar = torch.cat([torch.cumprod(1 - betas.float(), 0), torch.ones(1)])
         return cls((alpha_bar**0.5).double(), ((1 - alpha_bar) ** 0.5).double(), alpha_bar.double(), "leading")
@@ -127,8 +127,8 @@ class Schedule:
     def shares(self, t: Tensor, t_next: Tensor, x: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:
         """The noise s' at t' as (estimated, fresh), (B, 1, ...) each: sqrt(s'^2 - sigma^2) and sigma = eta `sigma`.
 
-        With r = a s' / (a' s) they are s' sqrt(1 - eta^2 + eta^2 r^2) and s' eta sqrt(1 - r^2): the first from r
-        itself, since near pure noise sigma is so close to s' that their difference would be lost in float32.
+        With r = a s' / (a' s) they are s' sqrt(1 - eta^2 + eta^2 r^2) and s' eta sqrt(1 - r^2). The first is computed
+        from r: near pure noise, sigma is so close to s' that float32 loses their difference.
         """
         a, s = (level[t.to(x.device)] for level in _levels(self, x.device))
         a_next, s_next = (level[t_next.to(x.device)] for level in _levels(self, x.device))
@@ -138,13 +138,13 @@ class Schedule:
         return per_sample(estimated.to(x.dtype), x), per_sample(fresh.to(x.dtype), x)
 
     def learned_sigma(self, t: Tensor, t_next: Tensor, v: Tensor) -> Tensor:
-        """Standard deviation that a model chose with v, see `chosen_sigma`; 0 where t' = -1: no noise at last.
+        """Standard deviation that a model chose with v, see `chosen_sigma`; 0 for t' = -1, the last step.
 
         b~ is `sigma` squared and b = s^2 - (a s' / a')^2, the variance of x_t given x_t'; on a DDPM path
         b = 1 - abar / abar'.
 
         Args:
-            v: (B, ...) in [-1, 1], as is the result's shape.
+            v: (B, ...) in [-1, 1]; the result has its shape.
         """
         (a, s), (a_next, s_next) = self.at(t, v), self.at(t_next, v)
         log_b = (s**2 - (a / a_next * s_next) ** 2).clamp(min=1e-20).log()
@@ -177,8 +177,8 @@ class Schedule:
 def chosen_sigma(log_b: Tensor, log_b_tilde: Tensor, v: Tensor) -> Tensor:
     """Standard deviation between two bounds, exp(1/2 (f log b + (1 - f) log b~)) with f = (v + 1) / 2, shaped as v.
 
-    Nichol & Dhariwal 2021, eq. 15, for a step of any length: b~ is the variance of x_t' given x_t and x_0, b the larger
-    one of x_t given x_t'.
+    Nichol & Dhariwal 2021, eq. 15, for a step of any length: b~ is the variance of x_t' given x_t and x_0; b, the
+    larger one, is that of x_t given x_t'.
 
     Args:
         log_b, log_b_tilde: (B, 1, ...).
@@ -189,7 +189,7 @@ def chosen_sigma(log_b: Tensor, log_b_tilde: Tensor, v: Tensor) -> Tensor:
 
 
 def per_sample(values: Tensor, x: Tensor) -> Tensor:
-    """(B,) values as (B, 1, ...), which multiply a batch x (B, ...) of any shape sample by sample."""
+    """(B,) values as (B, 1, ...), to multiply a batch x (B, ...) of any shape sample by sample."""
     return values.view(-1, *(1,) * (x.ndim - 1))
 
 
@@ -201,6 +201,6 @@ def cosine_betas(T: int = 1000, max_beta: float = 0.999) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _levels(schedule: Schedule, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The two tables on a device, moved once; MPS has no float64, so it gets float32."""
+    """The two tables on a device, moved once; in float32 on MPS, which has no float64."""
     dtype = torch.float32 if device.type == "mps" else torch.float64
     return schedule.a.to(device, dtype), schedule.s.to(device, dtype)

@@ -1,4 +1,4 @@
-"""The lists of timesteps that were published with DeepFloyd IF, by name, and the course's."""
+"""The timestep lists published with DeepFloyd IF, by name, and that of the course."""
 
 from core.checks import Refused
 
@@ -65,7 +65,7 @@ _LISTS = {
     ),
 }
 # fmt: on
-"""The published ones are written out: a choice in a menu should not wait for diffusers to be imported."""
+"""The published lists are copied here, so that a menu need not import diffusers."""
 
 
 def timestep_list(name: str) -> list[int]:

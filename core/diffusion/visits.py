@@ -1,13 +1,13 @@
-"""Tables of visits: which timestep every sample of a batch is at, before and after each step of a run.
+"""Tables of visits: the timestep of every sample of a batch, before and after each step of a run.
 
-A table is a LongTensor (n + 1, B) on the CPU with one column per sample, as every sampler takes it. From row i to
+A table is a LongTensor (n + 1, B) on the CPU with one column per sample; every sampler takes one. From row i to
 row i + 1 a sample
 
-    goes down   where its timestep falls: one network call, on all samples that go down together
-    waits       where its timestep stays: at no cost; so a sample begins late, or is finished at -1 before the others
-    goes up     where its timestep rises: noise is added, as RePaint's resampling does; `ddim` and `posterior` alone
+    goes down   if its timestep falls: one network call on all samples that go down together
+    waits       if its timestep stays: no cost; so a sample can begin late, or finish at -1 before the others
+    goes up     if its timestep rises: noise is added, as in RePaint's resampling; only `ddim` and `posterior`
 
-and -1 is the clean end: a full run has -1 throughout its last row.
+The clean end is -1: the last row of a full run is all -1.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def visits_together(timesteps: Sequence[int], n: int) -> Tensor:
 
 
 def visits_each(lists: Sequence[Sequence[int]]) -> Tensor:
-    """The table of samples with a list of timesteps each, of any length: a batch that shrinks as samples finish.
+    """The table of samples with their own timestep lists of any length; the batch shrinks as samples finish.
 
     A step to t = -1 follows each list, unless it ends there.
     """
@@ -34,12 +34,12 @@ def visits_each(lists: Sequence[Sequence[int]]) -> Tensor:
 
 
 def visits_from(timesteps: Sequence[int], starts: Sequence[int]) -> Tensor:
-    """The table of samples that begin at places of one list: a batch that grows as each place is reached.
+    """The table of samples that begin at different places of one list; the batch grows as each place is reached.
 
     Args:
         timesteps: n descending ones; a step to t = -1 follows.
-        starts: B places 0 .. n; sample k waits at timesteps[starts[k]], and n is the clean end. The table begins at
-            the earliest.
+        starts: B places 0 .. n; sample k waits at timesteps[starts[k]]; n is the clean end. The table begins at the
+            smallest start.
 
     Raises:
         ValueError: no start, or one out of range.

@@ -1,4 +1,4 @@
-"""The cards beside the checkpoints, as files that a person reads too."""
+"""The cards beside the checkpoints, in a form that people can read too."""
 
 import json
 from pathlib import Path

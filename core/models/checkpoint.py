@@ -1,4 +1,4 @@
-"""Models that ship with the program, or were trained here: a folder each in checkpoints/."""
+"""Models that ship with the program or were trained here; each has a folder in checkpoints/."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 
 
 class Checkpoint(Source):
-    """A folder with a card and weights; `build(architecture, weights)` makes the network, which has `.to(device)`."""
+    """A folder with a card and weights. `build(architecture, weights)` makes the network, which has `.to(device)`."""
 
     def __init__(self):
         self._networks: dict[tuple[str, torch.device, Path], Any] = {}
@@ -47,7 +47,7 @@ class Checkpoint(Source):
             ) from None
 
     def weights(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Tensor]:
-        """The checkpoint's tensors in float32, after its checksums were compared with the card's.
+        """The checkpoint's tensors in float32, checked against the checksums on the card.
 
         Raises:
             ModelError: a file is missing or damaged.
@@ -74,11 +74,11 @@ class Checkpoint(Source):
         return self._networks[key]
 
     def in_memory(self) -> list[tuple[str, str]]:
-        """As the base says, in the order in which they came."""
+        """As the base says, in the order of loading."""
         return list(dict.fromkeys((name, device.type) for name, device, _ in list(self._networks)))
 
     def release(self) -> None:
-        """Let go of every network; the next call loads it again."""
+        """Free every network; the next call loads it again."""
         self._networks.clear()
 
 

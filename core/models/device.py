@@ -10,7 +10,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def lends_gpu() -> bool:
-    """Whether this is a Space that lends its GPU for single calls (ZeroGPU); outside of them there is none."""
+    """Whether this is a Space that lends its GPU for single calls (ZeroGPU); between calls it has no GPU."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true", "yes", "on")
 
 
@@ -18,16 +18,16 @@ _on_loan = False
 
 
 def on_loan() -> None:
-    """Say that this process is the worker to which the Space lends its GPU."""
+    """Mark this process as the worker to which the Space lends its GPU."""
     global _on_loan
     _on_loan = True
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
+    """The named device; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ModelError: the name is unknown, this machine has no such device, or only lends it.
+        ModelError: the name is unknown, or this machine has no such device or only lends it.
     """
     if name == "cuda" and lends_gpu() and not _on_loan:  # CUDA must not be touched outside of a loan
         raise ModelError(
@@ -44,7 +44,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def device_facts(name: str = "auto") -> str:
-    """The device in words, with its memory where it has its own. Raises ModelError as `pick_device`."""
+    """The device in words, with its own memory, if any. Raises ModelError as `pick_device`."""
     device = pick_device(name)
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""The MNIST family behind the contract: digits (1, 28, 28) in [0, 1], conditioned on a class 0 .. 9 or on nothing."""
+"""The MNIST family as Denoisers: digits (1, 28, 28) in [0, 1], conditioned on a class 0 .. 9 or unconditional."""
 
 from collections.abc import Sequence
 
@@ -63,7 +63,7 @@ class Digits(Denoiser):
 
 
 class SingleStep:
-    """The single-step denoiser: z = x + sigma eps in, an estimate of x out, whatever sigma is."""
+    """The single-step denoiser: estimates x from z = x + sigma eps, without being told sigma."""
 
     def __init__(self, net: UNet, device: torch.device | str = "cpu"):
         self.net, self.device = net, torch.device(device)
@@ -80,7 +80,7 @@ class SingleStep:
 
 
 class Classifier(nn.Sequential):
-    """A small CNN that names clean digits and lends its features to the Frechet distance."""
+    """A small CNN that classifies clean digits; its features give the Frechet distance."""
 
     def __init__(self, width: int = 32):
         w = width

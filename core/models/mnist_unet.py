@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 
 def layout(device: torch.device | str) -> torch.memory_format:
-    """How weights and pictures (B, C, H, W) lie in memory on a device: channels last, but not on Apple's MPS.
+    """The memory format of weights and pictures (B, C, H, W) on a device: channels last, except on Apple's MPS.
 
-    Convolutions are faster so on CPUs and on CUDA. On MPS BatchNorm2d and avg_pool2d have been silently wrong about
+    It makes convolutions faster on CPUs and CUDA. On MPS, BatchNorm2d and avg_pool2d were silently wrong for
     channels-last tensors, forwards (pytorch/pytorch#174345) and backwards (#175189).
     """
     return torch.contiguous_format if torch.device(device).type == "mps" else torch.channels_last
@@ -93,7 +93,7 @@ class UNet(nn.Module):
             c: (B, classes) one-hot rows, all zero for "no class", where the network takes them.
 
         Returns:
-            (B, 1, 28, 28): noise, velocity or clean digit, whatever the network was trained for.
+            (B, 1, 28, 28): noise, velocity or clean digit, depending on the training.
         """
         t = t[:, None].to(x.dtype) if self.time else None  # (B, 1)
         skip1 = self.enter(x)  # (B, D, 28, 28)

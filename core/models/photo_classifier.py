@@ -1,4 +1,4 @@
-"""A small classifier of 64x64 photos: it names what it sees, and lends its features to the Frechet distance."""
+"""A small classifier of 64x64 photos; its features give the Frechet distance."""
 
 import torch
 from torch import Tensor, nn

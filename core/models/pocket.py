@@ -1,4 +1,4 @@
-"""Pocket behind the contract: 64x64 RGB in [-1, 1] from a caption, T = 1000, cosine schedule, v-prediction."""
+"""Pocket as a Denoiser: 64x64 RGB in [-1, 1] from a caption, T = 1000, cosine schedule, v-prediction."""
 
 from collections.abc import Sequence
 

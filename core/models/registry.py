@@ -1,6 +1,6 @@
-"""Every model this program knows, a row each, and how to load it. No network loads at import.
+"""A table of all models, and how to load them. No network loads at import.
 
-A new model is a row of MODELS and the file of its network, which the row names.
+A new model needs a row in MODELS and a file with its network, which the row names.
 """
 
 from pathlib import Path
@@ -126,17 +126,17 @@ def of_task(*tasks: str) -> list[ModelSpec]:
 
 
 def schedule_of(name: str) -> Schedule:
-    """The path of a model that draws; the model need not be here."""
+    """The schedule of a generative model; the model need not be here."""
     return named(spec(name).schedule)
 
 
 def borrows(name: str, device: str | None) -> bool:
-    """Whether a model's calls need the GPU that the Space lends; the small ones stay on the CPU."""
+    """Whether a model's calls need the GPU that the Space lends; small models run on the CPU."""
     return lends_gpu() and device in (None, "auto") and spec(name).source.borrows
 
 
 def card(name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
-    """What is known of a model. Raises ModelError if it is missing or damaged."""
+    """The facts on a model. Raises ModelError if it is missing or damaged."""
     return spec(name).source.card(spec(name), folder)
 
 
@@ -146,7 +146,7 @@ def weights(name: str, folder: Path = CHECKPOINTS) -> dict[str, Tensor]:
 
 
 def availability(name: str, folder: Path = CHECKPOINTS) -> tuple[bool, str]:
-    """(ready, one sentence), told without loading the model."""
+    """(ready, one sentence), without loading the model."""
     return spec(name).source.availability(spec(name), folder)
 
 

@@ -1,4 +1,4 @@
-"""How good are samples? Accuracy of the requested class, and the Frechet distance of a classifier's features."""
+"""Scores of samples: accuracy of the requested class, and the Frechet distance of a classifier's features."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from core.models.registry import CHECKPOINTS
 
 @dataclass(frozen=True)
 class Statistics:
-    """The Gaussian that a set of features (N, F) is summed up by: mean (F,), covariance (F, F), float64."""
+    """The Gaussian fitted to features (N, F): mean (F,), covariance (F, F), float64."""
 
     mean: Tensor
     covariance: Tensor
@@ -50,10 +50,10 @@ def reference(which: str = "train") -> Statistics:
 
 @torch.no_grad()
 def judge(classifier: Classifier, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-    """The classifier's opinion of images (N, 1, 28, 28) in [0, 1].
+    """The classifier's output for images (N, 1, 28, 28) in [0, 1].
 
     Returns:
-        Named classes (N,) and features (N, F).
+        Predicted classes (N,) and features (N, F).
     """
     features = torch.cat([_features(classifier, x) for x in images.split(batch)])
     return classifier[-1](features).argmax(1), features
@@ -65,5 +65,5 @@ def _features(classifier: Classifier, x: Tensor) -> Tensor:
 
 
 def accuracy(named: Tensor, asked: Tensor) -> float:
-    """The share of pictures that were named as asked; both (N,)."""
+    """The share of pictures whose predicted class is the requested one; both (N,)."""
     return (named.cpu() == asked.cpu()).float().mean().item()

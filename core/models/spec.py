@@ -1,4 +1,4 @@
-"""What one model is and what is peculiar to it: a row of `core.models.registry`. What it names is imported later."""
+"""The description of one model: a row of `core.models.registry`. The things it names are imported later."""
 
 import importlib
 from abc import ABC, abstractmethod
@@ -12,38 +12,38 @@ import torch
 
 
 def named(where: str) -> Any:
-    """The thing called "module:name"; the module is imported by this call."""
+    """The object "module:name"; this call imports the module."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model. What is "named" is written "module:name", so that nothing is imported before it is asked for.
+    """One model. A "named" field holds "module:name", which is imported on first use.
 
     Args:
-        name: what the program calls it; its folder in checkpoints/ where it has one.
+        name: its key; also its folder in checkpoints/, if it has one.
         title: what people read.
-        family: those that share code and data: "pocket", "digits", "deepfloyd".
-        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises at once, "judge" tells what it
-            sees, "upscale" enlarges.
+        family: models with common code and data: "pocket", "digits", "deepfloyd".
+        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises in one call, "judge" classifies,
+            "upscale" enlarges.
         source: where it comes from.
-        build: named; how it becomes a network, called as its source says.
-        path: "ddpm" or "flow"; None for a model that walks no path.
-        schedule: named; that path, for what is planned before the model is here.
+        build: named; makes the network, called as its source says.
+        path: "ddpm" or "flow"; None for a model without a diffusion path.
+        schedule: named; the schedule of that path, for plans made without the model.
         conditional: whether it takes a class or a prompt.
-        command: the module, with its arguments, that trains it.
-        ours: whether its recipe is our own, where the course publishes none.
-        loss: what its training lessens, in words.
-        guidance: the w of classifier-free guidance that it draws best with.
-        defaults: the fields in which the first request for it differs from any other's.
-        in_course: whether the course made its figures with it, so that they are offered as presets.
+        command: the training module with its arguments.
+        ours: whether its recipe is our own, as the course publishes none.
+        loss: its training loss, in words.
+        guidance: the guidance scale w that suits it best.
+        defaults: the fields of its first request that differ from the general defaults.
+        in_course: whether the course made its figures with it; they are then offered as presets.
         reader: named; the `Reader` of its prompts.
-        finish: named; (name, pictures (B, 3, H, W) in [-1, 1]) -> `Finished`, for a model whose maker asks that
-            pictures be checked before they are seen.
-        enlarges: the side of the pictures that it takes, in pixels; 0 if it enlarges none.
-        enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; one that
-            enlarges anagrams takes their `views` too.
+        finish: named; (name, pictures (B, 3, H, W) in [-1, 1]) -> `Finished`, for a model whose licence requires
+            a check of its pictures before they are shown.
+        enlarges: the side of the pictures that it enlarges, in pixels; 0 for none.
+        enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; for anagrams
+            it takes their `views` too.
     """
 
     name: str
@@ -69,13 +69,13 @@ class ModelSpec:
 
     @property
     def withholds(self) -> bool:
-        """Whether its pictures are kept back until they have been checked."""
+        """Whether its pictures are withheld until the check."""
         return bool(self.finish)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Pictures as they may be shown: uint8 (H, W, 3), or None where blocked; `sentence` stands for those."""
+    """Pictures for display: uint8 (H, W, 3), or None if blocked; `sentence` explains blocked ones."""
 
     pictures: list[np.ndarray | None]
     sentence: str
@@ -87,9 +87,9 @@ class Finished:
 
 
 class Source(ABC):
-    """Where models come from: every method is told which one.
+    """Where models come from; every method takes the model's spec.
 
-    `folder` is that of the checkpoints, None for the one that ships; other sources do without.
+    `folder` is the checkpoints folder, None for the shipped one; other sources ignore it.
     """
 
     borrows = False
@@ -97,11 +97,11 @@ class Source(ABC):
 
     @abstractmethod
     def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
-        """(ready, one sentence), told without loading the model."""
+        """(ready, one sentence), without loading the model."""
 
     @abstractmethod
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
-        """What is known of the model, its "architecture" and the checksums of its files, "sha256", among it.
+        """The facts on the model, including its "architecture" and "sha256", the checksums of its files.
 
         Raises:
             ModelError: it is missing or damaged.
@@ -120,28 +120,28 @@ class Source(ABC):
         """(name, kind of device) of every model in memory."""
 
     def comes_first(self, model: ModelSpec) -> bool:
-        """Whether the program begins on this model rather than on pocket."""
+        """Whether the program starts with this model instead of pocket."""
         return False
 
     def assumed(self, model: ModelSpec, device: str) -> tuple[float, float] | None:
-        """(base, per_image) seconds of one network call, for a model that is too large to be measured, else None."""
+        """(base, per_image) seconds of one network call, for a model too large to measure; else None."""
         return None
 
 
 class Reader:
-    """What a text model makes of prompts, told without its network. By default there is nothing to say."""
+    """A text model's remarks on prompts, made without its network. By default there are none."""
 
     def __init__(self, model: ModelSpec):
         self.model = model
 
     def remarks(self, prompt: str) -> list[str]:
-        """What the model does not know of a prompt, a sentence each."""
+        """What the model does not know in a prompt, a sentence each."""
         return []
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
-        """What it left out of prompts when it read them, for after a run."""
+        """What it left out of prompts when it read them, a sentence each; known after a run."""
         return []
 
     def unread(self, prompts: Sequence[str]) -> list[str]:
-        """Those prompts that take long, since a text encoder must be loaded first."""
+        """The prompts for which a large text encoder must be loaded first."""
         return []

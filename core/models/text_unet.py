@@ -1,4 +1,4 @@
-"""Pocket's network: a small text-conditioned U-Net on 64x64 RGB, worked on as 32x32 pixels of 12 channels.
+"""Pocket's network: a small text-conditioned U-Net on 64x64 RGB, processed as 32x32 pixels of 12 channels.
 
     x  ── unshuffle ── conv ── Res Res ─────────────────────────── cat ── Res Res Res ── conv ── shuffle ── v     32x32, c0
                                  └─ Res+Att Res+Att ── cat ── Res+Att (x3) ─┘                                     16x16, c1
@@ -27,7 +27,7 @@ def sinusoid(t: Tensor, width: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of x (B, N, c) to a context (B, L, c_context); to itself where none is given."""
+    """Multi-head attention of x (B, N, c) to a context (B, L, c_context); without one, to itself."""
 
     def __init__(self, c: int, c_context: int | None = None, head: int = 32):
         super().__init__()
@@ -42,9 +42,9 @@ class Attention(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v of (B, heads, N, d), as torch has it.
+    """softmax(q k^T / sqrt(d)) v of (B, heads, N, d), by torch's fused function.
 
-    But a CPU that trains has it written out: torch's fused gradient takes half as long again for the whole network.
+    In training on a CPU it is written out: with torch's fused gradient the whole network takes half as long again.
     """
     if q.device.type != "cpu" or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v)
@@ -54,9 +54,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class TextEncoder(nn.Module):
     """Word and position embeddings, then a pre-norm transformer. (B, L) word ids -> (B, L, c).
 
-    Padding is a word like any other, so a caption needs no mask. Row 0, at the start token, stands for the whole
-    caption: the sum of its word embeddings is added there, so that the rare word that says what to draw is heard from
-    the first step of training on.
+    Padding is an ordinary word, so a caption needs no mask. Row 0, at the start token, stands for the whole caption:
+    the sum of its word embeddings is added there. A rare word that says what to draw then counts from the first
+    training step.
     """
 
     def __init__(self, words: int, length: int, c: int, layers: int = 2):
@@ -110,7 +110,7 @@ class ResBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Self-attention over the pixels, then cross-attention to the words; both residual. Keeps (B, c, side, side).
 
-    A learned map of places is added first: where x is all noise, it is what a caption can draw on.
+    A learned position map is added first: if x is only noise, a caption can still refer to positions.
     """
 
     def __init__(self, c: int, c_text: int, side: int):

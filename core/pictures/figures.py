@@ -1,4 +1,4 @@
-"""Figures to keep: pictures with words around them, still ones and moving ones."""
+"""Figures for files: still and moving pictures with text around them."""
 
 import io
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from PIL import Image, ImageDraw, ImageFont
 from core.pictures.images import to_pil
 
 GREYS = 8
-"""The colours of a GIF's 256 that are for the words around it."""
+"""How many of a GIF's 256 colours are reserved for the text around it."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What stands around a picture, black on white.
+    """The text around a picture, black on white.
 
     Args:
-        across: the names of the columns of its grid, above.
-        down: those of the rows, beside.
-        below: what it is, in as many lines as it takes.
+        across: the column labels, above its grid.
+        down: the row labels, beside its grid.
+        below: the caption, in as many lines as needed.
         moments: in a GIF, one line under each frame.
-        size: of the letters, in pixels.
+        size: the letter size in pixels.
     """
 
     across: Sequence[str] = ()
@@ -33,7 +33,7 @@ class Words:
 
 
 def figure(pixels: np.ndarray, words: Words) -> np.ndarray:
-    """uint8 (H, W, C) with its words around it; without any, as it is."""
+    """uint8 (H, W, C) with its text around it; unchanged without any text."""
     height, width, channels = pixels.shape
     page, at = _page((width, height), words)
     page = page.convert("RGB")
@@ -47,7 +47,7 @@ def gif(
     """uint8 (H, W, C) frames as a looping GIF that plays for `seconds` and holds its last frame for `hold` more.
 
     Args:
-        factor: of crisp enlargement, after the colours are chosen, which takes the time.
+        factor: of crisp enlargement, applied after the choice of colours, which is slow.
     """
     pictures = [to_pil(f) for f in frames]
     if words or factor > 1:
@@ -62,12 +62,12 @@ def gif(
 
 
 def plain(text: str) -> str:
-    """Text in the letters that Pillow's own font has: those of English alone."""
+    """Text reduced to the characters of Pillow's own font, which has only English letters."""
     return text.translate({ord(k): v for k, v in zip("σ×–“”…", ("sigma", "x", "-", '"', '"', "..."), strict=True)})
 
 
 def _page(size: tuple[int, int], words: Words, moment: str = "") -> tuple[Image.Image, tuple[int, int]]:
-    """A page of greys with all its words, and where the picture of that size belongs."""
+    """A grey-scale page with all its text, and the place for the picture of that size."""
     width, height = size
     left = 10 * words.size if words.down else 0
     heads = [_note(text, (width // len(words.across), None), words.size, middle=True) for text in words.across]
@@ -88,7 +88,7 @@ def _page(size: tuple[int, int], words: Words, moment: str = "") -> tuple[Image.
 
 
 def _moving(picture: Image.Image, factor: int, words: Words, moment: str) -> Image.Image:
-    """A frame of a GIF, enlarged, with its words: the picture has all colours but the last GREYS."""
+    """A GIF frame, enlarged, with its text; the picture uses all colours but the last GREYS."""
     colours = 256 - GREYS
     small = picture.quantize(colours)
     palette = small.getpalette("RGB")[: 3 * colours]
@@ -104,7 +104,7 @@ def _moving(picture: Image.Image, factor: int, words: Words, moment: str) -> Ima
 
 
 def _note(text: str, box: tuple[int, int | None], size: int, middle: bool = False) -> Image.Image:
-    """Text in black on white, broken into lines of the box's width, and as high as they are or cut to the box's height."""
+    """Text in black on white, broken into lines of the box's width; cut to the box's height, if it has one."""
     font, space, line = ImageFont.load_default(size), size // 2, round(1.4 * size)
     width, height = box
     lines = [""]

@@ -1,5 +1,5 @@
-"""Pictures in and out: PIL and uint8 (H, W, C) on one side, float32 tensors (B, C, H, W), as samplers use them, on the
-other; and grids, strips, and files with settings inside. Words around pictures are in `core.pictures.figures`."""
+"""Pictures in and out: conversion between PIL, uint8 (H, W, C) and the samplers' float32 tensors (B, C, H, W); grids,
+strips, and files with settings inside. `core.pictures.figures` adds text around pictures."""
 
 import base64
 import contextlib
@@ -17,16 +17,16 @@ from torch import Tensor
 from core.checks import Refused
 
 SETTINGS_KEY = "fun-with-diffusion-models"
-MAX_PIXELS = 150_000_000  # Pillow by itself opens no picture of more than 179 million
-LARGE = 16_000_000  # pixels; what is larger is shrunk before anything else is done, which takes memory for every pixel
+MAX_PIXELS = 150_000_000  # Pillow's own limit is 179 million
+LARGE = 16_000_000  # pixels; a larger picture is shrunk first, as every other operation takes memory for each pixel
 NO_DIGIT = "There is no digit yet: draw one, upload one, or let the model make one."
 WAITING = 222  # the grey of a picture that has not begun
 TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; please shrink it first."
 
 
 def shrunk(picture: Image.Image, large: int | None = None) -> Image.Image:
-    """The picture itself, its first frame made smaller if it has more than `large` pixels, by default LARGE. Raises Refused
-    if it has more than MAX_PIXELS."""
+    """The picture; its first frame, shrunk, if it has more than `large` pixels, by default LARGE. Raises Refused if it
+    has more than MAX_PIXELS."""
     large = large or LARGE
     pixels = picture.width * picture.height
     if pixels > MAX_PIXELS:
@@ -41,13 +41,13 @@ def shrunk(picture: Image.Image, large: int | None = None) -> Image.Image:
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL picture as upright 8-bit RGB: first frame, EXIF rotation, 16-bit scaled, transparency on white.
 
-    One that is LARGE comes back smaller.
+    A picture with more than LARGE pixels is shrunk.
 
     Raises:
         Refused: the picture has more than MAX_PIXELS pixels.
     """
     picture = shrunk(picture)
-    with contextlib.suppress(Exception):  # a damaged EXIF block fails in many ways, and tells no rotation
+    with contextlib.suppress(Exception):  # a damaged EXIF block fails in many ways; then no rotation
         picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
@@ -85,7 +85,7 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
 
 
 def grid(pixels: np.ndarray, columns: int, gap: int = 1, shade: int = 255) -> np.ndarray:
-    """uint8 (N, H, W, C) laid out row by row, `gap` pixels of `shade` between: (rows H + ..., columns W + ..., C)."""
+    """uint8 (N, H, W, C) row by row, with gaps of `gap` pixels of `shade`: (rows H + ..., columns W + ..., C)."""
     n, h, w, c = pixels.shape
     rows = -(-n // columns)
     sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, c), shade, np.uint8)
@@ -101,7 +101,7 @@ def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
 
 
 def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float = 8.0) -> list[np.ndarray]:
-    """n frames uint8 (side, side, C), white around the picture, from near to `farthest` times as far, where it is that much smaller."""
+    """n frames uint8 (side, side, C): the picture on white, shrinking to 1 / `farthest` of its size."""
     frames = []
     for k in range(n):
         small = round(side / farthest ** (k / max(n - 1, 1)))
@@ -124,7 +124,7 @@ def png(pixels: np.ndarray, settings: dict | None = None) -> bytes:
 
 
 def webp(pixels: np.ndarray, quality: int = 90) -> bytes:
-    """uint8 (H, W, C) as WebP bytes: a quarter of a PNG's size, for pictures that are only looked at."""
+    """uint8 (H, W, C) as WebP bytes, a quarter of a PNG's size; for display only."""
     out = io.BytesIO()
     to_pil(pixels).save(out, "WEBP", quality=quality, method=2)
     return out.getvalue()
@@ -138,7 +138,7 @@ def settings_of(path: str | Path) -> dict | None:
     """
     try:
         with Image.open(path) as picture:
-            # its text is read after all its pixels; those saved here are small
+            # the text is read after all pixels; pictures saved here are small
             if picture.width * picture.height > LARGE:
                 raise ValueError
             text = getattr(picture, "text", {}).get(SETTINGS_KEY)
@@ -165,7 +165,7 @@ def unpacked(text: object, side: int = 64) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as picture:
             if picture.size == (side, side):
                 return np.asarray(to_rgb(picture))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # a ValueError where it is no base64
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # ValueError: not base64
         pass
     raise Refused("This picture's settings hold no original that can be read; drop a PNG that was saved here.")
 
@@ -182,8 +182,8 @@ def zip_of(files: Iterable[tuple[str, bytes]]) -> bytes:
 def digit_of(picture: Image.Image) -> np.ndarray:
     """Any picture of one digit as MNIST has them: (28, 28, 1) uint8, white on black, its mass in the centre.
 
-    Dark ink on light paper is turned round; the border tells which is which. A crisp enlargement of a
-    28 x 28 digit comes back exactly.
+    Dark ink on light paper is inverted; the border decides. A crisp enlargement of a 28 x 28 digit comes back
+    exactly.
 
     Raises:
         Refused: the picture is empty.

@@ -13,19 +13,19 @@ from core.diffusion.noise import generator
 from core.pictures.images import shrunk, square, to_rgb
 
 SIZE = 64
-CHANGED = 24  # of 255: how far a composite must be from its background to count as painted
+CHANGED = 24  # of 255: the least difference from the background that counts as painted
 
 
 def mask_of(drawn: object, size: int = SIZE) -> Tensor:
-    """A mask of 0s and 1s from what was painted, or from an uploaded picture, cropped and resized as pictures are.
+    """A mask of 0s and 1s from the paint or from an uploaded picture, cropped and resized like pictures.
 
     An editor's answer is a mapping with "background", "layers" and "composite", each a PIL picture, a uint8 array
-    (H, W) or (H, W, C), or None. In turn: the layers' opaque parts (of a layer without alpha, what is not black);
-    else where the composite differs from the background; else where the background was erased. A picture by itself
-    is a mask if it is not: transparent where new content goes, or if nothing is, white.
+    (H, W) or (H, W, C), or None. The first that applies: the layers' opaque parts (not black, without alpha); the
+    difference of composite and background; the erased parts of the background. A single picture is a mask itself:
+    new content goes where it is transparent; if nothing is transparent, where it is white.
 
     Raises:
-        Refused: there is nothing in it that can be read as a mask, or it is too large.
+        Refused: it holds no mask, or it is too large.
     """
     if isinstance(drawn, Mapping):
         return _sized(_painted(drawn), size)
@@ -42,7 +42,7 @@ def _array(picture: object) -> np.ndarray | None:
         return None
     if isinstance(picture, Image.Image):
         picture = shrunk(picture)
-        # A palette's or a colour's transparency counts too. Not that of 16 bits: as RGBA they are cut off, not scaled.
+        # A palette's or a colour's transparency counts too; not for 16 bits, which RGBA would cut off, not scale.
         clear = picture.has_transparency_data and not picture.mode.startswith("I")
         picture = np.asarray(picture.convert("RGBA") if clear else to_rgb(picture))
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim not in (2, 3):
@@ -77,7 +77,7 @@ def _painted(editor: Mapping) -> np.ndarray:
 
 
 def _sized(values: np.ndarray, size: int) -> Tensor:
-    """(H, W) of 0 .. 255 as a mask: the centred square, averaged over each new pixel, 1 from one half up."""
+    """(H, W) of 0 .. 255 as a mask: the centred square, averaged over each new pixel, 1 from one half on."""
     picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     if picture.width < size or picture.height < size:
         small = square(picture, size)
@@ -89,7 +89,7 @@ def _sized(values: np.ndarray, size: int) -> Tensor:
 
 
 def checked(mask: Tensor) -> Tensor:
-    """The mask, if it leaves something to do and something to keep.
+    """The mask, unless it is empty or full.
 
     Raises:
         Refused: it is empty or full.
@@ -102,12 +102,12 @@ def checked(mask: Tensor) -> Tensor:
 
 
 def invert(mask: Tensor) -> Tensor:
-    """New content where the picture stayed, and the other way round."""
+    """The inverted mask, 1 - mask."""
     return 1 - mask
 
 
 def grow(mask: Tensor, pixels: int) -> Tensor:
-    """The mask wider by a round brush of that radius; narrower for a negative one."""
+    """The mask widened by a round brush of that radius; narrowed for a negative radius."""
     if pixels < 0:
         return 1 - grow(1 - mask, -pixels)
     axis = torch.arange(-pixels, pixels + 1)
@@ -116,12 +116,12 @@ def grow(mask: Tensor, pixels: int) -> Tensor:
 
 
 def feather(mask: Tensor, pixels: int) -> Tensor:
-    """A soft edge outside the mask, from 1 in it down to 0 beyond that distance: farther off the picture stays."""
+    """The mask with a soft outer edge: it falls from 1 inside to 0 at that distance."""
     return torch.stack([grow(mask, k) for k in range(pixels + 1)]).mean(0)
 
 
 def soft(mask: Tensor, pixels: int) -> Tensor:
-    """The mask as it is used: checked, with a soft edge that wide, checked again since the edge may cover the rest.
+    """The mask for a run: with a soft edge, checked before and after it, since the edge may cover the rest.
 
     Args:
         mask: (1, 1, S, S) of 0s and 1s, 1 where new content goes; the result's shape too.

@@ -1,4 +1,4 @@
-"""Small scenes drawn by code, so that every tab that takes a picture has one from the start."""
+"""Small scenes drawn by code, as the first pictures of tabs that take one."""
 
 from collections.abc import Callable
 

@@ -26,12 +26,12 @@ REDUCTIONS = {"mean": "mean of all views at every step", "alternate": "one view 
 MAX_WEIGHT = 10.0
 ORDERED = sorted(VIEWS, key=lambda name: (name != "flip", not VIEWS[name].legal))
 OFFERED = {name: VIEWS[name].title + " (not legal)" * (not VIEWS[name].legal) for name in ORDERED}
-"""View -> what people read; flip first, the views that are not legal last."""
+"""View -> its title in lists; flip first, the views that are not legal last."""
 
 
 @dataclass(frozen=True)
 class Views(Kind):
-    """A view for each prompt, "" where it is missing; the first, which has no parameter, is "identity"."""
+    """A view for each prompt, "" if missing. The first is "identity" and has no parameter."""
 
     def check(self, value: object, request: Request) -> tuple[str, ...]:
         given = several(value, MAX_VIEWS, "views")
@@ -51,7 +51,7 @@ class Views(Kind):
 
 
 def weights_of(value: object) -> tuple[float, ...]:
-    """Weights from text such as "1, 0.5" or from a list; none for nothing. Raises Refused."""
+    """Weights from text such as "1, 0.5" or from a list; () for no text. Raises Refused."""
     parts = value.replace(",", " ").split() if isinstance(value, str) else value
     parts = [] if parts is None else parts if isinstance(parts, list | tuple) else [parts]
     return tuple(real(w, 0, MAX_WEIGHT, "Every weight") for w in parts)
@@ -64,7 +64,7 @@ class AnagramRequest(TwoReadingsRequest):
     Args:
         prompts: 2 to 4.
         views: as many keys of `core.techniques.views.catalogue.VIEWS`; the first is usually "identity".
-        weights: one from 0 to 10 per view, or none: alike. Only the mean takes notice.
+        weights: one from 0 to 10 per view, or none for equal weights. Only the reduction "mean" uses them.
         reduction: a key of REDUCTIONS.
         view_seed: shuffles the views that have a seed.
     """
@@ -113,7 +113,7 @@ class AnagramRequest(TwoReadingsRequest):
     )
 
     def agreed(self) -> "AnagramRequest":
-        """2 to 4 prompts with a view each, and as many weights or none; a later row that is empty is left out.
+        """Check 2 to 4 prompts with one view each, and as many weights or none. Empty later rows are left out.
 
         Raises:
             Refused: a prompt, a view or a weight is missing.
@@ -144,7 +144,7 @@ def _row(k: int, prompt: str, view: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class LargerAnagram(Larger):
-    """One picture of an anagram, 256 pixels wide: stage II asks about every view of it too; their weights count alike."""
+    """One picture of an anagram, 256 pixels wide. Stage II estimates the noise in every view, with equal weights."""
 
     of: "Anagrams"
 
@@ -186,7 +186,7 @@ class Anagrams(TwoReadings):
         return 1 if self.request.reduction == "alternate" else len(self.request.views)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps; the pictures are as the first view has them before it looks."""
+        """Its Steps; the pictures are shown before the first view is applied."""
         r, model = self.request, load(self.request.model, device)
         timesteps = model.schedule.timesteps(r.steps)
         joined = anagram(

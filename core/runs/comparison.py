@@ -1,4 +1,4 @@
-"""What is kept of a run of Forward & denoise: the Steps of its iterative runs, and what they are compared with."""
+"""The recording of a run of Forward & denoise: the Steps of its iterative runs and the estimates beside them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -17,14 +17,14 @@ from core.runs.recording import UNCHECKED, Recording
 
 @dataclass
 class Comparison(Recording):
-    """A Recording of the iterative runs, and what they are compared with.
+    """A Recording of the iterative runs and the estimates they are compared with.
 
     Args:
-        beside: what takes no run, so far.
-        iterated: the estimates of the runs, so far.
-        states: of the longest run, those of the steps that are shown, so far, (64, 64, 3) uint8 each.
-        i: the iterative steps that are done; -1 before the first estimate.
-        started: the second at which it began, by `time.monotonic`.
+        beside: the estimates that take no iterative run, so far.
+        iterated: the estimates of the iterative runs, so far.
+        states: the states of the longest run at the shown steps, so far, (64, 64, 3) uint8 each.
+        i: the number of iterative steps done; -1 before the first estimate.
+        started: the start time in seconds, from `time.monotonic`.
     """
 
     plan: Denoising
@@ -36,7 +36,7 @@ class Comparison(Recording):
 
     @property
     def n(self) -> int:
-        """Iterative steps in all."""
+        """The total number of iterative steps."""
         return max(self.plan.lengths)
 
     @property
@@ -61,7 +61,7 @@ class Comparison(Recording):
         return super().nbytes + sum(p.nbytes for p in pictures)
 
     def follow(self, steps: Iterable[Step | Beside]) -> Iterator[Step | Beside]:
-        """Pass on what `Denoising.compare` yields, keeping it on the way, and how long it took."""
+        """Pass on what `Denoising.compare` yields; keep it, and the time it took."""
         for step in steps:
             with self.lock:
                 if self.notes is None:
@@ -83,13 +83,13 @@ class Comparison(Recording):
             self.frames.append(self.frame(step))
 
     def check(self) -> None:
-        """What DeepFloyd's licence asks of the pictures that its network made, once; see `core.runs.licence`."""
+        """Check the network's pictures once, as DeepFloyd's licence requires; see `core.runs.licence`."""
         with self.lock:
             if self.notes is None:
                 self.notes = self._checked()
 
     def _checked(self) -> tuple[str, ...]:
-        """Check the look inside, and apart from it every picture of the figures; a sentence for each kind of finding."""
+        """Check the look inside and, separately, every picture of the figures; a sentence for each kind of finding."""
         ours = [e.pixels for e in self.found if e.method in BY_NETWORK]
         if not ours:
             return ()
@@ -109,7 +109,7 @@ class Comparison(Recording):
         """The picture with that name, (64, 64, 3) uint8.
 
         Raises:
-            Refused: there is none, or it is withheld until it is checked.
+            Refused: there is none, or it is withheld until the check.
         """
         if self.withheld and self.notes is None:
             raise Refused(UNCHECKED)

@@ -1,4 +1,4 @@
-"""What a run will take, seconds = calls (base + images per_image), from measured network calls and from past runs."""
+"""The expected time of a run, seconds = calls (base + images per_image), from measured calls and past runs."""
 
 import time
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from core.models.registry import borrows, load, spec
 from core.runs.plan import Plan
 
 _lines: dict[tuple[str, str], tuple[float, float]] = {}
-_measuring = new_lock()  # a page asks for all its cost lines at once: one measures, the others wait for what it finds
+_measuring = new_lock()  # a page asks for all its cost lines at once: one measures, the others wait for the result
 
 
 def _line(name: str, device: str) -> tuple[float, float]:
-    """(base, per_image) seconds of one network call, measured when it is first asked for."""
+    """(base, per_image) seconds of one network call, measured on first use."""
     with _measuring:
         if (name, device) not in _lines:
             _lines[name, device] = _measured(load(name, device))
@@ -25,7 +25,7 @@ def _line(name: str, device: str) -> tuple[float, float]:
 
 
 def _measured(model: Denoiser) -> tuple[float, float]:
-    """(base, per_image) from calls on 1 and on 20 images, each the best of three, of which the first only warms up."""
+    """(base, per_image) from calls on 1 and on 20 images, each the best of three; the first one warms up."""
     few, many = (min(_timed(model, n) for _ in range(3)) for n in (1, 20))
     per_image = max(many - few, 0) / 19
     return max(few - per_image, 0), per_image
@@ -33,7 +33,7 @@ def _measured(model: Denoiser) -> tuple[float, float]:
 
 @torch.no_grad()
 def _timed(model: Denoiser, n: int) -> float:
-    """Seconds of one network call on n images, from when the network is free for it."""
+    """Seconds of one network call on n images, without the wait for the lock."""
     x, t = torch.zeros(n, *model.shape, device=model.device), torch.zeros(n, device=model.device)
     cond = model.encode([None] * n)
     with NETWORK_LOCK:
@@ -57,7 +57,7 @@ def seconds(name: str, device: str, calls: int, images: float) -> float:
 
 
 def learn(name: str, device: str, calls: int, images: int, took: float) -> None:
-    """Let a finished run that took `took` seconds correct what the next one is expected to take."""
+    """Correct the expected time of the next run by a finished one that took `took` seconds."""
     key = _key(name, device)
     ratio = took / max(seconds(name, device, calls, images), 1e-3)
     _correction[key] = _correction.get(key, 1.0) * min(max(ratio, 0.2), 5.0) ** 0.5
@@ -69,8 +69,8 @@ def sentence(
     """The cost line: "30 network calls on 8 images each (with and without the prompt), about 3 s".
 
     Args:
-        negative: whether a negative prompt takes the place of none.
-        partly: whether guidance is on in an interval of the run alone; the images are those of a call outside it then.
+        negative: whether a negative prompt takes the place of "no condition".
+        partly: whether guidance is on only in an interval; `images` is then that of a call outside it.
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"
@@ -81,7 +81,7 @@ def sentence(
 
 
 def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> str:
-    """The cost line of a plan, and what the other plans of its tab, (title, plan), would take."""
+    """The cost line of a plan, with the times of the tab's other plans, (title, plan)."""
     calls, images = plan.cost()
     words = {"images": round(images)} | plan.guiding
     expected = seconds(plan.model, device, calls, images)
@@ -90,7 +90,7 @@ def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> st
 
 
 def others(expected: Iterable[tuple[str, float]]) -> str:
-    """What follows the cost line where a tab has experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
+    """The end of the cost line of a tab with experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
     times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
     return f" · {', '.join(times)}" if times else ""
 

@@ -1,4 +1,4 @@
-"""One picture, noised and brought back: by classical filters at their best, in one step, and in many."""
+"""One picture, noised and denoised: by optimal classical filters, in one step, and in many steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,13 +36,13 @@ CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)
 METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "iterative")
 BY_NETWORK = ("one step", "iterative")
 FILTERED = {"scaled": "x_t at its right brightness", "as-it-is": "x_t as it is, as in the course"}
-"""What the classical filters are given: x_t / a_t, or x_t itself."""
+"""The input of the classical filters: x_t / a_t, or x_t itself."""
 MAX_LEVELS = 5
-EVERY, MAX_SHOWN = 5, 10  # every fifth step of the iterative run is shown, of a long one at most that many
+EVERY, MAX_SHOWN = 5, 10  # show every fifth step of the iterative run, at most MAX_SHOWN of a long one
 
 
 def timesteps_of(text: object) -> tuple[int, ...]:
-    """Comma-separated timesteps, or a list. Raises Refused unless there are 1 to MAX_LEVELS, each 1 to 999, none twice."""
+    """Timesteps from comma-separated text or a list: 1 to MAX_LEVELS different ones in 1 .. 999. Raises Refused."""
     words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
     parts = [p for p in words if str(p).strip()]
     if not 1 <= len(parts) <= MAX_LEVELS:
@@ -96,14 +96,14 @@ class DenoiseRequest(Request):
 
     @property
     def runs(self) -> tuple[int, ...]:
-        """Where the iterative runs begin: the levels; below a single one two more, so that its curve is a line."""
+        """The first timesteps of the iterative runs: the levels; a single level gets two below it for its curve."""
         top = max(self.levels)
         more = {2 * top // 3, top // 3} - {0, top} if len(self.levels) == 1 else ()
         return (*self.levels, *sorted(more, reverse=True))
 
     @property
     def longest(self) -> int:
-        """The number of the longest iterative run."""
+        """The index of the longest iterative run."""
         return self.levels.index(max(self.levels))
 
     @property
@@ -113,7 +113,7 @@ class DenoiseRequest(Request):
 
     @property
     def shown(self) -> list[int]:
-        """The steps of the longest iterative run that are shown: every few, and the last."""
+        """The shown steps of the longest iterative run: evenly spaced ones and the last."""
         n = len(self.visits)
         return [*range(0, n, EVERY * -(-n // (EVERY * MAX_SHOWN))), n]
 
@@ -125,8 +125,8 @@ class Estimate:
     Args:
         pixels: (64, 64, 3) uint8.
         db: PSNR against the clean picture.
-        knob: the setting that was best, in words, or "".
-        calls: network calls spent; with guidance each is on two pictures.
+        knob: the best setting, in words, or "".
+        calls: the number of network calls; with guidance each is on two pictures.
     """
 
     t: int
@@ -138,17 +138,17 @@ class Estimate:
 
     @property
     def name(self) -> str:
-        """What it is called where one is chosen."""
+        """Its name in the list of pictures to choose from."""
         return f"{self.method}, t = {self.t}"
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What a comparison has beside its iterative runs, as far as it has got.
+    """The part of a comparison that takes no iterative run, so far.
 
     Args:
         ladder: the picture at every timestep of LADDER, (9, 64, 64, 3) uint8.
-        quick: the estimates at the levels that take no run.
+        quick: the estimates at the levels, by filters and one step.
         curve: the same at the timesteps of CURVE; none before the end.
     """
 
@@ -159,7 +159,7 @@ class Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Denoising(Plan):
-    """The iterative runs from one picture, inputs["original"], (64, 64, 3) uint8, and all that they are compared with."""
+    """The iterative runs from inputs["original"], (64, 64, 3) uint8, and the estimates they are compared with."""
 
     request: DenoiseRequest
 
@@ -180,7 +180,7 @@ class Denoising(Plan):
         return [len(strided(t, self.request.stride)) for t in self.request.runs]
 
     def cost(self) -> tuple[int, int]:
-        """Of all that is compared: the iterative runs, and two calls for the single steps."""
+        """The cost of the whole comparison: the iterative runs, and two calls for the single steps."""
         calls, total = max(self.lengths) + 2, sum(self.lengths) + len(self.request.levels) + len(CURVE)
         return calls, max(1, round(halves(self.request.guidance) * total / calls))
 
@@ -199,7 +199,7 @@ class Denoising(Plan):
         return self.iterate(load(self.model, device))
 
     def compare(self, device: str = "auto") -> Iterator[Step | Beside]:
-        """All of it in turn: noise, filters and one step, the Steps of `run`, the curve."""
+        """The whole comparison in order: noise, filters and one step, the Steps of `run`, the curve."""
         model, levels = load(self.model, device), self.request.levels
         beside = Beside(self.ladder(model))
         yield beside
@@ -209,7 +209,7 @@ class Denoising(Plan):
         yield replace(beside, curve=(*self.classical(model, CURVE), *self.single(model, CURVE)))
 
     def iterate(self, model: Denoiser) -> Iterator[Step]:
-        """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
+        """The iterative runs as one batch, with the strided DDPM posterior; each equals its run alone."""
         r, denoiser = self.request, self._bounded(model)
         x_t, t = self._noisy(model, r.runs)
         visits = visits_each([strided(level, r.stride) for level in r.runs])
@@ -221,7 +221,7 @@ class Denoising(Plan):
         return to_uint8(self._noisy(model, LADDER)[0], *self.RANGE)
 
     def classical(self, model: Denoiser, levels: Sequence[int]) -> list[Estimate]:
-        """The noisy pictures and the three filters, each at its best for each picture."""
+        """The noisy pictures and the three filters, each with its best setting for each picture."""
         x_t, t = self._noisy(model, levels)
         a, s = model.schedule.at(t, x_t)
         given, noise = (x_t / a, s / a) if self.request.filtered == "scaled" else (x_t, s)
@@ -241,7 +241,7 @@ class Denoising(Plan):
         return self._estimates(levels, "one step", estimated, calls=[1] * len(t))
 
     def iterated(self, step: Step) -> list[Estimate]:
-        """A Step of `run` as estimates: those that are done, and the others as far as they have got."""
+        """A Step of `run` as estimates: final ones of finished runs, current ones of the others."""
         calls = [min(step.i, length) for length in self.lengths]
         return self._estimates(self.request.runs, "iterative", step.x_0, calls=calls)
 

@@ -1,4 +1,4 @@
-"""From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler where they are."""
+"""From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler if they are here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from core.runs.plan import Plan
 
 
 def enlarger(side: int) -> str:
-    """The model that takes pictures of that side four times larger: stage II from 64, stage III from 256.
+    """The model that enlarges pictures of that side four times: stage II from 64, stage III from 256.
 
     Raises:
-        ModelError: there is none for that side, or it is not here, with what it would need.
+        ModelError: there is none for that side, or it is not here; the sentence says what it needs.
     """
     sides = sorted({model.enlarges for model in of_task("upscale")})
     if side not in sides:
@@ -42,7 +42,7 @@ class Larger(Plan):
 
     Args:
         of: the plan of that run.
-        k: the picture's number in it.
+        k: the picture's index in that run.
         pixels: the picture, (S, S, 3) uint8, S = 64 or 256.
         by: the model that enlarges it.
     """
@@ -74,12 +74,12 @@ class Larger(Plan):
 
     @property
     def side(self) -> int:
-        """Of the enlarged picture, in pixels."""
+        """The side of the enlarged picture, in pixels."""
         return 4 * len(self.pixels)
 
     @property
     def seed(self) -> int:
-        """Of the picture."""
+        """The seed of the picture."""
         return self.of.seeds[self.k]
 
     @property
@@ -102,7 +102,7 @@ class Larger(Plan):
         return f"picture-{self.k + 1}-at-{self.side}-pixels"
 
     def settings(self) -> dict:
-        """Those of the run that it is from, and what was done."""
+        """The settings of the picture's run, and how it was enlarged."""
         return self.of.settings() | {"enlarged": self.k, "enlarger": self.by, "side": self.side}
 
     def run(self, device: str = "auto") -> Iterator[Step]:
@@ -114,20 +114,20 @@ class Larger(Plan):
 
     @property
     def asked(self) -> str | tuple[str, ...] | None:
-        """What the model is told: the prompt, or one for every view."""
+        """The condition: the prompt, or one prompt for every view."""
         return self.prompt or None
 
     @property
     def views(self) -> dict:
-        """The views that it is asked about, where there are several."""
+        """The views of an anagram as a keyword of the enlarger; empty for other pictures."""
         return {}
 
 
 def larger(plan: Plan, k: int, pixels: np.ndarray, by: str | None = None) -> Larger:
-    """The plan to enlarge picture k of a run, (S, S, 3) uint8; of one that was enlarged already, to enlarge it again.
+    """The plan to enlarge picture k of a run, (S, S, 3) uint8; an enlarged picture is enlarged again.
 
     Args:
-        by: the model; None for the best that is here.
+        by: the model; None for the best one that is here.
 
     Raises:
         ModelError: no model for it is here.

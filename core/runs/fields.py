@@ -1,4 +1,4 @@
-"""Fields that the requests of text-to-image tabs have in common: their ranges and words, once."""
+"""The fields that the requests of text-to-image tabs share, with their ranges and words."""
 
 from core.diffusion.guidance import THRESHOLDS
 from core.diffusion.sampler_table import TEXT_SAMPLERS
@@ -7,7 +7,7 @@ from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, NOISIEST
 from core.runs.request import Choice, Model, Prompt, Real, Seed, Steps, Whole
 
 EVEN = "even"
-"""Timesteps evenly spaced, as many as there are steps."""
+"""Evenly spaced timesteps, one per step."""
 
 PROMPT = Prompt("Prompt", "What to draw; may be empty.")
 NEGATIVE = Prompt(

@@ -9,15 +9,15 @@ from core.diffusion.samplers import Step
 from core.pictures.images import to_uint8
 
 NOISE = (-3.0, 3.0)
-"""What is shown of a noise estimate, from black to white."""
+"""The values of a noise estimate that are shown as black and as white."""
 
 
 @dataclass(frozen=True)
 class Frame:
     """One kept Step: x_t, x_0 and the parts are (B, H, W, C) uint8; t = -1 marks the result.
 
-    Where the pictures take different numbers of steps, t is the largest timestep, and `each` has every picture's own, -1
-    for one that is done.
+    If the pictures take different numbers of steps, t is the largest timestep, and `each` has the timestep of every
+    picture, -1 for a finished one.
     """
 
     i: int
@@ -33,8 +33,8 @@ class Frame:
         """A Step in pixels.
 
         Args:
-            low, high: black and white of x_t and x_0.
-            ranges: the same of parts by name; of others NOISE.
+            low, high: the values of x_t and x_0 shown as black and as white.
+            ranges: the same for parts, by name; NOISE for the others.
             each: whether the pictures take different numbers of steps.
         """
         x_t, x_0 = (to_uint8(x, low, high) for x in (step.x_t, step.x_0))
@@ -47,5 +47,5 @@ class Frame:
 
     @property
     def nbytes(self) -> int:
-        """The memory that its pictures take."""
+        """The bytes of its pictures."""
         return sum(p.nbytes for p in (self.x_t, self.x_0, *self.parts.values()))

@@ -34,8 +34,8 @@ READINGS = {
     "motion": "seen in motion",
     "rest": "seen at rest",
 }
-PHOTO = "photo"  # the name of the person's own picture in `Hybrids.inputs`
-FARTHEST = 8.0  # times as far, where stepping back ends
+PHOTO = "photo"  # the name of the user's own picture in `Hybrids.inputs`
+FARTHEST = 8.0  # the factor of the distance at which stepping back ends
 SPLIT = Choice(
     "Split", "What tells the readings apart.", options={name: title for name, (title, _) in SPLITS.items()}, listed=True
 )
@@ -58,14 +58,14 @@ class HybridRequest(TwoReadingsRequest):
     """One picture whose component k comes from prompt k.
 
     Args:
-        prompts: as many as the split has components; that of `own` may be empty.
+        prompts: one per component of the split; that of `own` may be empty.
         split: a key of SPLITS.
-        sigma: of the blur that makes the low part, in pixels at 64 px; of three parts, the larger one.
-        sigma_small: the smaller one, where there are three.
+        sigma: of the blur that makes the low part, in pixels at 64 px; the larger one of three parts.
+        sigma_small: the smaller sigma of three parts.
         kernel: taps of the blur, odd.
-        length: of the path of a motion, in pixels.
-        angle: of that path, in degrees.
-        own: the component that is taken from the person's own photo, or "".
+        length: the length of the motion path, in pixels.
+        angle: the angle of that path, in degrees.
+        own: the component taken from the user's own photo, or "".
     """
 
     KIND = "hybrid"
@@ -103,7 +103,7 @@ class HybridRequest(TwoReadingsRequest):
     own: str = asked("", Own("Take from the photo", "The prompts fill in the rest."))
 
     def agreed(self) -> "HybridRequest":
-        """With as many prompts as there are components.
+        """The request with one prompt per component.
 
         Raises:
             Refused: a prompt is missing, or values do not go together.
@@ -134,7 +134,7 @@ class HybridRequest(TwoReadingsRequest):
         return frequencies((self.sigma, self.sigma_small) if self.split == "three" else (self.sigma,), self.kernel)
 
     def responses(self) -> dict[str, list[tuple[float, float]]]:
-        """(cycles per pixel, gain) of each component along one axis; empty where the split is not one of frequencies."""
+        """(cycles per pixel, gain) of each component along one axis; empty if the split is not by frequency."""
         if self.split not in ("frequencies", "three"):
             return {}
         at, *blurs = response(self.sigma, self.kernel)
@@ -163,11 +163,11 @@ class Hybrids(TwoReadings):
         return len(self.request.parts) - bool(self.request.own)
 
     def settings(self) -> dict:
-        """Those of its request: the photo stays with the person."""
+        """The settings of its request; the photo is not saved."""
         return self.request.settings()
 
     def _asked(self) -> Split:
-        """The components that prompts answer for; the last takes over what the photo replaces after each step."""
+        """The components of the prompts. The last one includes the part that the photo replaces after each step."""
         split = self.request.components()
         names = [name for name in split if name != self.request.own]
         others = [split[name] for name in names[:-1]]
@@ -177,7 +177,7 @@ class Hybrids(TwoReadings):
         """Its Steps.
 
         Raises:
-            Refused: a component is to come from a photo, and there is none.
+            Refused: a component comes from a photo, and there is no photo.
         """
         r, photo = self.request, self.inputs.get(PHOTO)
         if r.own and photo is None:
@@ -212,7 +212,7 @@ class Hybrids(TwoReadings):
 
     @property
     def lane_titles(self) -> Sequence[str]:
-        """What stands under every reading, nearest first."""
+        """The title of every reading, nearest first."""
         parts = self.request.parts
         words = [f"{READINGS[name]}: {self.source(name)}" for name in parts]
         left = [f"its {' and '.join(parts[: k + 1])} part alone, {line}" for k, line in enumerate(words[:-1])]

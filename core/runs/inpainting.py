@@ -1,4 +1,4 @@
-"""Inpainting: a hole in a picture, filled by a network so that it fits the rest, in several ways from the same noises."""
+"""Inpainting: a network fills a hole in a picture to fit the rest, in several ways from the same noises."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,13 +36,13 @@ class InpaintRequest(Request):
     """How to fill a hole.
 
     Args:
-        prompt: what the whole picture shows, once it is filled; empty means unconditional.
+        prompt: what the whole filled picture shows; empty means unconditional.
         guidance: w of classifier-free guidance.
-        n: fillings, each from its own noise; filling k from that of seed + k.
+        n: the number of fillings; filling k starts from the noise of seed + k.
         steps: timesteps of a run without resampling.
-        jump_n: how often each interval is gone through; 1 is no resampling.
+        jump_n: passes through each interval; 1 is no resampling.
         jump_length: timesteps in an interval.
-        below: resampling begins once t is at or below this; 1000 for all the way.
+        below: the largest t at which resampling is on; 1000 for the whole run.
         feather: width in pixels of the soft edge outside the mask.
         model: a registry name of kind "text".
         seed: of the first filling.
@@ -96,27 +96,27 @@ class InpaintRequest(Request):
 
     @property
     def resampled(self) -> int:
-        """How many of the timesteps are where resampling may take place."""
+        """The number of timesteps at which resampling may take place."""
         return sum(t <= self.below for t in self._levels)
 
     @property
     def _levels(self) -> list[int]:
-        # A filling starts from pure noise, which DeepFloyd's own spacing leaves out.
+        # A filling starts from pure noise, which DeepFloyd's own spacing does not include.
         return schedule_of(self.model).timesteps(self.steps, "trailing")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filling(Plan):
-    """Ways to fill one hole from the same noises, run one after the other; a row of pictures for each way and seed.
+    """Ways to fill one hole from the same noises, one after the other; a row of pictures for each way and seed.
 
-    It starts from the inputs "original", (64, 64, 3), and "mask", (64, 64, 1), 255 where new content goes. Every row is
-    shown with them: ACROSS names its pictures, of which those that run are the last two.
+    Its inputs are "original", (64, 64, 3), and "mask", (64, 64, 1), 255 where new content goes. Every row shows them
+    too. ACROSS names the pictures of a row; only the last two change during the run.
 
     Args:
         ways: (label, passes, clean_paste) of each way.
 
     Raises:
-        Refused: a way is to resample, and there is no room for a jump, so that its run would be that of one pass.
+        Refused: a way resamples, but there is no room for a jump, so its run would equal one pass.
     """
 
     request: InpaintRequest
@@ -126,13 +126,13 @@ class Filling(Plan):
         r, passes = self.request, [n for _, n, _ in self.ways]
         if max(passes) == 1 or r.visits(max(passes)) != r.visits(1):
             return
-        late = r.steps > r.jump_length  # there is room, but not where resampling may take place
+        late = r.steps > r.jump_length  # there is room for a jump, but not below `below`
         there = r.resampled if late else r.steps
         where = f"{f'at t = {r.below} or below ' * late}there {'is' if there == 1 else 'are'} {there}"
         advice = ["raise the t where resampling starts" if late else "raise the steps"]
         if there > 1:
             advice.append("lower the jump length j")
-        if min(passes) > 1:  # in a comparison with one pass that would not help
+        if min(passes) > 1:  # does not help in a comparison with one pass
             advice.append("set Resampling n to 1")
         jump = f"{r.jump_length} step{'s' * (r.jump_length != 1)}"
         raise Refused(f"A jump back by {jump} needs more than {jump}, but {where}: {', or '.join(advice)}.")
@@ -158,7 +158,7 @@ class Filling(Plan):
         return tuple(", ".join(filter(None, (way, seed))) for way, _, _ in self.ways for seed in each)
 
     def begun(self, i: int) -> int:
-        """How many rows, from the first, have begun at step i of the whole run; the others wait."""
+        """The number of rows that have begun at step i of the whole run; the later ones wait."""
         starts = accumulate((len(self.request.visits(n)) - 1 for _, n, _ in self.ways[:-1]), initial=0)
         return self.request.n * sum(start <= i for start in starts)
 
@@ -168,7 +168,7 @@ class Filling(Plan):
 
     @property
     def scale(self) -> float:
-        """w; 0, which needs half the network's work, when there is no prompt."""
+        """w; without a prompt 0, which halves the network's work."""
         return self.request.guidance if self.request.prompt else 0.0
 
     @property
@@ -188,7 +188,7 @@ class Filling(Plan):
         return original, used.repeat(3, -1), masks.hole_of(original, used)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """The Steps of all ways, x_t and x_0 (ways x seeds, 3, 64, 64), even grey, WAITING, in rows that have not begun."""
+        """The Steps of all ways, x_t and x_0 (ways x seeds, 3, 64, 64); rows that have not begun are grey, WAITING."""
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, self.scale))
         picture = from_uint8(self.inputs["original"][None], -1, 1).to(model.device).expand(r.n, -1, -1, -1)
@@ -256,10 +256,10 @@ class Filling(Plan):
 
 
 def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Tensor) -> Iterator[Step]:
-    """Runs one after the other as one: a run that waits shows `waiting`, (B, C, H, W), and one that is done its result.
+    """Join runs into one: a run that waits shows `waiting`, (B, C, H, W), a finished one its result.
 
     Args:
-        lengths: the n of each run.
+        lengths: the number of steps of each run.
 
     Yields:
         Steps with x_t and x_0 (runs x B, C, H, W); t is that of the run under way.
@@ -281,15 +281,15 @@ def fill(r: InpaintRequest) -> Filling:
 
 
 def once_and_often(r: InpaintRequest) -> Filling:
-    """One pass against five, or the request's number if that is larger."""
+    """One pass against five passes, or the request's number if it is larger."""
     often = max(5, r.jump_n)
     return Filling(request=r, ways=(("n = 1", 1, False), (f"n = {often}", often, False)))
 
 
 def two_pastes(r: InpaintRequest) -> Filling:
-    """Known pixels at the level just reached, as in RePaint, against known pixels kept clean at every step."""
+    """Known pixels noised to the current level, as in RePaint, against known pixels kept clean at every step."""
     return Filling(request=r, ways=(("RePaint", r.jump_n, False), ("clean paste", r.jump_n, True)))
 
 
 FILLINGS = {"fill": fill, "once-and-often": once_and_often, "two-pastes": two_pastes}
-"""By the name of the experiment; the first is the plain run."""
+"""Experiment -> function that makes its plan; the first is the plain run."""

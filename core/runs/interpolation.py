@@ -1,4 +1,4 @@
-"""Pictures between two noises: one prompt, and the noise goes from one seed's to another's."""
+"""Pictures between two noises: one prompt, and the noise moves from one seed's to another's."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ class InterpolationRequest(Request):
     """What to draw, and between which noises.
 
     Args:
-        seed, other: of the noises at both ends.
-        columns: pictures from one to the other, both ends counted.
-        way: how the noises between are made, a key of WAYS.
+        seed, other: the seeds of the noises at both ends.
+        columns: the number of pictures, including both ends.
+        way: how the noises between the ends are made, a key of WAYS.
     """
 
     KIND = "interpolation"
@@ -89,7 +89,7 @@ class Interpolation(Plan):
         return self.request.steps, halves(self.request.guidance) * self.count
 
     def noises(self, shape: Sequence[int]) -> Tensor:
-        """(count, ...) the noises that the pictures start from, of the shape of one."""
+        """The noises (count, ...) that the pictures start from; `shape` is that of one."""
         first, last = (randn((1, *shape), generator(s))[0] for s in (self.request.seed, self.request.other))
         w = torch.linspace(0, 1, self.columns)
         return torch.cat([MIXED[way](first, last, w) for way in self.ways])
@@ -98,7 +98,7 @@ class Interpolation(Plan):
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, r.guidance))
         cond = guided.encode([r.prompt or None] * self.count)
-        on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM's noise is the same in all pictures
+        on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM adds the same noise to all pictures
         x = self.noises(model.shape).to(model.device)
         visits = visits_together(model.schedule.timesteps(r.steps), self.count)
         return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, on_the_way))

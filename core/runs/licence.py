@@ -1,4 +1,4 @@
-"""What a model's maker asks of its pictures, as DeepFloyd's licence does: a watermark, and a safety checker."""
+"""What a model's licence requires for its pictures: DeepFloyd's asks for a watermark and a safety checker."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from core.runs.recording import Recording
 
 
 def observe(recording: Recording, model: str, ours: Sequence[int] | None = None) -> tuple[str, ...]:
-    """Check and mark a recording's last pictures, once; of a run that was stopped, the estimates it ended with.
+    """Check and mark a recording's last pictures once; of a stopped run, its last clean estimates.
 
-    Nothing is recorded after that. A blocked picture is greyed out in every frame. Most models ask nothing.
+    Nothing is recorded after that. A blocked picture becomes grey in every frame. Most models require nothing.
 
     Args:
-        model: the one that drew.
-        ours: the pictures that it drew, by number, where others stand beside them; by default all.
+        model: the model that drew them.
+        ours: the indices of the pictures that the model drew; by default all.
 
     Returns:
         A sentence per blocked picture, also kept as the recording's `notes`.

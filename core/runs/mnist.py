@@ -23,12 +23,12 @@ MAX_GUIDANCE = 10.0
 
 
 def default_guidance(model: str, sampler: str) -> float:
-    """The sampler's guidance; 1, that is none, for a model without classes."""
+    """The sampler's guidance scale; 1 (none) for a model without classes."""
     return SAMPLERS[sampler].guidance if spec(model).conditional else 1.0
 
 
 def digits_of(text: object) -> str:
-    """The digits in a text, without its spaces and hyphens. Raises Refused if there are none, or something else too."""
+    """The digits in a text, without spaces and hyphens. Raises Refused if there is none or another character."""
     digits = "".join(str(text or "").split()).replace("-", "")
     if not digits or not digits.isascii() or not digits.isdigit():
         raise Refused("Type digits from 0 to 9, such as 5101234; spaces and hyphens are ignored.")
@@ -78,7 +78,7 @@ class DigitRequest(Request):
 
     Args:
         digits: the classes, left to right, as text: "7", "0123456789", "5101234".
-        each: pictures of each, one row apiece.
+        each: pictures of each digit, one row apiece.
         sampler: fits the model.
         guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
         seed: of the first picture; picture k has seed + k.
@@ -101,7 +101,7 @@ class DigitRequest(Request):
         return cls(model=model, **usual | own)
 
     def agreed(self) -> "DigitRequest":
-        """Raises Refused if there would be too many pictures."""
+        """The request itself. Raises Refused if it has too many pictures."""
         n = len(self.digits) * self.each
         if n > MAX_PICTURES:
             raise Refused(f"That would be {n} pictures; at most {MAX_PICTURES} fit in one run.")
@@ -109,17 +109,17 @@ class DigitRequest(Request):
 
     @property
     def labels(self) -> list[int]:
-        """The class asked of every picture, row by row: `each` rows of the digits."""
+        """The class requested for every picture, row by row: `each` rows of the digits."""
         return [int(d) for d in self.digits] * self.each
 
     @property
     def columns(self) -> int:
-        """Pictures in a row of the grid; many of one digit are laid out ten to a row."""
+        """Pictures in a row of the grid; ten for many pictures of one digit."""
         return min(self.each, 10) if len(self.digits) == 1 else len(self.digits)
 
     @property
     def scale(self) -> float:
-        """The guidance that the model really gets; one without classes has none."""
+        """The guidance scale that is used; a model without classes has no guidance."""
         return self.guidance if spec(self.model).conditional else 1.0
 
     @property
@@ -188,7 +188,7 @@ class Digits(Plan):
         return [f"{k:03d}-digit-{label}-seed-{seed}" for k, (label, seed) in enumerate(each)]
 
     def film(self, frame: Frame) -> np.ndarray:
-        """The states, from noise to digits, as in the course."""
+        """The states from noise to digits, as in the course."""
         return grid(frame.x_t, self.columns)
 
 
@@ -205,7 +205,7 @@ def as_read(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
 
 
 def read(pixels: np.ndarray, device: str = "auto") -> str:
-    """What the classifier takes pictures (N, 28, 28, 1) uint8 for, as a string of N digits."""
+    """The classifier's readings of pictures (N, 28, 28, 1) uint8, as a string of N digits."""
     x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     classifier = load("classifier", device)
     named, _ = judge(classifier, x.to(next(classifier.parameters()).device))

@@ -1,4 +1,4 @@
-"""What a run is, before it starts: its request, what it costs, its Steps, and the words and rows of its pictures."""
+"""A run before it starts: its request, its cost, its Steps, and the labels and rows of its pictures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,23 +20,23 @@ ORIGIN = "The noise that this came from"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Base of every run that a tab starts; a run of a plan is kept as a `core.runs.recording.Recording`.
+    """Base of every run that a tab starts; its `core.runs.recording.Recording` keeps the run.
 
     Args:
         request: what was asked for.
-        experiment: which of the tab's plans this is; saved pictures carry it.
-        inputs: pictures that it starts from, by name, (H, W, C) uint8; saved pictures carry them.
+        experiment: the key of this plan in its tab; saved pictures carry it.
+        inputs: the pictures it starts from, by name, (H, W, C) uint8; saved pictures carry them.
     """
 
     GAP: ClassVar[int] = 0
     """Pixels between the pictures of a grid."""
     RANGE: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    """Black and white of the pictures."""
+    """The values of black and white in the pictures."""
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    """The same of recorded parts by name; of others that of noise."""
+    """The same for recorded parts, by name; NOISE for the others."""
 
     LARGER: ClassVar[type | None] = None
-    """How one of its pictures is enlarged, if not as every picture is: see `core.runs.enlarging.Larger`."""
+    """The plan that enlarges one of its pictures; None for `core.runs.enlarging.Larger`."""
 
     request: Request
     experiment: str = ""
@@ -56,52 +56,52 @@ class Plan:
 
     @property
     def subject(self) -> str:
-        """The one prompt that says what its pictures show; "" where there is none, there are several, or it is not known."""
+        """The one prompt of its pictures; "" if there is none, there are several, or it is not known."""
         return "" if self.experiment == "several-prompts" else getattr(self.request, "prompt", "")
 
     @property
     def count(self) -> int:
-        """How many pictures run together."""
+        """The number of pictures that run together."""
         raise NotImplementedError
 
     @property
     def ours(self) -> Sequence[int] | None:
-        """The pictures that the model draws, by number, where others stand beside them; None for all."""
+        """The indices of the pictures that the model draws; None for all."""
         return None
 
     @property
     def lengths(self) -> Sequence[int]:
-        """How many steps each picture takes; empty where all take those of the run."""
+        """The number of steps of each picture; empty if all take those of the run."""
         return ()
 
     def cost(self) -> tuple[int, float] | None:
-        """(network calls, images in each, on average); None where no cost is told before."""
+        """(network calls, images in each, on average); None if no cost is shown."""
         raise NotImplementedError
 
     def agreed(self: P) -> P:
-        """The plan itself, once its request and its pictures go together. Raises Refused."""
+        """The plan itself. Raises Refused if its request and its pictures do not fit each other."""
         return self
 
     def judged(self, pixels: np.ndarray, device: str) -> str:
-        """What a classifier says of the result, (B, H, W, C) uint8; "" where none is asked."""
+        """A classifier's sentence on the result, (B, H, W, C) uint8; "" without a classifier."""
         return ""
 
     def guidance_is_off_at_times(self, k: int) -> bool:
-        """Whether picture k is drawn without guidance in a part of the run: its two noise estimates are one there."""
+        """Whether picture k has no guidance in a part of the run; its two noise estimates are equal there."""
         return False
 
     @property
     def guiding(self) -> dict:
-        """What the cost line says of guidance, as `core.runs.cost.sentence` takes it: guidance, negative, partly."""
+        """The keywords of `core.runs.cost.sentence` on guidance: guidance, negative, partly."""
         return {}
 
     @property
     def remark(self) -> str:
-        """What else the cost line says."""
+        """A further remark in the cost line."""
         return ""
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps, `count` pictures each, as `in_pixels` gives them."""
+        """Its Steps, each with `count` pictures, from `in_pixels`."""
         raise NotImplementedError
 
     # ---- words and rows ----
@@ -123,12 +123,12 @@ class Plan:
 
     @property
     def across(self) -> Sequence[str]:
-        """The labels of the columns; empty where there is nothing to tell."""
+        """The labels of the columns; empty for none."""
         return ()
 
     @property
     def down(self) -> Sequence[str]:
-        """The labels of the rows; empty where there is nothing to tell."""
+        """The labels of the rows; empty for none."""
         return ()
 
     @property
@@ -138,30 +138,30 @@ class Plan:
 
     @property
     def beside(self) -> int:
-        """How many grids stand side by side: one where it is wide or has labels down its side, else two."""
+        """The number of grids side by side: one if the grid is wide or has row labels, else two."""
         rows = -(-self.count // self.columns)
         return 1 if self.columns > 2 * rows or self.down else 2
 
     @property
     def lane_titles(self) -> Sequence[str]:
-        """What stands over each of `lanes`."""
+        """The title of each of `lanes`."""
         return (ESTIMATE, STATE)
 
     @property
     def origins(self) -> Sequence[str]:
-        """What each of `lanes` shows in its first frame, where the page shows that beside the result; "" for the others."""
+        """The title of each lane's first frame, which the page shows beside the result; "" for a lane without it."""
         return ("", ORIGIN)
 
     def lanes(self, frame: Frame) -> list[np.ndarray]:
-        """The pictures of a frame that are shown together, (B, H, W, C) uint8 one grid each."""
+        """The grids of a frame that are shown together, (B, H, W, C) uint8 each."""
         return [frame.x_0, frame.x_t]
 
     def sheet(self, frame: Frame) -> np.ndarray:
-        """The pictures of a frame that go into its files, laid out as the first lane is."""
+        """The pictures of a frame for its files, in the layout of the first lane."""
         return grid(self.lanes(frame)[0], self.columns)
 
     def film(self, frame: Frame) -> np.ndarray:
-        """The same for the trajectory, in all frames but the last."""
+        """The same for every frame of the trajectory except the last."""
         return self.sheet(frame)
 
     def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:

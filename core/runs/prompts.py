@@ -1,4 +1,4 @@
-"""What every run from a prompt needs: the models that read prompts, what they make of one, and the bounds in common."""
+"""What every run from a prompt needs: the text models, their remarks on a prompt, and common bounds."""
 
 from collections.abc import Sequence
 
@@ -32,13 +32,13 @@ def text_model(name: object) -> str:
 
 
 def default_model() -> str:
-    """The text model to begin on: the largest that is ready and has a GPU here, else "pocket"."""
+    """The initial text model: the largest one that is ready and has a GPU here, else "pocket"."""
     first = [model.name for model in of_task("text") if model.source.comes_first(model)]
     return first[-1] if first else "pocket"
 
 
 def default_guidance(model: str) -> float:
-    """The guidance that a model draws best with."""
+    """The guidance scale that suits a model best."""
     return spec(model).guidance
 
 
@@ -46,10 +46,10 @@ def default_guidance(model: str) -> float:
 
 
 def prompt_of(text: object, what: str = "The prompt") -> str:
-    """A prompt as one line; Refused unless it is text of at most MAX_PROMPT characters."""
+    """A prompt as one line. Raises Refused unless it is text of at most MAX_PROMPT characters."""
     if text is not None and not isinstance(text, str):
         raise Refused(f"{what} must be text.")
-    line = " ".join((text or "").split()).encode("utf-8", "replace").decode()  # half a character cannot be sent back
+    line = " ".join((text or "").split()).encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent back
     if len(line) > MAX_PROMPT:
         raise Refused(f"{what} must be at most {MAX_PROMPT:,} characters long, not {len(line):,}.")
     return line
@@ -64,19 +64,19 @@ def clipped(text: str, most: int = 40) -> str:
 
 
 def remarks(model: str, prompt: str) -> list[str]:
-    """What the model makes of a prompt: unknown words, cut words, no words. One sentence each."""
+    """The model's remarks on a prompt: unknown words, cut words, no words. One sentence each."""
     if not prompt:
         return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
     return _reader(model).remarks(prompt)
 
 
 def left_out(model: str, prompts: Sequence[str]) -> list[str]:
-    """What the model's text encoder left out of prompts when it read them, for after a run."""
+    """What the model's text encoder left out of the prompts, a sentence each; known after a run."""
     return _reader(model).left_out(prompts)
 
 
 def unread(model: str, prompts: Sequence[str]) -> list[str]:
-    """Those prompts for which a large text encoder must be loaded first, "no prompt" among them."""
+    """The prompts, including "no prompt", for which a large text encoder must be loaded first."""
     return _reader(model).unread(prompts)
 
 

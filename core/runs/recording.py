@@ -1,4 +1,4 @@
-"""Keep what a run did, in uint8, so that it can be scrubbed, saved and sent on without another network call."""
+"""Keep a run in uint8, to scrub, save and send it without another network call."""
 
 import threading
 import uuid
@@ -18,15 +18,14 @@ UNCHECKED = "These pictures are still to be checked: wait for the end of the run
 
 @dataclass
 class Recording:
-    """A run's plan and its kept frames, at most MAX_FRAMES spread evenly, the first and last always among them.
+    """A run's plan and its kept frames: at most MAX_FRAMES, evenly spaced, always with the first and the last.
 
     Args:
-        plan: what runs.
-        notes: what the model's maker says of the pictures, see `core.runs.licence`, and a classifier; None until asked.
-            From then on nothing more is kept: after Stop the step under way still computes, and nobody has checked its
-            pictures.
-        withheld: whether there is no result before that.
-        took: the seconds until its end; None before, and where it was stopped.
+        plan: the plan of the run.
+        notes: sentences on the pictures by the licence check, see `core.runs.licence`, and by a classifier. None until
+            the check; after it no frame is kept, since the step that still runs after Stop has unchecked pictures.
+        withheld: whether the result is withheld until the check.
+        took: the seconds of the whole run; None before its end and after Stop.
         lock: held while a frame is kept, and while the pictures are checked.
     """
 
@@ -40,14 +39,14 @@ class Recording:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """Pass the Steps on, keeping frames on the way."""
+        """Pass the Steps on and keep their frames."""
         for step in steps:
             if self.keeps(step.i, step.n):
                 self.keep(self.frame(step))
             yield step
 
     def keep(self, frame: Frame) -> None:
-        """Add a frame, unless the pictures were checked already."""
+        """Add a frame, unless the pictures are already checked."""
         with self.lock:
             if self.notes is None:
                 self.frames.append(frame)
@@ -59,7 +58,7 @@ class Recording:
         return self.latest
 
     def own(self, k: int) -> list[Frame]:
-        """The frames as those of picture k's own run, which ends with its result where others take more steps."""
+        """The frames of picture k's own run; it ends with its result even if others take more steps."""
         if not self.frames[0].each:
             return self.frames
         n = self.plan.lengths[k]
@@ -68,7 +67,7 @@ class Recording:
 
     @staticmethod
     def keeps(i: int, n: int) -> bool:
-        """Whether step i of n is one of those that are kept."""
+        """Whether step i of n is kept."""
         k = min(n, MAX_FRAMES - 1)
         return round(round(i * k / n) * n / k) == i
 
@@ -85,12 +84,12 @@ class Recording:
 
     @property
     def nbytes(self) -> int:
-        """The memory that its frames take by now."""
+        """The bytes of its frames so far."""
         return sum(frame.nbytes for frame in self.frames)
 
     @property
     def begun(self) -> bool:
-        """Whether there is anything of it yet."""
+        """Whether it has a frame yet."""
         return bool(self.frames)
 
     @property
@@ -100,10 +99,10 @@ class Recording:
 
     @property
     def result(self) -> np.ndarray:
-        """(B, H, W, C) uint8: the result, or the last clean estimate of a run that was stopped.
+        """(B, H, W, C) uint8: the result, or the last clean estimate of a stopped run.
 
         Raises:
-            Refused: it is withheld until it is checked.
+            Refused: it is withheld until the check.
         """
         if self.withheld and self.notes is None:
             raise Refused(UNCHECKED)

@@ -1,4 +1,4 @@
-"""What a tab is asked for: a frozen dataclass whose fields say once what they are, what is allowed, and in which words.
+"""Requests: a tab's settings as a frozen dataclass. Each field declares its type, its range and its words once.
 
     @dataclass(frozen=True)
     class Interpolation(Request):
@@ -6,8 +6,8 @@
         prompt: str = asked("an emoji of a panda", PROMPT)
         columns: int = asked(5, Whole(2, 12, "Columns", "2 to 12 pictures from one noise to the other."))
 
-What a person typed is checked by `Request.checked`; saved settings, the page's widgets, the names of the API's parameters
-and the cost line follow from the same declaration. Adding a parameter to a tab is adding a field.
+`Request.checked` checks what a person typed. Saved settings, the page's widgets, the API's parameter names and the cost
+line use the same declaration. A new field adds a parameter to its tab.
 """
 
 import dataclasses
@@ -28,13 +28,13 @@ R = TypeVar("R", bound="Request")
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field is. Every kind has a widget in `tabs.ui.form`.
+    """The type of a field. Every kind has a widget in `tabs.ui.form`.
 
     Args:
-        label: of its widget.
+        label: the label of its widget.
         info: one line on its range and effect.
-        what: how a refusal names it; by default "The" and the label.
-        parts: names of the parameters that the field is made of, where it has several.
+        what: its name in a refusal; by default "The" and the label.
+        parts: the names of its parameters, if it has several.
     """
 
     label: str = ""
@@ -44,23 +44,23 @@ class Kind:
 
     @property
     def named(self) -> str:
-        """How a refusal names it."""
+        """Its name in a refusal."""
         return self.what or f"The {self.label[:1].lower()}{self.label[1:]}"
 
     def check(self, value: object, request: "Request") -> Any:
-        """The value as it should be, or Refused. `request` has all values as they were sent."""
+        """The checked value. Raises Refused. `request` has all values as they were sent."""
         return value
 
     def as_widget(self, value: Any) -> Any:
-        """The value as its widget has it; of several parts, one each."""
+        """The value for its widget; a list with one value per part, if there are several."""
         return [*value, *[""] * len(self.parts)][: len(self.parts)] if self.parts else value
 
     def part(self, name: str) -> "Kind":
-        """What one of its parameters is."""
+        """The kind of one of its parameters."""
         return self
 
     def joined(self, values: Sequence) -> Any:
-        """The value from those of all its parameters."""
+        """The value made from the values of its parameters."""
         return values
 
 
@@ -76,18 +76,18 @@ class Prompt(Kind):
 
 @dataclass(frozen=True)
 class Suggested(Prompt):
-    """One line of text, of which a few are offered. `options`: key -> what people read."""
+    """One line of text with a few suggestions. `options`: key -> title."""
 
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Text that its request reads, checks and writes as it should be.
+    """Text that the request reads, checks and writes.
 
     Args:
-        read: from what was sent to the value. Raises Refused.
-        write: from the value to the widget's text.
+        read: turns what was sent into the value. Raises Refused.
+        write: turns the value into the widget's text.
         lines: the height of its widget.
     """
 
@@ -132,8 +132,8 @@ class Choice(Kind):
     """One of a few.
 
     Args:
-        options: key -> what people read.
-        listed: whether they are a list to open, not all in sight.
+        options: key -> title.
+        listed: whether they are in a drop-down list, not all visible.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -185,17 +185,17 @@ def asked(default: Any, kind: Kind) -> Any:
 
 @dataclass(frozen=True)
 class Request:
-    """Base of what the tabs are asked for. `checked` is the way in for anything a person typed or a file holds."""
+    """Base of all requests. Values that a person typed or a file holds come in through `checked`."""
 
     KIND: ClassVar[str | None] = None
-    """What saved pictures call it."""
+    """Its name in saved pictures."""
     ORDER: ClassVar[tuple[str, ...]] = ()
-    """The API's parameters where they do not come in the order of the fields."""
+    """The API's parameters, if their order differs from that of the fields."""
 
     @classmethod
     @cache
     def kinds(cls) -> dict[str, Kind]:
-        """Field -> what it is."""
+        """Field -> its kind."""
         return {f.name: f.metadata["kind"] for f in dataclasses.fields(cls)}
 
     @classmethod
@@ -205,7 +205,7 @@ class Request:
 
     @classmethod
     def checked(cls: type[R], **values: object) -> R:
-        """A request from untrusted values of fields; what is not given has its default.
+        """A request from untrusted values of fields; missing ones have their defaults.
 
         Raises:
             Refused: one sentence that says which value is wrong and what is allowed.
@@ -217,7 +217,7 @@ class Request:
 
     @classmethod
     def of_parameters(cls: type[R], **values: object) -> R:
-        """The same from values of the parameters, of which a field may have several."""
+        """The same from values of the parameters; a field may have several parameters."""
         fields = {}
         for name, kind in cls.kinds().items():
             given = [values[p] for p in kind.parts or (name,) if p in values]
@@ -227,21 +227,21 @@ class Request:
 
     @classmethod
     def restored(cls: type[R], settings: Mapping) -> R:
-        """The same from the settings that a saved picture carries; those of an older one may have fewer."""
+        """The same from the settings in a saved picture; an older picture may have fewer."""
         return cls.checked(**{name: settings[name] for name in cls.kinds() if name in settings})
 
     @classmethod
     def recalled(cls: type[R], settings: Mapping) -> R:
-        """The same from the settings of a run of this app, whose model need not be here now; nothing is checked."""
+        """The same from the settings of an earlier run, unchecked; its model need not be here now."""
         known = {name: settings[name] for name in cls.kinds() if name in settings}
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})
 
     def agreed(self: R) -> R:
-        """The request itself, once its values go together. Raises Refused."""
+        """The request itself. Raises Refused if its values do not fit each other."""
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """Parameter -> its value as its widget has it."""
+        """Parameter -> the value for its widget."""
         values: dict[str, Any] = {}
         for name, kind in self.kinds().items():
             value = kind.as_widget(getattr(self, name))
@@ -249,7 +249,7 @@ class Request:
         return {name: values[name] for name in self.names()}
 
     def settings(self) -> dict:
-        """What a saved picture carries."""
+        """The settings that a saved picture carries."""
         return {"app": SETTINGS_KEY, "kind": self.KIND, **dataclasses.asdict(self)}
 
 

@@ -1,4 +1,4 @@
-"""The same noise through two models: on the path of DDPM and on that of flow matching."""
+"""The same noise through two models: on the DDPM path and on the flow-matching path."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,12 +27,12 @@ class PairRequest(Request):
 
     @property
     def model(self) -> str:
-        """The one that runs first."""
+        """The model that runs first."""
         return "ddpm-class"
 
     @property
     def both(self) -> tuple[DigitRequest, DigitRequest]:
-        """The two requests, which differ in the model alone."""
+        """The two requests, which differ only in the model."""
         same = {"digits": self.digits, "each": 1, "steps": self.steps, "guidance": self.guidance, "seed": self.seed}
         return (
             DigitRequest(model="ddpm-class", sampler="ddim", **same),
@@ -40,7 +40,7 @@ class PairRequest(Request):
         )
 
     def agreed(self) -> "PairRequest":
-        """Raises Refused or ModelError where one of the two would."""
+        """Raises Refused or ModelError if one of the two does."""
         for r in self.both:
             DigitRequest.checked(**{name: getattr(r, name) for name in r.kinds()})
         return self
@@ -48,7 +48,7 @@ class PairRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Plan):
-    """Both runs as one batch: DDPM's digits, then those of flow matching; t is DDPM's."""
+    """Both runs as one batch: the digits of DDPM, then those of flow matching; t is that of DDPM."""
 
     GAP = 1
     RANGE = (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Pictures from pure noise, and experiments in which one thing changes: guidance, when it is on, the number of steps."""
+"""Pictures from pure noise, and experiments on the guidance scale, its interval and the number of steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -46,8 +46,8 @@ LISTED = "; the number of steps comes from the list under Timesteps (More settin
 class PictureRequest(Request):
     """What to draw, and how; an empty prompt is unconditional, and picture k starts from the noise of seed + k.
 
-    `timesteps` is EVEN, or the published list that decides the steps; `ratio` and `top` are the quantile and the largest
-    threshold of dynamic thresholding; guidance is on from `guide_from` down to `guide_to`, elsewhere w = 1.
+    `timesteps` is EVEN or a published list, which sets the number of steps. `ratio` and `top` are the quantile and the
+    largest threshold of dynamic thresholding. Guidance is on from `guide_from` down to `guide_to`; elsewhere w = 1.
     """
 
     KIND = "picture"
@@ -70,7 +70,7 @@ class PictureRequest(Request):
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
-        """The default request for a model, the best one here if none is named; with the model's own defaults."""
+        """The default request for a model, with the model's own defaults; without a name, for the best model here."""
         model = model if model in text_models() else default_model()
         return cls(model=model, guidance=default_guidance(model), **spec(model).defaults)
 
@@ -94,7 +94,7 @@ class PictureRequest(Request):
 
     @property
     def length(self) -> int:
-        """How many steps a run takes."""
+        """The number of steps of a run."""
         return self.steps if self.timesteps == EVEN else len(timestep_list(self.timesteps))
 
 
@@ -105,8 +105,8 @@ class Pictures(Plan):
     Args:
         scales, seeds, steps: one per picture.
         wide: pictures in a row.
-        labels: of the columns, and of the rows; empty where there is nothing to tell.
-        intervals: where guidance is on, one per picture; empty where all have the request's.
+        labels: of the columns, and of the rows; empty for none.
+        intervals: where guidance is on, one per picture; empty if all have the request's.
     """
 
     request: PictureRequest
@@ -142,7 +142,7 @@ class Pictures(Plan):
         return self.labels[1]
 
     def settings(self) -> dict:
-        """The request, and the steps of each picture where they differ."""
+        """The request, and the steps of each picture if they differ."""
         return super().settings() | ({"steps_each": self.steps} if len(set(self.steps)) > 1 else {})
 
     def cost(self) -> tuple[int, float]:
@@ -164,7 +164,7 @@ class Pictures(Plan):
         return LISTED * (self.request.timesteps != EVEN)
 
     def guided(self, k: int) -> int:
-        """The steps of picture k at which guidance is on."""
+        """The number of steps of picture k with guidance on."""
         interval = self.intervals[k] if self.intervals else self.request.interval or (NOISIEST, 0)
         return steps_within(interval, self.request.visits(schedule_of(self.request.model), self.steps[k]))
 
@@ -209,7 +209,7 @@ class Pictures(Plan):
 
 
 def ranged(values: Sequence[float]) -> str:
-    """A number that is the same throughout, or the first and the last: "2 – 100"."""
+    """The number, if all are equal; else the first and the last: "2 – 100"."""
     ends = dict.fromkeys((values[0], values[-1]))
     return " – ".join(f"{v:.10g}" for v in ends)
 
@@ -225,12 +225,12 @@ def samples(r: PictureRequest) -> Pictures:
 
 
 def strong_guidance(r: PictureRequest) -> float:
-    """The request's guidance, or the model's own where it has none."""
+    """The request's guidance scale, or the model's default if the request has none."""
     return r.guidance if r.guidance > 1 else default_guidance(r.model)
 
 
 def with_and_without(r: PictureRequest) -> Pictures:
-    """n pictures without guidance, w = 1, above the same n noises with it."""
+    """n pictures without guidance, w = 1, above those from the same n noises with guidance."""
     one, strong = samples(r), strong_guidance(r)
     labels = tuple(f"seed {s}" for s in one.seeds), ("no guidance, w = 1", f"guidance, w = {strong:g}")
     scales = (1.0,) * r.n + (strong,) * r.n
@@ -246,10 +246,10 @@ def of_one_noise(r: PictureRequest, scales: Sequence[float], across: Sequence[st
 
 
 def when_to_guide(r: PictureRequest) -> Pictures:
-    """One noise without guidance, with guidance in each third of the timesteps, and with it throughout.
+    """One noise without guidance, with guidance in each third of the timesteps, and with guidance throughout.
 
     Raises:
-        Refused: a third without a step.
+        Refused: a third has no step.
     """
     visits = r.visits(schedule_of(r.model), r.steps)
     if not all(steps_within(third, visits) for third in THIRDS):
@@ -261,7 +261,7 @@ def when_to_guide(r: PictureRequest) -> Pictures:
 
 
 def guidance_sweep(r: PictureRequest) -> Pictures:
-    """One noise at five scales."""
+    """One noise at five guidance scales."""
     return of_one_noise(r, SWEEP, [f"w = {w:g}" for w in SWEEP])
 
 
@@ -280,7 +280,7 @@ PLANS = {
     "when-to-guide": when_to_guide,
     "step-sweep": step_sweep,
 }
-"""By the name of the experiment; the first is the plain run."""
+"""Experiment -> function that makes its plan; the first is the plain run."""
 
 
 def draw(

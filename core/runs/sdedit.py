@@ -1,4 +1,4 @@
-"""SDEdit at several strengths: a picture, noised to several levels and denoised again, in rows that run as one batch."""
+"""SDEdit at several strengths: noise a picture to several levels and denoise it, in rows that run as one batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
 
 TIMESTEPS = tuple(range(990, -1, -STRIDE))
-"""990, 960, ..., 0: a start i means TIMESTEPS[i], and the last start, len(TIMESTEPS), is the picture itself."""
+"""990, 960, ..., 0. Start i is TIMESTEPS[i]; the last start, len(TIMESTEPS), is the picture itself."""
 MAX_STARTS = 8
 MAX_ROWS = 4
 GUIDED = replace(GUIDANCE, info="0 to 20: 0 ignores the prompt, more insists.")
@@ -30,7 +30,7 @@ SEEDS = Whole("Seeds", "1 to 4 rows, each from its own noise.", "The number of s
 
 
 def starts_of(text: object) -> tuple[int, ...]:
-    """Comma-separated starts i, ascending. Raises Refused unless there are 1 to MAX_STARTS, each 0 to 33, none twice."""
+    """Starts i from comma-separated text, ascending: 1 to MAX_STARTS different ones in 0 .. 33. Raises Refused."""
     parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
     if not 1 <= len(parts) <= MAX_STARTS:
         raise Refused(f"Give 1 to {MAX_STARTS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
@@ -41,7 +41,7 @@ def starts_of(text: object) -> tuple[int, ...]:
 
 
 def prompts_of(text: object) -> tuple[str, ...]:
-    """Prompts, one per line. Raises Refused if it is not text, or there are more than MAX_ROWS."""
+    """Prompts, one per line. Raises Refused if it is not text or has more than MAX_ROWS prompts."""
     if text is not None and not isinstance(text, str):
         raise Refused("The prompts must be text, one per line.")
     lines = tuple(prompt_of(line, "Every prompt") for line in (text or "").splitlines() if line.strip())
@@ -67,8 +67,8 @@ class SDEditRequest(Request):
     Args:
         prompt: what the picture should become; empty means unconditional.
         guidance: w of classifier-free guidance; without a prompt it changes nothing.
-        starts: comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
-        n: rows, each from its own noise; row k from that of seed + k.
+        starts: indices 0 .. 33 into TIMESTEPS; a larger one is nearer to the picture.
+        n: the number of rows; row k starts from the noise of seed + k.
         prompts: for the experiment with several prompts, one per line.
         model: a registry name of kind "text".
         sampler: a key of `core.diffusion.sampler_table.ETAS`.
@@ -95,7 +95,7 @@ class SDEditRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder(Plan):
-    """Rows of strengths that run as one batch; each row ends with the picture itself, at no cost.
+    """Rows of strengths that run as one batch; each row ends with the picture itself, which costs nothing.
 
     It starts from the input "original", (64, 64, 3).
 
@@ -125,7 +125,7 @@ class Ladder(Plan):
 
     @property
     def scale(self) -> float:
-        """w; 0, which needs half the network's work, when no row has a prompt."""
+        """w; without any prompt 0, which halves the network's work."""
         return self.request.guidance if any(self.prompts) else 0.0
 
     @property
@@ -146,7 +146,7 @@ class Ladder(Plan):
         return in_pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
 
     def begun(self, k: int, i: int) -> bool:
-        """Whether picture k has a clean estimate at step i: the network was asked, or it is the original."""
+        """Whether picture k has a clean estimate at step i: from the network, or as the original itself."""
         start = self.starts[k % self.columns]
         return start == self.starts[-1] or start <= self.starts[0] + i
 
@@ -223,4 +223,4 @@ def several_prompts(r: SDEditRequest) -> Ladder:
 
 
 LADDERS = {"ladder": ladder, "with-and-without": with_and_without, "several-prompts": several_prompts}
-"""By the name of the experiment; the first is the plain run."""
+"""Experiment -> function that makes its plan; the first is the plain run."""

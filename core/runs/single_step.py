@@ -113,7 +113,7 @@ def denoised_at(clean: np.ndarray, sigmas: Sequence[float] = SIGMAS, seed: int =
 
 
 def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
-    """What the denoiser of pure noise answers to n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
+    """The outputs of the pure-noise denoiser for n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
     return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))
 
 

@@ -1,4 +1,4 @@
-"""What pictures that are two things at once have in common, anagrams and hybrids: what is asked for, and a run's plan."""
+"""Shared by anagrams and hybrids, pictures with several readings: their request and their plan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,12 +24,12 @@ STYLE = Suggested(
     "Put before every prompt; you may type your own.",
     options={style: style for style in OFFERED} | {"": "no style"},
 )
-REST = 10  # frames that a film rests at either end
+REST = 10  # frames of rest at both ends of a film
 
 
 @dataclass(frozen=True)
 class Prompts(Kind):
-    """A prompt for each reading; what is not given is "". `each`: the kind of every one of its parameters."""
+    """A prompt for each reading, "" if missing. `each`: the kinds of its parameters."""
 
     each: tuple[Prompt, ...] = ()
 
@@ -52,8 +52,8 @@ class TwoReadingsRequest(Request):
 
     Args:
         prompts: one per reading.
-        style: what every prompt begins with; may be empty.
-        n: pictures; picture k starts from the noise of seed + k.
+        style: the text before every prompt; may be empty.
+        n: the number of pictures; picture k starts from the noise of seed + k.
         guidance: w of classifier-free guidance, the same for every reading.
         seed: of the first picture.
     """
@@ -73,13 +73,13 @@ class TwoReadingsRequest(Request):
         return seeds(self.seed, self.n)
 
     def styled(self, prompt: str) -> str:
-        """A prompt with its style in front."""
+        """A prompt with the style before it."""
         return f"{self.style} {prompt}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoReadings(Plan):
-    """Pictures that are several things at once: a lane of pictures per reading, so that one picture stands in one column."""
+    """Pictures with several readings: one lane per reading, so a picture's readings are in one column."""
 
     FILM: ClassVar[str]
     """The name of a picture's film, without its ending."""
@@ -103,7 +103,7 @@ class TwoReadings(Plan):
 
     @property
     def questions(self) -> int:
-        """What the network is asked about every picture at every step."""
+        """The number of prompts that the network answers per picture and step."""
         raise NotImplementedError
 
     def cost(self) -> tuple[int, float]:
@@ -114,7 +114,7 @@ class TwoReadings(Plan):
         return {"guidance": self.request.guidance}
 
     def noise(self, model: Denoiser) -> tuple[Tensor, list]:
-        """The noise (n, C, H, W) that the pictures start from, and the generators it came from."""
+        """The initial noise (n, C, H, W) of the pictures, and its generators."""
         source = generators(self.request.seed, self.count)
         return randn((self.count, *model.shape), source, model.device), source
 
@@ -159,11 +159,11 @@ class TwoReadings(Plan):
     # ---- files ----
 
     def sheets(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Of each picture of (B, H, W, C), what is saved of it, (H, W', C)."""
+        """The saved sheet (H, W', C) of each picture of (B, H, W, C)."""
         return list(pixels)
 
     def film(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """One picture (H, W, C) uint8 on the way from one reading to the other, and back."""
+        """Frames of one picture (H, W, C) uint8 from one reading to the other and back."""
         raise NotImplementedError
 
 

@@ -1,1 +1,1 @@
-"""What is done with a denoiser: functions from denoiser to denoiser, and generators of Steps."""
+"""Techniques with a denoiser: functions from Denoiser to Denoiser, and generators of Steps."""

@@ -1,7 +1,7 @@
-"""Noise and its removal: forward noising, the classical filters at their best, one step, and many steps.
+"""Noise and its removal: forward noising, optimal classical filters, one step, and many steps.
 
-Every classical filter is tuned with the clean picture in hand: the best that it could ever do, above all where it is
-given x_t / a_t, the noisy picture at its right brightness.
+Every classical filter is tuned on the clean picture, so its result is an upper bound. It is best on x_t / a_t, the
+noisy picture at its right brightness.
 """
 
 import math
@@ -17,7 +17,7 @@ from core.diffusion.noise import generator
 from core.diffusion.schedule import Schedule, per_sample
 
 SIGMAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.6, 3.0, 3.6, 4.3, 5.2, 6.3, 7.5, 9.0)
-"""Standard deviations that are tried for the Gaussian blur, in pixels."""
+"""The standard deviations tried for the Gaussian blur, in pixels."""
 MEDIANS = (3, 5, 7, 9)
 STRENGTHS = (0.3, 0.5, 0.7, 1.0, 1.5)
 STRIDE = 30
@@ -74,7 +74,7 @@ def best_median(noisy: Tensor, clean: Tensor) -> tuple[Tensor, list[int]]:
 
 
 def non_local_means(x: Tensor, sigma: Tensor, strength: float, patch: int = 5, search: int = 6) -> Tensor:
-    """Non-local means (Buades, Coll & Morel 2005): each pixel becomes the mean of those whose surroundings look alike.
+    """Non-local means (Buades, Coll & Morel 2005): each pixel becomes the mean of pixels with similar surroundings.
 
     The weight of a pixel is exp(-max(d - 2 sigma^2, 0) / (strength * sigma)^2), where d is the mean squared
     difference of the two patches.
@@ -84,7 +84,7 @@ def non_local_means(x: Tensor, sigma: Tensor, strength: float, patch: int = 5, s
         sigma: (B,) standard deviation of their noise.
         strength: h / sigma.
         patch: side of a patch, in pixels.
-        search: how far to look, in pixels.
+        search: the search distance, in pixels.
     """
     h, w = x.shape[-2:]
     padded = F.pad(x, [search] * 4, mode="reflect")
@@ -101,7 +101,7 @@ def non_local_means(x: Tensor, sigma: Tensor, strength: float, patch: int = 5, s
 
 
 def best_non_local_means(noisy: Tensor, clean: Tensor, sigma: Tensor) -> tuple[Tensor, list[float]]:
-    """The non-local means nearest to the clean pictures, and its strength for each; sigma (B,) is the noise's."""
+    """The non-local means nearest to the clean pictures, and its strength for each; sigma (B,) is that of the noise."""
     filters = [lambda x, h=h: non_local_means(x, sigma, h) for h in STRENGTHS]
     return _best(filters, STRENGTHS, noisy, clean)
 

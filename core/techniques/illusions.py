@@ -1,8 +1,8 @@
 """Visual anagrams and hybrids: one picture with several readings, as functions from Denoiser to Denoiser.
 
-Both ask the network about every prompt in one call and put one estimate together. Their conditioning is
-(B, n, ...), for n prompts per sample: `encode` takes tuples of n prompts. They combine both ends of the path,
-x_0 and eps, by the same linear formula, so that x_t = a_t x_0 + s_t eps still holds, also where a_t = 0.
+Both make one network call with every prompt and combine the estimates. Their conditioning is (B, n, ...), for n
+prompts per sample: `encode` takes tuples of n prompts. They combine x_0 and eps by the same linear formula, so
+x_t = a_t x_0 + s_t eps still holds, also if a_t = 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from core.techniques.views.catalogue import View
 
 
 class _Several(Technique):
-    """Base: n questions to one denoiser, as rows in the order of the questions (n B, ...)."""
+    """Base: n prompts per sample for one denoiser, as rows (n B, ...) in the order of the prompts."""
 
     def __init__(self, inner: Denoiser, n: int):
         super().__init__(inner)
@@ -28,7 +28,7 @@ class _Several(Technique):
         self._cond, self._rows = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
-        """(B, n, ...) of B tuples of n prompts; a prompt by itself, or None, is asked n times.
+        """(B, n, ...) of B tuples of n prompts; a single prompt, or None, is repeated n times.
 
         Raises:
             Refused: a tuple has another length.
@@ -41,7 +41,7 @@ class _Several(Technique):
 
     def ask(self, x: Sequence[Tensor], t: Tensor, cond: Tensor) -> list[Prediction]:
         """One network call on n states (B, ...), at t (B,), given cond (B, n, ...): n Predictions."""
-        if cond is not self._cond:  # one object in all steps of a run, as in guidance
+        if cond is not self._cond:  # the same object in all steps of a run, as in guidance
             self._cond, self._rows = cond, cond.transpose(0, 1).flatten(0, 1)
         p = self.inner.predict(torch.cat(list(x)), t.repeat(self.n), self._rows)
         v = p.v.chunk(self.n) if p.v is not None else [None] * self.n
@@ -53,7 +53,7 @@ def _total(terms: Sequence[Tensor], weights: Sequence[float] | None = None) -> T
 
 
 def _scale_for(scale: float | Tensor, n: int) -> float | Tensor:
-    """Guidance for n questions per sample."""
+    """The guidance scale for n prompts per sample."""
     return scale.repeat(n) if isinstance(scale, Tensor) else scale
 
 
@@ -70,15 +70,15 @@ def anagram(
 
         eps = sum_i w_i view_i^-1(eps(view_i(x_t), t, prompt_i)),     sum_i w_i = 1
 
-    All views and both halves of the guidance are one network call, on 2 n B rows. The learned variance is taken
-    back and averaged likewise. The Prediction's parts are the views' noise estimates, taken back.
+    All views and both halves of the guidance are one network call, on 2 n B rows. The learned variance is inverted
+    and averaged likewise. The Prediction's parts are the inverted noise estimates of the views.
 
     Args:
-        views: n of them.
+        views: n views.
         scale: guidance, a number or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
         reduction: "mean", or "alternate": one view per step, by the timestep's place in `timesteps`.
-        weights: n numbers from 0, in proportion to which the views count; alike by default.
+        weights: n non-negative weights of the views, not necessarily normalised; equal by default.
         timesteps: the sampler's, descending; for "alternate" only.
 
     Raises:
@@ -117,7 +117,7 @@ class _Anagram(_Several):
 
 
 class _Alternating(_Several):
-    """One view per step; which, follows from t alone, so a run can be stopped, repeated and batched."""
+    """One view per step. It depends only on t, so a run can be stopped, repeated and batched."""
 
     def __init__(self, inner: Denoiser, views: Sequence[View], timesteps: Sequence[int]):
         super().__init__(inner, len(views))
@@ -132,7 +132,7 @@ class _Alternating(_Several):
         return Prediction(x_0, eps, v, {"this step's view": eps})
 
     def _by_row(self, x: Tensor, place: Tensor, of: Callable[[View], Component]) -> Tensor:
-        """All views of all rows, and of each row the one that is meant: views are cheap, and nothing waits for `place`."""
+        """Apply all views to all rows and select one per row: views are cheap, and `place` need not be synchronised."""
         every = torch.stack([of(view)(x) for view in self.views])  # (n, B, C, H, W)
         return every[place, torch.arange(len(x), device=x.device)]
 
@@ -179,7 +179,7 @@ def inverse_constraint(
     Args:
         component: f, a map of a split of `core.techniques.splits`.
         picture: (B, C, H, W), in the model's range.
-        source: draws z, one tensor per step.
+        source: the generators of z, one tensor per step.
     """
 
     def constrain(x: Tensor, t: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Runs that are held to a given picture after every step: inpainting with resampling (RePaint, Lugmayr et al. 2022).
+"""Inpainting with resampling: known pixels are reset after every step (RePaint, Lugmayr et al. 2022).
 
-Each step down asks the network once; each step up, which resampling takes, only adds noise.
+Each step down is one network call; each step up, by resampling, only adds noise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from core.diffusion.schedule import per_sample
 def zigzag(timesteps: Sequence[int], jump_length: int = 10, jump_n: int = 1, start: int | None = None) -> list[int]:
     """The timesteps that a run with resampling visits, -1 at the end (Lugmayr et al. 2022, algorithm 1, appendix B).
 
-    Every `jump_length` steps the run goes back up by as many, so that it goes down each stretch but the
-    first, which is nearly pure noise, `jump_n` times before the next.
+    Every `jump_length` steps the run goes back up by as many. It goes down each stretch `jump_n` times before the next,
+    except the first, which is nearly pure noise.
 
     Args:
         timesteps: n descending ones; the paper has 250.
         jump_length: j, at least 1.
-        jump_n: r, how often a stretch is gone through; 1 is no resampling. The paper has j = 10, r = 10.
-        start: jumps begin when no more than this many steps remain at the top of the jump; None for all.
+        jump_n: r, the passes through a stretch; 1 is no resampling. The paper has j = 10, r = 10.
+        start: a jump is made only if at most this many steps remain at its top; None for all jumps.
 
     Raises:
         ValueError: no timesteps, not descending to 0 or above, or a jump below 1.
@@ -37,7 +37,7 @@ def zigzag(timesteps: Sequence[int], jump_length: int = 10, jump_n: int = 1, sta
         raise ValueError("The jump length and the number of passes must be at least 1.")
     start = n if start is None else start
     left = {k: jump_n - 1 for k in range(0, n - jump_length, jump_length) if k + jump_length <= start}
-    visits, place = [], n  # place: steps that remain after the visit
+    visits, place = [], n  # place: the steps left after the visit
     while place > 0:
         place -= 1
         visits.append(place)
@@ -49,7 +49,7 @@ def zigzag(timesteps: Sequence[int], jump_length: int = 10, jump_n: int = 1, sta
 
 
 def evaluations(visits: Sequence[int]) -> int:
-    """How often a run asks the network: the steps down among its len(visits) - 1 transitions."""
+    """The network calls of a run: the steps down among its len(visits) - 1 transitions."""
     return sum(b < a for a, b in pairwise(visits))
 
 
@@ -65,17 +65,17 @@ def inpaint(
     """New content where the mask is 1 (RePaint, Lugmayr et al. 2022, algorithm 1), by the strided DDPM posterior.
 
     After each step, at the level t' just reached, x <- m x + (1 - m) (a_t' picture + s_t' z). At the end the known
-    pixels are the picture's, bit for bit. Where 0 < m < 1 (a feathered edge) everything is made anew, and the
-    result blended with the picture at the end: a blend on the way would take away noise that the network counts on.
+    pixels are those of the picture, bit for bit. Where 0 < m < 1 (a feathered edge), pixels are fully generated and
+    blended with the picture only at the end: blending earlier would reduce the noise that the network expects.
 
     Args:
-        picture: (B, ...) in the model's range; what lies under the mask plays no part.
-        mask: in [0, 1], and in shape such that it multiplies the picture; see `core.pictures.masks`.
-        visits: (n + 1, B), the same for all samples, of a `zigzag`.
+        picture: (B, ...) in the model's range; pixels under the mask are ignored.
+        mask: in [0, 1], of a shape that broadcasts to the picture; see `core.pictures.masks`.
+        visits: (n + 1, B) from a `zigzag`, the same for all samples.
         cond: (B, ...) from `denoiser.encode`.
         source: one generator, or one per sample.
-        clean_paste: keep the known pixels clean at every step instead, as common pipelines do. The network then
-            sees noise of two levels in one picture, and fills the hole with something flatter than it should.
+        clean_paste: keep the known pixels clean at every step instead, as common pipelines do. The network then gets
+            two noise levels in one picture, and its filling is too flat.
     """
     mask = mask.to(picture)
     new, known = (mask > 0).expand_as(picture), (mask == 0).expand_as(picture)

@@ -1,4 +1,4 @@
-"""SDEdit: a picture, noised and denoised again; the less noise, the nearer the result (Meng et al. 2021)."""
+"""SDEdit: noise a picture and denoise it; with less noise the result is nearer to it (Meng et al. 2021)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, ddim
 
 LADDER = (1, 3, 5, 7, 10, 20)
-"""Places in the list 990, 960, ..., 0 where the runs begin."""
+"""The indices into 990, 960, ..., 0 at which the runs begin."""
 
 
 def sdedit(
@@ -20,9 +20,9 @@ def sdedit(
 
     Args:
         pictures: (B, ...) in the model's range, one per run, or one for all (1, ...).
-        visits: (n + 1, B), of `core.diffusion.visits.visits_from` for a ladder of strengths that join one by one.
+        visits: (n + 1, B), from `core.diffusion.visits.visits_from` for a ladder of strengths that start one by one.
         cond: (B, ...) from `denoiser.encode`.
-        source: one generator per run, and then run k is the same alone; or one for all.
+        source: one generator per run, so that run k equals its run alone; or one for all.
         eta: 0 deterministic .. 1 the DDPM posterior.
 
     Returns:

@@ -1,7 +1,7 @@
 """Pictures as sums of components: low and high frequencies, grey and colour, blurred by motion and the rest.
 
 A split is a dict from a name to a linear map (B, C, H, W) -> (B, C, H, W); the maps of a split sum to the identity,
-since the last is what the others leave (factorized diffusion, Geng et al. 2024, section 3.2).
+since the last is the rest of the others (factorized diffusion, Geng et al. 2024, section 3.2).
 """
 
 import math
@@ -55,7 +55,7 @@ def lowpass(x: Tensor, sigma: float = SIGMA, kernel: int = KERNEL) -> Tensor:
 def response(sigma: float = SIGMA, kernel: int = KERNEL, points: int = 129) -> tuple[list[float], list[float]]:
     """The low pass along one axis: frequencies from 0 to 0.5 cycles per pixel, and the gain at each.
 
-    The high pass has 1 - gain. A kernel too short for its sigma shows as ripples.
+    The high pass has 1 - gain. A kernel too short for its sigma causes ripples.
     """
     frequencies = torch.linspace(0, 0.5, points, dtype=torch.float64)
     taps = torch.arange(kernel, dtype=torch.float64) - kernel // 2
@@ -67,7 +67,7 @@ def frequencies(sigmas: Sequence[float] = (SIGMA,), kernel: int = KERNEL) -> Spl
     """Bands between Gaussian blurs: low and high for one sigma; low, middle and high for two, the larger first.
 
     Args:
-        sigmas: in pixels; twice as large a picture needs twice the sigma and the kernel for the same look.
+        sigmas: in pixels; a picture twice as large needs twice the sigma and kernel for the same look.
 
     Raises:
         Refused: not one or two sigmas, or not descending; or see `weights`.
@@ -82,7 +82,7 @@ def frequencies(sigmas: Sequence[float] = (SIGMA,), kernel: int = KERNEL) -> Spl
 
 
 def colours() -> Split:
-    """The mean of the channels, and what it leaves (factorized diffusion, Geng et al. 2024: colour hybrids)."""
+    """The mean of the channels, and the rest (factorized diffusion, Geng et al. 2024: colour hybrids)."""
 
     def grey(x: Tensor) -> Tensor:
         return x.mean(1, keepdim=True).expand_as(x)
@@ -91,10 +91,10 @@ def colours() -> Split:
 
 
 def motion(length: int = 7, angle: float = 45.0) -> Split:
-    """What is left when the picture moves while it is taken, and what that loses (Geng et al. 2024: motion hybrids).
+    """The motion-blurred picture, and the rest (Geng et al. 2024: motion hybrids).
 
     Args:
-        length: of the path, in pixels, at least 1.
+        length: the length of the path, in pixels, at least 1.
         angle: in degrees; 0 moves sideways, 90 up.
 
     Raises:

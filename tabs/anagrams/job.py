@@ -9,10 +9,10 @@ from tabs.ui.viewer import as_uri
 
 
 class AnagramsJob(TwoReadingsJob):
-    """Of which the panel of a third and a fourth reading opens where a request has them."""
+    """The tab's runs; the panel of a third and a fourth reading opens for a request that has them."""
 
     def seen(self, plan: Anagrams, pixels: np.ndarray, k: int) -> dict:
-        """All views, and the motion from the first to each further one, for a viewer that plays to and fro."""
+        """All views, and the motion from the first to each further one, for a viewer that plays back and forth."""
         still, moves = [as_uri(p) for p in plan.seen(pixels)], plan.turning(pixels)
         frames = []
         for j, moment in enumerate(zip(*moves, strict=True)):

@@ -1,4 +1,4 @@
-"""Is this view legal? The view is applied to noise, and what comes out is measured."""
+"""Is this view legal? The view is applied to noise, and the result is measured."""
 
 import html
 
@@ -19,7 +19,7 @@ WHY = (
 
 
 def verdict(r: Report) -> str:
-    """One sentence on what the numbers say."""
+    """One sentence on the result."""
     if r.legal:
         return "Legal: still noise of mean 0 and variance 1, neighbours uncorrelated, and the way back is exact."
     wrong = [
@@ -56,7 +56,7 @@ def check(name: str, seed: float) -> str:
 
 
 def legal_panel(seed: gr.Number) -> dict[str, gr.Button]:
-    """The panel; returns the buttons that run the anagram with a view that is not legal, by that view, for the tab to wire."""
+    """The panel; returns illegal view -> the button that runs the anagram with it, which the tab wires."""
     with gr.Accordion("Is this view legal?", open=False):
         gr.HTML(f'<div class="caption">{WHY}</div>')
         with gr.Row(elem_classes="slim"):

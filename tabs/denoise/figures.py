@@ -1,4 +1,4 @@
-"""The figures of the tab Forward & denoise: rows of small pictures, on the page and as one picture to keep; the chart."""
+"""The figures of the tab Forward & denoise: rows of small pictures, on the page and in one file; the chart."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from tabs.ui.figure import figure, tile
 COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
 COLUMNS = ["t", "PSNR in dB", "method"]
 Cell = tuple[np.ndarray | None, str, Sequence[str]]
-"""A picture or an empty place, what it is, and the lines under it."""
+"""A picture or None, its name, and the lines under it."""
 Panel = tuple[Sequence[str], list[tuple[str, list[Cell]]]]
 """The labels of the columns, and rows of cells, each with its label."""
 
@@ -37,7 +37,7 @@ def comparison(this: Comparison) -> Panel:
 
 
 def cell(e: Estimate | None, t: int, method: str) -> Cell:
-    """An estimate with its numbers, or its place."""
+    """An estimate with its numbers, or its empty place."""
     if e is None:
         return None, method, ("–", "–")
     return e.pixels, f"{method} at t = {t}", (f"{e.db:.1f} dB", e.knob or spent(e))
@@ -49,7 +49,7 @@ def spent(e: Estimate) -> str:
 
 
 def progress(this: Comparison) -> Panel:
-    """Every few states of the longest iterative run, each in its place from the start."""
+    """The shown states of the longest iterative run, each in a fixed place."""
     head = moments(this.plan.request)
     pixels = [*this.states, *[None] * (len(head) - len(this.states))]
     return head, [("iterative x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
@@ -61,7 +61,7 @@ def moments(request: DenoiseRequest) -> list[str]:
 
 
 def on_page(panel: Panel, caption: str = "") -> str:
-    """A panel as HTML, in a box in which it scrolls sideways where the page is narrow."""
+    """A panel as HTML, in a box that scrolls sideways on a narrow page."""
     head, rows = panel
     body = figure(head, [(label, [tile(*c) for c in cells]) for label, cells in rows])
     below = f'<div class="caption">{html.escape(caption)}</div>' if caption else ""
@@ -77,12 +77,12 @@ def table(found: Sequence[Estimate]) -> pd.DataFrame:
 
 
 def points(rows: Iterable[Sequence]) -> pd.DataFrame:
-    """Rows of t, PSNR and method as the chart takes them; of none, the empty chart."""
+    """Rows of t, PSNR and method as the chart's table; without rows, the empty chart."""
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"t": int, "PSNR in dB": float, "method": str})
 
 
 def legend() -> str:
-    """The chart's legend as HTML, which breaks into lines on a phone, where the chart's own is cut off."""
+    """The chart's legend as HTML. It wraps on a phone, where the chart's own legend is cut off."""
     names = (f'<span><i style="background:{c}"></i>{html.escape(m)}</span>' for m, c in COLOURS.items())
     return f'<div class="legend">{"".join(names)}</div>'
 
@@ -93,7 +93,7 @@ SIDE, GAP, LEFT, LINE, MARGIN = 128, 12, 96, 18, 20  # pixels
 
 
 def sheet(panels: Sequence[Panel], caption: str) -> np.ndarray:
-    """Panels one under the other as one picture (H, W, 3) uint8 with all their labels, black on white."""
+    """Panels below each other as one picture (H, W, 3) uint8 with all labels, black on white."""
     most = max(len(head) for head, _ in panels)
     width = 2 * MARGIN + LEFT + most * (SIDE + GAP)
     page = Image.new("RGB", (width, MARGIN + sum(map(height, panels))), "white")
@@ -106,7 +106,7 @@ def sheet(panels: Sequence[Panel], caption: str) -> np.ndarray:
 
 
 def height(panel: Panel) -> int:
-    """The pixels that a panel takes on the sheet."""
+    """The height of a panel on the sheet, in pixels."""
     _, rows = panel
     return LINE + 4 + sum(SIDE + GAP + LINE * len(cells[0][2]) for _, cells in rows)
 
@@ -129,5 +129,5 @@ def _draw(page: Image.Image, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeF
 
 
 def _write(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, at: tuple[int, int], text: str, anchor: str) -> None:
-    """Write in Pillow's own font, which has the letters of English alone."""
+    """Write in Pillow's own font, which has only English letters."""
     pen.text(at, plain(text), "black", font, anchor)

@@ -1,4 +1,4 @@
-"""What the tab Forward & denoise does: its runs are those of any tab, its figures, files and words its own."""
+"""The job of the tab Forward & denoise, with its own figures, files and words."""
 
 import time
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ NO_PICTURE = "There is no picture yet: upload one, choose an example, or let the
 
 
 def original(picture: Image.Image | None) -> dict[str, np.ndarray]:
-    """Any picture as the (64, 64, 3) uint8 that is worked on. Raises Refused if there is none."""
+    """Any picture as (64, 64, 3) uint8 for a run. Raises Refused if there is none."""
     if not isinstance(picture, Image.Image):
         raise Refused(NO_PICTURE)
     return {"original": small(picture)}
@@ -60,7 +60,7 @@ class Comparing(Job):
     # ---- a run ----
 
     def stream(self, plan: Denoising, device: str) -> Iterator[tuple]:
-        """Three figures, a table for the chart, the run's id and a status line, again and again until its end."""
+        """Repeatedly until the end: three figures, a table for the chart, the run's id and a status line."""
         this = Comparison(plan, withheld=spec(plan.model).withholds)
         RUNS.add(this)
         yield figures(this)
@@ -69,7 +69,7 @@ class Comparing(Job):
             if not this.curve and (this.i == this.n or time.monotonic() - last >= PREVIEW_SECONDS):
                 last = time.monotonic()
                 yield figures(this)
-        if this.took is not None and warm:  # else it was stopped in its last step, or the model was brought first
+        if this.took is not None and warm:  # else it was stopped in its last step, or it loaded the model first
             cost.learn(plan.model, device, *plan.cost(), this.took)
         this.check()
         yield figures(this)
@@ -77,21 +77,21 @@ class Comparing(Job):
     # ---- after a run ----
 
     def get(self, view: object) -> Comparison:
-        """The run with that id. Raises Refused if it is gone or another tab's."""
+        """The run with that id. Raises Refused if it was dropped or belongs to another tab."""
         this = RUNS.get(view)
         if not isinstance(this, Comparison):
             raise Refused("This run is another tab's; please run again.")
         return this
 
     def keep(self, view: dict) -> list:
-        """After a run or Stop: two figures, the chart and the status, the look inside, what can be sent, PNG and zip."""
+        """After a run or Stop: two figures, chart, status, look inside, the pictures to send, PNG and zip."""
         try:
             this = self.get(view)
         except Refused:
             return [gr.skip()] * 8
         this.check()
         shown = [gr.skip()] * 4
-        if not str(view.get("status")).startswith("done"):  # Stop; the last step may have been done since
+        if not str(view.get("status")).startswith("done"):  # Stop; the last step may have ended since
             shown = [*later(this), table(this.curve or this.found), stopped(this)]
         names = [e.name for e in this.found]
         choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
@@ -118,7 +118,7 @@ JOB = Comparing()
 
 
 def figures(this: Comparison) -> tuple:
-    """What a run yields: the noised pictures and the chart only where they change."""
+    """The values that a run yields: the noised pictures and the chart only if they change."""
     fixed = [gr.skip()] * 2
     if this.i < 0 or this.curve:
         fixed = on_page(noising(this)), table(this.curve)
@@ -127,19 +127,19 @@ def figures(this: Comparison) -> tuple:
 
 
 def later(this: Comparison) -> tuple[str, str]:
-    """The two figures that fill while a run goes on."""
+    """The two figures that fill during a run."""
     return on_page(comparison(this), caption_of(this)), on_page(progress(this))
 
 
 def status(this: Comparison) -> str:
-    """What is being done, or was."""
+    """The status: the current work, or the finished work."""
     if this.took is not None:
         return f"done in {this.took:.1f} s"
     return f"{doing(this)} · {time.monotonic() - this.started:.1f} s"
 
 
 def doing(this: Comparison) -> str:
-    """What is being done."""
+    """The current work."""
     if this.i == this.n:
         return "measuring the curve"
     if this.i >= 0:
@@ -150,7 +150,7 @@ def doing(this: Comparison) -> str:
 
 
 def stopped(this: Comparison) -> str:
-    """How far a run got that was stopped."""
+    """How far a stopped run got."""
     if this.took is not None:
         return f"stopped at the end, after {this.took:.1f} s"
     if this.i == this.n:
@@ -159,7 +159,7 @@ def stopped(this: Comparison) -> str:
 
 
 def caption_of(this: Comparison) -> str:
-    """What the pictures are, what was said of them, and how far the run got where it was stopped."""
+    """The caption: what the pictures are, the notes on them, and where the run was stopped."""
     plan = this.plan
     read = left_out(plan.model, plan.prompts) if this.took is not None else []
     halted = this.took is None and this.notes is not None

@@ -37,7 +37,7 @@ PRESETS = {
     "Almost nothing but noise": Preset(DenoiseRequest((800, 900, 999)), SAILBOAT),
     "An emoji that the model drew": Preset(DenoiseRequest(prompt="an emoji of a penguin")),
 }
-"""Those without a scene let the model draw their prompt as the picture."""
+"""In presets without a scene, the model draws their prompt as the picture."""
 
 
 def picture_input() -> Picture:
@@ -71,7 +71,7 @@ def build(shared: Shared) -> None:
 
 
 def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
-    """What a run fills: three figures, the chart, its id and the status; and what is filled after it. First an example."""
+    """The outputs of a run (three figures, chart, id, status) and those filled after it; an example at first."""
     status = status_line(STATUS)
     shown, empty = JOB.example(), Comparison(Denoising(request=DenoiseRequest()))
     forward = gr.HTML(shown.get("forward") or on_page(noising(empty)))
@@ -96,7 +96,7 @@ def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
 
 
 def drawings(tab: Layout, new: gr.Button) -> list[gr.events.Dependency]:
-    """Wire what fills the inputs: the presets, and the model, which draws the picture; returns the jobs that draw."""
+    """Wire the presets and the button that lets the model draw the input; returns the jobs that draw."""
     form, (picture, *_) = tab.form, tab.inputs
     drawn = {"fn": make, "inputs": [form["prompt"], form["model"], form["seed"], tab.shared.device]}
     drawn |= {"outputs": picture, "show_progress": "minimal", **NETWORK}
@@ -106,7 +106,7 @@ def drawings(tab: Layout, new: gr.Button) -> list[gr.events.Dependency]:
 
 
 def wire(tab: Layout, view: gr.JSON, outputs: list, kept: list, drawn: list[gr.events.Dependency]) -> None:
-    """Connect the buttons: a run fills `outputs`, its end or Stop `kept`; Stop ends what is `drawn` too."""
+    """Connect the buttons: a run fills `outputs`, its end or Stop fills `kept`; Stop also ends the jobs `drawn`."""
     asked = hold(tab.start, tab.stop, kept, FIGURES)
     mark(tab.inputs, FIGURES)
     unmark(view, FIGURES)

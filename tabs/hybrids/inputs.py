@@ -1,4 +1,4 @@
-"""What the hybrids' tab makes of its split: labels, settings that come and go, the filter's chart, the person's own photo."""
+"""Inputs of the hybrids' tab that depend on the split: labels, shown settings, filter chart, the user's photo."""
 
 import functools
 
@@ -19,7 +19,7 @@ COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 
 
 def fitted(split: str, own: str) -> list:
-    """The prompts' labels, and which settings a split has: for three prompts, four sliders, the filter and `own`."""
+    """Updates for a split: the labels of three prompts, and the visibility of four sliders, the filter and `own`."""
     names = SPLITS[split][1]
     given = ["your photo, not this prompt" if name == own else READINGS[name] for name in names]
     labels = [f"Prompt {k}: {words} ({name})" for k, (words, name) in enumerate(zip(given, names, strict=True), 1)]
@@ -31,7 +31,7 @@ def fitted(split: str, own: str) -> list:
 
 
 def parts_of(split: str) -> list[tuple[str, str]]:
-    """What can be taken from a photo, as choices of a list."""
+    """The components that a photo can give, as choices of a list."""
     return [("nothing", ""), *((f"its {name} part", name) for name in SPLITS[split][1])]
 
 
@@ -51,7 +51,7 @@ def gains(r: HybridRequest) -> pd.DataFrame:
 
 
 def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
-    """The chart of the filters' responses; it rests while the values make no sense, or pocket is not here."""
+    """The chart of the filters' responses; unchanged while the values are invalid or pocket is not here."""
     try:
         r = HybridRequest.checked(prompts=["a"] * 3, split=split, sigma=sigma, sigma_small=sigma_small, kernel=kernel)
     except (Refused, ModelError):
@@ -76,12 +76,12 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
 
 
 def read(photo: object) -> dict[str, np.ndarray]:
-    """The photo that a run starts from; none where none is there."""
+    """The photo for a run, by its name; empty without a photo."""
     return {PHOTO: small(photo)} if isinstance(photo, Image.Image) else {}
 
 
 def photo_panel(tab: Layout) -> None:
-    """The person's own photo, and which component is taken from it; a photo that arrives gives its first one."""
+    """The user's own photo, and the component taken from it; a new photo selects the first component."""
     with gr.Accordion("A part of your own photo", open=False) as panel:
         photo = Picture(type="pil", image_mode=None, format="png", label="Photo", sources=["upload", "clipboard"], height=190)  # fmt: skip
         with gr.Row(elem_classes="presets"):

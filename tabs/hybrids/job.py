@@ -13,10 +13,10 @@ from tabs.ui.two_readings import TwoReadingsJob
 
 
 class HybridsJob(TwoReadingsJob):
-    """Whose look inside has no difference: the noises of two prompts are two parts of one."""
+    """The tab's runs. The look inside shows no difference, as the two noises are parts of one estimate."""
 
     def seen(self, plan: Hybrids, pixels: np.ndarray, k: int) -> dict:
-        """The picture, and how it is seen from afar, for `distance`."""
+        """The picture, and its view from afar, for `distance`."""
         r, (first, *_, last) = plan.request, plan.request.parts
         return {
             "image": images.data_uri(images.png(pixels)),
@@ -33,7 +33,7 @@ class HybridsJob(TwoReadingsJob):
 
 
 def distance() -> gr.HTML:
-    """The picture large and small, with a slider that steps back, and an animation; all in the page."""
+    """The picture large and small, a slider that steps back, and an animation; all run in the page."""
     return gr.HTML(
         value=example("hybrids-distance"),
         html_template=asset("distance.html"),

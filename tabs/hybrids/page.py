@@ -31,7 +31,7 @@ COURSE = {
 }
 PROMPTS = ("prompt_1", "prompt_2", "prompt_3")
 HIDDEN = {name: {"visible": False} for name in ("prompt_3", "sigma_small", "length", "angle")}
-"""What the split that the tab opens with does not have."""
+"""The settings that the initial split does not have."""
 
 
 def build(shared: Shared) -> None:

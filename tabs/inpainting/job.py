@@ -1,4 +1,4 @@
-"""The runs of the inpainting tab: a row of pictures for every filling, of which the first three are given."""
+"""The runs of the inpainting tab: a row of pictures for every filling; the first three of a row are given."""
 
 from PIL import Image
 
@@ -14,7 +14,7 @@ EXPERIMENTS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint /
 
 
 class Fillings(Job):
-    """As every job, but a picture's number is that of a place in its rows, and some rows begin late."""
+    """A job in which a picture's number counts all places of its rows, and some rows begin late."""
 
     def restore(self, file: str) -> list:
         return super().restore(file)
@@ -26,7 +26,7 @@ class Fillings(Job):
         return value
 
     def look(self, recording: Recording, k: int) -> dict:
-        """The filling in the row of picture k through all kept steps, under the number that its result has."""
+        """The filling in the row of picture k through all kept steps, with the number of its result."""
         plan, row = recording.plan, k // len(ACROSS)
         value = super().look(recording, row)
         for frame, entry in zip(recording.frames, value["frames"], strict=True):
@@ -35,7 +35,7 @@ class Fillings(Job):
         return value | {"status": f"picture {(row + 1) * len(ACROSS)}"}
 
     def pick(self, view: dict, index: float) -> Image.Image:
-        """Raises Refused if the filling of the picture has not begun."""
+        """One picture for another tab. Raises Refused if its filling has not begun."""
         recording = RUNS.get(view)
         plan, last = recording.plan, recording.frames[-1]
         k = numbered(recording, index, plan.count)

@@ -1,4 +1,4 @@
-"""The mask of the inpainting tab: painted on the picture, changed by buttons, uploaded, and shown back as it is used."""
+"""The mask of the inpainting tab: painted, changed by buttons or uploaded, and shown as it is used."""
 
 import html
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ TOOLS = {
 
 
 def on_picture(editor: object) -> dict:
-    """`trimmed`, with the composite as the background where there is none. Raises Refused without a picture."""
+    """`trimmed`, with the composite as a missing background. Raises Refused without a picture."""
     parts = trimmed(editor)
     return parts if isinstance(parts["background"], Image.Image) else parts | {"background": parts["composite"]}
 
@@ -45,13 +45,13 @@ def repainted(picture: Image.Image, mask) -> dict:
 
 
 def pictures_of(editor: object) -> dict[str, np.ndarray]:
-    """What an editor's answer gives to a run: original and mask, uint8. Raises Refused without a picture."""
+    """The original and the mask for a run from an editor's answer, uint8. Raises Refused without a picture."""
     original, mask = painted(editor)
     return {"original": original, "mask": grey(mask)}
 
 
 def editor_of(pictures: Mapping[str, np.ndarray]) -> dict:
-    """The editor's value back from them."""
+    """The editor's value from those pictures."""
     return repainted(images.to_pil(pictures["original"]), masks.mask_of(pictures["mask"]))
 
 
@@ -84,7 +84,7 @@ def grey(mask) -> np.ndarray:
 
 
 def preview(editor: dict, feather: float) -> str:
-    """Original, mask as it will be used, and hole, all 64x64, as HTML; a sentence where something is missing."""
+    """Original, mask as it is used, and hole, all 64x64, as HTML; a sentence if something is missing."""
     try:
         original, mask = painted(editor)
         head, tiles = ["original, 64 × 64", "mask used", "hole to fill"], [tile(original, "original")]
@@ -100,7 +100,7 @@ def preview(editor: dict, feather: float) -> str:
 
 
 def mask_canvas(value: dict) -> gr.ImageEditor:
-    """The picture to paint the mask on, with the buttons for the mask under it; `value` is what it begins with."""
+    """The picture to paint the mask on, with the mask's buttons under it; `value` is its initial value."""
     ink = "#{:02x}{:02x}{:02x}".format(*INK)
     brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
     picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, value, 310)

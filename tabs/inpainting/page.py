@@ -48,9 +48,9 @@ COURSE = {"A new sky, photographed": on("Mountains", "top", "a high quality phot
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):
-    """The zig-zag of timesteps and a line on it; both rest while the values make no sense, or pocket is not here.
+    """The zig-zag of timesteps and a line on it; unchanged while the values are invalid or pocket is not here.
 
-    The chart keeps its title: one whose title and values change together shows the values before.
+    The chart keeps its title: if title and values change together, it shows the old values.
     """
     try:
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()

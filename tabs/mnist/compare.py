@@ -1,4 +1,4 @@
-"""The same noise through two models: on the path of DDPM and on that of flow matching."""
+"""The same noise through two models: on the DDPM path and on the flow-matching path."""
 
 from core.runs.plan import Plan
 from core.runs.same_noise import PLANS, PairRequest
@@ -21,7 +21,7 @@ class PairJob(Job):
 
 
 class PairLayout(Layout):
-    """The columns of the sub-tab: a viewer alone."""
+    """The columns of the sub-tab, with only a viewer."""
 
     @property
     def kept(self) -> list:

@@ -1,4 +1,4 @@
-"""The single-step denoiser: trained at sigma 0.5, asked at seven, on a digit that you draw, upload or let a model make."""
+"""The single-step denoiser: trained at sigma 0.5, tried at seven levels on a drawn, uploaded or generated digit."""
 
 from collections.abc import Iterator
 
@@ -82,7 +82,7 @@ def figures() -> list[gr.components.Component]:
 
 
 def collapse_panel(seed: gr.Number, shared: Shared) -> None:
-    """The denoiser of pure noise, which always answers the mean digit; closed at first."""
+    """The panel of the pure-noise denoiser, whose output is always the mean digit; closed at first."""
     with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
         ask = gr.Button("Ask it ten times", size="sm")
         mean = gr.HTML(caption(f"{OTHER}."), elem_id=MEAN, elem_classes="aside")

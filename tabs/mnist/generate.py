@@ -1,4 +1,4 @@
-"""Generate digits: a class picker, guidance, two kinds of model, live, with the trajectory to scrub and keep."""
+"""Generate digits: classes, guidance, two kinds of model, a live view, and the trajectory to scrub and save."""
 
 import gradio as gr
 from PIL import Image
@@ -31,7 +31,7 @@ SIZES = {"digits": {"min_width": 150, "scale": 3}, "each": {"min_width": 90, "sc
 
 
 class DigitJob(Job):
-    """The runs of the sub-tab; after each the trajectory loops on the page too."""
+    """The runs of the sub-tab; after each run, its trajectory loops on the page too."""
 
     def keep(self, view: dict) -> list:
         """As the base's, and the trajectory as HTML."""
@@ -57,7 +57,7 @@ def fit(model: str) -> tuple:
 
 
 def fit_sampler(model: str, sampler: str) -> tuple:
-    """The model, guidance and steps that suit a sampler; one that walks the other path brings its model along."""
+    """The model, guidance and steps that suit a sampler; a sampler of the other path changes the model."""
     if sampler not in samplers_for(spec(model).path):
         model = {"flow": "ddpm", "ddpm": "flow"}[spec(model).path] + ("-class" if spec(model).conditional else "-time")
     return model, fit_guidance(model, sampler), SAMPLERS[sampler].steps[1]
@@ -69,7 +69,7 @@ def fit_guidance(model: str, sampler: str) -> gr.Slider:
 
 
 class DigitLayout(Layout):
-    """The columns of the sub-tab: its pictures have the trajectory under them, and one of them goes to the denoiser."""
+    """The columns of the sub-tab; the trajectory is under the pictures, and a button sends one to the denoiser."""
 
     def viewer(self) -> None:
         """The viewer, the files, the number of the chosen picture, and the button that sends it."""
@@ -87,7 +87,7 @@ class DigitLayout(Layout):
         return [self.view, self.loop, *self.files]
 
     def fit_inputs(self) -> None:
-        """A model brings its sampler along, and a sampler its model; without classes there is no guidance to set."""
+        """A new model sets its sampler, and a new sampler its model; without classes there is no guidance to set."""
         form, private = self.form, {"api_visibility": "private", "queue": False}
         model, sampler, steps, guidance = (form[name] for name in ("model", "sampler", "steps", "guidance"))
         model.input(explained(fit), model, [sampler, guidance, steps], **private)

@@ -1,4 +1,4 @@
-"""How it learned: the loss curve and the samples by epoch of every model, from the cards."""
+"""How the models learned: loss curves and samples by epoch, from the cards."""
 
 import gradio as gr
 import pandas as pd
@@ -26,7 +26,7 @@ def curve(name: str) -> pd.DataFrame:
 
 
 def caption_of(name: str) -> str:
-    """What the strips of a model show, in one sentence: how `training.publish` makes them."""
+    """One sentence on the strips of a model, as `training.publish` makes them."""
     if MODELS[name].task == "single-step":
         alone = card(name)["architecture"]["objective"] == "denoiser-noise"
         given = "pure noise" if alone else f"ten digits that our flow model drew, with noise of σ = {SIGMA:g} added"
@@ -38,7 +38,7 @@ def caption_of(name: str) -> str:
 
 
 def strips(name: str) -> str:
-    """Samples by epoch, from the same noise; those that move, where there are any."""
+    """Samples by epoch, from the same noise; animated ones, if there are any."""
     rows, what = [], "Outputs" if MODELS[name].task == "single-step" else "Samples"
     for epoch in card(name)["epochs_shown"]:
         still, moving = (CHECKPOINTS / name / f"epoch-{epoch:02d}.{kind}" for kind in ("png", "gif"))
@@ -66,7 +66,7 @@ def facts(name: str) -> str:
 
 
 def origin(name: str) -> str:
-    """Whose recipe it is, and what this training changed in it."""
+    """The origin of the recipe, and the changes in this training."""
     differs = card(name)["differs_from_published"]
     changes = [
         f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
@@ -111,7 +111,7 @@ def build(shared: Shared) -> None:
                 color_map=colours(("held out, averaged weights", "held out", "training, mean of 50 steps")),
                 height=300,
                 x_title="epoch",
-                y_title="loss",  # one for all: a chart whose title and values change together shows the values before
+                y_title="loss",  # one for all: if title and values change together, a chart shows the old values
             )
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):

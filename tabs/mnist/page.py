@@ -17,7 +17,7 @@ SUBTABS = {
     "denoiser": ("Single-step denoiser", denoiser.build),
     "scoreboard": ("Scoreboard", scoreboard.build),
 }
-"""By id: what people read, and what builds it."""
+"""ID -> (title, builder)."""
 
 
 def build(shared: Shared) -> None:

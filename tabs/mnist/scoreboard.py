@@ -1,4 +1,4 @@
-"""The scoreboard: what `python -m benchmarks.mnist_quality` measured, as tables and curves."""
+"""The scoreboard: the results of `python -m benchmarks.mnist_quality` as tables and curves."""
 
 import json
 
@@ -19,11 +19,11 @@ FID of papers, but on another network's features, so its numbers compare only wi
 """
 TITLES = {"accuracy": "accuracy, %", "frechet": "Fréchet distance"}
 AXES = {"steps": "network calls", "guidance": "guidance w"}
-"""What is on the x axis of each sweep: calls, since a step of Heun costs two of them."""
+"""The x axis of each sweep; network calls, since a step of Heun costs two."""
 
 
 def scores() -> dict | None:
-    """The benchmark's JSON, if it was run and can be read."""
+    """The benchmark's JSON; None if it is missing or damaged."""
     try:
         return json.loads(FILE.read_text())
     except (OSError, ValueError):
@@ -70,9 +70,9 @@ def table(found: dict) -> str:
 
 
 def point(row: dict) -> tuple[float, str]:
-    """Where a row of a sweep stands on the x axis, and the name of its curve, which tells what all its points share.
+    """The x value of a sweep's row, and its curve's name, which says what all points share.
 
-    Four names must fit under a chart, so against network calls `reading` tells the model.
+    Four names must fit under a chart, so for network calls `reading` names the model.
     """
     sampler = SAMPLERS[row["sampler"]]
     if row["group"] == "steps":
@@ -89,7 +89,7 @@ def sweep(found: dict, group: str, value: str) -> pd.DataFrame:
 
 
 def pairs(found: dict) -> str:
-    """Which samplers run with which model against network calls."""
+    """The samplers and models in the sweep over network calls."""
     samplers = {}
     for r in found["rows"]:
         if r["group"] == "steps":
@@ -98,7 +98,7 @@ def pairs(found: dict) -> str:
 
 
 def reading(found: dict) -> str:
-    """How to read the curves: what they compare, and in what else they differ. Empty where none was measured."""
+    """How to read the curves: what they compare, and their other differences. Empty without measurements."""
     few = min((r["digits"] for r in found["rows"] if r["group"] != "defaults"), default=0)
     if not few:
         return ""

@@ -8,7 +8,7 @@ from core.models.registry import availability, card
 
 @functools.cache
 def known_words() -> str:
-    """Everything that pocket was taught, as HTML."""
+    """All words of pocket's training, as HTML."""
     if not availability("pocket")[0]:
         return html.escape(availability("pocket")[1])
     c = card("pocket")

@@ -1,4 +1,4 @@
-"""How pocket learned: the same words from the same noise, after more and more training."""
+"""How pocket learned: the same prompts and noise at several stages of training."""
 
 import html
 from pathlib import Path
@@ -42,7 +42,7 @@ def how_pocket_learned() -> str:
 
 
 def pieces(file: Path) -> list[np.ndarray]:
-    """A row of pictures in a file as (64, 64, 3) uint8 each; none where it is missing or damaged."""
+    """A row of pictures in a file as (64, 64, 3) uint8 each; none if the file is missing or damaged."""
     try:
         with Image.open(file) as picture:
             row = np.asarray(picture.convert("RGB"))

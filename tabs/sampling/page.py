@@ -36,7 +36,7 @@ JOB = Job(ID, PictureRequest, PLANS, EXPERIMENTS)
 
 
 def all_presets() -> dict[str, PictureRequest]:
-    """By name; where a DeepFloyd is ready, the course's figures too."""
+    """The presets by name; with the course's figures if a DeepFloyd is ready."""
     r = PictureRequest.of()
     if not offers_course(r.model):
         return PRESETS

@@ -1,4 +1,4 @@
-"""SDEdit: your picture, noised to several strengths and drawn again, as one labelled row."""
+"""SDEdit: noise your picture to several strengths and denoise it, as one labelled row."""
 
 import gradio as gr
 import numpy as np
@@ -43,7 +43,7 @@ COURSE = {
 
 
 class Strengths(Job):
-    """The runs of this tab: the look inside has the original beside each picture, and grey until that has begun."""
+    """The runs of this tab; the look inside adds the original, and grey for a clean estimate that has not begun."""
 
     def look(self, recording: Recording, k: int) -> dict:
         plan, value = recording.plan, super().look(recording, k)

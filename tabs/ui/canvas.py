@@ -1,4 +1,4 @@
-"""The canvas: a picture that is uploaded, pasted, drawn or sent, as the 64x64 square that is worked on."""
+"""The canvas takes an uploaded, pasted, drawn or sent picture and gives the 64x64 square that a run uses."""
 
 import functools
 import io
@@ -17,11 +17,11 @@ from tabs.ui.sent import forgiving
 
 SIDE = 512
 SIZE = 64
-LAYERS = 4  # of one answer; the page sends one
-LARGEST = 4_000_000  # pixels of a picture in an answer; those of the page have SIDE * SIDE
-BLOB = 8_000_000  # bytes of a picture that waits to be asked for
-BLOBS = 200_000_000  # bytes of all that wait
-REST = 1000  # bytes of an answer besides its pictures
+LAYERS = 4  # at most in one answer; the page sends one
+LARGEST = 4_000_000  # pixels at most of a picture in an answer; the page sends SIDE * SIDE
+BLOB = 8_000_000  # bytes at most of one stored picture
+BLOBS = 200_000_000  # bytes at most of all stored pictures
+REST = 1000  # bytes of an answer without its pictures
 NO_PICTURE = "There is no picture yet: upload one, draw one, choose an example, or send one from another tab."
 COLOURS = (
     "#111111", "#ffffff", "#8a8a8a", "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8",
@@ -30,25 +30,25 @@ COLOURS = (
 
 
 class Editor(gr.ImageEditor):
-    """gr.ImageEditor that takes no more than its own canvas can send, whoever sends it."""
+    """gr.ImageEditor that accepts no more than its own canvas can send; any client is held to that."""
 
     data_model = forgiving(EditorData)
 
     def get_block_name(self) -> str:
-        """The page knows it as Gradio's."""
+        """The page treats it as Gradio's own editor."""
         return "imageeditor"
 
     get_block_class = get_block_name
 
     def preprocess(self, payload):
-        """The editor's answer; None for what cannot be read as pictures, or is more of them than a canvas has."""
+        """The editor's answer; None if its pictures cannot be read or it has more than LAYERS layers."""
         try:
             return super().preprocess(payload) if payload is None or len(payload.layers or []) <= LAYERS else None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
 
     def convert_and_format_image(self, file, flatten_on_white=False):
-        """A picture of an editor's answer, a large one shrunk before anything else is done."""
+        """A picture of an editor's answer as RGBA; a large one is shrunk first."""
         if file is None:
             return None
         with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file.path) as picture:
@@ -56,8 +56,7 @@ class Editor(gr.ImageEditor):
 
     @server
     def accept_blobs(self, data):
-        """Keep a picture of an answer until that is asked for. The page sends one after every stroke and asks for few,
-        so the oldest are dropped."""
+        """Store a picture until its answer is read. The page sends one per stroke; the oldest are dropped."""
         about, file = data.data, data.files[0][1]
         index = str(about.get("index") or "0")
         if len(str(about.get("id"))) > 64 or len(file) > BLOB or not (index == "null" or 0 <= number(index) < LAYERS):
@@ -74,7 +73,7 @@ class Editor(gr.ImageEditor):
 
 
 class Canvas(Editor):
-    """An editor on which every picture that is put there is square and enlarged crisply."""
+    """An editor that shows every picture square and crisply enlarged."""
 
     def postprocess(self, value):
         """A picture, or an editor's answer."""
@@ -110,14 +109,14 @@ def examples(target: gr.components.Component, more: Mapping[str, Callable] | Non
 
 
 def on_canvas(picture: Image.Image) -> Image.Image:
-    """A picture as the canvas shows it: square, SIDE pixels; small ones crisply enlarged."""
+    """A picture as the canvas shows it: square, SIDE pixels wide; a small one is crisply enlarged."""
     side = min(picture.size)
     whole = images.square(images.to_rgb(picture), SIDE if SIDE % side else side)
     return whole.resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
 def trimmed(editor: object) -> dict:
-    """An editor's answer without the empty margin that a picture which is not square has on the canvas.
+    """An editor's answer without the empty margin around a picture that is not square.
 
     Raises:
         Refused: there is no picture in it.
@@ -140,6 +139,6 @@ def small(picture: Image.Image) -> np.ndarray:
 
 
 def drawn(editor: object) -> np.ndarray:
-    """The canvas with all that was drawn on it, (64, 64, 3) uint8. Raises Refused if it is empty."""
+    """The canvas with everything drawn on it, (64, 64, 3) uint8. Raises Refused if it is empty."""
     parts = trimmed(editor)
     return small(parts["composite"] or parts["background"])

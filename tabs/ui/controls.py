@@ -27,12 +27,12 @@ class Shared:
     Args:
         device: the picker of the device.
         facts: the line of facts in the header.
-        tabs: where send-to opens another tab.
-        model: the model that was asked for at the start, if any.
+        tabs: the tabs, of which send-to opens one.
+        model: the model requested at the start, if any.
         takers: the tabs on the page that take a sent picture, ID -> name on the button, in display order.
-        inbox: by tab, the component that takes a sent picture, the panel around it that opens then, or None, and the
-            prompts that say what is in the picture.
-        outbox: the sends to wire once every tab is there: (button, pick, inputs, tab).
+        inbox: per tab: the component that takes a sent picture, the panel around it to open (or None), and the prompts
+            that describe the picture.
+        outbox: the sends to wire after all tabs are built: (button, pick, inputs, tab).
     """
 
     device: gr.Dropdown
@@ -47,7 +47,7 @@ class Shared:
 
 
 def memory() -> str:
-    """The most memory that this process has used; Windows does not tell."""
+    """The peak memory of this process; "" on Windows, which does not report it."""
     try:
         import resource
     except ImportError:
@@ -86,11 +86,11 @@ def wire(
     """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`.
 
     Args:
-        buttons: the one that starts it, and Stop.
+        buttons: the start button and Stop.
     """
     start, stop = buttons
     asked = hold(start, stop, kept, kept[0].elem_id)
-    if "do-run" in start.elem_classes:  # once for a tab: its other buttons run on the same inputs
+    if "do-run" in start.elem_classes:  # once per tab: its other buttons use the same inputs
         mark(inputs, kept[0].elem_id)
     job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
     after(job, keep, kept[0], kept, shared, asked)
@@ -105,7 +105,7 @@ def after(
     shared: Shared,
     asked: str,
 ) -> None:
-    """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`; `asked` is what `hold` returned."""
+    """After a job or Stop: renew the facts and fill `kept` by `keep(view)` once per run; `asked` is from `hold`."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
     release(job, kept)
@@ -115,7 +115,7 @@ def after(
 
 
 def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
-    """`keep` for what follows a job: one that is refused, or stopped while it waits, leaves the run before, kept already."""
+    """`keep`, once per run. A job that is refused, or stopped while queued, leaves the previous run's results."""
 
     def keep_once(view: dict, *_):
         if not (isinstance(view, dict) and view.get("run")):
@@ -131,17 +131,17 @@ def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
 
 
 def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:
-    """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
+    """Show the next run's cost, `price(*inputs)`; renewed when the page opens and when an input changes."""
 
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     gr.on(None, explained_in_place(price), inputs, line, trigger_mode="always_last", **quiet)
 
 
 def formula_panel(name: str) -> None:
-    """The equation in LaTeX, its symbols, what to watch, the paper and the function that does it; closed at first.
+    """The equation in LaTeX, its symbols, what to watch, the paper and the function for it; closed at first.
 
     Args:
-        name: of the text in tabs/formulas.
+        name: the stem of the text file in tabs/formulas.
     """
     with gr.Accordion("The formula", open=False):
         gr.Markdown((FORMULAS / f"{name}.md").read_text("utf-8"), latex_delimiters=LATEX)

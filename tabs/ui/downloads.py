@@ -1,4 +1,4 @@
-"""Getting DeepFloyd IF: what each model needs, the licence, and downloads that can be watched and stopped."""
+"""Get DeepFloyd IF: what each model needs, its licence, and downloads with progress and Stop."""
 
 import html
 

@@ -24,8 +24,8 @@ class Enlarging:
     """The chosen picture four times larger, live, by stage II, and on to 1024 pixels by stage III.
 
     Args:
-        job: of the tab.
-        how: what the panel's title adds: "in all its views", where stage III has no place.
+        job: the tab's job.
+        how: an addition to the panel's title, such as "in all its views"; stage III is left out then.
     """
 
     def __init__(self, job: Job, how: str = ""):
@@ -38,7 +38,7 @@ class Enlarging:
             self.still = gr.Button("And on to 1024 pixels with stage III", size="sm", visible=not how)
 
     def wire(self, stop: gr.Button, view: gr.HTML, index: gr.Number, shared: Shared) -> None:
-        """Connect the buttons, on the run in `view` and the picture number in `index`."""
+        """Connect the buttons to the run in `view` and the picture number in `index`."""
         outputs = [self.view, self.file]
         for button, handler, inputs in (
             (self.button, self.enlarge, [view, index]),
@@ -54,18 +54,18 @@ class Enlarging:
 
     @explained
     def enlarge(self, view: dict, index: float, device: str = "auto"):
-        """The chosen picture four times larger, from its own prompt and seed; or what that would need."""
+        """Enlarge the chosen picture four times, with its own prompt and seed; or say what that needs."""
         recording = RUNS.get(view)
         k = numbered(recording, index)
         yield from self.job.stream(larger(recording.plan, k, recording.result[k]), device)
 
     def enlarge_again(self, view: dict, device: str = "auto"):
-        """As `enlarge`, for the one picture that was enlarged already."""
+        """Enlarge the already enlarged picture again."""
         yield from self.enlarge(view, 1, device)
 
     @explained
     def keep(self, view: dict) -> tuple[dict, gr.DownloadButton]:
-        """After enlarging or Stop: the viewer with every frame, and the PNG of what exists, in all its views."""
+        """After enlarging or Stop: the viewer with every frame, and the PNG of the picture so far, in all its views."""
         recording = RUNS.get(view)
         value = self.job.value(recording)
         views = [lane[0] for lane in recording.plan.lanes(recording.frames[-1])]

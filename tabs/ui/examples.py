@@ -1,6 +1,6 @@
-"""The finished examples that the tabs show before anything is run: made by our own models, kept in tabs/assets/examples.
+"""Finished examples that the tabs show before the first run, made by our own models; they are in tabs/assets/examples.
 
-NAME.json is what a viewer shows. NAME.npz is the recording behind it, so that a click, a look inside and a send find a run.
+NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need.
 """
 
 import functools
@@ -20,14 +20,14 @@ from tabs.ui.theme import ASSETS
 FOLDER = ASSETS / "examples"
 PREFIX = "example-"
 PLANNERS: dict[str, Callable[[Mapping], Plan]] = {}
-"""By the name of an example: from the settings of its recording to its plan; every `Job` says it for its tab."""
+"""Example name -> function from the recording's settings to its plan; every `Job` registers its own."""
 FRAMES = 6
 QUALITY = 75
 STATUS = "an example; press the button to make your own"
 
 
 def example(name: str) -> dict:
-    """What a viewer shows before anything is run; empty where there is no example."""
+    """The viewer's value before the first run; empty if there is no example."""
     path = FOLDER / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
@@ -49,12 +49,12 @@ def _recording(name: str) -> Recording:
 
 
 def thinned(frames: Sequence) -> list:
-    """FRAMES of them, evenly spread, the first and the last among them."""
+    """FRAMES of the frames, evenly spaced, with the first and the last."""
     return [frames[k] for k in sorted({round(k) for k in np.linspace(0, len(frames) - 1, FRAMES)})]
 
 
 def to_bytes(recording: Recording) -> bytes:
-    """A recording as a small file: the steps as lossy pictures, the result bit for bit."""
+    """A recording as a small file: the steps are lossy, the result is exact."""
     *steps, last = thinned(recording.frames)
     names = list(next((f.parts for f in steps if f.parts), {}))
     out = io.BytesIO()
@@ -93,7 +93,7 @@ def _tiles(frame: Frame, first: Sequence[str]) -> np.ndarray:
 
 
 def _rest(frame: Frame, names: Sequence[str]) -> np.ndarray:
-    """What the other parts differ from the first: kept apart, it stays exact where it is small. Grey if there is none."""
+    """The differences of the other parts from the first, at half scale; grey if there are none."""
     grey = np.full_like(frame.x_0, 128)
     if not frame.parts or len(names) < 2:
         return np.concatenate([grey] * max(1, len(names) - 1))

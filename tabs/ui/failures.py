@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def in_words(e: Exception) -> gr.Error:
-    """A failure for the person: what we refuse in its one sentence, anything else as such, logged in full."""
+    """A failure as the person sees it: a refusal in its one sentence; any other error is also logged in full."""
     if isinstance(e, gr.Error):
         return e
     if isinstance(e, (Refused, ModelError)):
@@ -27,7 +27,7 @@ def in_words(e: Exception) -> gr.Error:
 
 
 def explained(handler: Callable) -> Callable:
-    """A handler whose failures reach the person, `in_words`."""
+    """A handler whose failures are shown `in_words`."""
 
     @functools.wraps(handler)
     def call(*args, **kwargs):
@@ -47,7 +47,7 @@ def explained(handler: Callable) -> Callable:
 
 
 def explained_in_place(handler: Callable) -> Callable:
-    """A handler of one piece of HTML that says its failures there: for what runs outside the queue, where no error is shown."""
+    """A handler of one HTML component that shows its failures there; outside the queue Gradio shows no error."""
 
     @functools.wraps(handler)
     def call(*args) -> str:

@@ -9,7 +9,7 @@ from tabs.ui.viewer import as_uri
 
 
 def tile(pixels: np.ndarray | None, caption: str, lines: Sequence[str] = ()) -> str:
-    """A picture with lines under it; an empty place of the same size where there is no picture yet."""
+    """A picture with lines under it; an empty tile of the same size if there is no picture yet."""
     body = (
         f'<img alt="{html.escape(caption)}" src="{as_uri(pixels)}">'
         if pixels is not None
@@ -20,7 +20,7 @@ def tile(pixels: np.ndarray | None, caption: str, lines: Sequence[str] = ()) -> 
 
 
 def figure(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Rows of tiles, each with its label on the left, under the labels in `head`, which stand over each tile on a phone."""
+    """Rows of tiles with row labels on the left and the labels `head` on top; on a phone, `head` is over every tile."""
     cells = ["<span></span>", *(f'<span class="head">{html.escape(h)}</span>' for h in head)]
     for label, tiles in rows:
         cells.append(f'<span class="row">{html.escape(label)}</span>')

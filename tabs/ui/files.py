@@ -1,4 +1,4 @@
-"""What is kept of a run as files: the trajectory as GIF, the result as PNG, everything as zip."""
+"""The files of a run: the trajectory as GIF, the result as PNG, everything as zip."""
 
 import functools
 import shutil
@@ -42,7 +42,7 @@ def trajectory(recording: Recording, value: dict) -> bytes:
     """The run as GIF, with the labels of its figure, the step and the caption.
 
     Args:
-        value: the viewer's: its caption stands under every step, as does the step's label.
+        value: the viewer's value; its caption and the step's label are printed under every step.
     """
     *way, last = recording.frames
     sheets = [*map(recording.plan.film, way), recording.plan.sheet(last)]
@@ -63,7 +63,7 @@ def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadBut
 
 
 def _factor(sheet: np.ndarray) -> int:
-    """How often a sheet is enlarged, to about a thousand pixels."""
+    """The factor that enlarges a sheet to about 1000 pixels."""
     return max(1, round(1000 / sheet.shape[1]))
 
 
@@ -77,10 +77,10 @@ def one_saved(
     """The three buttons of a chosen picture: its GIF, its PNG, and a zip of the GIF and every picture of the run.
 
     Args:
-        k: the chosen one.
+        k: the index of the chosen picture.
         motion: the GIF's name in the zip, and the GIF.
         pictures: (H, W, C) each, enlarged here.
-        caption: what stands under it in the PNG; those in the zip, to be used further, have none.
+        caption: printed under the picture in the PNG; the pictures in the zip have none, for further use.
     """
     plan, settings, large = recording.plan, recording.settings, [images.enlarge(p, 8) for p in pictures]
     seeds = plan.request.seeds
@@ -109,7 +109,7 @@ def _scratch_folder() -> tempfile.TemporaryDirectory:
 
 
 def _scratch(keep: int = 200) -> str:
-    """This process's scratch folder, with all but the newest entries removed; it goes when the process ends."""
+    """This process's scratch folder, reduced to the newest `keep` entries; removed when the process ends."""
     folder = Path(_scratch_folder().name)
     for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)

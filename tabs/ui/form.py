@@ -1,4 +1,4 @@
-"""The inputs of a tab, made from its request: a widget for every parameter, placed where the page wants it."""
+"""The inputs of a tab, made from its request: one widget per parameter, placed by the page."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -28,7 +28,7 @@ def number(kind: Whole | Real, **how) -> gr.Slider | gr.Number:
 
 
 def seed(kind: Seed, **how) -> gr.Number:
-    """A number to type; its dice comes when it is placed."""
+    """A number to type; `Form.place` adds its dice."""
     return Number(precision=0, scale=4, **how)
 
 
@@ -49,13 +49,13 @@ WIDGETS: dict[type[Kind], Callable] = {
 
 
 def widget(kind: Kind, **how) -> gr.components.Component:
-    """The widget of a field; that of the nearest kind above where a kind has none of its own."""
+    """The widget of a field; a kind without its own widget uses that of its nearest base class."""
     make = next(WIDGETS[k] for k in type(kind).__mro__ if k in WIDGETS)
     return make(kind, **{"label": kind.label, "info": kind.info or None} | how)
 
 
 class Form:
-    """Widgets by parameter. They are made at once, and appear where `place` is called.
+    """Widgets by parameter. They are created at once and rendered where `place` is called.
 
     Args:
         request: gives the first values.
@@ -100,5 +100,5 @@ class Form:
         return [self.widgets[name] for name in self.kind.names()]
 
     def values(self, request: Request, keep: Sequence[str] = ()) -> list:
-        """A request as values of `inputs`; those of `keep` stay as they are."""
+        """A request as values of `inputs`; the parameters in `keep` are not changed."""
         return [gr.skip() if name in keep else value for name, value in request.parameters().items()]

@@ -10,20 +10,20 @@ from core.runs import cost
 from core.runs.prompts import unread
 from tabs.ui.failures import in_words
 
-LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan
-READING = 60  # seconds more where the text encoder, 11 GB, must be brought for a new prompt
+LOADING, LEAST, MOST = 30, 20, 300  # seconds: to load a model from disk, and the bounds of one loan
+READING = 60  # more seconds to load the text encoder (11 GB) for a new prompt
 
 
 def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
-    """How long the GPU is asked for; shorter loans come sooner."""
+    """The seconds for which the GPU is requested; shorter loans are granted sooner."""
     return min(MOST, max(LEAST, LOADING + math.ceil(1.5 * seconds)))
 
 
 def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
-    """What `make` yields on the lent GPU. It is pickled on its way back, so nothing may stay there.
+    """What `make` yields on the lent GPU. The values are pickled, so no tensor may stay on the GPU.
 
     Raises:
-        gr.Error: on any failure, in words: of other exceptions Spaces tells the person the class alone.
+        gr.Error: on any failure, in words; Spaces would show only the class of another exception.
     """
     on_loan()
     try:
@@ -33,7 +33,7 @@ def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
         raise in_words(e) from None
 
 
-if lends_gpu():  # Spaces provides the package, and wants to see the function before the page opens
+if lends_gpu():  # Spaces provides the package and must see the function before the page opens
     import spaces
 
     _lent = spaces.GPU(duration=_duration)(_lent)
@@ -49,9 +49,9 @@ def placed(
     """What `make(device)` yields, wherever the model runs.
 
     Args:
-        make: from a device's name to Steps or to other things that can be pickled; it can be pickled itself.
-        price: (network calls, pictures in each), from which follows how long a GPU is borrowed; None if unknown.
-        prompts: that the model reads; new ones take longer.
+        make: takes a device name and yields Steps or other picklable values; it must be picklable itself.
+        price: (network calls, pictures in each), which sets how long a GPU is borrowed; None if unknown.
+        prompts: the prompts that the model reads; new ones take longer.
     """
     if not borrows(model, device):
         return make(device)

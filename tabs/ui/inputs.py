@@ -1,7 +1,7 @@
-"""Inputs that hand over what they were sent: `core` checks every value and says in one sentence what is wrong.
+"""Inputs that pass on their values unchecked: `core` checks every value and says in one sentence what is wrong.
 
-Gradio's own checks stop at the component's current choices and limits, which differ from page to page, and answer a
-value of the wrong type with no sentence at all.
+Gradio's own checks use the component's current choices and limits, which differ between pages. For a value of the
+wrong type they give no message.
 """
 
 import gradio as gr
@@ -43,13 +43,13 @@ class Dropdown(_AsSent, gr.Dropdown):
 
 
 class Picture(gr.Image):
-    """gr.Image that says in one sentence when a file is no picture, and shows pictures square and crisply enlarged."""
+    """gr.Image that refuses other files in one sentence and shows pictures square and crisply enlarged."""
 
     is_template = True
     data_model = forgiving(ImageData)
 
     def preprocess(self, payload):
-        """The picture, read to its end, shrunk if it is large. Answers in one sentence if that cannot be done."""
+        """The picture, read completely and shrunk if it is large. Raises one sentence if that fails."""
         try:
             picture = super().preprocess(payload)
             if picture is not None:
@@ -62,5 +62,5 @@ class Picture(gr.Image):
         raise gr.Error(said, title="Please check", print_exception=False)
 
     def postprocess(self, value):
-        """A picture, as the centred square that is worked on."""
+        """A picture, cut to the centred square that a run uses."""
         return super().postprocess(on_canvas(value) if isinstance(value, Image.Image) else value)

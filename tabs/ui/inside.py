@@ -1,4 +1,4 @@
-"""The look inside one picture of a run: its state, its clean estimate, and the noise estimates behind that, step by step."""
+"""The look inside one picture of a run: x_t, the clean estimate and its noise estimates, step by step."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,13 +21,13 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     """One picture of a run through all its kept steps, as a viewer's value.
 
     Args:
-        gap: whether the difference of two noises is shown too.
+        gap: whether the difference of two noise estimates is shown too.
     """
     plan, halves = recording.plan, tuple(recording.frames[0].parts) == HALVES
     titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(plan.guiding.get("negative")))
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
     for frame in recording.own(k):
-        noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
+        noises = frame.parts or noises  # a step up and the result have none: keep those of the step before
         frames.append({"images": [as_uri(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
     return {
         "lanes": titles,
@@ -39,10 +39,10 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
 
 
 def noise_titles(parts: tuple[str, ...], gap: bool, negative: bool = False) -> list[str]:
-    """What stands under the noise estimates of `inside`: of guidance, or of whatever a technique put together.
+    """The titles of the noise estimates of `inside`: the halves of guidance, or a technique's parts.
 
     Args:
-        negative: whether guidance leads away from a prompt, which then takes the place of none.
+        negative: whether a negative prompt takes the place of "no condition".
     """
     if parts == HALVES:
         titles = [AWAY if negative else GUIDED[0], GUIDED[1]]
@@ -61,10 +61,10 @@ def row(frame: Frame, parts: Mapping[str, np.ndarray], k: int, gap: bool) -> lis
 
 
 def numbered(recording: Recording, index: object, count: int | None = None) -> int:
-    """A picture number from 1 on as an index. Raises Refused if there is no such picture, or while all are withheld.
+    """The index of a picture number, counted from 1. Raises Refused if there is no such picture or all are withheld.
 
     Args:
-        count: how many pictures there are; by default those of the result.
+        count: the number of pictures; by default that of the result.
     """
     made = len(recording.result)
     count = made if count is None else count
@@ -75,5 +75,5 @@ def numbered(recording: Recording, index: object, count: int | None = None) -> i
 
 
 def fill_when_opened(panel: gr.Accordion, look: Callable, view: gr.HTML, index: gr.Number, outputs: list) -> None:
-    """Opening a panel fills it with what belongs to the chosen picture, of an example too."""
+    """Fill a panel for the chosen picture when it is opened; this works for an example too."""
     panel.expand(look, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")

@@ -1,4 +1,4 @@
-"""A tab's runs, from its inputs to its files: every tab with a viewer says what its plans are, and has all this."""
+"""A tab's runs, from its inputs to its files. A tab with a viewer declares its plans; the rest is here."""
 
 import contextlib
 import inspect
@@ -35,8 +35,8 @@ class Source:
 
     Args:
         widget: the component.
-        read: from its value to pictures by name, as `Plan.inputs` has them. Raises Refused.
-        write: back, from those pictures to its value; None where saved settings do not carry them.
+        read: turns its value into pictures by name, as in `Plan.inputs`. Raises Refused.
+        write: turns those pictures back into its value; None if saved settings do not carry them.
     """
 
     widget: gr.components.Component
@@ -48,13 +48,13 @@ class Job:
     """The runs of one tab.
 
     Args:
-        tab: its ID, with which the names of its elements begin.
+        tab: its ID, the prefix of its element ids.
         request: what it asks for.
-        plans: experiment -> from a checked request to the plan; the first is what the primary button runs.
-        titles: of the buttons of the other experiments.
-        sources: widgets that give pictures too, by the API's parameter; they come first.
-        carries: the names of those pictures, which saved settings carry.
-        first: the picture that is chosen at first, by number from 0.
+        plans: experiment -> function from a checked request to its plan; the primary button runs the first.
+        titles: the button titles of the other experiments.
+        sources: widgets that give pictures, by API parameter; they come first.
+        carries: the names of the pictures that saved settings carry.
+        first: the index of the picture that is chosen at first.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Job:
 
     @property
     def pick_id(self) -> str:
-        """The id of the number field that says which picture is chosen."""
+        """The id of the number field of the chosen picture."""
         return f"{self.tab}-pick"
 
     def face(self, plan: Plan) -> dict:
@@ -81,13 +81,13 @@ class Job:
         return face(plan, f"#{self.pick_id}")
 
     def example(self) -> dict:
-        """What the viewer shows before anything is run."""
+        """What the viewer shows before the first run."""
         return example(self.tab)
 
     # ---- from inputs and settings to a plan ----
 
     def parameters(self, experiment: str) -> list[inspect.Parameter]:
-        """Of the handler of an experiment: the sources, the request's parameters, the device."""
+        """The parameters of an experiment's handler: the sources, the request's parameters, the device."""
         defaults = self.request().parameters()
         one = lambda name, **how: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, **how)  # noqa: E731
         return [
@@ -97,12 +97,12 @@ class Job:
         ]
 
     def planned(self, experiment: str, request: Request, pictures: Mapping[str, np.ndarray]) -> Plan:
-        """The plan of an experiment, with the pictures that it starts from. Raises Refused if they do not go together."""
+        """The plan of an experiment with its input pictures. Raises Refused if they do not fit each other."""
         name = experiment if len(self.plans) > 1 else ""
         return replace(self.plans[experiment](request), experiment=name, inputs=pictures).agreed()
 
     def recalled(self, settings: Mapping) -> Plan:
-        """The plan behind the settings of a run of this app; they are not checked again."""
+        """The plan that belongs to the settings of an earlier run; they are not checked again."""
         return self.planned(self._experiment(settings), self.request.recalled(settings), self._pictures(settings))
 
     def _experiment(self, settings: Mapping) -> str:
@@ -118,7 +118,7 @@ class Job:
         """The handler of an experiment. It yields the viewer's value: status, fraction, and pictures as data URIs.
 
         Args:
-            fixed: parameters that it takes from here, whatever it is sent.
+            fixed: parameters with a fixed value; the values sent for them are ignored.
         """
         signature = inspect.Signature(self.parameters(experiment))
 
@@ -138,8 +138,8 @@ class Job:
         return run
 
     def stream(self, plan: Plan, device: str) -> Iterator[dict]:
-        """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
-        the next cost line."""
+        """The viewer's values during a run and at its end. The time from the first answer to the last corrects the next
+        cost line."""
         recording = Recording(plan, withheld=spec(plan.model).withholds)
         price = plan.cost()
         answered = []  # the times of the first answer and of the last
@@ -154,7 +154,7 @@ class Job:
         for value in live(recording, observed(), self.face(plan)):
             if value["running"]:
                 yield value
-        if price and price[0] > 1:  # the first call may have waited until the model was brought
+        if price and price[0] > 1:  # the first call may have waited for the model to load
             cost.learn(plan.model, device, price[0] - 1, price[1], answered[-1] - answered[0])
         recording.notes += tuple(filter(None, [plan.judged(recording.result, device)]))
         yield value | {"caption": caption_of(recording)}
@@ -166,7 +166,7 @@ class Job:
         first, *others = self.plans
         more = []
         for name in others:
-            with contextlib.suppress(Refused):  # some experiments do not go with every request
+            with contextlib.suppress(Refused):  # some experiments do not fit every request
                 if name in self.titles:
                     more.append((self.titles[name], self.plans[name](request)))
         return cost.line(self.plans[first](request), device, more)
@@ -183,7 +183,7 @@ class Job:
         return []
 
     def keep(self, view: dict):
-        """After a run or Stop: the scrubber with all frames, the first picture's number and its look inside, the files."""
+        """After a run or Stop: the viewer with all frames, the first picture's number, its look inside, the files."""
         recording = RUNS.get(view)
         value = self.value(recording)
         k = self.first
@@ -210,11 +210,11 @@ class Job:
 
 
 def caption_of(recording: Recording, k: int | None = None, plan: Plan | None = None) -> str:
-    """What a run's pictures are, what was said of them, and how far it got where it was stopped.
+    """A run's caption: what its pictures are, the notes on them, and where it was stopped.
 
     Args:
-        k: the one picture that it goes under, if not all: what was said of the others is left out.
-        plan: whose caption it is, if not the recording's.
+        k: the index of the one picture it stands under; the notes on the others are left out. None for all.
+        plan: the plan that gives the caption; by default the recording's.
     """
     plan = plan or recording.plan
     notes = [note for note in recording.notes if k is None or note.startswith(f"Picture {k + 1}:")]
@@ -222,6 +222,6 @@ def caption_of(recording: Recording, k: int | None = None, plan: Plan | None = N
 
 
 def so_far(recording: Recording) -> list[str]:
-    """A sentence on where a run was stopped; none where it reached its end."""
+    """A sentence on where a run was stopped; empty if it reached its end."""
     last = recording.frames[-1]
     return [] if recording.done else [f"Stopped at step {last.i + 1} of {last.n}: the clean estimate so far."]

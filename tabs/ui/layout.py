@@ -26,13 +26,13 @@ OPEN = "() => ({__type__: 'update', open: true})"
 
 
 class Layout:
-    """A tab of one job: make it, place things in `left` and `right`, then `wire` it.
+    """A tab of one job: create it, fill `left` and `right`, then `wire` it.
 
     Args:
         job: its runs.
-        request: the settings that it opens with.
-        presets: a button each, above the columns.
-        special, how: widgets that the tab makes itself, and keywords of the others, see `Form`.
+        request: the initial settings.
+        presets: one button each, above the columns.
+        special, how: the tab's own widgets, and keywords of the others; see `Form`.
         right_id: the element id of the right column.
 
     Attributes:
@@ -40,7 +40,7 @@ class Layout:
     """
 
     PRESET_WIDTH: ClassVar[int] = 60
-    """The least width of a preset's button, in pixels."""
+    """The minimum width of a preset's button, in pixels."""
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
                  special: dict[str, gr.components.Component] | None = None,
@@ -73,17 +73,17 @@ class Layout:
     # ---- left ----
 
     def source(self, parameter: str, source: Source, around: gr.Accordion | None = None) -> None:
-        """A widget that gives pictures too, under its name in the API; a picture that is sent opens the panel around it."""
+        """Add a widget that gives pictures, by its API parameter; a sent picture opens the panel around it."""
         self.job.sources[parameter], self.around = source, around
 
     def run_row(self, label: str, remarks: Sequence[str] = ("prompt",), styled: bool = False) -> None:
-        """Run, Stop, the cost line, and what the model makes of the prompts in the fields `remarks`."""
+        """Run, Stop, the cost line, and the model's remarks on the prompts in the fields `remarks`."""
         self.start, self.stop, self.line = run_row(label)
         if remarks:
             remark_line(self.form["model"], *(self.form[name] for name in remarks), styled=styled)
 
     def experiments(self, words: str) -> None:
-        """A button for each of the job's other experiments, under a line on what they are."""
+        """A button for each of the job's other experiments, under a line that explains them."""
         gr.HTML(f'<div class="caption">{words}</div>')
         with gr.Row(elem_classes="presets"):
             for name, title in self.job.titles.items():
@@ -97,7 +97,7 @@ class Layout:
             self.upload, self.restoring = settings_input(), endpoint
 
     def settings(self, endpoint: str) -> None:
-        """A panel with nothing but the place for a saved PNG."""
+        """A panel with only the place for a saved PNG."""
         with gr.Accordion("Settings from a saved picture", open=False):
             self.upload, self.restoring = settings_input(), endpoint
 
@@ -143,8 +143,8 @@ class Layout:
         """Connect everything.
 
         Args:
-            endpoints: the API's name of every experiment; the first one is the primary button's.
-            takes: the prompts that say what is in the picture, where others send pictures to the first source.
+            endpoints: experiment -> API name; the first is that of the primary button.
+            takes: the prompts that describe a picture sent to the first source.
         """
         first = next(iter(endpoints))
         for name, endpoint in endpoints.items():

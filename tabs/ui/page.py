@@ -1,4 +1,4 @@
-"""The page's head: what this is, which device it runs on, which models are here, and projector mode."""
+"""The page's header: the title, the device, the models and projector mode."""
 
 import html
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def models() -> str:
 
 
 def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
-    """The header; returns the device picker that every tab reads, and the line of facts that every run renews."""
+    """Build the header; returns the device picker, read by every tab, and the line of facts, renewed by every run."""
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")

@@ -1,4 +1,4 @@
-"""On which model a tab begins, and what its presets fill in."""
+"""The model a tab opens with, and what its presets fill in."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -19,8 +19,8 @@ class Preset:
 
     Args:
         request: the settings.
-        sources: makes the value of the widget that gives pictures, by its parameter; the others stay as they are.
-        moves: whether it chooses its request's model too; else the chosen one stays.
+        sources: parameter -> function that makes the value of that picture widget; the others are not changed.
+        moves: whether it also sets the model; if not, the current model stays.
     """
 
     request: Request
@@ -29,7 +29,7 @@ class Preset:
 
 
 def on(request: R, model: str) -> R:
-    """A request of a tab on another model, at the guidance that goes with it where it guides at all."""
+    """A request on another model, with that model's guidance scale if the request uses guidance."""
     if model == request.model:
         return request
     guidance = default_guidance(model) if request.guidance > 1 else request.guidance
@@ -37,15 +37,15 @@ def on(request: R, model: str) -> R:
 
 
 def first(request: R, shared: Shared) -> R:
-    """The settings that a tab opens with: on the model that was asked for at the start, or the best one that is ready."""
+    """A tab's initial settings: on the model requested at the start, or on the best one that is ready."""
     return on(request, shared.model if shared.model in text_models() else default_model())
 
 
 def with_course(ours: dict[str, Preset], course: dict[str, Preset], **how: object) -> dict[str, Preset]:
-    """The presets of a tab by name; where a model for the course's own prompts is ready, its figures on that too.
+    """A tab's presets by name; the course's figures are added if a model for the course's prompts is ready.
 
     Args:
-        how: fields of the course's requests besides their model and its guidance.
+        how: fields of the course's requests, apart from model and guidance.
     """
     model = default_model()
     if not offers_course(model):

@@ -1,4 +1,4 @@
-"""What a model makes of the prompts as they stand, in a line under them."""
+"""A line under the prompts with the model's remarks on them."""
 
 import html
 
@@ -11,7 +11,7 @@ from tabs.ui.failures import explained
 
 @explained
 def remark_on(model: str, *prompts: str) -> str:
-    """What the model makes of the prompts as they stand, as HTML; nothing where it is not here, as the cost line says that."""
+    """The model's remarks on the prompts, as HTML; empty if the model is not here, which the cost line says."""
     try:
         told_ = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
     except Refused as e:
@@ -22,12 +22,12 @@ def remark_on(model: str, *prompts: str) -> str:
 
 
 def remark_on_styled(model: str, style: str, *prompts: str) -> str:
-    """The same for prompts that all have a style in front."""
+    """The same for prompts that all begin with a style."""
     return remark_on(model, *(f"{style or ''} {p}".strip() for p in prompts if p))
 
 
 def remark_line(model: gr.Dropdown, *prompts: gr.Textbox, styled: bool = False) -> None:
-    """A line under the prompts that says what the model does not know, told anew whenever they change.
+    """A line under the prompts that says what the model does not know; renewed when they change.
 
     Args:
         styled: whether the first one is the style of the others.

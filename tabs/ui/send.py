@@ -11,9 +11,9 @@ from tabs.ui.viewer import RUN_ONLY, RUNS
 
 
 def send_to(button: gr.Button, pick: Callable, inputs: list, shared: Shared, tab: str) -> None:
-    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and the panel in it.
+    """Make a button send the picture `pick(*inputs)` to another tab's input; it opens that tab and its panel.
 
-    What the picture was drawn from goes into that tab's prompts; nothing, where that is not known.
+    The picture's prompt goes into that tab's prompts, if it is known.
     """
     target, panel, prompts = shared.inbox[tab]
     panels = [] if panel is None else [panel]
@@ -29,7 +29,7 @@ def send_to(button: gr.Button, pick: Callable, inputs: list, shared: Shared, tab
 
 
 def drawn_from(view: dict) -> str:
-    """The one prompt that a run's pictures were drawn from; "" where that is not known."""
+    """The one prompt of a run's pictures; "" if it is not known."""
     try:
         return RUNS.get(view).plan.subject
     except Refused:

@@ -1,6 +1,6 @@
-"""Pictures and files as a page or a program sends them: what is neither counts as none, so that `core` answers in a sentence.
+"""Pictures and files as a page or a program sends them. Anything else counts as none, and `core` refuses it.
 
-Gradio's own answer to such a value has no sentence at all.
+Gradio's own error for such a value has no message.
 """
 
 import gradio as gr

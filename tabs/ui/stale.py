@@ -1,4 +1,4 @@
-"""Whether what is shown belongs to the settings as they stand, and its files to the run: both are told in the page alone."""
+"""Whether a figure matches the current settings, and its files its run; both are tracked in the page only."""
 
 from collections.abc import Sequence
 
@@ -35,22 +35,22 @@ HELD = """(v, ...rest) => {
   const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
   return [slim, ...rest.map(() => null)];
 }"""
-"""Sends a viewer's value back to the server without its pictures, and which of the held components have a value. Where
-another button of the figure was pressed meanwhile, what is shown is that one's affair, and after Stop that of the first
-that asks: the others send no run at all, and then nothing changes."""
+"""Sends the server a viewer's value without its pictures, and which held components have a value.
+If another run of the figure is under way, it sends no run, and nothing changes. After Stop, only the first run that
+ends sends itself."""
 
 
 KEPT = """() => { document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-kept', {bubbles: true})); }"""
-"""Tells a viewer that all is filled that follows its run."""
+"""Tells a viewer that its run is kept: everything after the run is filled."""
 
 
 def held(kept: Sequence) -> list[gr.components.Component]:
-    """Of what is filled after a run, what must not be had while another one goes on: its files, and a choice among its pictures."""
+    """The components of `kept` that are disabled during a run: the files and the choice of a picture."""
     return [c for c in kept if isinstance(c, (gr.DownloadButton, gr.Dropdown))]
 
 
 def released(view: object, kept: Sequence) -> list:
-    """What was held, as it was before: after a run that was stopped while it waited."""
+    """Restore the held components after a run that was stopped while queued."""
     flags = view.get("held") if isinstance(view, dict) else None
     flags = iter(flags if isinstance(flags, list) else [])
     ours = held(kept)
@@ -58,10 +58,10 @@ def released(view: object, kept: Sequence) -> list:
 
 
 def hold(start: gr.Button, stop: gr.Button, kept: Sequence, figure: str) -> str:
-    """From the click on the button until its run is kept, the files of the run before are not to be had.
+    """Disable the held components of the previous run from the click on `start` until its run is kept.
 
     Returns:
-        The script of the step that keeps the run.
+        The script for the event that keeps the run.
     """
     some = held(kept)
     start.click(None, None, some, js=PRESSED % (figure, start._id, len(some)), api_visibility="private")
@@ -70,18 +70,18 @@ def hold(start: gr.Button, stop: gr.Button, kept: Sequence, figure: str) -> str:
 
 
 def release(job: gr.events.Dependency, kept: Sequence) -> None:
-    """A run that is refused leaves what was held as it was before; nothing else follows it."""
+    """After a refused run, restore the held components; nothing else happens."""
     some = held(kept)
     job.failure(None, some, some, js=AGAIN, api_visibility="private")
 
 
 def mark(inputs: Sequence, figure: str) -> None:
-    """Whenever an input changes, the figure with that id belongs to other settings; the style sheet shows it."""
+    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark."""
     gr.on([c.change for c in inputs], None, None, None, js=CHANGED % figure, api_visibility="private")
 
 
 def unmark(view: gr.JSON, figure: str) -> None:
-    """A new run in `view` renews the figure. A viewer does this by itself."""
+    """Remove the mark when `view` shows a new run. A viewer does this by itself."""
     view.change(None, view, None, js=NEW_RUN % figure, api_visibility="private")
 
 

@@ -1,4 +1,4 @@
-"""How the app looks: one theme, one style sheet, one script, all from this machine."""
+"""How the app looks: one theme, one style sheet, one script, all local."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +45,7 @@ def theme() -> gr.themes.Base:
 
 
 def colours(series: Iterable[str]) -> dict[str, str]:
-    """A colour of the palette for every series, in the order in which they come."""
+    """A palette colour for each series, in order."""
     return dict(zip(dict.fromkeys(series), PALETTE * 3, strict=False))
 
 

@@ -1,4 +1,4 @@
-"""What the tabs of anagrams and hybrids share: the chosen picture in all its readings, its files, and a run of it alone."""
+"""Shared by the tabs of anagrams and hybrids: the chosen picture in all readings, its files, a run of it alone."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,44 +22,44 @@ FRAME_SECONDS = 0.08
 
 
 def presets(ours: dict, course: dict) -> dict[str, Preset]:
-    """The presets of a tab by name, from their requests; where a DeepFloyd is ready, the course's figures too, with its
-    prompts, DDPM and number of steps; they begin at t = 957, where DeepFloyd's own spacing begins, not at 990."""
+    """The presets of a tab by name. If a DeepFloyd is ready, the course's figures too, with its prompts, DDPM and
+    number of steps. They begin at t = 957, as DeepFloyd's own spacing does, not at 990."""
     made = ({name: Preset(r, moves=True) for name, r in some.items()} for some in (ours, course))
     return with_course(*made, style="", n=1, sampler="ddpm", steps=34)
 
 
 class TwoReadingsJob(Job):
-    """The runs of a tab whose pictures are two things at once."""
+    """The runs of a tab whose pictures have several readings."""
 
     def seen(self, plan: TwoReadings, pixels: np.ndarray, k: int) -> dict:
-        """What the tab shows of the chosen picture, the k-th, (H, W, C) uint8, in its readings."""
+        """What the tab shows of picture k, (H, W, C) uint8, in its readings."""
         raise NotImplementedError
 
     def chosen(self, recording: Recording, k: int) -> Iterator[tuple]:
-        """What belongs to picture k: first its readings and the look inside, then the three files, which take longer."""
+        """The values for picture k: first its readings and the look inside, then the three files, which take longer."""
         plan, result = recording.plan, recording.result
         shown = self.seen(plan, result[k], k), self.look(recording, k)
         yield *shown, *waiting()
-        if recording.notes is None:  # it is still under way: the files come at its end
+        if recording.notes is None:  # the run is not finished: the files come at its end
             return
         film, caption = plan.film(result[k]), caption_of(recording, k, plan.alone(k))
         loop = gif(film, FRAME_SECONDS * len(film), 0, words=Words(below=caption, size=11))
         yield *shown, *one_saved(recording, k, (f"{plan.FILM}.gif", loop), plan.sheets(result), caption)
 
     def keep(self, view: dict) -> Iterator[tuple]:
-        """After a run or Stop: the viewer with all frames, and what belongs to the first picture."""
+        """After a run or Stop: the viewer with all frames, and the values for the first picture."""
         recording = RUNS.get(view)
         value = self.value(recording)
         for part in self.chosen(recording, 0):
             yield value, 1, *part
 
     def look_at(self, view: dict, index: float) -> Iterator[tuple]:
-        """What belongs to the picture with that number, counted from 1 row by row."""
+        """The values for the picture with that number, counted from 1 row by row."""
         recording = RUNS.get(view)
         yield from self.chosen(recording, numbered(recording, index))
 
     def one(self, view: dict, index: float) -> tuple[int, int]:
-        """The seed of the picture with that number, and 1 picture."""
+        """(seed of the picture with that number, 1), which draw that picture alone."""
         recording = RUNS.get(view)
         return recording.plan.seeds[numbered(recording, index)], 1
 
@@ -79,7 +79,7 @@ class TwoReadingsLayout(Layout):
         send_row(self.job.pick, [self.view, self.index], self.shared, self.job.tab)
 
     def readings(self, title: str, make: Callable[[], gr.HTML]) -> None:
-        """The chosen picture in its readings, in what `make` makes."""
+        """The chosen picture in its readings, shown in the component from `make`."""
         with gr.Accordion(title, open=True):
             self.seen = make()
 

@@ -1,4 +1,4 @@
-"""The live viewer: shows a run while it goes on, scrubs it afterwards, and remembers it for saving and sending."""
+"""The live viewer shows a run, scrubs it afterwards, and keeps it for saving and sending."""
 
 import threading
 import time
@@ -19,22 +19,22 @@ from tabs.ui.theme import asset
 
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
 RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
-"""Sends back no more than which run it was."""
+"""Sends back only the id of the run."""
 
 
 REST = 100_000
-"""Bytes of a run besides its pictures, its settings above all: so that small ones are not kept without end."""
+"""Bytes counted for a run without its pictures, mainly its settings, so that the number of small runs is bounded."""
 
 
 class Runs:
-    """The latest recordings, so that scrubbing, saving and sending need no network call; the oldest are dropped.
+    """The latest recordings. Scrubbing, saving and sending then need no network call. The oldest are dropped.
 
-    The recordings of the examples are always there. The newest is never dropped, nor is one still running: the network
-    has one run at a time, and that is the newest.
+    The recordings of the examples are always there. The newest is never dropped, so a running one is not either: only
+    one run uses the network at a time.
 
     Args:
-        most: the bytes that those before the newest may take together. The tabs' first settings make 1 to 10 MB of each,
-            one for everybody in a class; the largest runs make 60 MB.
+        most: the bytes of all recordings before the newest. One with a tab's first settings has 1 to 10 MB, so there
+            is room for one per person in a class; the largest have 60 MB.
     """
 
     def __init__(self, most: int = 300_000_000):
@@ -50,7 +50,7 @@ class Runs:
             self._unclaimed.add(recording.id)
 
     def _drop(self) -> None:
-        """Drop the oldest until the others, which have grown since they were added, are within the bound."""
+        """Drop the oldest until the rest fit the bound; they have grown since they were added."""
         sizes = {key: REST + recording.nbytes for key, recording in self._runs.items()}
         total = sum(sizes.values())
         for key, size in sizes.items():
@@ -61,7 +61,7 @@ class Runs:
             self._unclaimed.discard(key)
 
     def claim(self, value: object) -> bool:
-        """Whether the run behind a viewer's value is here and was not claimed yet; from now on it is."""
+        """Claim the run of a viewer's value; False if it is not here or was claimed before."""
         key = value.get("run") if isinstance(value, dict) else None
         with self._lock:
             new = isinstance(key, str) and key in self._unclaimed
@@ -69,7 +69,7 @@ class Runs:
         return new
 
     def get(self, value: object) -> Recording:
-        """The recording behind a viewer's value. Raises Refused if it is gone or never was."""
+        """The recording of a viewer's value. Raises Refused if it was dropped or never existed."""
         key = value.get("run") if isinstance(value, dict) else None
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
@@ -83,10 +83,10 @@ RUNS = Runs()
 
 
 def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
-    """Live preview and scrubber in one: shows the newest frame while a run goes on, scrubs and plays them after.
+    """Live preview and scrubber: shows the newest frame during a run, scrubs and plays all frames after it.
 
     Args:
-        value: what it shows before anything is run.
+        value: what it shows before the first run.
     """
     return gr.HTML(
         value=value or {},
@@ -99,7 +99,7 @@ def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
 
 
 def status_line(value: str) -> gr.HTML:
-    """A line that says how a run goes, for a tab without a viewer; while the run waits for its turn, that."""
+    """A line with a run's progress, for a tab without a viewer; it also says that the run is queued."""
     return gr.HTML(
         value,
         html_template='<span>${value}</span><span class="waits"></span>',
@@ -109,7 +109,7 @@ def status_line(value: str) -> gr.HTML:
 
 
 def timestep(frame: Frame) -> str:
-    """The scrubber's label of a frame; where its pictures have timesteps of their own, from the least to the largest."""
+    """The scrubber's label of a frame; if its pictures have different timesteps, the smallest and the largest."""
     if frame.t < 0:
         return f"result · {'up to ' * bool(frame.each)}{frame.n} steps"
     under_way = [t for t in frame.each if t >= 0] or [frame.t]
@@ -119,15 +119,15 @@ def timestep(frame: Frame) -> str:
 
 
 def as_uri(pixels: np.ndarray) -> str:
-    """A picture as a data URI: lossless for grey digits, WebP for colour, where noise would make large files."""
+    """A picture as a data URI: lossless for grey digits, WebP for colour, as noise makes large PNG files."""
     return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
 
 
 def face(plan: Plan, pick: str = "") -> dict:
-    """What the viewer shows around a plan's pictures: what stands over the lanes, and the labels of their grids.
+    """What the viewer shows around a plan's pictures: the titles of the lanes and the labels of their grids.
 
     Args:
-        pick: the CSS selector of the number field that a click on a picture fills.
+        pick: CSS selector of the number field that a click on a picture fills.
     """
     grid = {"columns": plan.columns, "count": plan.count, "across": [*plan.across], "down": [*plan.down], "pick": pick}
     return {"lanes": [*plan.lane_titles], "origins": [*plan.origins], "columns": plan.beside, "grid": grid}
@@ -143,7 +143,7 @@ def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[
     """Run the Steps of a recording, yielding viewer values at most every PREVIEW_SECONDS.
 
     Args:
-        around: of `face`.
+        around: from `face`.
     """
     RUNS.add(recording)
     started, last = time.monotonic(), 0.0
@@ -166,7 +166,7 @@ def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[
 
 
 def finished(recording: Recording, around: dict) -> dict:
-    """The viewer's value after a run, with every kept frame; of a run that was stopped, those that exist."""
+    """The viewer's value after a run or Stop, with every kept frame."""
     last, took = recording.frames[-1], recording.took
     status = (
         f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"

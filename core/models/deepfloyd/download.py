@@ -1,4 +1,4 @@
-"""Downloads of DeepFloyd's files, in a process of their own: it can be stopped at any byte, whatever library loads.
+"""Downloads of DeepFloyd's files in a separate process, which can be stopped at any byte.
 
 `python -m core.models.deepfloyd.download NAME` downloads one model and writes a JSON line of progress twice a second.
 """
@@ -18,7 +18,7 @@ from core.models.deepfloyd.hub import REPOSITORIES, Repository, offline
 
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 0.5
-RESERVE = 2_000_000_000  # bytes of the disk that a download leaves to the app
+RESERVE = 2_000_000_000  # bytes of free disk that a download leaves for the app
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Progress:
 
 
 def download(name: str) -> Iterator[Progress]:
-    """Fetch what is missing of a model of REPOSITORIES; close the generator to stop.
+    """Fetch the missing files of a model of REPOSITORIES; close the generator to stop.
 
-    A stopped download keeps the files that were complete.
+    A stopped download keeps its complete files.
 
     Raises:
         ModelError: one sentence on the gate, the network or the disk.
@@ -60,7 +60,7 @@ def download(name: str) -> Iterator[Progress]:
 
 
 def choose(files: dict[str, int], parts: tuple[str, ...]) -> dict[str, int]:
-    """Of a repository's files (path -> bytes), those to fetch: safetensors only, in half precision where there are.
+    """The files (path -> bytes) of a repository to fetch: safetensors only, in half precision if available.
 
     Pickles (.bin, .ckpt) are never chosen.
     """
@@ -86,7 +86,7 @@ def _unfinished(repository: Repository) -> set[Path]:
 
 
 def fetch(repository: Repository) -> Iterator[Progress]:
-    """Download in this process, telling the progress; the child's work."""
+    """Download in this process and yield the progress; the child process runs this."""
     from huggingface_hub import HfApi, try_to_load_from_cache
 
     api = HfApi()
@@ -103,7 +103,7 @@ def fetch(repository: Repository) -> Iterator[Progress]:
         most = done
         while worker.is_alive():
             worker.join(SECONDS)
-            most = max(most, min(done + _growing(repository), done + files[file]))  # at its end a file grows no more
+            most = max(most, min(done + _growing(repository), done + files[file]))  # a file stops growing at its end
             yield Progress(most, total, file)
         if failure:
             raise failure[0]
@@ -113,13 +113,13 @@ def fetch(repository: Repository) -> Iterator[Progress]:
 
 def _attempt(failure: list[BaseException], load, repository_id: str, file: str) -> None:
     try:
-        load(repository_id, file)  # of main, which also makes it the revision that is looked for in the cache
+        load(repository_id, file)  # of main, which also sets the revision that the cache uses
     except BaseException as e:
         failure.append(e)
 
 
 def _growing(repository: Repository) -> int:
-    """Bytes of the file under way; it may be renamed while we look."""
+    """Bytes of the file being downloaded; it may be renamed meanwhile."""
     sizes = [0]
     for file in _unfinished(repository):
         try:
@@ -143,7 +143,7 @@ def _check_disk(repository: Repository, needed: int) -> None:
 
 
 def main(name: str) -> int:
-    """Write the progress, or the one sentence on what went wrong, as JSON lines; the exit code."""
+    """Write the progress, or one sentence on the failure, as JSON lines; returns the exit code."""
     if name not in REPOSITORIES:
         _tell({"error": f"There is no {name[:40]!r}; there are {', '.join(REPOSITORIES)}."})
         return 2

@@ -15,12 +15,12 @@ COURSE_PROMPTS = Path(__file__).with_name("course_prompts.txt")
 
 
 def read_prompts(path: Path) -> list[str]:
-    """The prompts of a text file, one per line, without repetition; always the empty prompt too, for guidance."""
+    """The different prompts of a text file, one per line, and always the empty prompt, for guidance."""
     return list(dict.fromkeys(["", *(line.strip() for line in path.read_text("utf-8").splitlines())]))
 
 
 def encoded(prompts: list[str], model: str) -> Iterator[str]:
-    """Encode what the bank of a model lacks; yields one line per prompt."""
+    """Encode the prompts that a model's bank lacks; yields one line per prompt."""
     r = hub.REPOSITORIES.get(model)
     if r is None or not r.text or hub.missing(r, r.text):
         raise ModelError(
@@ -35,7 +35,7 @@ def encoded(prompts: list[str], model: str) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; the exit code."""
+    """The command line; returns the exit code."""
     if not 1 <= len(arguments) <= 2:
         sys.stderr.write("usage: python -m core.models.deepfloyd.encode FILE [if-m | if-l | if-xl]\n")
         return 2

@@ -1,4 +1,4 @@
-"""What went wrong, in one sentence: the gate, the network, the disk, the memory; and memory freed after a failure."""
+"""Failures in one sentence (gate, network, disk, memory), and freeing memory after a failure."""
 
 import errno
 import gc
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 def explain(error: BaseException, name: str) -> str:
     """One sentence on an exception raised while the model `name` of REPOSITORIES was fetched, loaded or run."""
-    # an unknown error keeps its message to itself: it may hold a path or a token
+    # the message of an unknown error is not shown: it may hold a path or a token
     return diagnose(error, name) or f"{REPOSITORIES[name].id} could not be used: {type(error).__name__}."
 
 
@@ -37,7 +37,7 @@ def diagnose(error: BaseException, name: str) -> str | None:
 
 
 def _named(*names: str) -> Callable[[BaseException], bool]:
-    """By class name along the inheritance, so that no library is imported to look."""
+    """A test by the class names of the inheritance, which imports no library."""
     return lambda e: any(base.__name__ in names for base in type(e).__mro__)
 
 
@@ -100,7 +100,7 @@ def _damaged(r: Repository, e: BaseException) -> str:
     return f"A file of {r.id} is damaged: delete the repository from the cache and download it again."
 
 
-_SYMPTOMS = (  # in the order in which they are looked for, each along the whole chain
+_SYMPTOMS = (  # in order of precedence, each searched along the whole chain
     (_out_of_memory, _too_small),
     (_disk_full, _no_room),
     (_named("GatedRepoError"), _gate),  # itself an HfHubHTTPError
@@ -126,13 +126,13 @@ _releases: list[Callable[[], None]] = []
 
 
 def frees(release: Callable[[], None]) -> Callable[[], None]:
-    """Decorator: have `release_all` call this function, which lets go of large networks."""
+    """Decorator: `release_all` calls this function, which frees large networks."""
     _releases.append(release)
     return release
 
 
 def release_all() -> None:
-    """Free every large network, whichever stage it is; each is loaded again by its next call."""
+    """Free every large network of every stage; its next call loads it again."""
     for release in _releases:
         release()
     free_memory()
@@ -142,18 +142,18 @@ _counts: list[Callable[[], list[tuple[str, str]]]] = []
 
 
 def counts(count: Callable[[], list[tuple[str, str]]]) -> Callable[[], list[tuple[str, str]]]:
-    """Decorator: have `in_memory` ask this function, which tells (name, kind of device) of large networks."""
+    """Decorator: `in_memory` calls this function, which lists (name, kind of device) of large networks."""
     _counts.append(count)
     return count
 
 
 def in_memory() -> list[tuple[str, str]]:
-    """(name, kind of device) of every large network in memory, whichever stage it is."""
+    """(name, kind of device) of every large network in memory, of every stage."""
     return [pair for count in _counts for pair in count()]
 
 
 def attempt(call: Callable[[], Result], name: str) -> Result:
-    """call(); a failure of the memory, the disk or the hub becomes a ModelError, after `release_all`.
+    """call(); on a failure of memory, disk or hub, run `release_all` and raise a ModelError.
 
     Other errors pass as they are.
     """
@@ -163,6 +163,6 @@ def attempt(call: Callable[[], Result], name: str) -> Result:
         sentence = diagnose(e, name)
         if sentence is None:
             raise
-    # outside the handler: there the traceback would keep the call's tensors alive
+    # outside the handler, where the traceback would keep the call's tensors alive
     release_all()
     raise ModelError(sentence)

@@ -1,4 +1,4 @@
-"""What `core.models.spec` asks of DeepFloyd IF: where its models come from, who reads prompts, how pictures end."""
+"""DeepFloyd IF's parts for `core.models.spec`: its source, its prompt reader and the final check of pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,14 +35,14 @@ class Hub(Source):
         return failures.in_memory()
 
     def comes_first(self, model: ModelSpec) -> bool:
-        """Where it is ready and there is a GPU."""
+        """True if it is ready and there is a GPU."""
         accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
         return accelerated and self.availability(model)[0]
 
     def assumed(self, model: ModelSpec, device: str) -> tuple[float, float]:
-        """As the base says: to measure it, it would have to be loaded, and others to make room.
+        """As the base says: measuring would load it and unload others.
 
-        Rough, and in proportion to its parameters; the runs correct it.
+        A rough value in proportion to its parameters; the runs correct it.
         """
         size = hub.REPOSITORIES[model.name].parameters / 1e9
         return (0.0, 4 * size) if device == "cpu" else (0.1, 0.005 * size)
@@ -52,7 +52,7 @@ HUB = Hub()
 
 
 class BankReader(Reader):
-    """T5 behind its prompt bank. T5 is large, so of a prompt that it has not read yet there is nothing to say."""
+    """T5 behind its prompt bank. T5 is large, so there are no remarks on a prompt that it has not read yet."""
 
     @property
     def text(self):
@@ -62,7 +62,7 @@ class BankReader(Reader):
         return text_of(self.model.name)
 
     def remarks(self, prompt: str) -> list[str]:
-        """As the base says, of a prompt that was read before."""
+        """As the base says, for a prompt that was read before."""
         return self.text.bank.remarks(prompt)
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
@@ -70,12 +70,12 @@ class BankReader(Reader):
         return [line for prompt in prompts if prompt for line in self.remarks(prompt)]
 
     def unread(self, prompts: Sequence[str]) -> list[str]:
-        """As the base says, "no prompt" among them."""
+        """As the base says, including "no prompt"."""
         return self.text.missing(["", *prompts]) if prompts else []
 
 
 def finish(name: str, x: Tensor) -> Finished:
-    """Check and mark pictures (B, 3, H, W) in [-1, 1] of the model of that name.
+    """Check and mark pictures (B, 3, H, W) in [-1, 1] of the named model.
 
     Raises:
         ModelError: the checker is not here.
@@ -84,7 +84,7 @@ def finish(name: str, x: Tensor) -> Finished:
 
 
 def _with_checker(name: str) -> hub.Repository:
-    """The stage I repository that holds checker and watermark: the model's own, or of stage II the largest here."""
+    """The stage I repository with checker and watermark: the model's own; for stage II, the largest one here."""
     r = hub.REPOSITORIES[name]
     here = [hub.REPOSITORIES[first] for first in hub.FIRST if not hub.missing(hub.REPOSITORIES[first], hub.FINISH)]
     return r if r.stage == 1 or not here else here[-1]

@@ -1,6 +1,6 @@
-"""DeepFloyd IF on the Hugging Face hub: which repositories, which of their files are here, and what is missing.
+"""DeepFloyd IF on the Hugging Face hub: its repositories, their cached files, and what is missing.
 
-Nothing here reaches the network or loads a model; `download` downloads, `failures` explains what went wrong.
+Nothing here uses the network or loads a model; `download` downloads, `failures` explains failures.
 """
 
 import re
@@ -27,13 +27,13 @@ class Repository:
         name: the model's name in the registry.
         id: owner/name on the hub.
         stage: 1 makes 64 px, 2 makes 256, 3 makes 1024.
-        parameters: of its denoiser.
-        parts: folders without which it does not run.
-        download: gigabytes of all that is fetched, the text encoder included.
-        gpu: gigabytes of GPU memory that a run takes, without the text encoder.
-        text: folders that are needed only for prompts outside the prompt bank.
+        parameters: the number of its denoiser's parameters.
+        parts: the folders that it needs to run.
+        download: gigabytes of the whole download, including the text encoder.
+        gpu: gigabytes of GPU memory for a run, without the text encoder.
+        text: the folders needed only for prompts outside the prompt bank.
         gated: whether a licence must be accepted first.
-        cpu: whether it is bearable without a GPU.
+        cpu: whether it is fast enough without a GPU.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Repository:
 
     @property
     def page(self) -> str:
-        """Where its licence is read and accepted."""
+        """The page to read and accept its licence."""
         return f"https://huggingface.co/{self.id}"
 
 
@@ -83,7 +83,7 @@ def snapshot(repository_id: str) -> Path | None:
 
 
 def variant(folder: Path) -> str | None:
-    """ "fp16" or "" for the half or full precision safetensors that are all in a folder, None if neither are."""
+    """ "fp16" or "" if all half or full precision safetensors are in a folder; None if neither set is complete."""
     names = {file.name for file in folder.glob("*.safetensors") if file.exists()}  # a dangling link does not exist
     for tag in ("fp16", ""):
         mine = {name for name in names if (".fp16" in name) == bool(tag)}
@@ -93,7 +93,7 @@ def variant(folder: Path) -> str | None:
 
 
 def _siblings(name: str) -> set[str]:
-    """All shards of the file that one shard belongs to."""
+    """The names of all shards of the same file."""
     shard = SHARD.fullmatch(name)
     if not shard:
         return {name}
@@ -105,7 +105,7 @@ WITHOUT_WEIGHTS = {"tokenizer", "scheduler", "low_res_scheduler", "feature_extra
 
 
 def missing(repository: Repository, parts: tuple[str, ...]) -> list[str]:
-    """Those of the parts that are not in the cache, or not whole."""
+    """The parts that are not in the cache or not complete."""
     folder = snapshot(repository.id)
     if folder is None:
         return list(parts)
@@ -135,7 +135,7 @@ class Availability:
 
 
 def availability(name: str) -> Availability:
-    """What a model of REPOSITORIES needs before it can run, told without network and without loading anything."""
+    """What a model of REPOSITORIES needs before it can run; uses no network and loads nothing."""
     r = REPOSITORIES[name]
     if not missing(r, r.parts):
         return _runs_here(r)

@@ -1,4 +1,4 @@
-"""Prompt embeddings on disk, so that a prompt is encoded once and the 5-billion-parameter T5 need not be loaded again. `encode` fills it ahead of a lecture."""
+"""Prompt embeddings on disk: T5 (5 billion parameters) encodes a prompt once. `encode` fills the bank ahead."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from core.checks import Refused
 
 
 def default_folder() -> Path:
-    """$PROMPT_BANK, or a folder of the user's cache."""
+    """$PROMPT_BANK, or a folder in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("PROMPT_BANK") or cache / "fun-with-diffusion-models" / "prompts")
 
@@ -40,7 +40,7 @@ class PromptBank:
         return self._open(prompt, lambda file: file.get_tensor("embedding"))
 
     def remarks(self, prompt: str | None) -> list[str]:
-        """What the text encoder could not read of a prompt, a sentence each; none if it is not here."""
+        """Sentences on what the text encoder could not read of a prompt; none if the prompt is not here."""
         return self._open(prompt, lambda file: json.loads(file.metadata()["remarks"])) or []
 
     def _open(self, prompt: str | None, read):
@@ -51,7 +51,7 @@ class PromptBank:
             return None
 
     def put(self, prompt: str | None, embedding: Tensor, remarks: Sequence[str] = ()) -> None:
-        """Write one embedding; a reader sees the whole file or none.
+        """Write one embedding atomically: a reader sees the whole file or none.
 
         Raises:
             Refused: the embedding is not finite in float16.

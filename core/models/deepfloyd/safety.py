@@ -1,4 +1,4 @@
-"""What DeepFloyd's licence asks of a finished picture: the safety checker's verdict and the watermark."""
+"""What DeepFloyd's licence requires for a finished picture: the safety checker and the watermark."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -34,7 +34,7 @@ def finish(x: Tensor, snapshot: Path, watermark: bool = True) -> Finished:
 
 @torch.no_grad()
 def _verdicts(pixels: np.ndarray, snapshot: Path) -> list[bool]:
-    """Whether the checker objects, as it finds the picture unsafe or somebody's watermark in it."""
+    """Whether the checker rejects each picture, as unsafe or for a watermark in it."""
     checker, extractor = _checker(snapshot)
     seen = extractor([to_pil(p) for p in pixels], return_tensors="pt").pixel_values
     with NETWORK_LOCK:
@@ -43,7 +43,7 @@ def _verdicts(pixels: np.ndarray, snapshot: Path) -> list[bool]:
 
 
 def _mark(picture: np.ndarray, snapshot: Path) -> np.ndarray:
-    """DeepFloyd's mark in the lower right corner; pictures of less than 17 pixels have no room for it."""
+    """DeepFloyd's mark in the lower right corner; pictures under 17 pixels have no room for it."""
     if min(picture.shape[:2]) < 17:
         return picture
     return np.asarray(_watermarker(snapshot).apply_watermark([to_pil(picture)])[0])
@@ -51,7 +51,7 @@ def _mark(picture: np.ndarray, snapshot: Path) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _checker(snapshot: Path):
-    """On the CPU: it looks once per picture, and the GPU's memory is the UNet's."""
+    """The checker on the CPU: it runs once per picture, and the UNet needs the GPU's memory."""
     from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
     from transformers import CLIPImageProcessor
 

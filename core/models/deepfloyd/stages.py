@@ -1,7 +1,7 @@
-"""DeepFloyd IF behind the contract: a pixel diffusion model, 64x64 and then 256x256, in [-1, 1], that reads T5's text.
+"""DeepFloyd IF as Denoisers: pixel diffusion at 64x64 and then 256x256, in [-1, 1], conditioned on T5's text.
 
-Saharia et al. 2022 is the method, Nichol & Dhariwal 2021 the learned variance; T = 1000, cosine schedule. The networks
-run in half precision on a GPU, the samplers always in float32: alpha_bar is 0 in fp16 at t = 999.
+Method: Saharia et al. 2022; learned variance: Nichol & Dhariwal 2021; T = 1000, cosine schedule. The networks run in
+half precision on a GPU, the samplers always in float32: alpha_bar is 0 in fp16 at t = 999.
 """
 
 import json
@@ -32,13 +32,13 @@ SCHEDULE = Schedule.published(cosine_betas(1000))
 
 
 class DeepFloyd(Denoiser):
-    """Stage I or II as a Denoiser; its network is loaded by the first call that needs it.
+    """Stage I or II as a Denoiser; the first call that needs its network loads it.
 
     Args:
         name: a key of hub.REPOSITORIES.
         size: width and height of a picture.
         text: the text encoder with its bank; stage II shares stage I's.
-        read: brings the UNet, in this dtype, to this device.
+        read: loads the UNet in a dtype on a device.
     """
 
     schedule = SCHEDULE
@@ -57,7 +57,7 @@ class DeepFloyd(Denoiser):
 
     @property
     def net(self) -> Callable:
-        """The UNet on the device; other networks leave the GPU when they would be in the way."""
+        """The UNet on the device; other networks leave the GPU if their memory is needed."""
         with self._loading:
             if self._net is None:
                 need = hub.REPOSITORIES[self.name].gpu * 1e9
@@ -72,11 +72,11 @@ class DeepFloyd(Denoiser):
         return self._net is not None
 
     def release(self) -> None:
-        """Let go of the network; the next call loads it again."""
+        """Free the network; the next call loads it again."""
         self._net = None
 
     def encode(self, prompts: Sequence[str | None]) -> Tensor:
-        """(B, 77, 4096) embeddings from the prompt bank, else from T5, which has the device to itself meanwhile."""
+        """(B, 77, 4096) embeddings from the prompt bank, else from T5, which then has the device to itself."""
         return self.text.encode(prompts, self.device, self.dtype)
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
@@ -88,7 +88,7 @@ class DeepFloyd(Denoiser):
         """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance.
 
         Raises:
-            ModelError: the network is damaged, or it does not fit; all networks are freed first.
+            ModelError: the network is damaged or does not fit; all networks are freed first.
         """
 
         def call() -> Tensor:
@@ -101,12 +101,12 @@ class DeepFloyd(Denoiser):
 
 
 class _Upscaling(Technique):
-    """Stage II for given low-resolution pictures: they enter as three more channels (Saharia et al. 2022, section 2.4).
+    """Stage II for given low-resolution pictures, which are three more channels (Saharia et al. 2022, section 2.4).
 
     Args:
-        low: (B, 3, 256, 256) upsampled and noised, or (n B, ...) seen through n views; a call with more rows, as
-            guidance makes them, repeats it.
-        level: the timestep at which it was noised.
+        low: (B, 3, 256, 256) upsampled and noised, or (n B, ...) seen through n views; it is repeated for a call with
+            more rows, as in guidance.
+        level: the timestep to which `low` was noised.
     """
 
     inner: DeepFloyd
@@ -122,14 +122,14 @@ class _Upscaling(Technique):
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stage is run; the defaults are stage I's published ones.
+    """How a stage is run; the defaults are the published ones of stage I.
 
     Args:
         guidance: w; the pipelines guide only above 1.
         negative: prompt that takes the place of "no condition".
         threshold: a key of `core.diffusion.guidance.THRESHOLDS`.
         ratio, top: the quantile of the dynamic threshold, and its largest value.
-        noise_level: the timestep to which stage II noises its low-resolution picture, 0 .. 999; more invents more.
+        noise_level: the timestep to which stage II noises its low-resolution picture, 0 .. 999; more adds more detail.
     """
 
     guidance: float = 7.0
@@ -144,9 +144,9 @@ STAGE_ONE, STAGE_TWO = Settings(), Settings(guidance=4.0, top=1.0)
 
 
 def published(model: Denoiser, settings: Settings = STAGE_ONE, views: Sequence[View] = ()) -> Denoiser:
-    """A DeepFloyd as its pipelines run it: guided noise, the clean estimate from it, dynamic threshold.
+    """A DeepFloyd as in its pipelines: guided noise estimate, clean estimate from it, dynamic threshold.
 
-    With views, the noise is that of the anagram that they make.
+    With views, the noise estimate is that of their anagram.
     """
     w, negative = settings.guidance, settings.negative
     guided = anagram(model, views, w, negative) if views else guide(model, w, negative)
@@ -172,7 +172,7 @@ def sample(
         Steps of (B, 3, H, W); the last holds the pictures.
 
     Raises:
-        ModelError: from the first step on, when something is missing or does not fit; memory is freed first.
+        ModelError: in any step, if something is missing or does not fit; memory is freed first.
     """
     denoiser = published(model, settings)
     cond = denoiser.encode(prompts)
@@ -196,7 +196,7 @@ def super_resolve(
 
     Args:
         prompts: one per picture; with n views, a tuple of n.
-        views: of an anagram; every view sees the low-resolution picture through itself (Geng et al. 2024).
+        views: of an anagram; each view is applied to the low-resolution picture too (Geng et al. 2024).
     """
     shape, size = (len(prompts), *model.shape), model.shape[1:]
     level = torch.full((len(prompts),), settings.noise_level, device=model.device)
@@ -240,12 +240,12 @@ def load(name: str, device: torch.device) -> DeepFloyd:
 
 
 def text_of(name: str) -> Text:
-    """What reads the prompts of a stage I model; for one of stage II, the largest stage I that is here lends its own.
+    """The text encoder of a stage I model; a stage II model uses that of the largest stage I here.
 
     Nothing is loaded.
 
     Raises:
-        ModelError: stage II has no stage I here.
+        ModelError: there is no stage I here for a stage II model.
     """
     r = hub.REPOSITORIES[name]
     first = [hub.REPOSITORIES[name] for name in hub.FIRST]
@@ -263,7 +263,7 @@ def in_memory() -> list[tuple[str, str]]:
 
 @failures.frees
 def release() -> None:
-    """Let go of the networks of stages I and II."""
+    """Free the networks of stages I and II."""
     for model in list(_models.values()):
         model.release()
 
@@ -277,6 +277,6 @@ def _read_unet(folder: Path, dtype: torch.dtype, device: torch.device):
 
 
 def ready(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """A UNet for inference; on CUDA in the layout in which its convolutions are fast."""
+    """A UNet for inference; on CUDA in the memory layout with fast convolutions."""
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     return project_text_once(net).to(device, memory_format=layout).eval().requires_grad_(False)

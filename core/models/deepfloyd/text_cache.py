@@ -1,7 +1,7 @@
-"""What depends on the prompt alone is computed once per run, not once per step: the same numbers, sooner.
+"""Compute what depends only on the prompt once per run, not once per step; the results are equal.
 
 A UNet of IF projects the text in every call: the pooled embedding, and keys and values for every attention. The
-prompt's tensor is the same object in all steps of a run, so each of these remembers its last input and answer.
+prompt's tensor is one object in all steps of a run, so each projection keeps its last input and output.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Once(nn.Module):
-    """A module or function of one tensor that answers the same object, unchanged, from memory."""
+    """A module or function of one tensor that returns the stored output for the same, unchanged object."""
 
     def __init__(self, inner: Callable[[Tensor], Tensor]):
         super().__init__()
@@ -24,7 +24,7 @@ class Once(nn.Module):
 
 
 def project_text_once(unet: nn.Module) -> nn.Module:
-    """A diffusers UNet2DConditionModel of IF with its projections of the text remembered; changes and returns it."""
+    """Make a diffusers UNet2DConditionModel of IF keep its text projections; changes and returns it."""
     from diffusers.models.attention_processor import Attention
 
     for name in ("encoder_hid_proj", "add_embedding"):

@@ -1,4 +1,4 @@
-"""From prompts to (77, 4096) embeddings: the bank first; else T5, loaded where there is room, used, and freed."""
+"""From prompts to (77, 4096) embeddings: from the bank; else from T5, which is loaded, used and freed."""
 
 import importlib.util
 import os
@@ -15,9 +15,9 @@ from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 from core.models.deepfloyd.prompt_bank import PromptBank, normal
 
-TOKENS = 77  # IF was trained with that many (diffusers, IFPipeline.encode_prompt)
+TOKENS = 77  # as in IF's training (diffusers, IFPipeline.encode_prompt)
 BATCH = 8
-GIGABYTES = {"bf16": 10.5, "8bit": 8.5, "fp32": 20.5}  # weights and room to work
+GIGABYTES = {"bf16": 10.5, "8bit": 8.5, "fp32": 20.5}  # weights and working memory
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def plan(device: str, gpu_free: float, ram_free: float, eight_bit: bool, wish: s
     """Choose from free gigabytes; T5 overflows in fp16, so half precision means bf16.
 
     Args:
-        device: of the model that will use the embeddings.
+        device: the device of the model that uses the embeddings.
         eight_bit: whether bitsandbytes is installed.
-        wish: one of PLANS, taken without asking.
+        wish: one of PLANS, used without a check.
 
     Raises:
         ModelError: no place is large enough, or the wish is not one of PLANS.
@@ -100,7 +100,7 @@ def run_t5(tokenizer, encoder, prompts: Sequence[str]) -> Tensor:
 
 
 def remarks(tokenizer, prompt: str) -> list[str]:
-    """What T5 does not read of a prompt: its end beyond 77 tokens, the last of which is the end mark; unknown signs."""
+    """Remarks on what T5 does not read: text beyond 77 tokens (the last is the end mark), unknown characters."""
     ids = tokenizer(normal(prompt)).input_ids
     told, unknown = [], ids.count(tokenizer.unk_token_id)
     if len(ids) > TOKENS:
@@ -127,22 +127,22 @@ class Text:
         self.bank = PromptBank(repository.id, snapshot.name, folder)
 
     def missing(self, prompts: Sequence[str | None]) -> list[str]:
-        """Those that need T5."""
+        """The prompts that need T5."""
         return list(dict.fromkeys(normal(p) for p in prompts if self.bank.get(p) is None))
 
     def prepare(self, prompts: Sequence[str | None], device: str | torch.device = "auto") -> None:
-        """Put all prompts into the bank. T5 is loaded only if one is missing; it has the device to itself meanwhile, and is
+        """Put all prompts into the bank. T5 is loaded only if one is missing; it then has the device to itself and is
         freed before this returns.
 
         Args:
-            device: of the model that will use them.
+            device: the device of the model that uses them.
 
         Raises:
             ModelError: T5 is needed and is not here, or does not fit.
         """
         if self.missing(prompts):
             with _ENCODING:
-                self._prepare(self.missing(prompts), device)  # another job may have done it meanwhile
+                self._prepare(self.missing(prompts), device)  # another job may have encoded some meanwhile
 
     def _prepare(self, todo: list[str], device: str | torch.device) -> None:
         if not todo:
@@ -164,7 +164,7 @@ class Text:
                     self.bank.put(prompt, row, remarks(tokenizer, prompt))
 
         failures.attempt(call, self.repository.name)
-        failures.free_memory()  # T5 must be gone before the UNet comes
+        failures.free_memory()  # T5 must be freed before the UNet is loaded
 
     def encode(self, prompts: Sequence[str | None], device: torch.device, dtype: torch.dtype) -> Tensor:
         """(B, 77, 4096) embeddings of B prompts; None stands for "no condition", the empty prompt."""

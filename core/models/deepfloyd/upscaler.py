@@ -1,6 +1,6 @@
 """Stage III: Stable Diffusion's x4 upscaler, 256 to 1024, as a Denoiser of latents (Rombach et al. 2022, section 4.4).
 
-A StableDiffusionUpscalePipeline is loaded for its parts; the loop is ours, so that it can be watched and stopped.
+A StableDiffusionUpscalePipeline is loaded for its parts; our own loop allows a preview and Stop.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class Upscaler(Denoiser):
     Args:
         pipe: a StableDiffusionUpscalePipeline on its device.
         low: the pictures, noised.
-        level: the timestep at which they were.
+        level: the timestep to which they were noised.
     """
 
     def __init__(self, pipe, low: Tensor, level: int):
@@ -53,13 +53,13 @@ class Upscaler(Denoiser):
 
     @torch.no_grad()
     def to_pixels(self, x: Tensor) -> Tensor:
-        """Latents (B, 4, H, W) to pictures (B, 3, 4H, 4W) in [-1, 1], in float32: the decoder overflows in fp16."""
+        """Latents (B, 4, H, W) to pictures (B, 3, 4H, 4W) in [-1, 1], in float32, as the decoder overflows in fp16."""
         z = x.float() / self.pipe.vae.config.scaling_factor
         return _locked(lambda: self.pipe.vae.float().decode(z, return_dict=False)[0]).clamp(-1, 1)
 
 
 def _locked(call: Callable[[], Tensor]) -> Tensor:
-    """One network call, alone on the device; ModelError if the memory runs out."""
+    """One network call, alone on the device. Raises ModelError if the memory runs out."""
 
     def alone() -> Tensor:
         with NETWORK_LOCK:
@@ -104,7 +104,7 @@ def upscale(
         ModelError: the memory ran out; it is freed first.
     """
     device, level = pipe.unet.device, torch.full((len(low),), noise_level, device=pipe.unet.device)
-    noise = randn(low.shape, source, device)  # before the latents, as the pipeline
+    noise = randn(low.shape, source, device)  # drawn before the latents, as in the pipeline
     noised = schedule_of(pipe.low_res_scheduler.config).forward(low.to(device), level, noise)
     model = Upscaler(pipe, noised, noise_level)
     x = randn((len(low), *model.shape), source, device)
@@ -120,7 +120,7 @@ STEPS = 75  # StableDiffusionUpscalePipeline's
 
 
 def enlarge(pipe, low: Tensor, prompts: Sequence[str | None], source: Generators) -> Iterator[Step]:
-    """`upscale` in STEPS steps. Until the last one, three of the four channels of a latent are what can be seen."""
+    """`upscale` in STEPS steps. Before the last Step, three of the four latent channels are shown."""
     for step in upscale(pipe, low, prompts, STEPS, source):
         yield dataclasses.replace(step, x_t=step.x_t[:, :3], x_0=step.x_0[:, :3])
 
@@ -130,7 +130,7 @@ _lock = new_lock()
 
 
 def load(name: str, device: torch.device):
-    """The StableDiffusionUpscalePipeline from the cache, on the device; other networks leave the GPU where they would be in the way.
+    """The StableDiffusionUpscalePipeline from the cache, on the device; other networks make room.
 
     Raises:
         ModelError: it is not in the cache, damaged, or does not fit.
@@ -157,11 +157,11 @@ def _read(r: hub.Repository, device: torch.device):
 
 @failures.counts
 def in_memory() -> list[tuple[str, str]]:
-    """(name, kind of device) of stage III wherever it is in memory."""
+    """(name, kind of device) of every stage III in memory."""
     return [("x4-upscaler", device.partition(":")[0]) for device in list(_pipes)]
 
 
 @failures.frees
 def release() -> None:
-    """Let go of stage III."""
+    """Free stage III."""
     _pipes.clear()

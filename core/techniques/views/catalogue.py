@@ -1,8 +1,8 @@
-"""Views: the ways to look at one picture that a visual anagram joins, and what makes one legal (Geng et al. 2024).
+"""Views: the transforms of a picture that a visual anagram combines, and when one is legal (Geng et al. 2024).
 
-A view is legal where it turns the noise that the network expects, N(0, I), into N(0, I) again: where it is
-orthogonal, so that its inverse is its transpose. All views here but two are. Pictures are square, of even size
-from 4 pixels; a view with a seed does the same at 64 and at 256 pixels.
+A view is legal if it maps the noise that the network expects, N(0, I), to N(0, I). It must be orthogonal: its
+inverse is its transpose. All views here except two are. Pictures are square, of even size from 4 pixels; a view
+with a seed has the same effect at 64 and at 256 pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ class View(Protocol):
     """A linear map of pictures.
 
     Attributes:
-        title: what people read.
+        title: its name on the page.
         about: one line.
         legal: whether it is orthogonal.
-        seed: what it was shuffled with, or None.
+        seed: the seed of its shuffle, or None.
     """
 
     title: str
@@ -40,10 +40,10 @@ class View(Protocol):
         """The view of pictures or noise (B, C, S, S); a new tensor of the same dtype."""
 
     def invert(self, x: Tensor) -> Tensor:
-        """Back again: invert(apply(x)) = x for a legal view."""
+        """The inverse: invert(apply(x)) = x for a legal view."""
 
     def invert_variance(self, v: Tensor) -> Tensor:
-        """Learned-variance interpolation (B, C, S, S) taken back: its pixels move, its sign stays."""
+        """The inverse for learned-variance interpolation (B, C, S, S): pixels move, signs stay."""
 
     def tween(self, pixels: np.ndarray, n: int) -> list[np.ndarray]:
         """n >= 2 frames uint8 (S, S, C) from the picture to its view, both included."""
@@ -79,7 +79,7 @@ VIEWS: dict[str, View] = {
 
 
 def view_of(name: object, seed: int | None = None) -> View:
-    """A view by its key in VIEWS; `seed` shuffles those that have one anew, the others take no notice.
+    """A view by its key in VIEWS; `seed` reshuffles views that have a seed; others ignore it.
 
     Raises:
         Refused: there is no such view.
@@ -99,12 +99,12 @@ def views_of(names: Sequence[object], seed: int | None = None) -> list[View]:
 
 @dataclass(frozen=True)
 class Report:
-    """What a view makes of noise N(0, 1).
+    """Statistics of a view of noise N(0, 1).
 
     Args:
         mean: should be 0.
         variance: of the channel where it is furthest from 1.
-        correlation: of pixels next to each other, across or down, whichever is larger; should be 0.
+        correlation: of neighbouring pixels, the larger of across and down; should be 0.
         inverse_error: largest |invert(apply(x)) - x|; should be 0.
     """
 
@@ -133,7 +133,7 @@ def report(view: View, seed: int = 0, size: int = 64) -> Report:
 
 
 def through(view: View, seed: int = 0, size: int = 64) -> list[np.ndarray]:
-    """Noise, its view, and the view taken back: three pictures uint8 (size, size, 3), shown from -3 to 3."""
+    """Noise, its view, and the inverted view: three pictures uint8 (size, size, 3), showing -3 to 3."""
     x = randn((1, 3, size, size), generator(seed))
     y = view.apply(x)
     return [to_uint8(z, -3, 3)[0] for z in (x, y, view.invert(y))]

@@ -13,7 +13,7 @@ from core.techniques.views import permutations
 
 @dataclass(frozen=True)
 class Same:
-    """The identity, and the base of all views, `core.techniques.views.catalogue.View`: a crossfade until they are animated otherwise."""
+    """The identity, and the base of all views, `core.techniques.views.catalogue.View`; its animation is a crossfade."""
 
     title: str
     about: str
@@ -42,7 +42,7 @@ class Same:
 
 @dataclass(frozen=True)
 class Pieced(Same):
-    """A pixel permutation that moves rigid pieces; `cut` takes the size, and the seed where there is one."""
+    """A pixel permutation that moves rigid pieces; `cut` takes the size, and the seed, if any."""
 
     cut: Callable[..., permutations.Pieces] = field(kw_only=True)
 
@@ -70,7 +70,7 @@ def _order(view: Pieced, size: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Flip(Same):
-    """Turned over about its middle line; `axis` -2 swaps top and bottom, -1 left and right."""
+    """A flip about the middle line; `axis` -2 swaps top and bottom, -1 left and right."""
 
     axis: int = field(kw_only=True)
 
@@ -116,7 +116,7 @@ class Skew(Same):
 
 @dataclass(frozen=True)
 class Negate(Same):
-    """The negative. The noise changes sign with the picture, a variance does not."""
+    """The negative. The noise changes sign with the picture; a variance does not."""
 
     def apply(self, x: Tensor) -> Tensor:
         return -x
@@ -129,7 +129,7 @@ class Negate(Same):
 
 @dataclass(frozen=True)
 class Blur(Same):
-    """Gaussian blur that wraps round, and its regularised inverse h / (h^2 + 1e-4); sigma in pixels."""
+    """Gaussian blur with wrap-around, and its regularised inverse h / (h^2 + 1e-4); sigma in pixels."""
 
     sigma: float = field(default=1.0, kw_only=True)
 

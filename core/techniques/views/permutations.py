@@ -1,7 +1,7 @@
-"""Pictures cut into rigid pieces that change places: the pixel permutations behind most views, and their animation.
+"""Pictures cut into rigid pieces that are rearranged: the pixel permutations of most views, and their animation.
 
-Coordinates are (y, x) in pixels from the picture's centre, y downwards, so the centres of pixels are half-integers
-on an even size, and a quarter turn of the whole picture is (y, x) -> (x, -y), exactly.
+Coordinates are (y, x) in pixels from the picture's centre, y downwards. Pixel centres are half-integers for an even
+size, and a quarter turn of the whole picture is exactly (y, x) -> (x, -y).
 """
 
 import math
@@ -12,19 +12,19 @@ import torch
 
 from core.diffusion.noise import generator
 
-PAPER = 255  # shade of what no piece covers
+PAPER = 255  # shade of pixels without a piece
 
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """A picture cut up, and where each piece goes: p -> end + R(turn) (p - start).
+    """A picture in pieces, and the motion of each piece: p -> end + R(turn) (p - start).
 
     Args:
         labels: (S, S) int, the piece of each pixel.
-        start: (P, 2) the point (y, x) of each piece that is followed.
+        start: (P, 2) a reference point (y, x) of each piece.
         end: (P, 2) where that point goes.
         turns: (P,) clockwise quarter turns, -1 .. 2.
-        shrink: whether a turning piece is drawn so small, on its way, that it stays in its square.
+        shrink: whether a turning piece is drawn smaller on its way, to stay in its square.
     """
 
     labels: np.ndarray
@@ -44,7 +44,7 @@ class Pieces:
         return torch.from_numpy(index)
 
     def frame(self, pixels: np.ndarray, f: float) -> np.ndarray:
-        """The picture uint8 (S, S, C) when each piece has come the fraction f of its straight way and of its turn."""
+        """The picture uint8 (S, S, C) with each piece at the fraction f of its straight path and of its turn."""
         at = self.start + f * (self.end - self.start)
         return self._turning(pixels, at, f) if self.turns.any() else self._sliding(pixels, at)
 
@@ -58,7 +58,7 @@ class Pieces:
 
     def _turning(self, pixels: np.ndarray, at: np.ndarray, f: float) -> np.ndarray:
         size, grid, page = len(self.labels), _grid(len(self.labels)), np.full_like(pixels, PAPER)
-        for k in np.argsort(np.abs(self.turns), kind="stable"):  # what turns lies above what rests
+        for k in np.argsort(np.abs(self.turns), kind="stable"):  # turning pieces lie above resting ones
             angle = f * self.turns[k] * math.pi / 2
             scale = abs(math.cos(angle)) + abs(math.sin(angle)) if self.shrink else 1.0
             source = self.start[k] + _turned(grid - at[k], -angle) * scale
@@ -117,7 +117,7 @@ def inner_circle(size: int, radius: float = 24 / 64) -> Pieces:
 def square_hinge(size: int) -> Pieces:
     """3 x 3 squares, each turned by a quarter about its own centre, neighbours against each other.
 
-    As hinged squares do that swing through (Geng et al. 2024, visual anagrams). What 3 does not divide stays as a rim.
+    Like hinged squares (Geng et al. 2024, visual anagrams). If 3 does not divide the size, a rim stays unchanged.
     """
     side = size // 3
     rim = (size - 3 * side) // 2
@@ -136,10 +136,10 @@ EDGES = ((0, 1), (1, 3), (3, 2), (2, 0), (0, 2), (2, 3), (3, 1), (1, 0))  # two 
 
 
 def jigsaw(size: int, seed: int) -> Pieces:
-    """4 x 4 interlocking pieces, with tabs and sockets, in random order: corners, edges and middles among themselves.
+    """4 x 4 interlocking pieces, with tabs and sockets, in random order: corners, edges and middles are shuffled apart.
 
-    The cut looks the same after a quarter turn, and both pieces of a side have one shape, so every piece fits
-    wherever one of its kind was (the layout of Geng et al. 2024, visual anagrams).
+    The cut looks the same after a quarter turn, and both pieces of a side have one shape. So every piece fits in any
+    place of its kind (the layout of Geng et al. 2024, visual anagrams).
     """
     order = np.empty(16, np.int64)
     turns = np.empty(16, np.int64)
@@ -158,13 +158,13 @@ def jigsaw(size: int, seed: int) -> Pieces:
 def _jigsaw_labels(size: int) -> np.ndarray:
     """(S, S) the pieces 0 .. 15: cells of a 4 x 4 grid, and round tabs that reach into the next cell.
 
-    Tabs go clockwise round the rim and round the middle, and from the rim inwards. The four tabs of a
-    quarter are drawn on a fixed quarter; turning the picture under them draws the others, so that rounding is alike.
+    Tabs go clockwise round the rim and round the middle, and from the rim inwards. The four tabs of one quarter are
+    drawn; turning the picture under them draws the other quarters, so that rounding is equal.
     """
     quarter, half = size // 4, size // 2
     cell = np.searchsorted([quarter, half, size - quarter], np.arange(size), side="right")
     labels = cell[:, None] * 4 + cell
-    radius = round(0.22 * quarter * 4) / 4  # in quarters of a pixel: no rounding where shapes must agree
+    radius = round(0.22 * quarter * 4) / 4  # in quarters of a pixel: no rounding, as shapes must agree
     reach = round(0.6 * radius * 4) / 4
     rim, inner = (quarter - size) / 2, -(half - quarter) / 2  # lines through the centres of the cells
     rotated = np.rot90(np.arange(16).reshape(4, 4), -1).ravel()  # the piece that lies there after a turn
@@ -179,6 +179,6 @@ def _jigsaw_labels(size: int) -> np.ndarray:
         ):
             disc = ((_grid(size) - (y, x)) ** 2).sum(-1) < radius**2
             labels = np.where(disc & (labels == into), owner, labels)
-        turned = np.rot90(labels, -1)  # clockwise; its names are those of where the pieces were
+        turned = np.rot90(labels, -1)  # clockwise; the labels are those of the old places
         labels = np.argsort(rotated)[turned]
     return labels
