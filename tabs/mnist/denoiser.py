@@ -86,8 +86,8 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
     with gr.Accordion("The denoiser of pure noise: why one step is not enough", open=False):
         ask = gr.Button("Ask it ten times", size="sm")
         mean = gr.HTML(caption(f"{OTHER}."), elem_id=MEAN, elem_classes="aside")
-    job = ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK)
-    follow(ask, job, [seed], MEAN)
+    renews = follow(ask, [seed], MEAN)
+    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK).success(**renews)
 
 
 def build(shared: Shared) -> None:
@@ -105,7 +105,6 @@ def build(shared: Shared) -> None:
         outputs = figures()
         collapse_panel(form["seed"], shared)
         formula_panel("mnist_denoiser")
-    inputs = [*tab.inputs, shared.device]
-    job = start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **NETWORK)
-    follow(start, job, tab.inputs, FIGURES)
+    renews, inputs = follow(start, tab.inputs, FIGURES), [*tab.inputs, shared.device]
+    start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **NETWORK).success(**renews)
     shared.inbox["denoiser"] = canvas, None, []

@@ -12,6 +12,14 @@ PRESSED = """() => {
   figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
+EDITED = """() => {
+  const figure = document.querySelector('#%s');
+  if (!figure) return;
+  if (figure.edited ?? %s) figure.dataset.stale = 'changed';
+  figure.edited = true;
+}"""
+"""For an editor, which tells no change of its first stroke or of a picture that is sent to it: its inputs, of which the
+first is the picture that it begins with, where it begins with one."""
 ASKED = """() => {
   const figure = document.querySelector('#%s');
   if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
@@ -85,13 +93,20 @@ def unmark(view: gr.JSON, figure: str) -> None:
     view.change(None, view, None, js=NEW_RUN % figure, api_visibility="private")
 
 
-def follow(start: gr.Button, job: gr.events.Dependency, inputs: Sequence, figure: str) -> None:
-    """The same for a figure that the one answer of `job` fills: it is renewed, unless an input changed meanwhile.
+def follow(start: gr.Button, inputs: Sequence, figure: str) -> dict:
+    """The same for a figure that one answer fills. Call it before the job is connected: a click starts things in order.
 
     Args:
         start: the button that starts the job.
         figure: the id of what is filled, or of the column around it.
+
+    Returns:
+        The keywords of the job's `success`: they renew the figure, unless an input changed meanwhile.
     """
     mark(inputs, figure)
+    for editor in inputs:
+        if isinstance(editor, gr.ImageEditor):
+            begun = EDITED % (figure, "false" if editor.value else "true")
+            editor.input(None, None, None, js=begun, api_visibility="private")
     start.click(None, None, None, js=ASKED % figure, api_visibility="private")
-    job.success(None, None, None, js=ANSWERED % figure, api_visibility="private")
+    return {"fn": None, "js": ANSWERED % figure, "api_visibility": "private"}
