@@ -1,6 +1,6 @@
 """Make the finished examples that the tabs show before the first run:  python -m tabs.make_examples [NAME ...]
 
-Each is a real run of our own models with the tab's defaults, kept in tabs/assets/examples: see tabs.ui.examples.
+Each is a real run of our own models with the tab's defaults, kept in tabs/ui/assets/examples: see tabs.ui.examples.
 """
 
 import base64

@@ -4,7 +4,7 @@
     class Interpolation(Request):
         KIND = "interpolation"
         prompt: str = asked("an emoji of a panda", PROMPT)
-        columns: int = asked(5, Whole(2, 12, "Columns", "2 to 12 pictures from one noise to the other."))
+        columns: int = asked(7, Whole("Pictures", "2 to 12 from one noise to the other.", low=2, high=12))
 
 `Request.checked` checks what a person typed. Saved settings, the page's widgets, the API's parameter names and the cost
 line use the same declaration. A new field adds a parameter to its tab.
@@ -64,7 +64,7 @@ class Kind:
         return values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt(Kind):
     """One line of text. `lines`: the height of its widget."""
 
@@ -74,14 +74,14 @@ class Prompt(Kind):
         return prompt_of(value, self.named)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Suggested(Prompt):
     """One line of text with a few suggestions. `options`: key -> title."""
 
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Text(Kind):
     """Text that the request reads, checks and writes.
 
@@ -102,7 +102,7 @@ class Text(Kind):
         return self.write(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Whole(Kind):
     """A whole number from low to high, in steps of `step` on its slider; without a slider it is typed."""
 
@@ -115,7 +115,7 @@ class Whole(Kind):
         return whole(value, self.low, self.high, self.named)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Real(Kind):
     """A number from low to high, in steps of `step` on its slider."""
 
@@ -127,7 +127,7 @@ class Real(Kind):
         return real(value, self.low, self.high, self.named)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice(Kind):
     """One of a few.
 
@@ -143,7 +143,7 @@ class Choice(Kind):
         return choice(value, self.options, self.named)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model(Kind):
     """A model that draws from a prompt, and is here."""
 
@@ -155,7 +155,7 @@ class Model(Kind):
         return text_model(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Steps(Whole):
     """The number of steps, within the bounds of the request's sampler in `table`."""
 
@@ -169,7 +169,7 @@ class Steps(Whole):
         return whole(value, low, high, f"The number of steps with {sampler.title}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Seed(Whole):
     """A seed, with a dice for a new one."""
 

@@ -1,4 +1,4 @@
-"""Finished examples that the tabs show before the first run, made by our own models; they are in tabs/assets/examples.
+"""Finished examples that the tabs show before the first run, made by our own models; they are in tabs/ui/assets/examples.
 
 NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need.
 """

@@ -80,6 +80,11 @@ class Form:
     def __getitem__(self, name: str) -> gr.components.Component:
         return self.widgets[name]
 
+    @property
+    def unplaced(self) -> list[str]:
+        """The parameters whose widgets are nowhere on the page yet."""
+        return [name for name, widget in self.widgets.items() if not widget.is_rendered]
+
     def place(self, *names: str) -> None:
         """Render these here, one below the other."""
         for name in names:

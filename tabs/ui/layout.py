@@ -146,6 +146,8 @@ class Layout:
             endpoints: experiment -> API name; the first is that of the primary button.
             takes: the prompts that describe a picture sent to the first source.
         """
+        if self.form.unplaced:
+            raise ValueError(f"These fields have no place on the page: {', '.join(self.form.unplaced)}.")
         first = next(iter(endpoints))
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]

@@ -13,7 +13,7 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
 def asset(name: str) -> str:
-    """The text of a file in tabs/assets."""
+    """The text of a file in tabs/ui/assets."""
     return (ASSETS / name).read_text()
 
 

@@ -21,7 +21,7 @@ from core.runs import cost
 from core.runs.frame import Frame
 from core.runs.recording import Recording
 from tabs.sampling.page import JOB
-from tabs.ui import controls as _common
+from tabs.ui import files as _files
 from tabs.ui import job as _run
 from tabs.ui.controls import once
 from tabs.ui.failures import explained, explained_in_place
@@ -35,8 +35,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_files_are_made_together_while_old_ones_go(monkeypatch):
-    folder = _common._scratch_folder.__wrapped__()
-    monkeypatch.setattr(_common, "_scratch_folder", lambda: folder)
+    folder = _files._scratch_folder.__wrapped__()
+    monkeypatch.setattr(_files, "_scratch_folder", lambda: folder)
     with folder, ThreadPoolExecutor(16) as people:
         files = list(people.map(lambda k: temporary(f"{k}.txt", b"a picture"), range(500)))
         assert len(set(files)) == 500 and len(list(Path(folder.name).iterdir())) <= 201
@@ -44,7 +44,7 @@ def test_files_are_made_together_while_old_ones_go(monkeypatch):
 
 
 def test_the_first_files_of_all_share_one_folder():
-    _common._scratch_folder.cache_clear()
+    _files._scratch_folder.cache_clear()
     start = threading.Barrier(8)
     with ThreadPoolExecutor(8) as people:
         files = list(people.map(lambda k: (start.wait(), temporary("a.txt", b"a"))[1], range(8)))
