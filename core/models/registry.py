@@ -28,7 +28,7 @@ class ModelSpec:
         name: its folder in checkpoints/.
         title: what people read.
         kind: "ddpm", "flow", "denoiser" or "classifier" for digits; "text" for text to image, "photos" for its judge,
-            "upscale" for larger pictures.
+            "enlarge" for pocket's own larger pictures, "upscale" for those of the hub.
         conditional: whether it takes a class or a prompt.
         command: the command that trains it.
         ours: whether its recipe is our own, where the course publishes none.
@@ -47,6 +47,7 @@ MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec("pocket", "Pocket, text to image at 64x64", "text", True, "training.train_pocket", ours=True),
+        ModelSpec("pocket-up", "Pocket's upsampler, 64 to 256", "enlarge", True, "training.train_upsampler", ours=True),
         ModelSpec("ddpm-class", "DDPM, class-conditioned", "ddpm", True),
         ModelSpec("flow-class", "Flow matching, class-conditioned", "flow", True),
         ModelSpec("flow-class-adamw", "Flow matching, class-conditioned, constant rate", "flow", True, ours=True),
@@ -147,7 +148,7 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
     """The model, ready to use on a device, kept in memory from the first call on.
 
     Returns:
-        A Denoiser for "ddpm", "flow", "text" and stage II, a diffusers pipeline for stage III, a SingleStep for
+        A Denoiser for "ddpm", "flow", "text", "enlarge" and stage II, a diffusers pipeline for stage III, a SingleStep for
         "denoiser", a classifier for the others.
 
     Raises:
@@ -173,10 +174,11 @@ def _load(name: str, device: torch.device, folder: Path) -> Any:
 
 
 def _builder(kind: str) -> Callable[[dict, dict[str, Tensor]], Any]:
-    from core.models import mnist, photo_classifier, pocket
+    from core.models import mnist, photo_classifier, pocket, pocket_upsampler
 
     return {
         "text": pocket.build_pocket,
+        "enlarge": pocket_upsampler.build_upsampler,
         "photos": photo_classifier.build_photo_classifier,
         "ddpm": mnist.build_digits,
         "flow": mnist.build_digits,
