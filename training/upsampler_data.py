@@ -39,11 +39,15 @@ class Crops:
         return torch.cat([x, *(self._photo(g) for _ in range(n_photos))])
 
     def _drawing(self, g: torch.Generator) -> np.ndarray:
-        """(128, 128, 3) uint8: a crop of a drawing at any place, turned, mirrored, its colours exchanged in half of them."""
+        """(128, 128, 3) uint8: a crop of a drawing, turned, mirrored, its colours exchanged in half of them.
+
+        Of two places the one with more in it: much of a drawing is white, from which nothing is learned.
+        """
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
         style, thing = self.pairs[pick(len(self.pairs))]
-        y, x = pick(SIDE - CROP + 1), pick(SIDE - CROP + 1)
-        crop = np.rot90(self.source.pixels[style, thing, y : y + CROP, x : x + CROP], pick(4))
+        places = [(pick(SIDE - CROP + 1), pick(SIDE - CROP + 1)) for _ in range(2)]
+        crops = [self.source.pixels[style, thing, y : y + CROP, x : x + CROP] for y, x in places]
+        crop = np.rot90(max(crops, key=lambda c: c[::2, ::2].std()), pick(4))
         crop = crop[:, ::-1] if pick(2) else crop
         return crop[..., torch.randperm(3, generator=g).numpy()] if pick(2) else crop
 

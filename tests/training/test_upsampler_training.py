@@ -15,7 +15,7 @@ from core.models.registry import load
 from training import publish_upsampler, train_upsampler
 from training.state import load_state
 from training.upsampler_data import CACHE, CROP, Crops
-from training.upsampler_run import CLEAN, Recipe, Run, loss_of, noises, stratified
+from training.upsampler_run import CLEAN, Recipe, Run, fringed, loss_of, noises, stratified
 
 THINGS = 60
 SLUGS = (*(f"thing-{k}" for k in range(THINGS)), "woman-in-a-hat")
@@ -129,6 +129,15 @@ def test_timesteps_and_noises_are_those_that_are_asked_about():
     t, noise = stratified(1000, g), noises(4000, g)
     assert t.min() >= 0 and t.max() <= 999 and abs(t.float().mean() - 1000 / 1.7) < 5
     assert noise.min() == 0 and noise.max() <= MOST_NOISE and abs((noise == 0).float().mean() - CLEAN) < 0.03
+
+
+def test_edges_are_overdrawn_where_there_is_noise_and_flat_parts_never():
+    low = torch.zeros(2, 3, 8, 8)
+    low[..., 4:] = 0.5
+    made = fringed(low, torch.tensor([0.0, 0.2]), torch.Generator().manual_seed(0))
+    assert torch.equal(made[0], low[0]) and torch.allclose(made[1, :, :, [0, 7]], low[1, :, :, [0, 7]])
+    assert (made[1, :, 0, 3] < 0).all() and (made[1, :, 0, 4] > 0.5).all()  # darker beside the edge, brighter behind it
+    assert made[1, :, 0, 4].unique().numel() == 3  # each colour by its own amount
 
 
 def test_a_run_is_published_loaded_and_measured(folder, work, tmp_path_factory, monkeypatch, capsys):
