@@ -53,9 +53,11 @@ class PocketUp:
         """The same network on another device."""
         return PocketUp(self.net.to(device, memory_format=layout(device)), device)
 
-    def encode(self, prompts: Sequence[Tensor]) -> Tensor:
-        """(B, 4, 64, 64), the condition of B pictures (3, 64, 64) in [-1, 1] with no noise on them."""
-        return condition(torch.stack(list(prompts)).to(self.device), 0)
+    def encode(self, prompts: Sequence[Tensor | None]) -> Tensor:
+        """(B, 4, 64, 64), the condition of B pictures (3, 64, 64) in [-1, 1] with no noise on them; None stands for a
+        picture of which little is known: grey, as if with the most noise."""
+        unknown = torch.cat([torch.zeros(LOW), torch.full((1, *LOW[1:]), MOST_NOISE)])
+        return torch.stack([unknown if p is None else condition(p[None].cpu(), 0)[0] for p in prompts]).to(self.device)
 
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:

@@ -104,6 +104,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence(pictures, noise, steps, se
 def test_encode_takes_pictures_without_noise():
     pictures = low(2)
     assert torch.equal(tiny().encode(list(pictures)), condition(pictures, 0.0))
+    unknown = tiny().encode([None])
+    assert unknown.shape == (1, 4, 64, 64) and not unknown[:, :3].any() and (unknown[:, 3] == MOST_NOISE).all()
 
 
 def checkpoint(folder, model: PocketUp):
