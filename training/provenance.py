@@ -17,8 +17,8 @@ loss curve, metrics and the checksum of the weights that is compared at loading.
 epochs, all from the same noise; samplers also have their trajectories as `.gif`. `pocket/after-N.webp` are samples
 after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
 and test digits, for the Frechet distance, and `photo-classifier/features.safetensors` the same over photos. The
-published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket and the photo
-classifier are this project's own. Held-out losses are mean squared errors of what each network predicts (for the
+published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket, pocket-up and
+the photo classifier are this project's own. Held-out losses are mean squared errors of what each network predicts (for the
 classifier: cross-entropy), so they compare only within one kind. This file is written by `python -m
 training.provenance`.
 
@@ -29,6 +29,10 @@ Digits: trained on MNIST, 60,000 training digits (Y. LeCun, C. Cortes, C. Burges
 Pocket: trained on {pocket}.
 The photo classifier: trained on the same photos. Weights trained on these photos are for research and teaching; this
 project has no ties to ImageNet's owners or to the artists. No picture of any data set is part of this repository.
+
+Pocket-up: trained on drawings of things in five styles, Noto Emoji (Google; Apache 2.0), Twemoji (Twitter and jdecked;
+CC BY 4.0), Fluent Emoji, glossy and flat (Microsoft; MIT) and OpenMoji (CC BY-SA 4.0), and on the same photos; 52 things
+were held out in all styles.
 """
 CHAIN = """
 ## The runs that led to pocket

@@ -15,13 +15,13 @@ from tabs.ui.stale import hold
 from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 BIGGER = (
-    "Pocket draws 64 pixels and has no second stage; DeepFloyd IF's stage II takes any picture of 64 pixels to 256, and "
-    "Stable Diffusion's x4 upscaler, its stage III, from there to 1024. The header says what they need."
+    "Pocket's own upsampler takes its 64 pixels to 256, on the CPU too: made for drawings, it keeps photos soft. Where DeepFloyd "
+    "IF's stage II is ready, that does it instead, and Stable Diffusion's x4 upscaler, its stage III, goes on to 1024."
 )
 
 
 class Enlarging:
-    """The chosen picture four times larger, live, by stage II, and on to 1024 pixels by stage III.
+    """The chosen picture four times larger, live, by pocket's upsampler or by stage II, and on to 1024 pixels by stage III.
 
     Args:
         job: the tab's job.
@@ -32,7 +32,7 @@ class Enlarging:
         self.job = job
         with gr.Accordion(f"Enlarge the chosen picture to 256 pixels {how}".strip(), open=False):
             gr.HTML(f'<div class="caption">{BIGGER}</div>')
-            self.button = gr.Button("Enlarge with DeepFloyd's stage II", size="sm")
+            self.button = gr.Button("Enlarge it", size="sm")
             self.view = viewer(f"{job.tab}-big")
             (self.file,) = download_row(["PNG, enlarged"])
             self.still = gr.Button("And on to 1024 pixels with stage III", size="sm", visible=not how)
