@@ -146,5 +146,5 @@ def test_the_shipped_one_is_small_sharper_than_bicubic_and_leaves_white_white():
     true = (1 - disc * torch.tensor([0.2, 1.4, 1.8])[:, None, None])[None]
     made = upsampled(model, shrink(true), 0.0, 4, generators(0, 1))
     plain = torch.nn.functional.interpolate(shrink(true), scale_factor=4, mode="bicubic")
-    assert (made - true).square().mean() < (plain - true).square().mean() / 3
+    assert (made - true).square().mean() < (plain - true).square().mean() / 2
     assert made[:, :, :32].min() > 0.98
