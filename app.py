@@ -17,13 +17,14 @@ from core.models.device import DEVICES, pick_device
 from core.models.registry import of_task
 from tabs import TABS, tab
 from tabs.ui import page
-from tabs.ui.controls import Shared, connect
+from tabs.ui.controls import Shared
+from tabs.ui.send import connect
 from tabs.ui.theme import look
 
 TITLE = "Fun with Diffusion Models"
 QUEUE = 200
 """What may wait at once, of everybody together: several clicks of each person in a lecture room."""
-CLEANED, KEPT = 600, 10_800
+CLEANED, OLD = 600, 10_800
 """Every how many seconds old files are deleted, and how old: a class's run is 5 MB of them, and a Space has 50 GB."""
 SESSIONS = 200
 """Of how many open pages Gradio remembers the last values, some MB each. The app itself needs none of them."""
@@ -31,7 +32,7 @@ SESSIONS = 200
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as demo:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(OLD, OLD)) as demo:
         picker, facts = page.build(TITLE, device)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             offered = [tab(name) for name in TABS]
@@ -65,7 +66,7 @@ def clean(demo: gr.Blocks) -> None:
     while True:
         time.sleep(CLEANED)
         with contextlib.suppress(RuntimeError, OSError):
-            delete_files_created_by_app(demo, KEPT)
+            delete_files_created_by_app(demo, OLD)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -18,7 +18,7 @@ from core.models.mnist import CLASSES, SHAPE
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from core.pictures.images import data_uri, grid, png, to_uint8
-from core.runs.mnist import default_guidance
+from core.runs.mnist import DigitRequest, Digits, default_guidance
 from core.runs.recording import Recording
 
 BATCH = 100
@@ -118,7 +118,7 @@ def real_digits(n: int, seed: int) -> np.ndarray | None:
 
 def timed(model: Denoiser, sampler: str, steps: int, guidance: float, seed: int, preview: bool = False) -> float:
     """Seconds from request to result for the ten digits, with or without the app's recording and preview pictures."""
-    recording, last, started = Recording({}), 0.0, time.monotonic()
+    recording, last, started = Recording(Digits(request=DigitRequest())), 0.0, time.monotonic()
     run = generate(model, range(CLASSES), sampler, steps, guidance, seed)
     for step in recording.follow(run) if preview else run:
         if preview and step.i < step.n and time.monotonic() - last >= PREVIEW_SECONDS:

@@ -24,7 +24,7 @@ from benchmarks.pocket_styles import never_seen, spread, styles
 from core.checks import ModelError
 from core.datasets import DATA_VARIABLE, data_folder
 from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
-from core.diffusion.guidance import Stretch, steps_within
+from core.diffusion.guidance import Interval, steps_within
 from core.models.cards import write_card
 from core.models.device import DEVICES
 from core.models.registry import CHECKPOINTS, card, load
@@ -88,14 +88,14 @@ class Bench:
         self.drawn: list[np.ndarray] = []
 
     def samples(
-        self, prompts: list[str], guidance: float, stretch: Stretch | None = None, apart: int = 0
+        self, prompts: list[str], guidance: float, interval: Interval | None = None, apart: int = 0
     ) -> np.ndarray:
-        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + apart + k; guidance may be on in a stretch alone."""
+        """One picture per prompt, (N, 64, 64, 3) uint8, picture k from seed + apart + k; guidance may be on in an interval alone."""
         out = []
         for first in tqdm(range(0, len(prompts), self.args.batch), desc=f"guidance {guidance:g}", leave=False):
             some = prompts[first : first + self.args.batch]
             with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.args.bf16):
-                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + apart + first, stretch)
+                *_, last = draw(self.model, some, guidance, STEPS, self.args.seed + apart + first, interval)
             out.append(to_uint8(last.x_t, -1, 1))
         return np.concatenate(out)
 
@@ -201,11 +201,11 @@ def when_to_guide(bench: Bench) -> dict:
     Frechet distance, and the pictures that the network is asked for, of one."""
     kinds, rows, train = bench.card["photos"], {}, trained_on()
     n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
-    for name, stretch in STRETCHES.items():
-        features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, stretch))
+    for name, interval in STRETCHES.items():
+        features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, interval))
         rows[name] = row = named_right(logits, torch.arange(n) % len(kinds))
         row["frechet"] = to_training(features, train)
-        row["asked"] = STEPS + steps_within(stretch or (visits[0], 0), visits)
+        row["asked"] = STEPS + steps_within(interval or (visits[0], 0), visits)
         print("guidance {:g} {}: class right {top_1:.1%}, among five {top_5:.1%}, of {n}; Frechet {frechet}; {asked} "
               "evaluations".format(STRONG, name, **row))  # fmt: skip
     return {"guidance": STRONG} | rows

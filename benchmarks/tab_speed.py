@@ -6,21 +6,24 @@ Each run is timed from the request to its last Step, with the tab's default sett
 import argparse
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+import numpy as np
 import torch
 
 from core.models.device import DEVICES, device_facts
 from core.models.registry import load
 from core.pictures import masks
-from core.pictures.images import square, to_rgb, to_tensor
+from core.pictures.images import square, to_rgb, to_tensor, to_uint8
 from core.pictures.scenes import mountains
 from core.runs.anagrams import AnagramRequest
-from core.runs.denoise import CURVE, DenoiseRequest, Denoising
-from core.runs.experiments import EXPERIMENTS
+from core.runs.denoise import DenoiseRequest, Denoising
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import FILLINGS, InpaintRequest
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
+
+SCENE = {"original": np.asarray(square(to_rgb(mountains()), 64))}
 
 
 def picture() -> torch.Tensor:
@@ -30,13 +33,10 @@ def picture() -> torch.Tensor:
 
 def denoising(device: str) -> float:
     """Three timesteps, every method, and the curve; returns the seconds until the first picture."""
-    started = time.perf_counter()
-    job = Denoising(DenoiseRequest(), picture(), device)
-    job.ladder()
-    first = time.perf_counter() - started
-    job.classical(job.request.levels), job.single(job.request.levels)
-    drain(job.iterate())
-    job.classical(CURVE), job.single(CURVE)
+    started, first = time.perf_counter(), 0.0
+    original = to_uint8(picture(), -1, 1)[0]
+    for _ in Denoising(request=DenoiseRequest(), inputs={"original": original}).compare(device):
+        first = first or time.perf_counter() - started
     return first
 
 
@@ -57,7 +57,7 @@ def seconds(run: Callable[[], object]) -> float:
 def inpainting(device: str, passes: int) -> None:
     """One picture, 30 steps, gone through `passes` times."""
     plan = FILLINGS["fill"](InpaintRequest(n=1, steps=30, jump_n=passes))
-    drain(plan.run(picture(), masks.centre_square(), device))
+    drain(replace(plan, inputs=SCENE | {"mask": to_uint8(masks.centre_square())[0]}).run(device))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,19 +67,19 @@ def main(argv: list[str] | None = None) -> None:
     device = p.parse_args(argv).device
     load("pocket", device)
     print(f"pocket on {device_facts(device)}")
-    ladder = LADDERS["ladder"](SDEditRequest(n=1))
+    ladder = replace(LADDERS["ladder"](SDEditRequest(n=1)), inputs=SCENE)
     starts = [int(s) for s in SDEditRequest().starts.split(",")]
-    alone = [LADDERS["ladder"](SDEditRequest(n=1, starts=str(s))) for s in starts]
+    alone = [replace(ladder, request=SDEditRequest(n=1, starts=str(s))) for s in starts]
     rows = (
         ("forward & denoise, three t, all methods, curve", 15, lambda: denoising(device)),
         (
             "five samples, 30 steps, guidance",
             12,
-            lambda: drain(EXPERIMENTS["samples"](PictureRequest(n=5)).run(device)),
+            lambda: drain(PLANS["samples"](PictureRequest(n=5)).run(device)),
         ),
-        ("step sweep, 2 to 100", None, lambda: drain(EXPERIMENTS["step-sweep"](PictureRequest()).run(device))),
-        ("SDEdit, ladder of six", 15, lambda: drain(ladder.run(picture(), device))),
-        ("SDEdit, the six runs one by one", None, lambda: [drain(a.run(picture(), device)) for a in alone]),
+        ("step sweep, 2 to 100", None, lambda: drain(PLANS["step-sweep"](PictureRequest()).run(device))),
+        ("SDEdit, ladder of six", 15, lambda: drain(ladder.run(device))),
+        ("SDEdit, the six runs one by one", None, lambda: [drain(a.run(device)) for a in alone]),
         ("inpainting, 30 steps", 5, lambda: inpainting(device, 1)),
         ("inpainting, 30 steps, n = 5", 25, lambda: inpainting(device, 5)),
         ("anagram, two views, 30 steps", 8, lambda: drain(AnagramRequest(n=1).run(device))),

@@ -7,36 +7,35 @@ import base64
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from PIL import Image
 
 from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
-from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
-from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest
-from core.runs.mnist import SIGMAS, DigitRequest
+from core.runs.mnist import DigitRequest
 from core.runs.recording import Recording
+from core.runs.request import Request
+from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
-from tabs.anagrams import job as _anagram
+from core.runs.single_step import SingleStepRequest
 from tabs.anagrams import page as anagrams
-from tabs.denoise import job as _denoise
-from tabs.denoise import page as denoise
-from tabs.hybrids import job as _hybrid
+from tabs.denoise import job as denoise
 from tabs.hybrids import page as hybrids
-from tabs.inpainting import job as _inpainting
 from tabs.inpainting import page as inpainting
-from tabs.mnist import compare as mnist_compare
-from tabs.mnist import denoiser as mnist_denoiser
-from tabs.mnist import generate as mnist_generate
+from tabs.inpainting.mask import pictures_of
+from tabs.mnist import compare, generate
+from tabs.mnist import denoiser as single_step
+from tabs.mnist.canvas import digit_on, first_digit
 from tabs.sampling import page as sampling
-from tabs.sdedit import job as _sdedit
 from tabs.sdedit import page as sdedit
-from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, packed, thinned
+from tabs.ui.canvas import drawn
+from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
+from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
 
 
@@ -56,7 +55,7 @@ def smaller(frame: dict) -> dict:
     return frame | {"images": sizes}
 
 
-def shown(value: dict, name: str | None = None) -> dict:
+def as_example(value: dict, name: str | None = None) -> dict:
     """A viewer's last value with few frames, the last one untouched, marked as an example.
 
     Args:
@@ -70,78 +69,71 @@ def shown(value: dict, name: str | None = None) -> dict:
 def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
     """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and of the recording whatever else is shown."""
     value = last(run)
-    (recording,) = RUNS.get(value)
-    return {f"{name}.json": shown(value, name), f"{name}.npz": packed(recording)} | (more(recording) if more else {})
+    recording = RUNS.get(value)
+    return {f"{name}.json": as_example(value, name), f"{name}.npz": to_bytes(recording)} | (
+        more(recording) if more else {}
+    )
+
+
+def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
+    """The files of a job's plain run, from those pictures."""
+    return kept(job.tab, job.stream(job.planned(next(iter(job.plans)), request, pictures), "cpu"))
 
 
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
-    forward, compared, steps, chart, view, _ = last(denoise.run(mountains(), *denoise.fill(DenoiseRequest()), "cpu"))
+    plan = denoise.JOB.planned("compare", DenoiseRequest(), denoise.original(mountains()))
+    forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
-    (comparison,) = _denoise.COMPARISONS.get(view)
-    return figures | {"inside": shown(_denoise.inner(comparison))}
-
-
-def drawn() -> dict:
-    """The scene that SDEdit begins with, as its canvas sends it."""
-    scene = SCENES[sdedit.SCENE]()
-    return {"background": scene, "layers": [], "composite": scene}
-
-
-def fields(request: object, names: Iterable[str]) -> list:
-    """A request's values in the order of a tab's inputs."""
-    return [getattr(request, name) for name in names]
+    return figures | {"inside": as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
 
 
 def anagram() -> dict:
     """The anagrams, and the first one in motion."""
-    r = AnagramRequest()
-    *inputs, _ = _anagram.fill(r)  # the last is a panel
 
     def turning(recording: Recording) -> dict:
-        value = _anagram.turning(r, recording.result[0], 0)
+        value = anagrams.JOB.seen(recording.plan, recording.result[0], 0)
         return {"anagrams-motion.json": value | {"frames": [smaller(frame) for frame in value["frames"]]}}
 
-    return kept("anagrams", anagrams.runner()(*inputs, "cpu"), turning)
+    return kept("anagrams", anagrams.JOB.handler("anagrams")(device="cpu"), turning)
 
 
 def hybrid() -> dict:
     """The hybrids, and the first one near and far."""
-    r = HybridRequest()
-    distance = lambda recording: {"hybrids-distance.json": _hybrid.seen_from(r, recording.result[0])}  # noqa: E731
-    return kept("hybrids", hybrids.run(None, *_hybrid.fill(r), "cpu"), distance)
+
+    def distance(recording: Recording) -> dict:
+        return {"hybrids-distance.json": hybrids.JOB.seen(recording.plan, recording.result[0], 0)}
+
+    return kept("hybrids", hybrids.JOB.handler("hybrids")(device="cpu"), distance)
 
 
 def denoiser() -> dict:
     """The seven noise levels of the single-step denoiser on the digit that is on its canvas at first."""
-    canvas = {"background": None, "layers": [], "composite": mnist_denoiser.first_digit()}
-    levels = ", ".join(map(str, SIGMAS))
-    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
+    digit = digit_on({"composite": first_digit()})
+    figure, chart = last(single_step.JOB.stream(single_step.JOB.planned("levels", SingleStepRequest(), digit), "cpu"))
     return {"figure": figure, "chart": chart.to_numpy().tolist()}
 
 
 def digits() -> dict:
     """Twenty digits."""
-    return kept("digits", mnist_generate.run(*DigitRequest().settings().values(), "cpu"))
+    return ran(generate.JOB, DigitRequest(), {})
+
+
+def pair() -> dict:
+    """The same noise through two models."""
+    return as_example(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
 
 
 EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
-    "sampling": lambda: kept("sampling", sampling.runner("samples")(*sampling.fill(PictureRequest()), "cpu")),
-    "sdedit": lambda: kept(
-        "sdedit", _sdedit.runner("ladder")(drawn(), *fields(SDEditRequest(), _sdedit.FIELDS), "cpu")
-    ),
-    "inpainting": lambda: kept(
-        "inpainting",
-        _inpainting.runner("fill")(
-            inpainting.begin(*inpainting.START), *fields(InpaintRequest(), _inpainting.FIELDS), "cpu"
-        ),
-    ),
+    "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
+    "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
+    "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,
     "hybrids": hybrid,
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
-    "compare": lambda: {"compare.json": shown(last(mnist_compare.run("0123456789", 20, 2, 180, "cpu")))},
+    "compare": lambda: {"compare.json": pair()},
 }
 
 

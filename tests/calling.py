@@ -1,6 +1,7 @@
-"""Calling the app as a program that is not Gradio's client does."""
+"""Calling the app: a port for it, and requests as a program makes them that is not Gradio's client."""
 
 import json
+import socket
 import urllib.request
 
 
@@ -12,3 +13,10 @@ def raw(server, name: str, body: str) -> str:
         event = json.load(response)["event_id"]
     with urllib.request.urlopen(f"{url}/{event}") as stream:
         return stream.read().decode()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]

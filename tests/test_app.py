@@ -12,6 +12,8 @@ import app
 from tabs import TABS, tab
 from tabs.ui.page import alone
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from core.diffusion.samplers import Step
 from core.models.captions import LENGTH, Vocabulary
 from core.models.pocket import Pocket, build_pocket
 from core.models.text_unet import TextUNet
+from core.runs.plan import Plan
+from core.runs.sampling import PictureRequest
 
 WORDS = ("a", "an", "emoji", "high", "lighthouse", "of", "penguin", "photo", "quality", "rose", "tower", "water")
 ONLY = {"drawing": ["penguin"], "photo": ["lighthouse"]}
@@ -129,3 +134,41 @@ def data(root: Path) -> Path:
     (root / "emoji64" / "names.tsv").write_text("".join("\t".join(line).rstrip("\t") + "\n" for line in DRAWINGS))
     five_styles(root)
     return root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played(Plan):
+    """A plan whose Steps are given.
+
+    Args:
+        steps: from the device's name to the Steps.
+        draws: the model whose run it is.
+        price: what is told of its cost.
+    """
+
+    steps: Callable[[str], Iterator[Step]] = lambda device: iter(())
+    draws: str = "pocket"
+    price: tuple[int, float] | None = None
+
+    @property
+    def model(self) -> str:
+        return self.draws
+
+    @property
+    def count(self) -> int:
+        return 1
+
+    @property
+    def caption(self) -> str:
+        return "A picture."
+
+    def cost(self) -> tuple[int, float] | None:
+        return self.price
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        return self.steps(device)
+
+
+def played(steps: Callable[[str], Iterator[Step]] = lambda device: iter(()), **how) -> Played:
+    """A plan whose Steps are given, of nothing that anybody asked for."""
+    return Played(request=PictureRequest(), steps=steps, **how)

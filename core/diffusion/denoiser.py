@@ -22,10 +22,10 @@ class Prediction:
     (flow matching starts there), eps is lost in x_0 where s_t = 0.
 
     Args:
-        x_0: (B, C, H, W) clean estimate.
-        eps: (B, C, H, W) noise estimate.
-        v: (B, C, H, W) learned-variance interpolation in [-1, 1], or None.
-        parts: named noise estimates (B, C, H, W) that a technique made eps from, to be looked at.
+        x_0: (B, ...) clean estimate.
+        eps: (B, ...) noise estimate.
+        v: (B, ...) learned-variance interpolation in [-1, 1], or None.
+        parts: named noise estimates (B, ...) that a technique made eps from, to be looked at.
     """
 
     x_0: Tensor
@@ -35,23 +35,27 @@ class Prediction:
 
 
 class Denoiser(Protocol):
-    """A network, or a technique that wraps one.
+    """A network, or a technique that wraps one. A class that inherits from it shows its states as they are.
 
     Attributes:
         schedule: the path it was trained on.
-        shape: (C, H, W) of one image.
+        shape: of one sample in the model's space: (C, H, W) of a picture or its latents, (2,) of a point.
         device: where `predict` wants its tensors.
     """
 
     schedule: Schedule
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     device: torch.device
 
     def encode(self, prompts: Sequence) -> Tensor:
         """Conditioning rows (B, ...) for B prompts; None stands for "no condition"."""
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        """The prediction for x_t (B, C, H, W) at timesteps t (B,), one per sample, given cond (B, ...)."""
+        """The prediction for x_t (B, ...) at timesteps t (B,), one per sample, given cond (B, ...)."""
+
+    def to_pixels(self, x: Tensor) -> Tensor:
+        """From the model's space (B, ...) to pictures (B, C, H, W), for everything that is shown; pictures as they are."""
+        return x
 
 
 class Technique:
@@ -68,3 +72,7 @@ class Technique:
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """As the denoiser inside."""
         return self.inner.predict(x_t, t, cond)
+
+    def to_pixels(self, x: Tensor) -> Tensor:
+        """As the denoiser inside."""
+        return self.inner.to_pixels(x)

@@ -7,33 +7,34 @@ import torch
 from torch import Tensor
 
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
+from core.diffusion.schedule import per_sample
 
-Stretch = tuple[int, int]
+Interval = tuple[int, int]
 """The timesteps from which and down to which guidance is on."""
 
 
 def guide(
-    denoiser: Denoiser, scale: float | Tensor, negative: object = None, stretch: Stretch | Tensor | None = None
+    denoiser: Denoiser, scale: float | Tensor, negative: object = None, interval: Interval | Tensor | None = None
 ) -> Denoiser:
     """Classifier-free guidance, eps = eps_u + w (eps_c - eps_u) (Ho & Salimans 2022, eq. 6, with w = their w + 1).
 
     Args:
         scale: w; 0 unconditional, 1 conditional, above 1 guided; or (B,), one per sample.
         negative: the prompt that takes the place of "no condition".
-        stretch: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
+        interval: where guidance is on, both ends included; elsewhere w = 1, which takes one half only (Kynkaanniemi et
             al. 2024, there in noise levels); or (B, 2), one per sample; None for everywhere.
 
-    Both halves are one network call; w = 0, with no stretch, and w = 1 need only one of them. The learned variance is the
+    Both halves are one network call; w = 0, with no interval, and w = 1 need only one of them. The learned variance is the
     conditional half's; the two halves are the Prediction's parts, where guidance is off the same one twice.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
-    return _Guided(denoiser, scale, negative, stretch)
+    return _Guided(denoiser, scale, negative, interval)
 
 
-def steps_within(stretch: Stretch, visits: Sequence[int]) -> int:
+def steps_within(interval: Interval, visits: Sequence[int]) -> int:
     """At how many of the timesteps guidance is on."""
-    first, last = stretch
+    first, last = interval
     return sum(last <= t <= first for t in visits)
 
 
@@ -43,10 +44,10 @@ def halves(scale: float) -> int:
 
 
 class _Guided(Technique):
-    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, stretch: Stretch | Tensor | None):
+    def __init__(self, inner: Denoiser, scale: float | Tensor, negative: object, interval: Interval | Tensor | None):
         super().__init__(inner)
         self.scale = scale if isinstance(scale, Tensor) else float(scale)
-        self.stretch = None if stretch is None else torch.as_tensor(stretch).view(-1, 2)  # (1, 2) or (B, 2)
+        self.interval = None if interval is None else torch.as_tensor(interval).view(-1, 2)  # (1, 2) or (B, 2)
         self.negative, self._null = negative, None
         self._cond, self._both = None, None
 
@@ -64,12 +65,12 @@ class _Guided(Technique):
         return self._null
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        if isinstance(self.scale, float) and self.scale == 0 and self.stretch is None:
+        if isinstance(self.scale, float) and self.scale == 0 and self.interval is None:
             return self.inner.predict(x_t, t, self.null.expand(len(x_t), *self.null.shape[1:]))
         on = self._guided(t)
         first = x_t[on]
         p = self.inner.predict(torch.cat([first, x_t]), torch.cat([t[on], t]), self._conditions(len(first), cond))
-        w = self.scale.to(x_t).view(-1, 1, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        w = per_sample(self.scale.to(x_t), x_t) if isinstance(self.scale, Tensor) else self.scale
         (x_0_u, x_0_c), (eps_u, eps_c) = (_two(answers, on, len(first)) for answers in (p.x_0, p.eps))
         v = p.v[len(first) :] if p.v is not None else None
         x_0, eps = x_0_u + w * (x_0_c - x_0_u), eps_u + w * (eps_c - eps_u)  # not lerp, which rounds otherwise
@@ -77,9 +78,9 @@ class _Guided(Technique):
 
     def _guided(self, t: Tensor) -> slice | list[int]:
         """The rows, of timesteps t (B,), for which guidance is on; they are asked twice."""
-        if self.stretch is None:
+        if self.interval is None:
             return slice(None)
-        first, last = self.stretch.T
+        first, last = self.interval.T
         here = t.cpu()
         return ((here <= first) & (here >= last)).nonzero().flatten().tolist()
 
@@ -156,7 +157,7 @@ def dynamic_threshold(denoiser: Denoiser, ratio: float = 0.95, max_value: float 
 
     def bound(x_0: Tensor) -> Tensor:
         q = torch.quantile(x_0.flatten(1).abs().float(), ratio, dim=1).clamp(1, max_value)
-        q = q.to(x_0.dtype).view(-1, 1, 1, 1)
+        q = per_sample(q.to(x_0.dtype), x_0)
         return x_0.clamp(-q, q) / q
 
     return _Bounded(denoiser, bound)

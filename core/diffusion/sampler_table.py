@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
-from core.diffusion import samplers
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import guide, halves
 from core.diffusion.noise import Generators, generators, randn
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import Step, ddim, dpm_solver, heun, posterior
+from core.diffusion.visits import visits_together
 
-Steps = int | Sequence[int]
-"""A number of evenly spaced steps, or the timesteps themselves."""
-Run = Callable[[Denoiser, Tensor, Steps, Tensor, Generators], Iterator[Step]]
+Run = Callable[[Denoiser, Tensor, Tensor, Tensor, Generators], Iterator[Step]]
+"""(denoiser, x, visits, cond, source) -> Steps, as all of `core.diffusion.samplers`."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Sampler:
     Args:
         title: what people read.
         steps: (lowest, default, highest) number of steps; equal where there is no choice.
-        run: (denoiser, x, steps, cond, source) -> Steps.
+        run: the sampler itself.
         calls: steps -> network calls.
         guidance: the scale that gives the right digit without losing variety, by the benchmark.
     """
@@ -35,41 +35,22 @@ class Sampler:
     guidance: float = 1.5
 
 
-def _visits(d: Denoiser, steps: Steps) -> Sequence[int]:
-    """The timesteps of that many steps, or those that are given."""
-    return d.schedule.timesteps(steps) if isinstance(steps, int) else steps
-
-
-def _ddim(eta: float) -> Run:
-    return lambda d, x, steps, cond, source: samplers.ddim(d, x, _visits(d, steps), cond, eta, source)
-
-
-def _heun(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.heun(d, x, _visits(d, steps), cond)
-
-
-def _posterior(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.posterior(d, x, _visits(d, steps), cond, source)
-
-
-def _dpm_solver(d: Denoiser, x: Tensor, steps: Steps, cond: Tensor, source: Generators) -> Iterator[Step]:
-    return samplers.dpm_solver(d, x, _visits(d, steps), cond)
-
-
+ANCESTRAL = partial(ddim, eta=1.0)
+"""DDIM with the noise of the DDPM posterior, on any path (Ho et al. 2020, algorithm 2, where the steps are all)."""
 DDPM_SAMPLERS = {
-    "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), _ddim(1.0), guidance=2.0),
-    "ddim": Sampler("DDIM", (2, 20, 100), _ddim(0.0), guidance=2.5),
-    "ddpm-strided": Sampler("DDPM, strided", (2, 50, 100), _ddim(1.0), guidance=2.0),
+    "ddpm": Sampler("DDPM, all 300 steps", (300, 300, 300), ANCESTRAL, guidance=2.0),
+    "ddim": Sampler("DDIM", (2, 20, 100), ddim, guidance=2.5),
+    "ddpm-strided": Sampler("DDPM, strided", (2, 50, 100), ANCESTRAL, guidance=2.0),
 }
 FLOW_SAMPLERS = {
-    "euler": Sampler("Euler", (1, 20, 300), _ddim(0.0)),
-    "heun": Sampler("Heun", (1, 10, 300), _heun, lambda steps: 2 * steps - 1),
+    "euler": Sampler("Euler", (1, 20, 300), ddim),
+    "heun": Sampler("Heun", (1, 10, 300), heun, lambda steps: 2 * steps - 1),
 }
 SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
 TEXT_SAMPLERS = {
-    "ddim": Sampler("DDIM", (1, 30, 250), _ddim(0.0), guidance=3.0),
-    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), _posterior, guidance=3.0),
-    "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), _dpm_solver, guidance=3.0),
+    "ddim": Sampler("DDIM", (1, 30, 250), ddim, guidance=3.0),
+    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), posterior, guidance=3.0),
+    "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), dpm_solver, guidance=3.0),
 }
 ETAS = {"ddim": 0.0, "ddpm": 1.0}
 """The samplers that can start midway and be held to a picture after every step, with their eta."""
@@ -101,4 +82,5 @@ def generate(
     source = generators(seed, len(prompts))
     x = randn((len(prompts), *denoiser.shape), source, denoiser.device)
     guided = guide(denoiser, guidance)
-    return SAMPLERS[sampler].run(guided, x, steps, guided.encode(prompts), source)
+    visits = visits_together(denoiser.schedule.timesteps(steps), len(prompts))
+    return SAMPLERS[sampler].run(guided, x, visits, guided.encode(prompts), source)

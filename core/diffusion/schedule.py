@@ -86,13 +86,13 @@ class Schedule:
         return self.a**2 if self.squared is None else self.squared
 
     def at(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(a_t, s_t) for timesteps t (B,), each (B, 1, 1, 1) in x's dtype and on x's device."""
+        """(a_t, s_t) for timesteps t (B,), each (B, 1, ...) in x's dtype and on x's device."""
         a, s = _levels(self, x.device)
-        t, shape = t.to(x.device), (-1,) + (1,) * (x.ndim - 1)
-        return a[t].to(x.dtype).view(shape), s[t].to(x.dtype).view(shape)
+        t = t.to(x.device)
+        return per_sample(a[t].to(x.dtype), x), per_sample(s[t].to(x.dtype), x)
 
     def forward(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """Noise a clean image: x_t = a_t x_0 + s_t eps (Ho et al. 2020, eq. 4). Shapes (B, C, H, W), t (B,)."""
+        """Noise a clean image: x_t = a_t x_0 + s_t eps (Ho et al. 2020, eq. 4). Shapes (B, ...), t (B,)."""
         a, s = self.at(t, x_0)
         return a * x_0 + s * eps
 
@@ -117,7 +117,7 @@ class Schedule:
         return (x_t + s * u) / (a + s), (x_t - a * u) / (a + s)
 
     def sigma(self, t: Tensor, t_next: Tensor, x: Tensor) -> Tensor:
-        """Standard deviation of x_t' given x_t and x_0, (B, 1, 1, 1): s' sqrt(1 - (a s' / (a' s))^2).
+        """Standard deviation of x_t' given x_t and x_0, (B, 1, ...): s' sqrt(1 - (a s' / (a' s))^2).
 
         On a DDPM path this is sqrt(b (1 - abar') / (1 - abar)) with b = 1 - abar / abar'
         (Ho et al. 2020, eq. 7, for a strided step; Song et al. 2021, eq. 16 with eta = 1).
@@ -125,7 +125,7 @@ class Schedule:
         return self.shares(t, t_next, x)[1]
 
     def shares(self, t: Tensor, t_next: Tensor, x: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:
-        """The noise s' at t' as (estimated, fresh), (B, 1, 1, 1) each: sqrt(s'^2 - sigma^2) and sigma = eta `sigma`.
+        """The noise s' at t' as (estimated, fresh), (B, 1, ...) each: sqrt(s'^2 - sigma^2) and sigma = eta `sigma`.
 
         With r = a s' / (a' s) they are s' sqrt(1 - eta^2 + eta^2 r^2) and s' eta sqrt(1 - r^2): the first from r
         itself, since near pure noise sigma is so close to s' that their difference would be lost in float32.
@@ -135,22 +135,21 @@ class Schedule:
         r = a * s_next / (a_next * s)
         estimated = s_next * (1 - eta**2 + (eta * r) ** 2).sqrt()
         fresh = s_next * eta * (1 - r**2).clamp(min=0).sqrt()
-        return tuple(share.to(x.dtype).view((-1,) + (1,) * (x.ndim - 1)) for share in (estimated, fresh))
+        return per_sample(estimated.to(x.dtype), x), per_sample(fresh.to(x.dtype), x)
 
     def learned_sigma(self, t: Tensor, t_next: Tensor, v: Tensor) -> Tensor:
-        """Standard deviation that a model chose between two bounds, exp(1/2 (f log b + (1 - f) log b~)), f = (v + 1) / 2.
+        """Standard deviation that a model chose with v, see `chosen_sigma`; 0 where t' = -1: no noise at last.
 
         b~ is `sigma` squared and b = s^2 - (a s' / a')^2, the variance of x_t given x_t'; on a DDPM path
-        b = 1 - abar / abar' (Nichol & Dhariwal 2021, eq. 15, for a strided step). 0 where t' = -1: no noise at last.
+        b = 1 - abar / abar'.
 
         Args:
-            v: (B, C, H, W) in [-1, 1], as is the result's shape.
+            v: (B, ...) in [-1, 1], as is the result's shape.
         """
         (a, s), (a_next, s_next) = self.at(t, v), self.at(t_next, v)
         log_b = (s**2 - (a / a_next * s_next) ** 2).clamp(min=1e-20).log()
         log_b_tilde = (self.sigma(t, t_next, v) ** 2).clamp(min=1e-20).log()
-        f = (v + 1) / 2
-        return torch.exp(0.5 * (f * log_b + (1 - f) * log_b_tilde)) * (s_next > 0)
+        return chosen_sigma(log_b, log_b_tilde, v) * (s_next > 0)
 
     def timesteps(self, steps: int, spacing: str | None = None) -> list[int]:
         """A strictly descending list of `steps` timesteps.
@@ -173,6 +172,25 @@ class Schedule:
         if spacing == "linspace":
             return [round(i * (T - 1) / max(steps - 1, 1)) for i in reversed(range(steps))]
         raise Refused(f"The spacing must be trailing, leading or linspace, not {spacing!r}.")
+
+
+def chosen_sigma(log_b: Tensor, log_b_tilde: Tensor, v: Tensor) -> Tensor:
+    """Standard deviation between two bounds, exp(1/2 (f log b + (1 - f) log b~)) with f = (v + 1) / 2, shaped as v.
+
+    Nichol & Dhariwal 2021, eq. 15, for a step of any length: b~ is the variance of x_t' given x_t and x_0, b the larger
+    one of x_t given x_t'.
+
+    Args:
+        log_b, log_b_tilde: (B, 1, ...).
+        v: (B, ...) in [-1, 1]; -1 chooses b~ and 1 chooses b.
+    """
+    f = (v + 1) / 2
+    return torch.exp(0.5 * (f * log_b + (1 - f) * log_b_tilde))
+
+
+def per_sample(values: Tensor, x: Tensor) -> Tensor:
+    """(B,) values as (B, 1, ...), which multiply a batch x (B, ...) of any shape sample by sample."""
+    return values.view(-1, *(1,) * (x.ndim - 1))
 
 
 def cosine_betas(T: int = 1000, max_beta: float = 0.999) -> Tensor:

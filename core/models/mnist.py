@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.mnist_unet import UNet, layout
 
@@ -34,7 +34,7 @@ def flow_time(t: Tensor) -> Tensor:
     return 1 - (t.float() + 1) / FLOW.T
 
 
-class Digits:
+class Digits(Denoiser):
     """A time-conditioned U-Net as a Denoiser; `path` says whether it predicts noise ("ddpm") or velocity ("flow")."""
 
     shape = SHAPE

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.captions import LENGTH, Vocabulary
 from core.models.mnist_unet import layout
@@ -16,7 +16,7 @@ SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)
 
 
-class Pocket:
+class Pocket(Denoiser):
     """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
 
     shape, schedule = SHAPE, SCHEDULE

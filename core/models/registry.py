@@ -164,8 +164,8 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
     """The model, ready to use on a device, kept in memory from the first call on.
 
     Returns:
-        A Denoiser for the tasks "text" and "digits" and for stage II, a diffusers pipeline for stage III, a SingleStep for
-        "single-step", a classifier for "judge".
+        A Denoiser for the tasks "text" and "digits" and for stage II, a diffusers pipeline for stage III, a SingleStep
+        for "single-step", a classifier for "judge".
 
     Raises:
         ModelError: unknown, missing, damaged, or no such device.

@@ -1,4 +1,4 @@
-"""What one model is and what is peculiar to it. Its network, its path and its prompts are named here and loaded elsewhere."""
+"""What one model is and what is peculiar to it: a row of `core.models.registry`. What it names is imported later."""
 
 import importlib
 from abc import ABC, abstractmethod
@@ -25,8 +25,8 @@ class ModelSpec:
         name: what the program calls it; its folder in checkpoints/ where it has one.
         title: what people read.
         family: those that share code and data: "pocket", "digits", "deepfloyd".
-        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises at once, "judge" tells what it sees,
-            "upscale" enlarges.
+        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises at once, "judge" tells what it
+            sees, "upscale" enlarges.
         source: where it comes from.
         build: named; how it becomes a network, called as its source says.
         path: "ddpm" or "flow"; None for a model that walks no path.
@@ -39,10 +39,11 @@ class ModelSpec:
         defaults: the fields in which the first request for it differs from any other's.
         in_course: whether the course made its figures with it, so that they are offered as presets.
         reader: named; the `Reader` of its prompts.
-        finish: named; (name, pictures (B, 3, H, W) in [-1, 1]) -> `Finished`, for a model whose maker asks that pictures be
-            checked before they are seen.
+        finish: named; (name, pictures (B, 3, H, W) in [-1, 1]) -> `Finished`, for a model whose maker asks that
+            pictures be checked before they are seen.
         enlarges: the side of the pictures that it takes, in pixels; 0 if it enlarges none.
-        enlarge: named; (model, pictures, prompts, source, views of an anagram) -> Steps, the last with the large pictures.
+        enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; one that
+            enlarges anagrams takes their `views` too.
     """
 
     name: str
@@ -74,7 +75,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Finished:
-    """Pictures as they may be shown: uint8 (H, W, 3), or None where blocked; `sentence` stands in the place of those."""
+    """Pictures as they may be shown: uint8 (H, W, 3), or None where blocked; `sentence` stands for those."""
 
     pictures: list[np.ndarray | None]
     sentence: str
@@ -123,7 +124,7 @@ class Source(ABC):
         return False
 
     def assumed(self, model: ModelSpec, device: str) -> tuple[float, float] | None:
-        """(base, per_image) seconds of one network call of a model that is too large to be measured; None for others."""
+        """(base, per_image) seconds of one network call, for a model that is too large to be measured, else None."""
         return None
 
 

@@ -120,6 +120,27 @@ def feather(mask: Tensor, pixels: int) -> Tensor:
     return torch.stack([grow(mask, k) for k in range(pixels + 1)]).mean(0)
 
 
+def soft(mask: Tensor, pixels: int) -> Tensor:
+    """The mask as it is used: checked, with a soft edge that wide, checked again since the edge may cover the rest.
+
+    Args:
+        mask: (1, 1, S, S) of 0s and 1s, 1 where new content goes; the result's shape too.
+        pixels: width of the edge, 0 for none.
+
+    Raises:
+        Refused: the mask is empty, or it covers everything.
+    """
+    return checked(feather(checked(mask), pixels))
+
+
+def hole_of(original: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture with a chequered hole; original (64, 64, 3) uint8, mask (64, 64, 1) uint8, 255 where new content goes."""
+    y, x = np.indices(original.shape[:2]) // 4
+    squares = np.where((x + y) % 2, 205, 240)[..., None]
+    share = mask.astype(float) / 255
+    return (original * (1 - share) + squares * share).round().astype(np.uint8)
+
+
 def centre_square() -> Tensor:
     """A square of half the picture's side in its middle."""
     mask = torch.zeros(1, 1, SIZE, SIZE)

@@ -70,7 +70,7 @@ def sentence(
 
     Args:
         negative: whether a negative prompt takes the place of none.
-        partly: whether guidance is on in a stretch of the run alone; the images are those of a call outside it then.
+        partly: whether guidance is on in an interval of the run alone; the images are those of a call outside it then.
     """
     many = f"{calls} network call{'s' * (calls != 1)} on {images} image{'s' * (images != 1)}"
     both = "with the prompt and with the negative one" if negative else "with and without the prompt"
@@ -80,16 +80,16 @@ def sentence(
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 
 
-def line(plan: Plan, device: str, others: Iterable[tuple[str, Plan]] = ()) -> str:
+def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> str:
     """The cost line of a plan, and what the other plans of its tab, (title, plan), would take."""
     calls, images = plan.cost()
     words = {"images": round(images)} | plan.guiding
     expected = seconds(plan.model, device, calls, images)
-    more = [(title, seconds(p.model, device, *p.cost())) for title, p in others]
-    return sentence(calls, expected=expected, **words) + plan.remark + after(more)
+    more = [(title, seconds(p.model, device, *p.cost())) for title, p in beside]
+    return sentence(calls, expected=expected, **words) + plan.remark + others(more)
 
 
-def after(expected: Iterable[tuple[str, float]]) -> str:
+def others(expected: Iterable[tuple[str, float]]) -> str:
     """What follows the cost line where a tab has experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
     times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
     return f" · {', '.join(times)}" if times else ""

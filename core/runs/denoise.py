@@ -7,15 +7,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.checks import Refused, choice, real, whole
+from core.checks import Refused, whole
+from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import bounded, guide, halves
-from core.diffusion.noise import MAX_SEED, branch, generator
-from core.diffusion.samplers import Step, ddim_each
+from core.diffusion.noise import branch, generator
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_each
 from core.models.registry import load
-from core.pictures.images import to_uint8
-from core.runs.prompts import MAX_GUIDANCE, prompt_of, text_model
-from core.runs.recording import Frame, Recording
-from core.runs.sampling import carried
+from core.pictures.images import from_uint8, to_uint8
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
+from core.runs.frame import Frame
+from core.runs.plan import Plan, in_pixels
+from core.runs.prompts import clipped
+from core.runs.request import Choice, Request, Text, Whole, asked
 from core.techniques.filters import (
     STRIDE,  # fmt: skip
     best_blur,
@@ -49,43 +53,46 @@ def timesteps_of(text: object) -> tuple[int, ...]:
     return levels
 
 
+def listed(levels: Sequence[int]) -> str:
+    """Timesteps as `timesteps_of` reads them."""
+    return ", ".join(map(str, levels))
+
+
 @dataclass(frozen=True)
-class DenoiseRequest:
+class DenoiseRequest(Request):
     """How to noise and denoise one picture.
 
     Args:
         levels: the timesteps to compare at.
         prompt: what the network is told; the course says "a high quality photo".
         guidance: w of classifier-free guidance; 1 is none.
-        model: a registry name of the task "text".
         stride: timesteps from one iterative step to the next.
         seed: of the noise.
-        filtered: a key of FILTERED.
+        filtered: what the classical filters are given.
     """
 
-    levels: tuple[int, ...] = (250, 500, 750)
-    prompt: str = "a high quality photo"
-    guidance: float = 1.0
-    model: str = "pocket"
-    stride: int = STRIDE
-    seed: int = 180
-    filtered: str = "scaled"
-
-    @classmethod
-    def checked(
-        cls, levels: object, prompt: object, guidance: object, model: object, stride: object, seed: object,
-        filtered: object,
-    ):  # fmt: skip
-        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
-        return cls(
-            levels=timesteps_of(levels),
-            prompt=prompt_of(prompt),
-            guidance=real(guidance, 0, MAX_GUIDANCE, "The guidance"),
-            model=text_model(model),
-            stride=whole(stride, 5, 200, "The stride"),
-            seed=whole(seed, 0, MAX_SEED, "The seed"),
-            filtered=choice(filtered, FILTERED, "What the filters get"),
-        )
+    KIND = "denoise"
+    levels: tuple[int, ...] = asked(
+        (250, 500, 750),
+        Text("Timesteps t to compare at", "1 to 5 of 1 to 999; larger is noisier.", read=timesteps_of, write=listed),
+    )
+    prompt: str = asked("a high quality photo", replace(PROMPT, info="What the network is told about the picture."))
+    guidance: float = asked(1.0, replace(GUIDANCE, info="1 is none, which is enough for denoising."))
+    model: str = asked("pocket", replace(MODEL, info=""))
+    stride: int = asked(
+        STRIDE,
+        Whole("Stride", "Timesteps from one step to the next; the course takes 30.", low=5, high=200, step=5),
+    )
+    seed: int = asked(180, SEED)
+    filtered: str = asked(
+        "scaled",
+        Choice(
+            "The filters get",
+            "As it is, the brightness that x_t has lost counts against the filters too.",
+            "What the filters get",
+            options=FILTERED,
+        ),
+    )
 
     @property
     def runs(self) -> tuple[int, ...]:
@@ -93,6 +100,11 @@ class DenoiseRequest:
         top = max(self.levels)
         more = {2 * top // 3, top // 3} - {0, top} if len(self.levels) == 1 else ()
         return (*self.levels, *sorted(more, reverse=True))
+
+    @property
+    def longest(self) -> int:
+        """The number of the longest iterative run."""
+        return self.levels.index(max(self.levels))
 
     @property
     def visits(self) -> list[int]:
@@ -104,16 +116,6 @@ class DenoiseRequest:
         """The steps of the longest iterative run that are shown: every few, and the last."""
         n = len(self.visits)
         return [*range(0, n, EVERY * -(-n // (EVERY * MAX_SHOWN))), n]
-
-    def settings(self) -> dict:
-        """What a saved picture carries."""
-        return carried("denoise", self)
-
-    def cost(self) -> tuple[int, int]:
-        """(network calls, pictures in each, on average): the iterative runs, and two calls for the single steps."""
-        runs = [len(strided(t, self.stride)) for t in self.runs]
-        total = sum(runs) + len(self.levels) + len(CURVE)
-        return max(runs) + 2, max(1, round(halves(self.guidance) * total / (max(runs) + 2)))
 
 
 @dataclass(frozen=True)
@@ -134,74 +136,96 @@ class Estimate:
     knob: str = ""
     calls: int = 0
 
+    @property
+    def name(self) -> str:
+        """What it is called where one is chosen."""
+        return f"{self.method}, t = {self.t}"
+
 
 @dataclass(frozen=True)
-class Moment:
-    """How far a comparison has got.
+class Beside:
+    """What a comparison has beside its iterative runs, as far as it has got.
 
     Args:
-        n: iterative steps in all.
-        i: iterative steps done; -1 before the first estimate.
         ladder: the picture at every timestep of LADDER, (9, 64, 64, 3) uint8.
-        found: the estimates at the levels, so far.
-        states: of the longest iterative run, those of the steps that are shown, so far, (64, 64, 3) uint8 each.
-        inside: of the longest iterative run, this step with its noise estimates, a batch of one; not of every step.
-        curve: the estimates of the chart; none before the end.
+        quick: the estimates at the levels that take no run.
+        curve: the same at the timesteps of CURVE; none before the end.
     """
 
-    n: int
-    i: int = -1
     ladder: np.ndarray | None = None
-    found: tuple[Estimate, ...] = ()
-    states: tuple[np.ndarray, ...] = ()
-    inside: Frame | None = None
+    quick: tuple[Estimate, ...] = ()
     curve: tuple[Estimate, ...] = ()
 
 
-class Denoising:
-    """Everything about one request and one clean picture (1, 3, 64, 64) in [-1, 1]."""
+@dataclass(frozen=True, kw_only=True)
+class Denoising(Plan):
+    """The iterative runs from one picture, inputs["original"], (64, 64, 3) uint8, and all that they are compared with."""
 
-    def __init__(self, request: DenoiseRequest, clean: Tensor, device: str = "auto"):
-        self.request, self.model = request, load(request.model, device)
-        self.clean = clean.to(self.model.device)
-        self.denoiser = bounded(guide(self.model, request.guidance))
+    request: DenoiseRequest
 
-    def run(self) -> Iterator[Moment]:
-        """All of it in turn: noise, filters and one step, the iterative runs, the curve."""
-        levels = self.request.levels
-        now = Moment(len(self.request.visits), ladder=self.ladder())
-        yield now
-        quick = (*self.classical(levels), *self.single(levels))
-        now = replace(now, found=quick)
-        yield now
-        longest = int(np.argmax(levels))
-        for step in self.iterate():
-            iterated = self.iterated(step)
-            if step.i in self.request.shown:
-                now = replace(now, states=(*now.states, to_uint8(step.x_t[longest, None], -1, 1)[0]))
-            inside = self.inside(step, longest) if Recording.keeps(step.i, step.n) else None
-            now = replace(now, i=step.i, found=(*quick, *iterated[: len(levels)]), inside=inside)
-            yield now
-        yield replace(now, inside=None, curve=(*self.classical(CURVE), *self.single(CURVE), *iterated))
+    @property
+    def prompts(self) -> Sequence[str]:
+        return [self.request.prompt]
 
-    def ladder(self) -> np.ndarray:
+    @property
+    def subject(self) -> str:
+        return ""
+
+    @property
+    def count(self) -> int:
+        return len(self.request.runs)
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        return [len(strided(t, self.request.stride)) for t in self.request.runs]
+
+    def cost(self) -> tuple[int, int]:
+        """Of all that is compared: the iterative runs, and two calls for the single steps."""
+        calls, total = max(self.lengths) + 2, sum(self.lengths) + len(self.request.levels) + len(CURVE)
+        return calls, max(1, round(halves(self.request.guidance) * total / calls))
+
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.request.guidance}
+
+    @property
+    def caption(self) -> str:
+        r = self.request
+        prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
+        given = f"; filters get {FILTERED[r.filtered]}" if r.filtered != DenoiseRequest.filtered else ""
+        return f"{r.model}: {prompt}; guidance {r.guidance:g}; stride {r.stride}; seed {r.seed}{given}."
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        return self.iterate(load(self.model, device))
+
+    def compare(self, device: str = "auto") -> Iterator[Step | Beside]:
+        """All of it in turn: noise, filters and one step, the Steps of `run`, the curve."""
+        model, levels = load(self.model, device), self.request.levels
+        beside = Beside(self.ladder(model))
+        yield beside
+        beside = replace(beside, quick=(*self.classical(model, levels), *self.single(model, levels)))
+        yield beside
+        yield from self.iterate(model)
+        yield replace(beside, curve=(*self.classical(model, CURVE), *self.single(model, CURVE)))
+
+    def iterate(self, model: Denoiser) -> Iterator[Step]:
+        """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
+        r, denoiser = self.request, self._bounded(model)
+        x_t, t = self._noisy(model, r.runs)
+        visits = visits_each([strided(level, r.stride) for level in r.runs])
+        source = [generator(branch(r.seed, level)) for level in r.runs]
+        return in_pixels(denoiser, ddim(denoiser, x_t, visits, self._condition(denoiser, len(t)), source, 1.0))
+
+    def ladder(self, model: Denoiser) -> np.ndarray:
         """The picture at every timestep of LADDER, all with the same noise: (9, 64, 64, 3) uint8."""
-        return to_uint8(noised(self.model.schedule, self.clean[0], LADDER, self.request.seed), -1, 1)
+        return to_uint8(self._noisy(model, LADDER)[0], *self.RANGE)
 
-    def _noisy(self, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """x_t (B, 3, 64, 64) and the timesteps (B,)."""
-        x_t = noised(self.model.schedule, self.clean[0], levels, self.request.seed)
-        return x_t, torch.tensor(levels, device=self.clean.device)
-
-    def _condition(self, n: int) -> Tensor:
-        return self.denoiser.encode([self.request.prompt or None] * n)
-
-    def classical(self, levels: Sequence[int]) -> list[Estimate]:
+    def classical(self, model: Denoiser, levels: Sequence[int]) -> list[Estimate]:
         """The noisy pictures and the three filters, each at its best for each picture."""
-        x_t, t = self._noisy(levels)
-        a, s = self.model.schedule.at(t, x_t)
+        x_t, t = self._noisy(model, levels)
+        a, s = model.schedule.at(t, x_t)
         given, noise = (x_t / a, s / a) if self.request.filtered == "scaled" else (x_t, s)
-        clean = self.clean.expand_as(x_t)
+        clean = self._clean(model.device).expand_as(x_t)
         out = self._estimates(levels, "noisy", x_t)
         blurred, sigmas = best_blur(given, clean)
         out += self._estimates(levels, "Gaussian blur", blurred, [f"σ = {s:g} px" for s in sigmas])
@@ -210,35 +234,44 @@ class Denoising:
         averaged, strengths = best_non_local_means(given, clean, noise.flatten())
         return out + self._estimates(levels, "non-local means", averaged, [f"h = {h:g} σ" for h in strengths])
 
-    def single(self, levels: Sequence[int]) -> list[Estimate]:
+    def single(self, model: Denoiser, levels: Sequence[int]) -> list[Estimate]:
         """The one-step estimates, in one network call."""
-        x_t, t = self._noisy(levels)
-        return self._estimates(
-            levels, "one step", one_step(self.denoiser, x_t, t, self._condition(len(t))), calls=[1] * len(t)
-        )
-
-    def iterate(self) -> Iterator[Step]:
-        """The iterative runs as one batch, with the strided DDPM posterior; each as it is alone."""
-        levels = self.request.runs
-        x_t, t = self._noisy(levels)
-        lists = [strided(level, self.request.stride) for level in levels]
-        source = [generator(branch(self.request.seed, level)) for level in levels]
-        return ddim_each(self.denoiser, x_t, lists, self._condition(len(t)), 1.0, source)
+        denoiser, (x_t, t) = self._bounded(model), self._noisy(model, levels)
+        estimated = one_step(denoiser, x_t, t, self._condition(denoiser, len(t)))
+        return self._estimates(levels, "one step", estimated, calls=[1] * len(t))
 
     def iterated(self, step: Step) -> list[Estimate]:
-        """A Step of `iterate` as estimates: those that are done, and the others as far as they have got."""
-        calls = [min(step.i, len(strided(t, self.request.stride))) for t in self.request.runs]
+        """A Step of `run` as estimates: those that are done, and the others as far as they have got."""
+        calls = [min(step.i, length) for length in self.lengths]
         return self._estimates(self.request.runs, "iterative", step.x_0, calls=calls)
 
-    def inside(self, step: Step, k: int) -> Frame:
-        """Run k of a Step of `iterate` alone: its state, its clean estimate, and the noise estimates behind that."""
-        x_t, x_0, t = step.x_t[k, None], step.x_0[k, None], step.t[k, None]
-        parts = {name: part[k, None] for name, part in step.parts.items()}
-        return Recording({}, -1, 1).frame(Step(step.i, step.n, t, x_t, x_0, parts))
+    def decibels(self, frames: Sequence[Frame], k: int) -> list[float]:
+        """PSNR of the clean estimates of run k in these frames."""
+        return self._db(from_uint8(np.stack([frame.x_0[k] for frame in frames]), *self.RANGE))
+
+    def _db(self, x: Tensor) -> list[float]:
+        """PSNR of pictures (B, 3, 64, 64), clipped to [-1, 1], against the clean one."""
+        return psnr(x.clamp(-1, 1), self._clean(x.device).expand_as(x)).tolist()
+
+    def _clean(self, device: torch.device) -> Tensor:
+        """The picture (1, 3, 64, 64) in [-1, 1]."""
+        return from_uint8(self.inputs["original"][None], -1, 1).to(device)
+
+    def _noisy(self, model: Denoiser, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """x_t (B, 3, 64, 64) and the timesteps (B,)."""
+        x_t = noised(model.schedule, self._clean(model.device)[0], levels, self.request.seed)
+        return x_t, torch.tensor(levels, device=x_t.device)
+
+    def _bounded(self, model: Denoiser) -> Denoiser:
+        """The model with the request's guidance, its clean estimate clipped."""
+        return bounded(guide(model, self.request.guidance))
+
+    def _condition(self, denoiser: Denoiser, n: int) -> Tensor:
+        return denoiser.encode([self.request.prompt or None] * n)
 
     def _estimates(
         self, levels: Sequence[int], method: str, x: Tensor, knobs: Sequence[str] = (), calls: Sequence[int] = ()
     ) -> list[Estimate]:
-        pixels, db = to_uint8(x, -1, 1), psnr(x.clamp(-1, 1), self.clean.expand_as(x)).tolist()
+        shown, db = to_uint8(x, *self.RANGE), self._db(x)
         knobs, calls = knobs or [""] * len(db), calls or [0] * len(db)
-        return [Estimate(*row) for row in zip(levels, [method] * len(db), pixels, db, knobs, calls, strict=True)]
+        return [Estimate(*row) for row in zip(levels, [method] * len(db), shown, db, knobs, calls, strict=True)]

@@ -69,6 +69,9 @@ class Larger(Plan):
     def count(self) -> int:
         return 1
 
+    def cost(self) -> None:
+        return None
+
     @property
     def side(self) -> int:
         """Of the enlarged picture, in pixels."""
@@ -120,11 +123,14 @@ class Larger(Plan):
         return {}
 
 
-def larger(plan: Plan, k: int, pixels: np.ndarray) -> Larger:
+def larger(plan: Plan, k: int, pixels: np.ndarray, by: str | None = None) -> Larger:
     """The plan to enlarge picture k of a run, (S, S, 3) uint8; of one that was enlarged already, to enlarge it again.
+
+    Args:
+        by: the model; None for the best that is here.
 
     Raises:
         ModelError: no model for it is here.
     """
     plan, k = (plan.of, plan.k) if isinstance(plan, Larger) else (plan, k)
-    return (plan.LARGER or Larger)(request=plan.request, of=plan, k=k, pixels=pixels, by=enlarger(len(pixels)))
+    return (plan.LARGER or Larger)(request=plan.request, of=plan, k=k, pixels=pixels, by=by or enlarger(len(pixels)))

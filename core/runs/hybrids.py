@@ -1,22 +1,22 @@
-"""A request for hybrids, checked once, carried inside every saved picture, run as Steps."""
+"""Hybrids: what is asked for, and their run as Steps."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
-from torch import Tensor
 
-from core.checks import Refused, choice, real, whole
+from core.checks import Refused, choice
 from core.diffusion.guidance import bounded
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import Step, ddim
+from core.diffusion.visits import visits_together
 from core.models.registry import load
 from core.pictures import images
-from core.runs.prompts import prompt_of
-from core.runs.two_readings import Double, listed
+from core.runs.plan import in_pixels
+from core.runs.request import Choice, Kind, Prompt, Real, Whole, asked
+from core.runs.two_readings import TwoReadings, TwoReadingsRequest, prompts_kind, there_and_back
 from core.techniques.illusions import hybrid, inverse_constraint
-from core.techniques.inpainting import constrained
 from core.techniques.splits import KERNEL, SIGMA, Split, colours, frequencies, motion, response
 
 SPLITS = {
@@ -34,18 +34,33 @@ READINGS = {
     "motion": "seen in motion",
     "rest": "seen at rest",
 }
-SIGMAS, KERNELS, LENGTHS = (0.3, 16.0), (3, 63), (2, 32)  # pixels, at 64 px
+PHOTO = "photo"  # the name of the person's own picture in `Hybrids.inputs`
 FARTHEST = 8.0  # times as far, where stepping back ends
+SPLIT = Choice(
+    "Split", "What tells the readings apart.", options={name: title for name, (title, _) in SPLITS.items()}, listed=True
+)
+BLUR = Real("Sigma", "0.3 to 16 pixels; more leaves less to see from afar.", "Sigma", low=0.3, high=16.0)
+
+
+@dataclass(frozen=True)
+class Own(Kind):
+    """A component of the request's split, or ""."""
+
+    def check(self, value: object, request: "HybridRequest") -> str:
+        parts = SPLITS[choice(request.split, SPLITS, SPLIT.named)][1]
+        if value and value not in parts:
+            raise Refused(f"The part of the photo must be one of {', '.join(parts)}, or nothing.")
+        return value or ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class HybridRequest(Double):
+class HybridRequest(TwoReadingsRequest):
     """One picture whose component k comes from prompt k.
 
     Args:
         prompts: as many as the split has components; that of `own` may be empty.
         split: a key of SPLITS.
-        sigma: of the blur that makes the low part, in pixels; of three parts, the larger one.
+        sigma: of the blur that makes the low part, in pixels at 64 px; of three parts, the larger one.
         sigma_small: the smaller one, where there are three.
         kernel: taps of the blur, odd.
         length: of the path of a motion, in pixels.
@@ -54,41 +69,56 @@ class HybridRequest(Double):
     """
 
     KIND = "hybrid"
-    prompts: tuple[str, ...] = ("a sun", "a spider")
-    split: str = "frequencies"
-    sigma: float = 2 * SIGMA  # flat drawings need more than the published 2
-    sigma_small: float = 1.0
-    kernel: int = KERNEL
-    length: int = 7
-    angle: float = 45.0
-    own: str = ""
+    ORDER = (
+        "style", "prompt_1", "prompt_2", "prompt_3", "split", "sigma", "n", "steps", "guidance", "seed", "own", "model",
+        "sampler", "sigma_small", "kernel", "length", "angle",
+    )  # fmt: skip
+    prompts: tuple[str, ...] = asked(("a sun", "a spider"), prompts_kind(*(Prompt(f"Prompt {k}") for k in (1, 2, 3))))
+    split: str = asked("frequencies", SPLIT)
+    sigma: float = asked(2 * SIGMA, BLUR)  # flat drawings need more than the published 2
+    sigma_small: float = asked(
+        1.0,
+        replace(
+            BLUR,
+            label="The smaller sigma",
+            info="0.3 to 16 pixels, below the larger one; splits the middle from the high part.",
+            what="The smaller sigma",
+        ),
+    )
+    kernel: int = asked(
+        KERNEL,
+        Whole(
+            "Kernel",
+            "3 to 63 pixels, odd; below 6 sigma it cuts the blur off, and the response ripples.",
+            low=3,
+            high=63,
+            step=2,
+        ),
+    )
+    length: int = asked(7, Whole("Length of the path", "2 to 32 pixels; a longer one blurs more away.", low=2, high=32))
+    angle: float = asked(
+        45.0,
+        Real("Angle of the path", "0 to 180 degrees; 0 moves sideways, 90 up.", "The angle", high=180, step=5),
+    )
+    own: str = asked("", Own("Take from the photo", "The prompts fill in the rest."))
 
-    def _own_checks(self) -> dict:
-        choice(self.split, SPLITS, "The split")
+    def agreed(self) -> "HybridRequest":
+        """With as many prompts as there are components.
+
+        Raises:
+            Refused: a prompt is missing, or values do not go together.
+        """
         if self.own and self.sampler not in ETAS:
             raise Refused("A part of your photo can be kept with DDIM or DDPM only; choose one of them.")
-        sizes = {
-            "sigma": real(self.sigma, *SIGMAS, "Sigma"),
-            "sigma_small": real(self.sigma_small, *SIGMAS, "The smaller sigma"),
-            "kernel": whole(self.kernel, *KERNELS, "The kernel"),
-            "length": whole(self.length, *LENGTHS, "The length of the path"),
-            "angle": real(self.angle, 0, 180, "The angle"),
-        }
-        if sizes["kernel"] % 2 == 0:
+        if self.kernel % 2 == 0:
             raise Refused("The kernel must have an odd number of pixels.")
-        if self.split == "three" and sizes["sigma_small"] >= sizes["sigma"]:
+        if self.split == "three" and self.sigma_small >= self.sigma:
             raise Refused("The smaller sigma must be below the larger one.")
-        return sizes | {"prompts": self._checked_prompts(), "own": self.own or ""}
-
-    def _checked_prompts(self) -> tuple[str, ...]:
-        if self.own and self.own not in self.parts:
-            raise Refused(f"The part of the photo must be one of {', '.join(self.parts)}, or nothing.")
-        given = listed(self.prompts, 3, "prompts") + [""] * 3
-        prompts = tuple(prompt_of(text, f"Prompt {k}") for k, text in enumerate(given[: len(self.parts)], 1))
-        for name, prompt in zip(self.parts, prompts, strict=True):
+        given = (*self.prompts, "", "", "")[: len(self.parts)]
+        for name, prompt in zip(self.parts, given, strict=True):
             if not prompt and name != self.own:
                 raise Refused(f"A prompt is missing: what should be {READINGS[name]} ({name})?")
-        return prompts
+        return replace(self, prompts=given)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -114,49 +144,93 @@ class HybridRequest(Double):
         gains = ([b - a for a, b in zip(*pair, strict=True)] for pair in pairwise(edges))
         return {name: list(zip(at, gain, strict=True)) for name, gain in zip(self.parts, gains, strict=True)}
 
+
+@dataclass(frozen=True, kw_only=True)
+class Hybrids(TwoReadings):
+    """Hybrids that run together. The photo, where there is one, is the input PHOTO, (64, 64, 3) uint8."""
+
+    FILM = "distance"
+
+    request: HybridRequest
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        r = self.request
+        return [r.styled(p) for name, p in zip(r.parts, r.prompts, strict=True) if name != r.own]
+
+    @property
+    def questions(self) -> int:
+        return len(self.request.parts) - bool(self.request.own)
+
+    def settings(self) -> dict:
+        """Those of its request: the photo stays with the person."""
+        return self.request.settings()
+
     def _asked(self) -> Split:
         """The components that prompts answer for; the last takes over what the photo replaces after each step."""
-        split = self.components()
-        names = [name for name in split if name != self.own]
+        split = self.request.components()
+        names = [name for name in split if name != self.request.own]
         others = [split[name] for name in names[:-1]]
         return {name: split[name] for name in names[:-1]} | {names[-1]: lambda x: x - sum(f(x) for f in others)}
 
-    def cost(self) -> tuple[int, int]:
-        """(network calls, pictures in each)."""
-        return self.cost_of(len(self.parts) - bool(self.own))
-
-    def run(self, device: str = "auto", photo: Tensor | None = None) -> Iterator[Step]:
-        """The sampler's Steps, x_t and x_0 (n, 3, 64, 64) in [-1, 1].
-
-        Args:
-            photo: (1, 3, 64, 64) in [-1, 1], whose component `own` is kept.
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """Its Steps.
 
         Raises:
             Refused: a component is to come from a photo, and there is none.
         """
-        if self.own and photo is None:
+        r, photo = self.request, self.inputs.get(PHOTO)
+        if r.own and photo is None:
             raise Refused("There is no photo yet: upload one, choose an example, or take nothing from it.")
-        model = load(self.model, device)
-        joined = bounded(hybrid(model, self._asked(), self.guidance))
-        x, source = self.start(model)
-        asked = [self.styled(p) for name, p in zip(self.parts, self.prompts, strict=True) if name != self.own]
-        cond = joined.encode([tuple(asked)] * self.n)
-        if not self.own:
-            return TEXT_SAMPLERS[self.sampler].run(joined, x, self.steps, cond, source)
-        keep = inverse_constraint(model.schedule, self.components()[self.own], photo.to(x), source)
-        visits = [*model.schedule.timesteps(self.steps), -1]
-        return constrained(joined, x, visits, cond, keep, source, ETAS[self.sampler])
+        model = load(r.model, device)
+        joined = bounded(hybrid(model, self._asked(), r.guidance))
+        x, source = self.noise(model)
+        cond = joined.encode([tuple(self.prompts)] * r.n)
+        visits = visits_together(model.schedule.timesteps(r.steps), r.n)
+        if not r.own:
+            return in_pixels(joined, TEXT_SAMPLERS[r.sampler].run(joined, x, visits, cond, source))
+        original = images.from_uint8(photo[None], -1, 1).to(x)
+        keep = inverse_constraint(model.schedule, r.components()[r.own], original, source)
+        return in_pixels(joined, ddim(joined, x, visits, cond, source, ETAS[r.sampler], keep))
 
-    def seen(self, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """uint8 (B, H, W, C) in every reading, nearest first: all components, without the last, ..., the first alone."""
-        x = images.from_uint8(np.stack(pixels), -1, 1)
-        sums = accumulate(f(x) for f in list(self.components().values())[:-1])
-        return [np.stack(pixels), *(images.to_uint8(part, -1, 1) for part in reversed(list(sums)))]
+    def source(self, name: str) -> str:
+        """Where a component comes from: its prompt, or the photo."""
+        r = self.request
+        return "your photo" if name == r.own else f"“{r.prompts[r.parts.index(name)]}”"
+
+    @property
+    def caption(self) -> str:
+        r = self.request
+        parts = ", ".join(f"{name} {self.source(name)}" for name in r.parts)
+        knob = {
+            "frequencies": f"; σ = {r.sigma:g}",
+            "three": f"; σ = {r.sigma:g} and {r.sigma_small:g}",
+            "colour": "",
+            "motion": f"; {r.length} pixels at {r.angle:g}°",
+        }[r.split]
+        return f"{r.model}: {parts}{knob}; {self.how}."
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        """What stands under every reading, nearest first."""
+        parts = self.request.parts
+        words = [f"{READINGS[name]}: {self.source(name)}" for name in parts]
+        left = [f"its {' and '.join(parts[: k + 1])} part alone, {line}" for k, line in enumerate(words[:-1])]
+        return [words[-1], *reversed(left)]
+
+    def readings(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """(B, H, W, C) uint8 in every reading, nearest first: all components, without the last, ..., the first alone."""
+        x = images.from_uint8(pixels, -1, 1)
+        sums = accumulate(f(x) for f in list(self.request.components().values())[:-1])
+        return [pixels, *(images.to_uint8(part, -1, 1) for part in reversed(list(sums)))]
 
     def receding(self, pixels: np.ndarray, n: int = 25, side: int = 256) -> list[np.ndarray]:
-        """n frames uint8 (side, side, C) from the last reading of uint8 (H, W, C) to the first one."""
-        if self.split in ("frequencies", "three"):
+        """n frames (side, side, C) uint8 from the last reading of one picture (H, W, C) uint8 to the first one."""
+        if self.request.split in ("frequencies", "three"):
             return images.stepping_back(pixels, n, side, FARTHEST)
-        first = self.seen([pixels])[-1][0].astype(float)
+        first = self.readings(pixels[None])[-1][0].astype(float)
         mixed = (np.rint(pixels + k * (first - pixels)).astype(np.uint8) for k in np.linspace(0, 1, n))
         return [images.enlarge(frame, side // len(pixels)) for frame in mixed]
+
+    def film(self, pixels: np.ndarray) -> list[np.ndarray]:
+        return there_and_back(self.receding(pixels, 17))

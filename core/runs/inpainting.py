@@ -1,79 +1,94 @@
-"""A request to fill a hole in a picture: checked once, carried in every saved picture, turned into Steps."""
+"""Inpainting: a hole in a picture, filled by a network so that it fits the rest, in several ways from the same noises."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.checks import Refused, real, whole
+from core.checks import Refused
 from core.diffusion.guidance import bounded, guide, halves
-from core.diffusion.noise import MAX_SEED, generators, seeds
+from core.diffusion.noise import generators, seeds
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_together
 from core.models.registry import load, schedule_of
 from core.pictures import masks
-from core.pictures.images import WAITING
-from core.runs.prompts import MAX_GUIDANCE, NOISIEST, prompt_of, text_model
-from core.runs.sampling import carried
-from core.runs.sdedit import MAX_ROWS
+from core.pictures.images import WAITING, from_uint8, grid, to_uint8
+from core.runs.fields import MODEL, PROMPT, SEED
+from core.runs.frame import Frame
+from core.runs.plan import Plan, in_pixels
+from core.runs.prompts import NOISIEST
+from core.runs.request import Request, Whole, asked
+from core.runs.sdedit import GUIDED, SEEDS
 from core.techniques.inpainting import evaluations, inpaint, zigzag
 
 MAX_STEPS = 250
-MAX_PASSES = 10
-MAX_JUMP = 50
-MAX_FEATHER = 8
 T = NOISIEST + 1
+ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0, then result")
+SHOWN = "x_0: the clean estimate; in the result the known pixels are the original's, bit for bit"
 
 
 @dataclass(frozen=True)
-class InpaintRequest:
-    """How to fill a hole. `InpaintRequest.checked` is the way in for anything a person typed.
+class InpaintRequest(Request):
+    """How to fill a hole.
 
     Args:
         prompt: what the whole picture shows, once it is filled; empty means unconditional.
         guidance: w of classifier-free guidance.
         n: fillings, each from its own noise; filling k from that of seed + k.
         steps: timesteps of a run without resampling.
-        jump_n: how often each stretch is gone through; 1 is no resampling.
-        jump_length: timesteps in a stretch.
+        jump_n: how often each interval is gone through; 1 is no resampling.
+        jump_length: timesteps in an interval.
         below: resampling begins once t is at or below this; 1000 for all the way.
         feather: width in pixels of the soft edge outside the mask.
-        model: a registry name of the task "text".
+        model: a registry name of kind "text".
         seed: of the first filling.
     """
 
-    prompt: str = "an emoji of a red apple"
-    guidance: float = 3.0
-    n: int = 1
-    steps: int = 30
-    jump_n: int = 2
-    jump_length: int = 10
-    below: int = T
-    feather: int = 0
-    model: str = "pocket"
-    seed: int = 180
-
-    @classmethod
-    def checked(cls, **values: object) -> "InpaintRequest":
-        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
-        r = cls(**values)
-        return cls(
-            prompt=prompt_of(r.prompt),
-            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            n=whole(r.n, 1, MAX_ROWS, "The number of seeds"),
-            steps=whole(r.steps, 1, MAX_STEPS, "The number of steps"),
-            jump_n=whole(r.jump_n, 1, MAX_PASSES, "The number of passes n"),
-            jump_length=whole(r.jump_length, 1, MAX_JUMP, "The jump length"),
-            below=whole(r.below, 0, T, "The t where resampling starts"),
-            feather=whole(r.feather, 0, MAX_FEATHER, "The feather"),
-            model=text_model(r.model),
-            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
-        )
-
-    def settings(self) -> dict:
-        """What a saved picture carries."""
-        return carried("inpainting", self)
+    KIND = "inpainting"
+    prompt: str = asked("an emoji of a red apple", replace(PROMPT, info="What the whole picture shows; may be empty."))
+    guidance: float = asked(3.0, GUIDED)
+    n: int = asked(1, SEEDS)
+    steps: int = asked(
+        30,
+        Whole(
+            "Steps",
+            "1 to 250 timesteps; 30 is plenty, the paper has 250.",
+            "The number of steps",
+            low=1,
+            high=MAX_STEPS,
+        ),
+    )
+    jump_n: int = asked(
+        2,
+        Whole(
+            "Resampling n",
+            "1 to 10: passes over each interval but the first; 1 is none.",
+            "The number of passes n",
+            low=1,
+            high=10,
+        ),
+    )
+    jump_length: int = asked(
+        10,
+        Whole("Jump length j", "1 to 50 steps up at a time; longer changes more.", "The jump length", low=1, high=50),
+    )
+    below: int = asked(
+        T,
+        Whole(
+            "Resampling starts at t",
+            "0 to 1000: only at or below it; 1000 is all the way.",
+            "The t where resampling starts",
+            high=T,
+            step=50,
+        ),
+    )
+    feather: int = asked(0, Whole("Feather", "0 to 8 pixels of soft edge round the mask.", high=8))
+    model: str = asked("pocket", MODEL)
+    seed: int = asked(180, SEED)
 
     def visits(self, jump_n: int | None = None) -> list[int]:
         """The timesteps that the run visits, -1 at the end; `jump_n` instead of the request's."""
@@ -90,9 +105,12 @@ class InpaintRequest:
         return schedule_of(self.model).timesteps(self.steps, "trailing")
 
 
-@dataclass(frozen=True)
-class Filling:
+@dataclass(frozen=True, kw_only=True)
+class Filling(Plan):
     """Ways to fill one hole from the same noises, run one after the other; a row of pictures for each way and seed.
+
+    It starts from the inputs "original", (64, 64, 3), and "mask", (64, 64, 1), 255 where new content goes. Every row is
+    shown with them: ACROSS names its pictures, of which those that run are the last two.
 
     Args:
         ways: (label, passes, clean_paste) of each way.
@@ -119,6 +137,19 @@ class Filling:
         jump = f"{r.jump_length} step{'s' * (r.jump_length != 1)}"
         raise Refused(f"A jump back by {jump} needs more than {jump}, but {where}: {', or '.join(advice)}.")
 
+    def agreed(self) -> "Filling":
+        """Raises Refused if the mask, as it is used, is empty or covers everything."""
+        masks.checked(self.used)
+        return self
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return (self.request.prompt,)
+
+    @property
+    def count(self) -> int:
+        return len(ACROSS) * len(self.rows)
+
     @property
     def rows(self) -> tuple[str, ...]:
         """The labels of the rows."""
@@ -132,7 +163,6 @@ class Filling:
         return self.request.n * sum(start <= i for start in starts)
 
     def cost(self) -> tuple[int, int]:
-        """(network calls, pictures in each)."""
         r = self.request
         return sum(evaluations(r.visits(passes)) for _, passes, _ in self.ways), halves(self.scale) * r.n
 
@@ -141,27 +171,88 @@ class Filling:
         """w; 0, which needs half the network's work, when there is no prompt."""
         return self.request.guidance if self.request.prompt else 0.0
 
-    def run(self, picture: Tensor, mask: Tensor, device: str = "auto") -> Iterator[Step]:
-        """The Steps of all ways.
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.scale}
 
-        Args:
-            picture: (1, 3, 64, 64) in [-1, 1].
-            mask: (1, 1, 64, 64), 1 where new content goes; see `soft`.
+    @cached_property
+    def used(self) -> Tensor:
+        """The mask as it is used, (1, 1, 64, 64): see `core.pictures.masks.soft`. Raises Refused."""
+        mask = self.inputs["mask"]
+        return masks.soft(masks.mask_of(mask, len(mask)), self.request.feather)
 
-        Yields:
-            Steps with x_t and x_0 (ways x seeds, 3, 64, 64), even grey, WAITING, in the rows that have not begun.
-        """
+    @cached_property
+    def given(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The original, the mask as it is used and the hole, (64, 64, 3) uint8 each."""
+        original, used = self.inputs["original"], to_uint8(self.used)[0]
+        return original, used.repeat(3, -1), masks.hole_of(original, used)
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """The Steps of all ways, x_t and x_0 (ways x seeds, 3, 64, 64), even grey, WAITING, in rows that have not begun."""
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, self.scale))
-        picture = picture.to(model.device).expand(r.n, -1, -1, -1)
+        picture = from_uint8(self.inputs["original"][None], -1, 1).to(model.device).expand(r.n, -1, -1, -1)
         cond = guided.encode([r.prompt or None] * r.n)
         visits = [r.visits(passes) for _, passes, _ in self.ways]
         runs = [
-            inpaint(guided, picture, mask, v, cond, generators(r.seed, r.n), clean_paste=clean)
+            inpaint(guided, picture, self.used, visits_together(v, r.n), cond, generators(r.seed, r.n), clean)
             for v, (_, _, clean) in zip(visits, self.ways, strict=True)
         ]
         grey = torch.full_like(picture, 2 * WAITING / 255 - 1)
-        return runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey)
+        return in_pixels(guided, runs[0] if len(runs) == 1 else in_turn(runs, [len(v) - 1 for v in visits], grey))
+
+    # ---- words and rows ----
+
+    @property
+    def caption(self) -> str:
+        r = self.request
+        prompt = f"“{r.prompt}”; guidance {r.guidance:g}" if r.prompt else "no prompt"
+        again = ", ".join(sorted({f"n = {n}" for _, n, _ in self.ways})) + f", j = {r.jump_length}"
+        if r.below < T - 1 and max(n for _, n, _ in self.ways) > 1:  # a run begins at T - 1
+            again += f" from t = {r.below} down"
+        edge = f"; feather {r.feather} px" if r.feather else ""
+        return (
+            f"{r.model}: {prompt}; DDPM, {r.steps} steps, {again}, {self.cost()[0]} network calls{edge}; seed {r.seed}."
+        )
+
+    @property
+    def name(self) -> str:
+        return f"inpainting-{super().name}"
+
+    @property
+    def columns(self) -> int:
+        return len(ACROSS)
+
+    @property
+    def across(self) -> Sequence[str]:
+        return ACROSS
+
+    @property
+    def down(self) -> Sequence[str]:
+        return self.rows if any(self.rows) else ()
+
+    @property
+    def beside(self) -> int:
+        return 1
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return (SHOWN + "; grey: not begun yet" * (len(self.ways) > 1),)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ()
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [np.stack([p for pair in zip(frame.x_t, frame.x_0, strict=True) for p in (*self.given, *pair)])]
+
+    def sheet(self, frame: Frame) -> np.ndarray:
+        return grid(self.lanes(frame)[0], self.columns, self.GAP)
+
+    def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:
+        """The results that have begun, the original, the mask and the hole."""
+        results = [(f"result-{k}", p) for k, p in enumerate(frame.x_0[: self.begun(frame.i)], 1)]
+        return results + list(zip(("original", "mask", "hole"), self.given, strict=True))
 
 
 def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Tensor) -> Iterator[Step]:
@@ -186,31 +277,19 @@ def in_turn(runs: Sequence[Iterator[Step]], lengths: Sequence[int], waiting: Ten
 
 def fill(r: InpaintRequest) -> Filling:
     """RePaint with the request's passes."""
-    return Filling(r, (("", r.jump_n, False),))
+    return Filling(request=r, ways=(("", r.jump_n, False),))
 
 
 def once_and_often(r: InpaintRequest) -> Filling:
     """One pass against five, or the request's number if that is larger."""
     often = max(5, r.jump_n)
-    return Filling(r, (("n = 1", 1, False), (f"n = {often}", often, False)))
+    return Filling(request=r, ways=(("n = 1", 1, False), (f"n = {often}", often, False)))
 
 
 def two_pastes(r: InpaintRequest) -> Filling:
     """Known pixels at the level just reached, as in RePaint, against known pixels kept clean at every step."""
-    return Filling(r, (("RePaint", r.jump_n, False), ("clean paste", r.jump_n, True)))
+    return Filling(request=r, ways=(("RePaint", r.jump_n, False), ("clean paste", r.jump_n, True)))
 
 
 FILLINGS = {"fill": fill, "once-and-often": once_and_often, "two-pastes": two_pastes}
-
-
-def soft(mask: Tensor, feather: int) -> Tensor:
-    """The mask as it is used: checked, with a soft edge that wide, checked again since the edge may cover the rest.
-
-    Args:
-        mask: (1, 1, S, S) of 0s and 1s, 1 where new content goes; the result's shape too.
-        feather: width of the edge in pixels, 0 .. MAX_FEATHER.
-
-    Raises:
-        Refused: the mask is empty, or it covers everything.
-    """
-    return masks.checked(masks.feather(masks.checked(mask), feather))
+"""By the name of the experiment; the first is the plain run."""

@@ -10,10 +10,12 @@ from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import generator, generators, lerp, randn, slerp
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_together
 from core.models.registry import load
-from core.runs.plan import Plan, pixels
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
+from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
-from core.runs.request import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS, Choice, Request, Whole, asked
+from core.runs.request import Choice, Request, Whole, asked
 
 WAYS = {"slerp": "on the sphere (slerp)", "lerp": "in a straight line (lerp)"}
 MIXED = {"slerp": slerp, "lerp": lerp}
@@ -98,7 +100,8 @@ class Interpolation(Plan):
         cond = guided.encode([r.prompt or None] * self.count)
         on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM's noise is the same in all pictures
         x = self.noises(model.shape).to(model.device)
-        return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, r.steps, cond, on_the_way))
+        visits = visits_together(model.schedule.timesteps(r.steps), self.count)
+        return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, on_the_way))
 
 
 def between(r: InterpolationRequest) -> Interpolation:

@@ -1,4 +1,4 @@
-"""What a model's maker asks of its pictures, as DeepFloyd's licence: a watermark, and none that a safety checker blocks."""
+"""What a model's maker asks of its pictures, as DeepFloyd's licence does: a watermark, and a safety checker."""
 
 from collections.abc import Sequence
 

@@ -1,19 +1,22 @@
-"""A request for digits: checked once, carried inside every saved picture, and turned into a stream of Steps."""
+"""Digits from noise."""
 
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from core.checks import ModelError, Refused, choice, number, real, whole
-from core.diffusion.noise import MAX_SEED, generator, generators, randn
+from core.checks import ModelError, Refused, choice
+from core.diffusion.noise import seeds
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step
-from core.models.registry import availability, load, spec
+from core.models.registry import availability, load, of_task, spec
 from core.models.scores import judge
-from core.pictures.images import to_uint8
+from core.pictures.images import grid
+from core.runs.fields import SEED
+from core.runs.frame import Frame
+from core.runs.plan import ESTIMATE, Plan
+from core.runs.request import Choice, Model, Real, Request, Steps, Text, Whole, asked
 
 MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0
@@ -24,27 +27,70 @@ def default_guidance(model: str, sampler: str) -> float:
     return SAMPLERS[sampler].guidance if spec(model).conditional else 1.0
 
 
+def digits_of(text: object) -> str:
+    """The digits in a text, without its spaces and hyphens. Raises Refused if there are none, or something else too."""
+    digits = "".join(str(text or "").split()).replace("-", "")
+    if not digits or not digits.isascii() or not digits.isdigit():
+        raise Refused("Type digits from 0 to 9, such as 5101234; spaces and hyphens are ignored.")
+    return digits
+
+
 @dataclass(frozen=True)
-class DigitRequest:
-    """What to draw, and how. `DigitRequest.checked` is the way in for anything a person typed.
+class DigitModel(Model):
+    """A model that draws digits, and is here."""
+
+    def options(self) -> dict[str, str]:
+        """name -> what people read."""
+        return {model.name: model.title for model in of_task("digits")}
+
+    def check(self, value: object, request: Request) -> str:
+        model = spec(value)
+        if model.task != "digits":
+            raise ModelError(f"The model {model.name} does not generate digits from noise.")
+        ready, sentence = availability(model.name)
+        if not ready:
+            raise ModelError(sentence)
+        return model.name
+
+
+@dataclass(frozen=True)
+class DigitSampler(Choice):
+    """A sampler for the path of the request's model."""
+
+    def check(self, value: object, request: Request) -> str:
+        model = spec(request.model)
+        return choice(value, samplers_for(model.path), f"The sampler for {model.name}")
+
+
+TITLES = {name: sampler.title for name, sampler in SAMPLERS.items()}
+DIGITS = Text("Digits", "One, all ten, or e.g. 5101234.", read=digits_of)
+EACH = Whole("Of each", "Rows, from 1.", "The number of each digit", low=1, high=MAX_PICTURES, slider=False)
+DIGIT_SAMPLER = DigitSampler("Sampler", "DDPM and DDIM for DDPM models, the rest for flow.", options=TITLES)
+DIGIT_STEPS = Steps("Steps", "Euler, Heun up to 300; DDIM up to 100.", low=1, high=300, table=SAMPLERS)
+DIGIT_GUIDANCE = Real(
+    "Guidance w", "0 ignores the class, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
+)
+
+
+@dataclass(frozen=True)
+class DigitRequest(Request):
+    """What to draw, and how.
 
     Args:
         digits: the classes, left to right, as text: "7", "0123456789", "5101234".
         each: pictures of each, one row apiece.
-        model: a registry name of the task "digits".
-        sampler: a key of `core.diffusion.sampler_table.SAMPLERS` that fits the model.
-        steps: number of steps.
+        sampler: fits the model.
         guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
         seed: of the first picture; picture k has seed + k.
     """
 
-    digits: str = "0123456789"
-    each: int = 2
-    model: str = "flow-class"
-    sampler: str = "euler"
-    steps: int = 20
-    guidance: float = 1.5
-    seed: int = 180
+    digits: str = asked("0123456789", DIGITS)
+    each: int = asked(2, EACH)
+    model: str = asked("flow-class", DigitModel("Model"))
+    sampler: str = asked("euler", DIGIT_SAMPLER)
+    steps: int = asked(20, DIGIT_STEPS)
+    guidance: float = asked(1.5, DIGIT_GUIDANCE)
+    seed: int = asked(180, SEED)
 
     @classmethod
     def of(cls, model: str) -> "DigitRequest":
@@ -54,41 +100,12 @@ class DigitRequest:
         usual = {"steps": SAMPLERS[sampler].steps[1], "guidance": default_guidance(model, sampler)}
         return cls(model=model, **usual | own)
 
-    @classmethod
-    def checked(cls, **values: object) -> "DigitRequest":
-        """A request from untrusted values.
-
-        Raises:
-            Refused: one sentence that says which value is wrong and what is allowed.
-            ModelError: the model does not exist or is not here.
-        """
-        r = cls(**values)
-        digits = "".join(str(r.digits or "").split()).replace("-", "")
-        if not digits or not digits.isascii() or not digits.isdigit():
-            raise Refused("Type digits from 0 to 9, such as 5101234; spaces and hyphens are ignored.")
-        each = whole(r.each, 1, MAX_PICTURES, "The number of each digit")
-        if len(digits) * each > MAX_PICTURES:
-            raise Refused(f"That would be {len(digits) * each} pictures; at most {MAX_PICTURES} fit in one run.")
-        model = spec(r.model)
-        if model.task != "digits":
-            raise ModelError(f"The model {model.name} does not generate digits from noise.")
-        ready, sentence = availability(model.name)
-        if not ready:
-            raise ModelError(sentence)
-        table = samplers_for(model.path)
-        sampler = table[choice(r.sampler, table, f"The sampler for {model.name}")]
-        low, _, high = sampler.steps
-        if low == high and number(r.steps) != low:
-            raise Refused(f"The sampler {r.sampler} takes exactly {low} steps.")
-        return cls(
-            digits=digits,
-            each=each,
-            model=model.name,
-            sampler=r.sampler,
-            steps=whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
-            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
-        )
+    def agreed(self) -> "DigitRequest":
+        """Raises Refused if there would be too many pictures."""
+        n = len(self.digits) * self.each
+        if n > MAX_PICTURES:
+            raise Refused(f"That would be {n} pictures; at most {MAX_PICTURES} fit in one run.")
+        return self
 
     @property
     def labels(self) -> list[int]:
@@ -105,6 +122,14 @@ class DigitRequest:
         """The guidance that the model really gets; one without classes has none."""
         return self.guidance if spec(self.model).conditional else 1.0
 
+    @property
+    def about(self) -> str:
+        """What the picture is: model, sampler, steps, guidance, seed."""
+        model, how = spec(self.model), SAMPLERS[self.sampler].title
+        text = f"{model.title}; {how if '300 steps' in how else f'{how}, {self.steps} steps'}; "
+        text += f"guidance {self.guidance:g}; " if model.conditional else "no class, so no guidance; "
+        return text + f"seed {self.seed}."
+
     def cost(self) -> tuple[int, int]:
         """(network calls, images in each call)."""
         return evaluations(self.sampler, self.steps, self.scale, len(self.labels))
@@ -113,9 +138,70 @@ class DigitRequest:
         """The Steps of this request."""
         return generate(load(self.model, device), self.labels, self.sampler, self.steps, self.scale, self.seed)
 
-    def settings(self) -> dict:
-        """This request as JSON-able values."""
-        return dataclasses.asdict(self)
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Plan):
+    """Digits from noise, in a grid."""
+
+    GAP = 1
+    RANGE = (0.0, 1.0)
+
+    request: DigitRequest
+
+    @property
+    def count(self) -> int:
+        return len(self.request.labels)
+
+    @property
+    def columns(self) -> int:
+        return self.request.columns
+
+    @property
+    def beside(self) -> int:
+        return 1 if self.columns > 1.6 * (self.count / self.columns) else 2
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return (ESTIMATE, "x_t: the state, from noise to digits")
+
+    def cost(self) -> tuple[int, float]:
+        return self.request.cost()
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        return self.request.run(device)
+
+    def judged(self, pixels: np.ndarray, device: str) -> str:
+        return as_read(self.request, pixels, device)
+
+    @property
+    def caption(self) -> str:
+        return self.request.about
+
+    @property
+    def name(self) -> str:
+        r = self.request
+        return f"digits-{r.digits[:12]}-{r.model}-seed-{r.seed}"
+
+    @property
+    def titles(self) -> Sequence[str]:
+        each = zip(self.request.labels, seeds(self.request.seed, self.count), strict=True)
+        return [f"{k:03d}-digit-{label}-seed-{seed}" for k, (label, seed) in enumerate(each)]
+
+    def film(self, frame: Frame) -> np.ndarray:
+        """The states, from noise to digits, as in the course."""
+        return grid(frame.x_t, self.columns)
+
+
+PLANS = {"digits": lambda r: Digits(request=r)}
+
+
+def as_read(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
+    """How our classifier reads the pictures, (B, 28, 28, 1) uint8."""
+    named, asked_for = read(pixels, device), "".join(map(str, request.labels))
+    if not spec(request.model).conditional:
+        return f"The classifier reads {named}."
+    right = sum(a == b for a, b in zip(named, asked_for, strict=True))
+    return f"The classifier reads {right} of {len(asked_for)} as asked."
 
 
 def read(pixels: np.ndarray, device: str = "auto") -> str:
@@ -124,36 +210,3 @@ def read(pixels: np.ndarray, device: str = "auto") -> str:
     classifier = load("classifier", device)
     named, _ = judge(classifier, x.to(next(classifier.parameters()).device))
     return "".join(str(k) for k in named.tolist())
-
-
-SIGMA = 0.5
-"""The noise level at which the single-step denoiser was trained."""
-SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""The course's figure of that denoiser at other noise levels too."""
-
-
-def denoise_ladder(
-    clean: np.ndarray, sigmas: tuple[float, ...] = SIGMAS, seed: int = 0, device: str = "auto"
-) -> tuple[np.ndarray, np.ndarray, list[float], list[float]]:
-    """One digit at several noise levels, through the single-step denoiser in one network call.
-
-    Args:
-        clean: (28, 28, 1) uint8.
-        sigmas: noise levels; z = x + sigma eps with the same eps at each.
-
-    Returns:
-        Noisy and denoised digits, each (S, 28, 28, 1) uint8, and the mean squared error of each to the clean digit: per
-        pixel, of values in which the clean digit lies in [0, 1] and the others are not clamped to it.
-    """
-    model = load("denoiser", device)
-    x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255
-    eps = randn((1, *x.shape[1:]), generator(seed))
-    z = x + torch.tensor(sigmas).view(-1, 1, 1, 1) * eps
-    restored = model.restore(z).cpu()
-    errors = [(e - x).square().flatten(1).mean(1).tolist() for e in (z, restored)]
-    return to_uint8(z), to_uint8(restored), *errors
-
-
-def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
-    """What the denoiser of pure noise answers to n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
-    return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))

@@ -55,6 +55,11 @@ class Plan:
         return ()
 
     @property
+    def subject(self) -> str:
+        """The one prompt that says what its pictures show; "" where there is none, there are several, or it is not known."""
+        return "" if self.experiment == "several-prompts" else getattr(self.request, "prompt", "")
+
+    @property
     def count(self) -> int:
         """How many pictures run together."""
         raise NotImplementedError
@@ -69,8 +74,8 @@ class Plan:
         """How many steps each picture takes; empty where all take those of the run."""
         return ()
 
-    def cost(self) -> tuple[int, float]:
-        """(network calls, images in each, on average)."""
+    def cost(self) -> tuple[int, float] | None:
+        """(network calls, images in each, on average); None where no cost is told before."""
         raise NotImplementedError
 
     def agreed(self: P) -> P:
@@ -96,7 +101,7 @@ class Plan:
         return ""
 
     def run(self, device: str = "auto") -> Iterator[Step]:
-        """Its Steps, `count` pictures each, as `pixels` gives them."""
+        """Its Steps, `count` pictures each, as `in_pixels` gives them."""
         raise NotImplementedError
 
     # ---- words and rows ----
@@ -155,6 +160,10 @@ class Plan:
         """The pictures of a frame that go into its files, laid out as the first lane is."""
         return grid(self.lanes(frame)[0], self.columns)
 
+    def film(self, frame: Frame) -> np.ndarray:
+        """The same for the trajectory, in all frames but the last."""
+        return self.sheet(frame)
+
     def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:
         """(file name without ending, pixels) of every single picture of a frame."""
         return list(zip(self.titles, frame.x_0, strict=True))
@@ -166,7 +175,7 @@ class Plan:
         return self.request.settings() | named | pictures
 
 
-def pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
+def in_pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
     """The Steps of a sampler in pixels, (B, C, H, W), as they are recorded and shown: see `Denoiser.to_pixels`."""
     for step in steps:
         parts = {name: denoiser.to_pixels(part) for name, part in step.parts.items()}

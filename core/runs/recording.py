@@ -89,6 +89,11 @@ class Recording:
         return sum(frame.nbytes for frame in self.frames)
 
     @property
+    def begun(self) -> bool:
+        """Whether there is anything of it yet."""
+        return bool(self.frames)
+
+    @property
     def done(self) -> bool:
         """Whether the run reached its end."""
         return bool(self.frames) and self.frames[-1].i == self.frames[-1].n

@@ -18,10 +18,10 @@ from typing import Any, ClassVar, TypeVar
 
 from core.checks import Refused, choice, number, real, whole
 from core.diffusion.noise import MAX_SEED
-from core.diffusion.sampler_table import TEXT_SAMPLERS, Sampler
+from core.diffusion.sampler_table import Sampler
 from core.models.registry import MODELS
 from core.pictures.images import SETTINGS_KEY
-from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, prompt_of, text_model, text_models
+from core.runs.prompts import prompt_of, text_model, text_models
 
 R = TypeVar("R", bound="Request")
 
@@ -51,9 +51,17 @@ class Kind:
         """The value as it should be, or Refused. `request` has all values as they were sent."""
         return value
 
-    def shown(self, value: Any) -> Any:
+    def as_widget(self, value: Any) -> Any:
         """The value as its widget has it; of several parts, one each."""
         return [*value, *[""] * len(self.parts)][: len(self.parts)] if self.parts else value
+
+    def part(self, name: str) -> "Kind":
+        """What one of its parameters is."""
+        return self
+
+    def joined(self, values: Sequence) -> Any:
+        """The value from those of all its parameters."""
+        return values
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,13 @@ class Prompt(Kind):
 
     def check(self, value: object, request: "Request") -> str:
         return prompt_of(value, self.named)
+
+
+@dataclass(frozen=True)
+class Suggested(Prompt):
+    """One line of text, of which a few are offered. `options`: key -> what people read."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class Text(Kind):
     def check(self, value: object, request: "Request") -> Any:
         return self.read(value)
 
-    def shown(self, value: Any) -> str:
+    def as_widget(self, value: Any) -> str:
         return self.write(value)
 
 
@@ -163,22 +178,6 @@ class Seed(Whole):
     high: int = MAX_SEED
 
 
-PROMPT = Prompt("Prompt", "What to draw; may be empty.")
-GUIDANCE = Real(
-    "Guidance w", "0 ignores the prompt, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
-)
-PICTURES = Whole("Pictures", "1 to 8, each from its own noise.", "The number of pictures", low=1, high=MAX_PICTURES)
-MODEL = Model("Model", "The header says what each one needs.")
-SAMPLER = Choice(
-    "Sampler",
-    "DDIM adds no noise on the way, DDPM does; DPM-Solver++ needs 10 to 25 steps.",
-    options={name: s.title for name, s in TEXT_SAMPLERS.items()},
-)
-STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)
-SEED = Seed()
-"""The kinds that most text-to-image tabs have."""
-
-
 def asked(default: Any, kind: Kind) -> Any:
     """A field of a request: its default and its kind."""
     return field(default=default, metadata={"kind": kind})
@@ -223,7 +222,7 @@ class Request:
         for name, kind in cls.kinds().items():
             given = [values[p] for p in kind.parts or (name,) if p in values]
             if given:
-                fields[name] = given if kind.parts else given[0]
+                fields[name] = kind.joined(given) if kind.parts else given[0]
         return cls.checked(**fields)
 
     @classmethod
@@ -245,7 +244,7 @@ class Request:
         """Parameter -> its value as its widget has it."""
         values: dict[str, Any] = {}
         for name, kind in self.kinds().items():
-            value = kind.shown(getattr(self, name))
+            value = kind.as_widget(getattr(self, name))
             values |= dict(zip(kind.parts, value, strict=True)) if kind.parts else {name: value}
         return {name: values[name] for name in self.names()}
 

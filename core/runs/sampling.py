@@ -1,5 +1,4 @@
-"""Pictures from pure noise, and pictures that run together so that they compare: guidance off and on, how much of it and
-when, how many steps."""
+"""Pictures from pure noise, and experiments in which one thing changes: guidance, when it is on, the number of steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,115 +7,66 @@ import torch
 
 from core.checks import Refused
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.guidance import THRESHOLDS, Stretch, bounded, guide, halves, steps_within
+from core.diffusion.guidance import Interval, bounded, guide, halves, steps_within
 from core.diffusion.noise import generator, generators, randn, seeds
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
-from core.diffusion.samplers import Step, ddim, ddim_each
+from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
-from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
+from core.diffusion.timestep_lists import timestep_list
+from core.diffusion.visits import visits_each, visits_together
 from core.models.registry import load, schedule_of, spec
-from core.runs.plan import Plan, pixels
-from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
-from core.runs.request import (
+from core.runs.fields import (
+    EVEN,
     GUIDANCE,
+    GUIDE_FROM,
+    GUIDE_TO,
+    LARGEST,
     MODEL,
+    NEGATIVE,
     PICTURES,
     PROMPT,
+    QUANTILE,
     SAMPLER,
     SEED,
     STEPS,
-    Choice,
-    Real,
-    Request,
-    Whole,
-    asked,
-)
+    THRESHOLD,
+    TIMESTEPS,
+)  # fmt: skip
+from core.runs.plan import Plan, in_pixels
+from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
+from core.runs.request import Request, asked
 
-EVEN = "even"  # timesteps evenly spaced, as many as there are steps
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
 THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
 STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
 LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"
-OFF = " Where guidance is off, w = 1."
 
 
 @dataclass(frozen=True)
 class PictureRequest(Request):
-    """What to draw, and how.
+    """What to draw, and how; an empty prompt is unconditional, and picture k starts from the noise of seed + k.
 
-    Args:
-        prompt: what to draw; empty means unconditional.
-        negative: what takes the place of "no prompt" in guidance; empty for plain guidance.
-        n: pictures; picture k starts from the noise of seed + k.
-        guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
-        threshold: what bounds the clean estimate.
-        timesteps: "even", or the name of a published list in `core.diffusion.timestep_lists`, which decides the steps.
-        ratio, top: of dynamic thresholding, the quantile and the largest threshold.
-        guide_from, guide_to: the timesteps from which and down to which guidance is on; elsewhere w = 1.
+    `timesteps` is EVEN, or the published list that decides the steps; `ratio` and `top` are the quantile and the largest
+    threshold of dynamic thresholding; guidance is on from `guide_from` down to `guide_to`, elsewhere w = 1.
     """
 
     KIND = "picture"
     prompt: str = asked(
         "an emoji of a panda", replace(PROMPT, info="What to draw; empty: whatever comes (pocket: photos).", lines=2)
     )
-    negative: str = asked(
-        "",
-        replace(
-            PROMPT,
-            label="Negative prompt",
-            info="Guidance above 1 leads away from it; at 1 it does nothing, at 0 it is what is drawn. Empty for none.",
-        ),
-    )
+    negative: str = asked("", NEGATIVE)
     n: int = asked(4, PICTURES)
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(30, STEPS)
     guidance: float = asked(3.0, GUIDANCE)
-    threshold: str = asked(
-        "clip",
-        Choice("Threshold of the clean estimate", "Matters at high guidance.", "The threshold", options=THRESHOLDS),
-    )
+    threshold: str = asked("clip", THRESHOLD)
     seed: int = asked(180, SEED)
-    timesteps: str = asked(
-        EVEN,
-        Choice(
-            "Timesteps",
-            "A list published with DeepFloyd IF decides the steps by itself; Step sweep is always evenly spaced.",
-            options={EVEN: "as many as steps, evenly spaced"} | TIMESTEP_LISTS,
-            listed=True,
-        ),
-    )
-    ratio: float = asked(
-        0.95,
-        Real(
-            "Dynamic threshold: quantile",
-            "0.5 to 1; higher tames saturated colours more.",
-            "The quantile of the dynamic threshold",
-            low=0.5,
-            high=1,
-            step=0.005,
-        ),
-    )
-    top: float = asked(
-        1.5,
-        Real(
-            "Dynamic threshold: largest",
-            "1 to 10; 1 is plain clipping.",
-            "The largest dynamic threshold",
-            low=1,
-            high=10,
-        ),
-    )
-    guide_from: int = asked(
-        NOISIEST,
-        Whole(
-            "Guide from t",
-            "From 999 (pure noise) down to 0." + OFF,
-            "The timestep from which guidance is on",
-            high=NOISIEST,
-        ),
-    )
-    guide_to: int = asked(0, Whole("Guide down to t", "From 0 (hardly any noise) up to 999." + OFF, "The timestep down to which guidance is on", high=NOISIEST))  # fmt: skip
+    timesteps: str = asked(EVEN, TIMESTEPS)
+    ratio: float = asked(0.95, QUANTILE)
+    top: float = asked(1.5, LARGEST)
+    guide_from: int = asked(NOISIEST, GUIDE_FROM)
+    guide_to: int = asked(0, GUIDE_TO)
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":
@@ -138,7 +88,7 @@ class PictureRequest(Request):
         return schedule.timesteps(steps) if self.timesteps == EVEN else timestep_list(self.timesteps)
 
     @property
-    def stretch(self) -> Stretch | None:
+    def interval(self) -> Interval | None:
         """Where guidance is on, as `core.diffusion.guidance.guide` takes it; None for everywhere."""
         return None if (self.guide_from, self.guide_to) == (NOISIEST, 0) else (self.guide_from, self.guide_to)
 
@@ -156,7 +106,7 @@ class Pictures(Plan):
         scales, seeds, steps: one per picture.
         wide: pictures in a row.
         labels: of the columns, and of the rows; empty where there is nothing to tell.
-        stretches: where guidance is on, one per picture; empty where all have the request's.
+        intervals: where guidance is on, one per picture; empty where all have the request's.
     """
 
     request: PictureRequest
@@ -165,7 +115,7 @@ class Pictures(Plan):
     steps: tuple[int, ...]
     wide: int
     labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    stretches: tuple[Stretch, ...] = ()
+    intervals: tuple[Interval, ...] = ()
 
     @property
     def prompts(self) -> Sequence[str]:
@@ -197,7 +147,7 @@ class Pictures(Plan):
 
     def cost(self) -> tuple[int, float]:
         calls = max(self.steps)
-        if self.request.stretch or self.stretches:
+        if self.request.interval or self.intervals:
             twice = sum(map(self.guided, range(len(self.seeds)))) * (set(self.scales) != {1.0})
             return calls, (sum(self.steps) + twice) / calls
         per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
@@ -206,7 +156,7 @@ class Pictures(Plan):
     @property
     def guiding(self) -> dict:
         r = self.request
-        partly = {"partly": True, "images": r.n} if r.stretch else {}
+        partly = {"partly": True, "images": r.n} if r.interval else {}
         return {"guidance": r.guidance, "negative": bool(r.negative)} | partly
 
     @property
@@ -215,11 +165,11 @@ class Pictures(Plan):
 
     def guided(self, k: int) -> int:
         """The steps of picture k at which guidance is on."""
-        stretch = self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)
-        return steps_within(stretch, self.request.visits(schedule_of(self.request.model), self.steps[k]))
+        interval = self.intervals[k] if self.intervals else self.request.interval or (NOISIEST, 0)
+        return steps_within(interval, self.request.visits(schedule_of(self.request.model), self.steps[k]))
 
     def guidance_is_off_at_times(self, k: int) -> bool:
-        return (self.stretches[k] if self.stretches else self.request.stretch or (NOISIEST, 0)) != (NOISIEST, 0)
+        return (self.intervals[k] if self.intervals else self.request.interval or (NOISIEST, 0)) != (NOISIEST, 0)
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         r, model = self.request, load(self.request.model, device)
@@ -227,14 +177,14 @@ class Pictures(Plan):
         x = randn((len(source), *model.shape), source, model.device)
         same = len(set(self.scales)) == 1
         scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
-        stretch = torch.tensor(self.stretches) if self.stretches else r.stretch
-        guided = bounded(guide(model, scale, r.negative or None, stretch), r.threshold, r.ratio, r.top)
+        interval = torch.tensor(self.intervals) if self.intervals else r.interval
+        guided = bounded(guide(model, scale, r.negative or None, interval), r.threshold, r.ratio, r.top)
         cond = guided.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
-            visits = r.visits(model.schedule, self.steps[0])
-            return pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
-        lists = [model.schedule.timesteps(steps) for steps in self.steps]
-        return pixels(guided, ddim_each(guided, x, lists, cond, ETAS[r.sampler], source))
+            visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
+            return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
+        visits = visits_each([model.schedule.timesteps(steps) for steps in self.steps])
+        return in_pixels(guided, ddim(guided, x, visits, cond, source, ETAS[r.sampler]))
 
     @property
     def caption(self) -> str:
@@ -242,10 +192,10 @@ class Pictures(Plan):
         prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
         negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
         steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(self.steps)} steps"
-        when = f" for t = {r.guide_from} – {r.guide_to}" if r.stretch else ""
-        if self.stretches:
+        when = f" for t = {r.guide_from} – {r.guide_to}" if r.interval else ""
+        if self.intervals:
             when = " for the t over each picture"
-        elif r.stretch and not self.guided(0):
+        elif r.interval and not self.guided(0):
             when += ", where no step falls"
         bound = {"dynamic": f"; dynamic threshold, quantile {r.ratio:g}, largest {r.top:g}", "none": "; no threshold"}
         guided = f"guidance {ranged(self.scales)}{when}{bound.get(r.threshold, '')}"
@@ -253,7 +203,7 @@ class Pictures(Plan):
 
     @property
     def titles(self) -> Sequence[str]:
-        when = [f"-from-{first}-to-{last}" if first >= 0 else "-off" for first, last in self.stretches]
+        when = [f"-from-{first}-to-{last}" if first >= 0 else "-off" for first, last in self.intervals]
         each = zip(self.seeds, self.scales, self.steps, when or [""] * self.count, strict=True)
         return [f"{k:02d}-seed-{seed}-guidance-{w:g}{t}-steps-{n}" for k, (seed, w, n, t) in enumerate(each, 1)]
 
@@ -275,7 +225,7 @@ def samples(r: PictureRequest) -> Pictures:
 
 
 def strong_guidance(r: PictureRequest) -> float:
-    """The request's guidance, or the model's own where the request's is none."""
+    """The request's guidance, or the model's own where it has none."""
     return r.guidance if r.guidance > 1 else default_guidance(r.model)
 
 
@@ -306,8 +256,8 @@ def when_to_guide(r: PictureRequest) -> Pictures:
         raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
     strong = strong_guidance(r)
     across = ("off, w = 1", *(f"t = {first} – {last}" for first, last in THIRDS), f"always, w = {strong:g}")
-    stretches = ((-1, -1), *THIRDS, (NOISIEST, 0))
-    return replace(of_one_noise(r, [strong] * len(stretches), across), stretches=stretches)
+    intervals = ((-1, -1), *THIRDS, (NOISIEST, 0))
+    return replace(of_one_noise(r, [strong] * len(intervals), across), intervals=intervals)
 
 
 def guidance_sweep(r: PictureRequest) -> Pictures:
@@ -338,13 +288,14 @@ PLANS = {
 
 
 def draw(
-    model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int, stretch: Stretch | None = None
+    model: Denoiser, prompts: Sequence[str], guidance: float, steps: int, seed: int, interval: Interval | None = None
 ) -> Iterator[Step]:
     """One picture per prompt with DDIM, picture k from the noise of seed + k; the estimate is clipped to [-1, 1].
 
     Args:
-        guidance, stretch: as `core.diffusion.guidance.guide` takes them.
+        guidance, interval: as `core.diffusion.guidance.guide` takes them.
     """
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
-    guided = bounded(guide(model, guidance, stretch=stretch))
-    return ddim(guided, x, model.schedule.timesteps(steps), guided.encode([p or None for p in prompts]))
+    guided = bounded(guide(model, guidance, interval=interval))
+    visits = visits_together(model.schedule.timesteps(steps), len(prompts))
+    return ddim(guided, x, visits, guided.encode([p or None for p in prompts]))

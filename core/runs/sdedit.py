@@ -1,32 +1,39 @@
-"""A request for SDEdit's ladder of strengths: checked once, carried in every saved picture, turned into Steps."""
+"""SDEdit at several strengths: a picture, noised to several levels and denoised again, in rows that run as one batch."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from torch import Tensor
+import numpy as np
 
-from core.checks import Refused, choice, real, whole
+from core.checks import Refused, whole
 from core.diffusion.guidance import bounded, guide, halves
-from core.diffusion.noise import MAX_SEED, generator, seeds
-from core.diffusion.sampler_table import ETAS
+from core.diffusion.noise import generator, seeds
+from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_from
 from core.models.registry import load
-from core.runs.prompts import MAX_GUIDANCE, clipped, prompt_of, text_model
-from core.runs.sampling import carried
+from core.pictures.images import WAITING, from_uint8
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED
+from core.runs.frame import Frame
+from core.runs.plan import STATE, Plan, in_pixels
+from core.runs.prompts import clipped, prompt_of
+from core.runs.request import Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
 
 TIMESTEPS = tuple(range(990, -1, -STRIDE))
 """990, 960, ..., 0: a start i means TIMESTEPS[i], and the last start, len(TIMESTEPS), is the picture itself."""
-MAX_RUNGS = 8
+MAX_STARTS = 8
 MAX_ROWS = 4
+GUIDED = replace(GUIDANCE, info="0 to 20: 0 ignores the prompt, more insists.")
+SEEDS = Whole("Seeds", "1 to 4 rows, each from its own noise.", "The number of seeds", low=1, high=MAX_ROWS)
 
 
 def starts_of(text: object) -> tuple[int, ...]:
-    """Comma-separated starts i, ascending. Raises Refused unless there are 1 to MAX_RUNGS, each 0 to 33, none twice."""
+    """Comma-separated starts i, ascending. Raises Refused unless there are 1 to MAX_STARTS, each 0 to 33, none twice."""
     parts = [p for p in str(text or "").replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
-    if not 1 <= len(parts) <= MAX_RUNGS:
-        raise Refused(f"Give 1 to {MAX_RUNGS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
+    if not 1 <= len(parts) <= MAX_STARTS:
+        raise Refused(f"Give 1 to {MAX_STARTS} starts i, separated by commas, such as 1, 3, 5, 7, 10, 20.")
     starts = sorted(whole(p, 0, len(TIMESTEPS) - 1, "Every start i") for p in parts)
     if len(set(starts)) < len(starts):
         raise Refused("Every start i may be given only once.")
@@ -43,53 +50,54 @@ def prompts_of(text: object) -> tuple[str, ...]:
     return lines
 
 
+STARTS = Text(
+    "Starts i",
+    "1 to 8 of 0 to 33; larger keeps more of your picture.",
+    read=lambda t: ", ".join(map(str, starts_of(t))),
+)
+PROMPTS = Text(
+    "Several prompts", "1 to 4, one per line: a row each.", read=lambda t: "\n".join(prompts_of(t)), lines=3
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
-class SDEditRequest:
-    """How to noise a picture and denoise it again. `SDEditRequest.checked` is the way in for anything a person typed.
+class SDEditRequest(Request):
+    """How to noise a picture and denoise it again.
 
     Args:
         prompt: what the picture should become; empty means unconditional.
         guidance: w of classifier-free guidance; without a prompt it changes nothing.
-        starts: the rungs, comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
+        starts: comma-separated places 0 .. 33 in TIMESTEPS; larger is nearer to the picture.
         n: rows, each from its own noise; row k from that of seed + k.
         prompts: for the experiment with several prompts, one per line.
-        model: a registry name of the task "text".
+        model: a registry name of kind "text".
         sampler: a key of `core.diffusion.sampler_table.ETAS`.
         seed: of the first row.
     """
 
-    prompt: str = "an emoji of a red apple"
-    guidance: float = 3.0
-    starts: str = ", ".join(map(str, LADDER))
-    n: int = 1
-    prompts: str = "an emoji of a red apple\nan emoji of a tomato\nan emoji of a red heart"
-    model: str = "pocket"
-    sampler: str = "ddim"
-    seed: int = 180
-
-    @classmethod
-    def checked(cls, **values: object) -> "SDEditRequest":
-        """A request from untrusted values. Raises Refused or ModelError with one sentence."""
-        r = cls(**values)
-        return cls(
-            prompt=prompt_of(r.prompt),
-            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            starts=", ".join(map(str, starts_of(r.starts))),
-            n=whole(r.n, 1, MAX_ROWS, "The number of seeds"),
-            prompts="\n".join(prompts_of(r.prompts)),
-            model=text_model(r.model),
-            sampler=choice(r.sampler, ETAS, "The sampler"),
-            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
-        )
-
-    def settings(self) -> dict:
-        """What a saved picture carries."""
-        return carried("sdedit", self)
+    KIND = "sdedit"
+    prompt: str = asked("an emoji of a red apple", replace(PROMPT, info="What it should become; may be empty."))
+    guidance: float = asked(3.0, GUIDED)
+    starts: str = asked(", ".join(map(str, LADDER)), STARTS)
+    n: int = asked(1, SEEDS)
+    prompts: str = asked("an emoji of a red apple\nan emoji of a tomato\nan emoji of a red heart", PROMPTS)
+    model: str = asked("pocket", MODEL)
+    sampler: str = asked(
+        "ddim",
+        replace(
+            SAMPLER,
+            info="DDIM adds no noise on the way, DDPM does.",
+            options={name: TEXT_SAMPLERS[name].title for name in ETAS},
+        ),
+    )
+    seed: int = asked(180, SEED)
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """Rows of rungs that run as one batch; each row ends with the picture itself, at no cost.
+@dataclass(frozen=True, kw_only=True)
+class Ladder(Plan):
+    """Rows of strengths that run as one batch; each row ends with the picture itself, at no cost.
+
+    It starts from the input "original", (64, 64, 3).
 
     Args:
         rows: (label, prompt, seed) of each row.
@@ -100,44 +108,110 @@ class Ladder:
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """The rungs of one row, the picture itself last."""
+        """The starts of one row, the picture itself last."""
         return (*starts_of(self.request.starts), len(TIMESTEPS))
 
     @property
-    def across(self) -> tuple[str, ...]:
-        """The labels of the columns."""
-        return (*(f"i = {i} · t = {TIMESTEPS[i]}" for i in self.starts[:-1]), "original")
+    def prompts(self) -> Sequence[str]:
+        return [prompt for _, prompt, _ in self.rows]
+
+    @property
+    def count(self) -> int:
+        return len(self.starts) * len(self.rows)
+
+    @property
+    def ours(self) -> Sequence[int]:
+        return [k for k in range(self.count) if (k + 1) % self.columns]
 
     @property
     def scale(self) -> float:
         """w; 0, which needs half the network's work, when no row has a prompt."""
-        return self.request.guidance if any(prompt for _, prompt, _ in self.rows) else 0.0
+        return self.request.guidance if any(self.prompts) else 0.0
+
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.scale}
 
     def cost(self) -> tuple[int, float]:
-        """(network calls, mean number of pictures in each)."""
         calls = len(TIMESTEPS) - self.starts[0]
         return calls, halves(self.scale) * len(self.rows) * sum(len(TIMESTEPS) - i for i in self.starts) / calls
 
-    def run(self, picture: Tensor, device: str = "auto") -> Iterator[Step]:
-        """The Steps of all rungs, x_t and x_0 (rows x columns, 3, 64, 64), from a picture (1, 3, 64, 64) in [-1, 1]."""
-        model, columns = load(self.request.model, device), len(self.starts)
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        model, columns = load(self.request.model, device), self.columns
         guided = bounded(guide(model, self.scale))
-        cond = guided.encode([prompt or None for _, prompt, _ in self.rows for _ in self.starts])
+        picture = from_uint8(self.inputs["original"][None], -1, 1).to(model.device)  # (1, 3, 64, 64)
+        cond = guided.encode([prompt or None for prompt in self.prompts for _ in range(columns)])
         source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
-        eta = ETAS[self.request.sampler]
-        return sdedit(guided, picture.to(model.device), cond, TIMESTEPS, self.starts * len(self.rows), source, eta)
+        starts, eta = self.starts * len(self.rows), ETAS[self.request.sampler]
+        return in_pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
+
+    def begun(self, k: int, i: int) -> bool:
+        """Whether picture k has a clean estimate at step i: the network was asked, or it is the original."""
+        start = self.starts[k % self.columns]
+        return start == self.starts[-1] or start <= self.starts[0] + i
+
+    # ---- words and rows ----
+
+    @property
+    def caption(self) -> str:
+        r, prompts = self.request, sorted({p for p in self.prompts if p})
+        words = f"“{prompts[0]}”" if len(prompts) == 1 else f"{len(prompts)} prompts" if prompts else "no prompt"
+        w = f"guidance {r.guidance:g}; " if prompts else ""
+        return f"{r.model}: {words}; {TEXT_SAMPLERS[r.sampler].title} from t = 990 - 30 i; {w}seed {r.seed}."
+
+    @property
+    def name(self) -> str:
+        return f"sdedit-{super().name}"
+
+    @property
+    def columns(self) -> int:
+        return len(self.starts)
+
+    @property
+    def across(self) -> Sequence[str]:
+        return [*(f"i = {i} · t = {TIMESTEPS[i]}" for i in self.starts[:-1]), "original"]
+
+    @property
+    def down(self) -> Sequence[str]:
+        labels = [label for label, _, _ in self.rows]
+        return labels if any(labels) else []
+
+    @property
+    def beside(self) -> int:
+        return 1
+
+    @property
+    def titles(self) -> Sequence[str]:
+        columns = [*(f"i-{i}" for i in self.starts[:-1]), "original"]
+        return [f"row-{r}-{column}" for r in range(1, len(self.rows) + 1) for column in columns]
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return "x_0: the clean estimate; grey: not begun yet", STATE
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return "", "Where each one began: your picture, noised"
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        x_0 = frame.x_0.copy()
+        x_0[[k for k in range(len(x_0)) if not self.begun(k, frame.i)]] = WAITING
+        return [x_0, frame.x_t]
+
+    def tiles(self, frame: Frame) -> list[tuple[str, np.ndarray]]:
+        return list(zip(self.titles, self.lanes(frame)[0], strict=True))
 
 
 def ladder(r: SDEditRequest) -> Ladder:
     """One row per seed."""
-    return Ladder(r, tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in seeds(r.seed, r.n)))
+    return Ladder(request=r, rows=tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in seeds(r.seed, r.n)))
 
 
 def with_and_without(r: SDEditRequest) -> Ladder:
     """The same noise without a prompt and with it. Raises Refused if there is no prompt."""
     if not r.prompt:
         raise Refused("Give a prompt: the second row is drawn with it, the first without.")
-    return Ladder(r, (("no prompt", "", r.seed), (clipped(r.prompt), r.prompt, r.seed)))
+    return Ladder(request=r, rows=(("no prompt", "", r.seed), (clipped(r.prompt), r.prompt, r.seed)))
 
 
 def several_prompts(r: SDEditRequest) -> Ladder:
@@ -145,7 +219,8 @@ def several_prompts(r: SDEditRequest) -> Ladder:
     prompts = prompts_of(r.prompts)
     if not prompts:
         raise Refused(f"Give 1 to {MAX_ROWS} prompts to compare, one per line.")
-    return Ladder(r, tuple((clipped(p), p, r.seed) for p in prompts))
+    return Ladder(request=r, rows=tuple((clipped(p), p, r.seed) for p in prompts))
 
 
 LADDERS = {"ladder": ladder, "with-and-without": with_and_without, "several-prompts": several_prompts}
+"""By the name of the experiment; the first is the plain run."""

@@ -1,101 +1,172 @@
-"""What pictures that are two things at once have in common, anagrams and hybrids: a request, checked and saved."""
+"""What pictures that are two things at once have in common, anagrams and hybrids: what is asked for, and a run's plan."""
 
-import dataclasses
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
+import numpy as np
 from torch import Tensor
 
-from core.checks import Refused, choice, real, whole
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import halves
-from core.diffusion.noise import MAX_SEED, generators, randn, seeds
+from core.diffusion.noise import generators, randn, seeds
 from core.diffusion.sampler_table import TEXT_SAMPLERS
-from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, prompt_of, text_model
-from core.runs.sampling import carried
+from core.runs.fields import GUIDANCE, MODEL, PICTURES, SAMPLER, SEED, STEPS
+from core.runs.frame import Frame
+from core.runs.plan import Plan
+from core.runs.prompts import prompt_of
+from core.runs.request import Kind, Prompt, Request, Suggested, asked, several
 
-STYLES = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
+P = TypeVar("P", bound="TwoReadings")
+OFFERED = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
+STYLE = Suggested(
+    "Style",
+    "Put before every prompt; you may type your own.",
+    options={style: style for style in OFFERED} | {"": "no style"},
+)
+REST = 10  # frames that a film rests at either end
+
+
+@dataclass(frozen=True)
+class Prompts(Kind):
+    """A prompt for each reading; what is not given is "". `each`: the kind of every one of its parameters."""
+
+    each: tuple[Prompt, ...] = ()
+
+    def check(self, value: object, request: Request) -> tuple[str, ...]:
+        given = several(value, len(self.parts), "prompts")
+        return tuple(prompt_of(text, f"Prompt {k}") for k, text in enumerate(given, 1))
+
+    def part(self, name: str) -> Prompt:
+        return self.each[self.parts.index(name)]
+
+
+def prompts_kind(*each: Prompt) -> Prompts:
+    """The kind of a field with the parameters prompt_1, prompt_2, ..."""
+    return Prompts("Prompts", parts=tuple(f"prompt_{k}" for k in range(1, len(each) + 1)), each=each)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Double:
+class TwoReadingsRequest(Request):
     """What anagrams and hybrids share.
 
     Args:
         prompts: one per reading.
         style: what every prompt begins with; may be empty.
         n: pictures; picture k starts from the noise of seed + k.
-        model: a registry name of the task "text".
-        sampler: a key of `core.diffusion.sampler_table.TEXT_SAMPLERS`.
-        steps: number of steps.
         guidance: w of classifier-free guidance, the same for every reading.
         seed: of the first picture.
     """
 
-    KIND: ClassVar[str]
-    prompts: tuple[str, ...]
-    style: str = "an emoji of"
-    n: int = 4
-    model: str = "pocket"
-    sampler: str = "ddim"
-    steps: int = 30
-    guidance: float = 3.0
-    seed: int = 180
-
-    @classmethod
-    def checked(cls, **values: object):
-        """A request from untrusted values.
-
-        Raises:
-            Refused: one sentence that says which value is wrong and what is allowed.
-            ModelError: the model does not exist or is not here.
-        """
-        r = cls(**values)
-        model = text_model(r.model)
-        sampler = TEXT_SAMPLERS[choice(r.sampler, TEXT_SAMPLERS, "The sampler")]
-        low, _, high = sampler.steps
-        return dataclasses.replace(
-            r,
-            style=prompt_of(r.style, "The style"),
-            n=whole(r.n, 1, MAX_PICTURES, "The number of pictures"),
-            model=model,
-            steps=whole(r.steps, low, high, f"The number of steps with {sampler.title}"),
-            guidance=real(r.guidance, 0, MAX_GUIDANCE, "The guidance"),
-            seed=whole(r.seed, 0, MAX_SEED, "The seed"),
-            **r._own_checks(),
-        )
-
-    def _own_checks(self) -> dict:
-        """The fields that only this kind of request has, checked."""
-        raise NotImplementedError
+    prompts: tuple[str, ...] = asked((), prompts_kind())
+    style: str = asked("an emoji of", STYLE)
+    n: int = asked(4, replace(PICTURES, info="1 to 8 seeds at once, to keep the best of them."))
+    model: str = asked("pocket", replace(MODEL, info=""))
+    sampler: str = asked("ddim", replace(SAMPLER, info="DDIM and DPM-Solver++ add no noise on the way, DDPM does."))
+    steps: int = asked(30, STEPS)
+    guidance: float = asked(3.0, replace(GUIDANCE, info="0 ignores the prompts, 1 obeys them, more insists."))
+    seed: int = asked(180, SEED)
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of each picture."""
         return seeds(self.seed, self.n)
 
-    def settings(self) -> dict:
-        """What a saved picture carries."""
-        return carried(self.KIND, self)
-
-    def cost_of(self, questions: int) -> tuple[int, int]:
-        """(network calls, pictures in each) when every picture asks that many questions."""
-        return self.steps, questions * self.n * halves(self.guidance)
-
     def styled(self, prompt: str) -> str:
         """A prompt with its style in front."""
         return f"{self.style} {prompt}".strip()
 
-    def start(self, model: Denoiser) -> tuple[Tensor, list]:
-        """The noise (n, C, H, W) of every picture, and the generators it came from."""
-        source = generators(self.seed, self.n)
-        return randn((self.n, *model.shape), source, model.device), source
+
+@dataclass(frozen=True, kw_only=True)
+class TwoReadings(Plan):
+    """Pictures that are several things at once: a lane of pictures per reading, so that one picture stands in one column."""
+
+    FILM: ClassVar[str]
+    """The name of a picture's film, without its ending."""
+
+    request: TwoReadingsRequest
+
+    # ---- what it is ----
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return [self.request.styled(p) for p in self.request.prompts if p]
+
+    @property
+    def count(self) -> int:
+        return self.request.n
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each picture."""
+        return self.request.seeds
+
+    @property
+    def questions(self) -> int:
+        """What the network is asked about every picture at every step."""
+        raise NotImplementedError
+
+    def cost(self) -> tuple[int, float]:
+        return self.request.steps, self.questions * self.count * halves(self.request.guidance)
+
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.request.guidance}
+
+    def noise(self, model: Denoiser) -> tuple[Tensor, list]:
+        """The noise (n, C, H, W) that the pictures start from, and the generators it came from."""
+        source = generators(self.request.seed, self.count)
+        return randn((self.count, *model.shape), source, model.device), source
+
+    def alone(self: P, k: int) -> P:
+        """The plan of picture k by itself."""
+        return replace(self, request=replace(self.request, n=1, seed=self.seeds[k]))
+
+    # ---- words and rows ----
+
+    @property
+    def how(self) -> str:
+        """Style, sampler, steps, guidance and seeds, for a caption."""
+        r = self.request
+        last = f" – {r.seeds[-1]}" if r.n > 1 else ""
+        style = f"{r.style} …; " if r.style else ""
+        sampler = TEXT_SAMPLERS[r.sampler].title
+        return f"{style}{sampler}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}{last}"
+
+    @property
+    def columns(self) -> int:
+        return self.count if self.count <= 4 else -(-self.count // 2)
+
+    @property
+    def across(self) -> Sequence[str]:
+        return [f"seed {s}" for s in self.seeds] if self.count <= 4 else ()
+
+    @property
+    def beside(self) -> int:
+        return {1: len(self.lane_titles), 2: 2}.get(self.count, 1)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ()
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return self.readings(frame.x_0)
+
+    def readings(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Pictures (B, H, W, C) uint8 in every reading, (B, H, W, C) each."""
+        raise NotImplementedError
+
+    # ---- files ----
+
+    def sheets(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Of each picture of (B, H, W, C), what is saved of it, (H, W', C)."""
+        return list(pixels)
+
+    def film(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """One picture (H, W, C) uint8 on the way from one reading to the other, and back."""
+        raise NotImplementedError
 
 
-def listed(value: object, high: int, what: str) -> list:
-    """A list or tuple of at most `high` things."""
-    if not isinstance(value, list | tuple):
-        raise Refused(f"The {what} must be a list.")
-    if len(value) > high:
-        raise Refused(f"There can be at most {high} {what}, not {len(value)}.")
-    return list(value)
+def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Frames played to the end and back, resting at both ends."""
+    return [frames[0]] * REST + list(frames) + [frames[-1]] * REST + list(frames[::-1])

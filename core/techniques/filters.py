@@ -14,7 +14,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.noise import generator
-from core.diffusion.schedule import Schedule
+from core.diffusion.schedule import Schedule, per_sample
 
 SIGMAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.6, 3.0, 3.6, 4.3, 5.2, 6.3, 7.5, 9.0)
 """Standard deviations that are tried for the Gaussian blur, in pixels."""
@@ -88,7 +88,7 @@ def non_local_means(x: Tensor, sigma: Tensor, strength: float, patch: int = 5, s
     """
     h, w = x.shape[-2:]
     padded = F.pad(x, [search] * 4, mode="reflect")
-    noise = sigma.to(x).view(-1, 1, 1, 1)
+    noise = per_sample(sigma.to(x), x)
     total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
     for dy in range(2 * search + 1):
         for dx in range(2 * search + 1):

@@ -40,7 +40,7 @@ class _Several(Technique):
         return self.inner.encode([p for row in rows for p in row]).unflatten(0, (len(rows), self.n))
 
     def ask(self, x: Sequence[Tensor], t: Tensor, cond: Tensor) -> list[Prediction]:
-        """One network call on n states (B, C, H, W), at t (B,), given cond (B, n, ...): n Predictions."""
+        """One network call on n states (B, ...), at t (B,), given cond (B, n, ...): n Predictions."""
         if cond is not self._cond:  # one object in all steps of a run, as in guidance
             self._cond, self._rows = cond, cond.transpose(0, 1).flatten(0, 1)
         p = self.inner.predict(torch.cat(list(x)), t.repeat(self.n), self._rows)
@@ -172,7 +172,7 @@ class _Hybrid(_Several):
 def inverse_constraint(
     schedule: Schedule, component: Component, picture: Tensor, source: Generators
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Keep one component of a given picture, for `core.techniques.inpainting.constrained` (Geng et al. 2024, inverse hybrids).
+    """Keep one component of a given picture: a constraint for `core.diffusion.samplers.ddim` (Geng et al. 2024, inverse hybrids).
 
         x_t' <- x_t' - f(x_t') + f(a_t' picture + s_t' z),     z ~ N(0, I)
 

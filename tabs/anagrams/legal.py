@@ -4,23 +4,18 @@ import html
 
 import gradio as gr
 
+from core.runs.anagrams import OFFERED
 from core.techniques.views.catalogue import VIEWS, Report, report, through, view_of
-from tabs.ui.controls import said
+from tabs.ui.failures import explained_in_place
 from tabs.ui.figure import figure, tile
 from tabs.ui.inputs import Dropdown
 
+ILLEGAL = [name for name, view in VIEWS.items() if not view.legal]
 HEAD = ("noise", "in this view", "taken back")
 WHY = (
     "The network expects noise N(0, I). A view that keeps it so, and that can be taken back, is legal: an orthogonal map. "
     "Choose any, or let one of the two illegal ones fail before your eyes."
 )
-
-
-def view_choices(none: bool = False, illegal: bool = True) -> list[tuple[str, str]]:
-    """The catalogue for a dropdown, flip first."""
-    names = sorted(VIEWS, key=lambda k: (k != "flip", not VIEWS[k].legal))
-    marked = [(VIEWS[k].title + ("" if VIEWS[k].legal else " (not legal)"), k) for k in names]
-    return [("none", "")] * none + [m for m in marked if illegal or VIEWS[m[1]].legal]
 
 
 def verdict(r: Report) -> str:
@@ -49,7 +44,7 @@ def numbers(r: Report) -> str:
     return f'<table class="board">{head}{body}</table>'
 
 
-@said
+@explained_in_place
 def check(name: str, seed: float) -> str:
     """Noise through a view, in pictures and numbers, as HTML."""
     view = view_of(name, int(seed) if isinstance(seed, (int, float)) and 0 <= seed < 2**31 else None)
@@ -60,20 +55,22 @@ def check(name: str, seed: float) -> str:
     return f'<div class="legal"><div>{shown}</div><div>{numbers(r)}<p class="caption">{line}</p></div></div>'
 
 
-def legal_panel(seed: gr.Number) -> tuple[gr.Button, gr.Button]:
-    """The panel; returns the two buttons that run the anagram with an illegal view, to be wired by the tab."""
+def legal_panel(seed: gr.Number) -> dict[str, gr.Button]:
+    """The panel; returns the buttons that run the anagram with a view that is not legal, by that view, for the tab to wire."""
     with gr.Accordion("Is this view legal?", open=False):
         gr.HTML(f'<div class="caption">{WHY}</div>')
         with gr.Row(elem_classes="slim"):
-            choice = Dropdown(view_choices(), value="flip", label="View", min_width=180)
-            lessons = [
-                gr.Button(f"Lesson: run it with {w}", size="sm", min_width=170) for w in ("blur", "white balance")
-            ]
+            choices = [(title, name) for name, title in OFFERED.items()]
+            choice = Dropdown(choices, value="flip", label="View", min_width=180)
+            lessons = {
+                name: gr.Button(f"Lesson: run it with {name.replace('_', ' ')}", size="sm", min_width=170)
+                for name in ILLEGAL
+            }
         result = gr.HTML()
         gr.on(
             None, check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",
             trigger_mode="always_last",
         )  # fmt: skip
-    for button, name in zip(lessons, ("blur", "white_balance"), strict=True):
+    for name, button in lessons.items():
         button.click(lambda name=name: name, None, choice, api_visibility="private", queue=False)
-    return tuple(lessons)
+    return lessons

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from core.pictures import images
 from core.pictures.figures import Words, plain
 from core.pictures.figures import figure as with_words
-from core.runs.denoise import BY_NETWORK, FILTERED, LADDER, METHODS, DenoiseRequest, Estimate, Moment
-from core.runs.prompts import clipped
+from core.runs.comparison import Comparison
+from core.runs.denoise import BY_NETWORK, LADDER, METHODS, DenoiseRequest, Estimate
 from tabs.ui.figure import figure, tile
 
 COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
@@ -22,17 +22,17 @@ Panel = tuple[Sequence[str], list[tuple[str, list[Cell]]]]
 """The labels of the columns, and rows of cells, each with its label."""
 
 
-def noising(now: Moment) -> Panel:
+def noising(this: Comparison) -> Panel:
     """The row of noised pictures."""
     head = [f"t = {t}" for t in LADDER]
-    pixels = [None] * len(LADDER) if now.ladder is None else now.ladder
+    pixels = [None] * len(LADDER) if this.beside.ladder is None else this.beside.ladder
     return head, [("x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
 
 
-def comparison(request: DenoiseRequest, now: Moment) -> Panel:
+def comparison(this: Comparison) -> Panel:
     """A row per timestep, a column per method, with PSNR, setting and number of network calls under each."""
-    at = {(e.t, e.method): e for e in now.found}
-    rows = [(f"t = {t}", [cell(at.get((t, m)), t, m) for m in METHODS]) for t in request.levels]
+    at = {(e.t, e.method): e for e in this.found}
+    rows = [(f"t = {t}", [cell(at.get((t, m)), t, m) for m in METHODS]) for t in this.plan.request.levels]
     return ["noisy x_t", *METHODS[1:]], rows
 
 
@@ -48,10 +48,10 @@ def spent(e: Estimate) -> str:
     return f"{e.calls} network call{'s' * (e.calls != 1)}" if e.method in BY_NETWORK else ""
 
 
-def progress(request: DenoiseRequest, now: Moment) -> Panel:
+def progress(this: Comparison) -> Panel:
     """Every few states of the longest iterative run, each in its place from the start."""
-    head = moments(request)
-    pixels = [*now.states, *[None] * (len(head) - len(now.states))]
+    head = moments(this.plan.request)
+    pixels = [*this.states, *[None] * (len(head) - len(this.states))]
     return head, [("iterative x_t", [(p, h, ()) for h, p in zip(head, pixels, strict=True)])]
 
 
@@ -66,13 +66,6 @@ def on_page(panel: Panel, caption: str = "") -> str:
     body = figure(head, [(label, [tile(*c) for c in cells]) for label, cells in rows])
     below = f'<div class="caption">{html.escape(caption)}</div>' if caption else ""
     return f'<div class="figure-box">{body}</div>{below}'
-
-
-def described(r: DenoiseRequest) -> str:
-    """What the pictures are: model, prompt, guidance, stride, seed."""
-    prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
-    given = f"; filters get {FILTERED[r.filtered]}" if r.filtered != DenoiseRequest.filtered else ""
-    return f"{r.model}: {prompt}; guidance {r.guidance:g}; stride {r.stride}; seed {r.seed}{given}."
 
 
 # ---- the chart ------------------------------------------------------------------------------------------------------

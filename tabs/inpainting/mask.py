@@ -1,16 +1,17 @@
 """The mask of the inpainting tab: painted on the picture, changed by buttons, uploaded, and shown back as it is used."""
 
 import html
+from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from core.checks import Refused, whole
+from core.checks import Refused
 from core.pictures import images, masks
-from core.runs.inpainting import MAX_FEATHER, soft
-from tabs.ui.canvas import SIDE, on_canvas, small, trimmed
-from tabs.ui.controls import told
+from core.runs.inpainting import InpaintRequest
+from tabs.ui.canvas import SIDE, canvas, on_canvas, small, trimmed
+from tabs.ui.failures import explained
 from tabs.ui.figure import figure, tile
 from tabs.ui.sent import any_file
 
@@ -43,17 +44,28 @@ def repainted(picture: Image.Image, mask) -> dict:
     return {"background": on_canvas(picture), "layers": [Image.fromarray(layer)], "composite": None}
 
 
+def pictures_of(editor: object) -> dict[str, np.ndarray]:
+    """What an editor's answer gives to a run: original and mask, uint8. Raises Refused without a picture."""
+    original, mask = painted(editor)
+    return {"original": original, "mask": grey(mask)}
+
+
+def editor_of(pictures: Mapping[str, np.ndarray]) -> dict:
+    """The editor's value back from them."""
+    return repainted(images.to_pil(pictures["original"]), masks.mask_of(pictures["mask"]))
+
+
 def reshaper(tool):
     """The handler of a button that turns one mask into another."""
 
-    @told
+    @explained
     def reshape(editor: dict) -> dict:
         return repainted(on_picture(editor)["background"], tool(painted(editor)[1]))
 
     return reshape
 
 
-@told
+@explained
 def upload_mask(editor: dict, path: str) -> dict:
     """The canvas with the mask from a picture file: transparent, or else white, is what is made anew."""
     try:
@@ -64,14 +76,6 @@ def upload_mask(editor: dict, path: str) -> dict:
     except (OSError, ValueError, SyntaxError, AttributeError):
         raise Refused("This file is not a picture that can be read as a mask.") from None
     return repainted(on_picture(editor)["background"], masks.mask_of(picture))
-
-
-def hole_of(original: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The picture with a chequered hole; original (64, 64, 3) uint8, mask (64, 64, 1) uint8, 255 where new content goes."""
-    y, x = np.indices(original.shape[:2]) // 4
-    squares = np.where((x + y) % 2, 205, 240)[..., None]
-    share = mask.astype(float) / 255
-    return (original * (1 - share) + squares * share).round().astype(np.uint8)
 
 
 def grey(mask) -> np.ndarray:
@@ -85,13 +89,23 @@ def preview(editor: dict, feather: float) -> str:
         original, mask = painted(editor)
         head, tiles = ["original, 64 × 64", "mask used", "hole to fill"], [tile(original, "original")]
         if bool((mask > 0).any()):
-            used = grey(soft(mask, whole(feather, 0, MAX_FEATHER, "The feather")))
-            tiles += [tile(used, "mask used"), tile(hole_of(original, used), "hole to fill")]
+            width = InpaintRequest.kinds()["feather"].check(feather, InpaintRequest())
+            used = grey(masks.soft(mask, width))
+            tiles += [tile(used, "mask used"), tile(masks.hole_of(original, used), "hole to fill")]
         else:
             tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
         return f'<div class="trio">{figure(head, [("", tiles)])}</div>'
     except Refused as e:
         return f'<div class="caption">{html.escape(str(e))}</div>'
+
+
+def mask_canvas(value: dict) -> gr.ImageEditor:
+    """The picture to paint the mask on, with the buttons for the mask under it; `value` is what it begins with."""
+    ink = "#{:02x}{:02x}{:02x}".format(*INK)
+    brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
+    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, value, 310)
+    mask_rows(picture)
+    return picture
 
 
 def mask_rows(picture: gr.ImageEditor) -> None:

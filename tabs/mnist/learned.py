@@ -7,8 +7,10 @@ from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.pictures.images import data_uri
-from core.runs.mnist import SIGMA, DigitRequest
-from tabs.ui.controls import Shared, formula_panel, told
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA
+from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
 
@@ -23,7 +25,7 @@ def curve(name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
 
 
-def explained(name: str) -> str:
+def caption_of(name: str) -> str:
     """What the strips of a model show, in one sentence: how `training.publish` makes them."""
     if MODELS[name].task == "single-step":
         alone = card(name)["architecture"]["objective"] == "denoiser-noise"
@@ -46,7 +48,7 @@ def strips(name: str) -> str:
             rows.append(f'<span>epoch {epoch}</span><img alt="{what} after epoch {epoch}" src="{uri}">')
     if not rows:
         return "This model draws nothing: it only judges." if MODELS[name].task == "judge" else ""
-    head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{explained(name)}</p>"
+    head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{caption_of(name)}</p>"
     return f'{head}<div class="strips">{"".join(rows)}</div>'
 
 
@@ -84,7 +86,7 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-@told
+@explained
 def show(name: str):
     """The curve, the strips and the facts of one model."""
     name = choice(name, [m.name for m in MODELS.values() if m.family == "digits"], "The model")

@@ -1,32 +1,30 @@
 """MNIST: everything that the digit models can show, one sub-tab per question."""
 
-import dataclasses
+from dataclasses import replace
 
 import gradio as gr
 
-from tabs.mnist import compare as mnist_compare
-from tabs.mnist import denoiser as mnist_denoiser
-from tabs.mnist import generate as mnist_generate
-from tabs.mnist import learned as mnist_learned
-from tabs.mnist import scoreboard as mnist_scoreboard
+from tabs.mnist import compare, denoiser, generate, learned, scoreboard
 from tabs.ui.controls import Shared
+from tabs.ui.send import connect
 
 TITLE = "MNIST"
 ID = "mnist"
+SUBTABS = {
+    "generate": ("Generate", generate.build),
+    "compare": ("Same noise, two models", compare.build),
+    "learned": ("How it learned", learned.build),
+    "denoiser": ("Single-step denoiser", denoiser.build),
+    "scoreboard": ("Scoreboard", scoreboard.build),
+}
+"""By id: what people read, and what builds it."""
 
 
 def build(shared: Shared) -> None:
-    """The tab and its five sub-tabs."""
+    """The tab and its sub-tabs, which send pictures to each other."""
     with gr.Tabs(overflow_behavior="wrap") as tabs:
-        inner = dataclasses.replace(shared, tabs=tabs)
-        with gr.Tab("Generate", id="generate"):
-            generate = mnist_generate.build(inner)
-        with gr.Tab("Same noise, two models", id="compare"):
-            mnist_compare.build(inner)
-        with gr.Tab("How it learned", id="learned"):
-            mnist_learned.build(inner)
-        with gr.Tab("Single-step denoiser", id="denoiser"):
-            picture = mnist_denoiser.build(inner)
-        with gr.Tab("Scoreboard", id="scoreboard"):
-            mnist_scoreboard.build(inner)
-    mnist_generate.wire_send(generate, inner, "denoiser", picture)
+        inner = replace(shared, tabs=tabs, inbox={}, outbox=[])
+        for name, (title, build_subtab) in SUBTABS.items():
+            with gr.Tab(title, id=name):
+                build_subtab(inner)
+    connect(inner)

@@ -1,32 +1,26 @@
 """What every tab shares: run and stop, the seed row, the cost line, the formula panel, send-to."""
 
-import functools
 import html
 import inspect
-import logging
-import shutil
 import sys
-import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
 
-from core.checks import ModelError, Refused
 from core.diffusion.noise import MAX_SEED
 from core.models.device import device_facts
 from core.models.registry import loaded
+from tabs.ui.failures import explained_in_place
 from tabs.ui.inputs import Number
 from tabs.ui.stale import KEPT, held, hold, mark, release, released
-from tabs.ui.viewer import RUN_ONLY, RUNS, Runs
+from tabs.ui.viewer import RUNS, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
 DICE = f"() => Math.floor(Math.random() * {MAX_SEED + 1})"
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 FORMULAS = Path(__file__).parents[1] / "formulas"
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,55 +49,6 @@ class Shared:
     outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
 
 
-# ---- failures in plain words ---------------------------------------------------------------------------------------
-
-
-def in_words(e: Exception) -> gr.Error:
-    """A failure for the person: what we refuse in its one sentence, anything else as such, logged in full."""
-    if isinstance(e, gr.Error):
-        return e
-    if isinstance(e, (Refused, ModelError)):
-        return gr.Error(str(e), title="Please check", print_exception=False)
-    if "out of memory" in str(e).lower():
-        sentence = "The device ran out of memory; ask for fewer pictures, or choose the CPU."
-        return gr.Error(sentence, title="Out of memory", print_exception=False)
-    log.exception("A handler failed")
-    return gr.Error("Something went wrong inside the app; the server's log has the details.", print_exception=False)
-
-
-def told(handler: Callable) -> Callable:
-    """A handler whose failures reach the person, `in_words`."""
-
-    @functools.wraps(handler)
-    def call(*args, **kwargs):
-        try:
-            return handler(*args, **kwargs)
-        except Exception as e:
-            raise in_words(e) from None
-
-    @functools.wraps(handler)
-    def iterate(*args, **kwargs):
-        try:
-            yield from handler(*args, **kwargs)
-        except Exception as e:
-            raise in_words(e) from None
-
-    return iterate if inspect.isgeneratorfunction(handler) else call
-
-
-def said(handler: Callable) -> Callable:
-    """A handler of one piece of HTML that says its failures there: for what runs outside the queue, where no error is shown."""
-
-    @functools.wraps(handler)
-    def call(*args) -> str:
-        try:
-            return told(handler)(*args)
-        except gr.Error as e:
-            return html.escape(e.message)
-
-    return call
-
-
 def memory() -> str:
     """The most memory that this process has used; Windows does not tell."""
     try:
@@ -114,7 +59,7 @@ def memory() -> str:
     return f" · {peak / (2**30 if sys.platform == 'darwin' else 2**20):.1f} GB of memory at its peak"
 
 
-@said
+@explained_in_place
 def facts(device: str) -> str:
     """The device, the memory and the models in memory, in one line."""
     here = ", ".join(loaded()) or "no model yet"
@@ -133,8 +78,7 @@ def run_row(label: str) -> tuple[gr.Button, gr.Button, gr.HTML]:
 
 
 def wire(
-    start: gr.Button,
-    stop: gr.Button,
+    buttons: tuple[gr.Button, gr.Button],
     run: Callable,
     inputs: list,
     keep: Callable,
@@ -142,7 +86,12 @@ def wire(
     shared: Shared,
     api_name: str,
 ) -> None:
-    """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`."""
+    """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`.
+
+    Args:
+        buttons: the one that starts it, and Stop.
+    """
+    start, stop = buttons
     asked = hold(start, stop, kept, kept[0].elem_id)
     if "do-run" in start.elem_classes:  # once for a tab: its other buttons run on the same inputs
         mark(inputs, kept[0].elem_id)
@@ -158,14 +107,13 @@ def after(
     kept: list,
     shared: Shared,
     asked: str,
-    runs: Runs = RUNS,
 ) -> None:
     """After a job, or Stop: the facts, and `keep(view)`, once for every run, in `kept`; `asked` is what `hold` returned."""
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     job.then(facts, shared.device, shared.facts, queue=False, **quiet)
     release(job, kept)
     values = [view, *held(kept)]
-    done = job.then(once(keep, runs, kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
+    done = job.then(once(keep, kept=kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
     done.then(None, None, None, js=KEPT % view.elem_id, api_visibility="private")
 
 
@@ -204,7 +152,7 @@ def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:
     """What the next run costs, before it starts: `price(*inputs)`, told anew when the page opens and an input changes."""
 
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    gr.on(None, said(price), inputs, line, trigger_mode="always_last", **quiet)
+    gr.on(None, explained_in_place(price), inputs, line, trigger_mode="always_last", **quiet)
 
 
 def formula_panel(name: str) -> None:
@@ -215,81 +163,3 @@ def formula_panel(name: str) -> None:
     """
     with gr.Accordion("The formula", open=False):
         gr.Markdown((FORMULAS / f"{name}.md").read_text("utf-8"), latex_delimiters=LATEX)
-
-
-def send_to(
-    button: gr.Button,
-    pick: Callable,
-    inputs: list,
-    shared: Shared,
-    tab: str,
-    target: gr.components.Component,
-    panel: gr.Accordion | None = None,
-    prompts: Sequence[gr.Textbox] = (),
-) -> None:
-    """Make a button put `pick(*inputs)`, a picture, into another tab's input and open that tab, and `panel` in it.
-
-    What the picture was drawn from goes into its `prompts`; nothing, where that is not known.
-    """
-    panels = [] if panel is None else [panel]
-
-    @told
-    def handler(*args) -> list:
-        # here and not above: a component that is made while the page is built is on the page
-        opened = [gr.Accordion(open=True) for _ in panels]
-        return [gr.Tabs(selected=tab), pick(*args), *opened, *[drawn_from(args[0])] * len(prompts)]
-
-    outputs = [shared.tabs, target, *panels, *prompts]
-    button.click(handler, inputs, outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")
-
-
-def drawn_from(view: dict) -> str:
-    """The one prompt of a run; "" where it has none, or several, or is no run of a viewer."""
-    try:
-        settings = RUNS.get(view).settings
-    except Refused:
-        return ""
-    return "" if settings.get("experiment") == "several-prompts" else settings.get("prompt", "")
-
-
-def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:
-    """A row of buttons that send `pick(*inputs)` to every other tab that takes a picture; `connect` wires them."""
-    with gr.Row(elem_classes="sends"):
-        gr.HTML('<div class="caption">Send the picture to</div>')
-        for tab, title in shared.takers.items():
-            if tab != own:
-                shared.outbox.append((gr.Button(f"→ {title}", size="sm"), pick, inputs, tab))
-
-
-def connect(shared: Shared) -> None:
-    """Wire every send whose target is on this page."""
-    for button, pick, inputs, tab in shared.outbox:
-        if tab in shared.inbox:
-            send_to(button, pick, inputs, shared, tab, *shared.inbox[tab])
-
-
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
-_filing = threading.Lock()
-
-
-def temporary(name: str, data: bytes) -> str:
-    """Bytes as a file that Gradio may serve; the page's cache is cleaned by age."""
-    with _filing:
-        folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
-        (folder / name).write_bytes(data)
-    return str(folder / name)
-
-
-@functools.cache
-def _scratch_folder() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="fun-with-diffusion-")
-
-
-def _scratch(keep: int = 200) -> str:
-    """This process's scratch folder, with all but the newest entries removed; it goes when the process ends."""
-    folder = Path(_scratch_folder().name)
-    for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
-    return str(folder)

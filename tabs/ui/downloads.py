@@ -8,7 +8,7 @@ from core.checks import ModelError
 from core.models.deepfloyd.download import download
 from core.models.deepfloyd.hub import LICENCE, REPOSITORIES, TOKENS, availability
 from core.models.registry import MODELS
-from tabs.ui.controls import said, told
+from tabs.ui.failures import explained, explained_in_place
 from tabs.ui.inputs import Dropdown
 
 HOW = (
@@ -26,7 +26,7 @@ def needs(name: str) -> str:
     return f"{html.escape(availability(name).sentence)} {link(r.page, 'Model page')} · {link(TOKENS, 'tokens')}"
 
 
-@told
+@explained
 def fetch(name: str):
     """Download what is missing of a model; yields the progress in words. Stop ends it within a second."""
     needs(name)
@@ -48,7 +48,9 @@ def build() -> gr.events.Dependency:
         state = gr.HTML(needs("if-xl"), elem_classes="caption")
     private = {"api_visibility": "private", "show_progress": "hidden"}
     quick = {"queue": False, **private}
-    picker.change(said(needs), picker, state, **quick)
+    picker.change(explained_in_place(needs), picker, state, **quick)
     job = start.click(fetch, picker, state, concurrency_id="download", concurrency_limit=1, **private)
-    stop.click(None, None, None, cancels=[job], api_visibility="private").then(said(needs), picker, state, **quick)
+    stop.click(None, None, None, cancels=[job], api_visibility="private").then(
+        explained_in_place(needs), picker, state, **quick
+    )
     return job

@@ -6,7 +6,8 @@ import numpy as np
 from core.pictures import images
 from core.pictures.figures import Words, figure
 from core.runs.enlarging import larger
-from tabs.ui.controls import NETWORK, Shared, after, told
+from tabs.ui.controls import NETWORK, Shared, after
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row, offered
 from tabs.ui.inside import numbered
 from tabs.ui.job import Job
@@ -51,7 +52,7 @@ class Enlarging:
             after(run, self.keep, self.view, outputs, shared, asked)
             stop.click(None, None, None, cancels=[run], api_visibility="private")
 
-    @told
+    @explained
     def enlarge(self, view: dict, index: float, device: str = "auto"):
         """The chosen picture four times larger, from its own prompt and seed; or what that would need."""
         recording = RUNS.get(view)
@@ -62,7 +63,7 @@ class Enlarging:
         """As `enlarge`, for the one picture that was enlarged already."""
         yield from self.enlarge(view, 1, device)
 
-    @told
+    @explained
     def keep(self, view: dict) -> tuple[dict, gr.DownloadButton]:
         """After enlarging or Stop: the viewer with every frame, and the PNG of what exists, in all its views."""
         recording = RUNS.get(view)

@@ -45,7 +45,7 @@ def _names() -> frozenset[str]:
 
 @functools.cache
 def _recording(name: str) -> Recording:
-    return unpacked((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name, PLANNERS[name])
+    return from_bytes((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name, PLANNERS[name])
 
 
 def thinned(frames: Sequence) -> list:
@@ -53,7 +53,7 @@ def thinned(frames: Sequence) -> list:
     return [frames[k] for k in sorted({round(k) for k in np.linspace(0, len(frames) - 1, FRAMES)})]
 
 
-def packed(recording: Recording) -> bytes:
+def to_bytes(recording: Recording) -> bytes:
     """A recording as a small file: the steps as lossy pictures, the result bit for bit."""
     *steps, last = thinned(recording.frames)
     names = list(next((f.parts for f in steps if f.parts), {}))
@@ -71,8 +71,8 @@ def packed(recording: Recording) -> bytes:
     return out.getvalue()
 
 
-def unpacked(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Recording:
-    """The recording behind `packed`, under that id."""
+def from_bytes(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Recording:
+    """The recording behind `to_bytes`, under that id."""
     with np.load(io.BytesIO(data)) as file:
         settings, names = json.loads(str(file["settings"])), json.loads(str(file["names"]))
         count, *shape, steps = file["shape"].tolist()

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tabs.ui.viewer import shown
+from tabs.ui.viewer import as_uri
 
 
 def tile(pixels: np.ndarray | None, caption: str, lines: Sequence[str] = ()) -> str:
     """A picture with lines under it; an empty place of the same size where there is no picture yet."""
     body = (
-        f'<img alt="{html.escape(caption)}" src="{shown(pixels)}">'
+        f'<img alt="{html.escape(caption)}" src="{as_uri(pixels)}">'
         if pixels is not None
         else '<div class="place"></div>'
     )

@@ -1,7 +1,12 @@
 """What is kept of a run as files: the trajectory as GIF, the result as PNG, everything as zip."""
 
+import functools
+import shutil
+import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -9,7 +14,6 @@ import numpy as np
 from core.pictures import images
 from core.pictures.figures import Words, figure, gif
 from core.runs.recording import Recording
-from tabs.ui.controls import temporary
 
 FILES = ("GIF", "PNG", "All as zip")
 
@@ -40,7 +44,8 @@ def trajectory(recording: Recording, value: dict) -> bytes:
     Args:
         value: the viewer's: its caption stands under every step, as does the step's label.
     """
-    sheets = [recording.plan.sheet(frame) for frame in recording.frames]
+    *way, last = recording.frames
+    sheets = [*map(recording.plan.film, way), recording.plan.sheet(last)]
     moments = [frame["label"] for frame in value["frames"]]
     return gif(sheets, factor=_factor(sheets[-1]), words=replace(_around(recording, value), moments=moments))
 
@@ -85,3 +90,27 @@ def one_saved(
         for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
     ]
     return filled(f"{plan.request.KIND}-{plan.model}-seed-{seeds[k]}", motion[1], png, [motion, *sheets])
+
+
+_filing = threading.Lock()
+
+
+def temporary(name: str, data: bytes) -> str:
+    """Bytes as a file that Gradio may serve; the page's cache is cleaned by age."""
+    with _filing:
+        folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
+        (folder / name).write_bytes(data)
+    return str(folder / name)
+
+
+@functools.cache
+def _scratch_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="fun-with-diffusion-")
+
+
+def _scratch(keep: int = 200) -> str:
+    """This process's scratch folder, with all but the newest entries removed; it goes when the process ends."""
+    folder = Path(_scratch_folder().name)
+    for old in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return str(folder)

@@ -1,10 +1,10 @@
 """The inputs of a tab, made from its request: a widget for every parameter, placed where the page wants it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
-from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Text, Whole
+from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Suggested, Text, Whole
 from tabs.ui.inputs import Dropdown, Number, Radio, Slider, Textbox
 
 DICE = f"() => Math.floor(Math.random() * {Seed().high + 1})"
@@ -13,6 +13,11 @@ DICE = f"() => Math.floor(Math.random() * {Seed().high + 1})"
 def text(kind: Prompt | Text, **how) -> gr.Textbox:
     """A text of one line or more."""
     return Textbox(lines=kind.lines, max_lines=kind.lines + 1, **how)
+
+
+def suggested(kind: Suggested, **how) -> gr.Dropdown:
+    """A list that takes other text too."""
+    return Dropdown([(title, key) for key, title in kind.options.items()], allow_custom_value=True, **how)
 
 
 def number(kind: Whole | Real, **how) -> gr.Slider | gr.Number:
@@ -39,7 +44,7 @@ def model(kind: Model, **how) -> gr.Dropdown:
 
 
 WIDGETS: dict[type[Kind], Callable] = {
-    Prompt: text, Text: text, Seed: seed, Whole: number, Real: number, Choice: choice, Model: model,
+    Prompt: text, Suggested: suggested, Text: text, Seed: seed, Whole: number, Real: number, Choice: choice, Model: model,
 }  # fmt: skip
 
 
@@ -55,14 +60,22 @@ class Form:
     Args:
         request: gives the first values.
         special: widgets that the tab makes itself, by parameter, not yet rendered.
+        how: keywords of the other widgets, by parameter: {"view_2": {"min_width": 130}}.
     """
 
-    def __init__(self, request: Request, special: dict[str, gr.components.Component] | None = None):
+    def __init__(
+        self,
+        request: Request,
+        special: dict[str, gr.components.Component] | None = None,
+        how: Mapping[str, dict] | None = None,
+    ):
         self.kind, self.widgets = type(request), dict(special or {})
         for field, kind in self.kind.kinds().items():
             for name in kind.parts or (field,):
                 if name not in self.widgets:
-                    self.widgets[name] = widget(kind, value=request.parameters()[name], render=False)
+                    keywords = (how or {}).get(name, {})
+                    value = request.parameters()[name]
+                    self.widgets[name] = widget(kind.part(name), value=value, render=False, **keywords)
 
     def __getitem__(self, name: str) -> gr.components.Component:
         return self.widgets[name]

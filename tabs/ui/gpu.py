@@ -8,7 +8,7 @@ from core.models.device import lends_gpu, on_loan
 from core.models.registry import borrows
 from core.runs import cost
 from core.runs.prompts import unread
-from tabs.ui.controls import in_words
+from tabs.ui.failures import in_words
 
 LOADING, LEAST, MOST = 30, 20, 300  # seconds: to bring a model from the disk, and the bounds of one loan
 READING = 60  # seconds more where the text encoder, 11 GB, must be brought for a new prompt

@@ -8,7 +8,7 @@ import numpy as np
 from core.checks import Refused
 from core.runs.frame import Frame
 from core.runs.recording import Recording
-from tabs.ui.viewer import RUN_ONLY, shown, timestep
+from tabs.ui.viewer import RUN_ONLY, as_uri, timestep
 
 INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
@@ -28,7 +28,7 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
     for frame in recording.own(k):
         noises = frame.parts or noises  # a step up and the result have none: those of the step before stay
-        frames.append({"images": [shown(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
+        frames.append({"images": [as_uri(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
     return {
         "lanes": titles,
         "columns": len(titles),
@@ -61,12 +61,13 @@ def row(frame: Frame, parts: Mapping[str, np.ndarray], k: int, gap: bool) -> lis
 
 
 def numbered(recording: Recording, index: object, count: int | None = None) -> int:
-    """A picture number from 1 on as an index. Raises Refused if there is no such picture.
+    """A picture number from 1 on as an index. Raises Refused if there is no such picture, or while all are withheld.
 
     Args:
         count: how many pictures there are; by default those of the result.
     """
-    count = len(recording.result) if count is None else count
+    made = len(recording.result)
+    count = made if count is None else count
     if not isinstance(index, (int, float)) or isinstance(index, bool) or not 1 <= index <= count:
         only = "There is one picture now: it has number 1."
         raise Refused(only if count == 1 else f"Choose a picture from 1 to {count}, counted row by row.")

@@ -20,8 +20,8 @@ from core.runs.plan import Plan
 from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.request import Request
-from tabs.ui.controls import told
 from tabs.ui.examples import PLANNERS, example
+from tabs.ui.failures import explained
 from tabs.ui.files import saved, trajectory
 from tabs.ui.gpu import placed
 from tabs.ui.inside import inside, numbered
@@ -36,12 +36,12 @@ class Source:
     Args:
         widget: the component.
         read: from its value to pictures by name, as `Plan.inputs` has them. Raises Refused.
-        write: back, from those pictures to its value.
+        write: back, from those pictures to its value; None where saved settings do not carry them.
     """
 
     widget: gr.components.Component
     read: Callable[[Any], Mapping[str, np.ndarray]]
-    write: Callable[[Mapping[str, np.ndarray]], Any]
+    write: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
 
 class Job:
@@ -105,10 +105,6 @@ class Job:
         """The plan behind the settings of a run of this app; they are not checked again."""
         return self.planned(self._experiment(settings), self.request.recalled(settings), self._pictures(settings))
 
-    def restored(self, settings: Mapping) -> Plan:
-        """The plan behind the settings of a file. Raises Refused."""
-        return self.planned(self._experiment(settings), self.request.restored(settings), self._pictures(settings))
-
     def _experiment(self, settings: Mapping) -> str:
         name = settings.get("experiment")
         return name if name in self.plans else next(iter(self.plans))
@@ -126,7 +122,7 @@ class Job:
         """
         signature = inspect.Signature(self.parameters(experiment))
 
-        @told
+        @explained
         def run(*args, **kwargs):
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
@@ -145,10 +141,11 @@ class Job:
         """The viewer's values while a plan runs and at its end; how long it took from its first answer on is learnt for
         the next cost line."""
         recording = Recording(plan, withheld=spec(plan.model).withholds)
+        price = plan.cost()
         answered = []  # the times of the first answer and of the last
 
         def observed() -> Iterator:
-            for step in recording.follow(placed(plan.run, plan.model, device, plan.cost(), plan.prompts)):
+            for step in recording.follow(placed(plan.run, plan.model, device, price, plan.prompts)):
                 answered[1:] = [time.monotonic()]
                 yield step
             observe(recording, plan.model, plan.ours)
@@ -157,9 +154,8 @@ class Job:
         for value in live(recording, observed(), self.face(plan)):
             if value["running"]:
                 yield value
-        calls, pictures = plan.cost()
-        if calls > 1:  # the first call may have waited until the model was brought
-            cost.learn(plan.model, device, calls - 1, pictures, answered[-1] - answered[0])
+        if price and price[0] > 1:  # the first call may have waited until the model was brought
+            cost.learn(plan.model, device, price[0] - 1, price[1], answered[-1] - answered[0])
         recording.notes += tuple(filter(None, [plan.judged(recording.result, device)]))
         yield value | {"caption": caption_of(recording)}
 
@@ -177,8 +173,14 @@ class Job:
 
     def restore(self, path: str) -> list:
         """The settings inside a PNG that this tab saved, back into its inputs."""
-        plan = self.restored(settings_in(path, self.request.KIND))
-        return [*(source.write(plan.inputs) for source in self.sources.values()), *plan.request.parameters().values()]
+        settings = settings_in(path, self.request.KIND)
+        request, pictures = self.request.restored(settings), self._pictures(settings)
+        sources = (source.write(pictures) for source in self.sources.values() if source.write)
+        return [*sources, *request.parameters().values(), *self.extra(request)]
+
+    def extra(self, request: Request) -> list:
+        """What a request fills besides its inputs: values of `Layout.extra`."""
+        return []
 
     def keep(self, view: dict):
         """After a run or Stop: the scrubber with all frames, the first picture's number and its look inside, the files."""

@@ -3,11 +3,13 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import gradio as gr
 
 from core.runs.request import Request
-from tabs.ui.controls import Shared, run_row, send_row, tell_cost, told, wire
+from tabs.ui.controls import Shared, run_row, tell_cost, wire
+from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.form import Form
 from tabs.ui.inputs import Number
@@ -16,9 +18,11 @@ from tabs.ui.job import Job, Source
 from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
+from tabs.ui.send import send_row
 from tabs.ui.viewer import RUN_ONLY, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+OPEN = "() => ({__type__: 'update', open: true})"
 
 
 class Layout:
@@ -28,29 +32,49 @@ class Layout:
         job: its runs.
         request: the settings that it opens with.
         presets: a button each, above the columns.
-        special: widgets that the tab makes itself, see `Form`.
+        special, how: widgets that the tab makes itself, and keywords of the others, see `Form`.
+        right_id: the element id of the right column.
+
+    Attributes:
+        extra: what presets and restored settings fill besides the inputs, see `Job.extra`.
     """
 
+    PRESET_WIDTH: ClassVar[int] = 60
+    """The least width of a preset's button, in pixels."""
+
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
-                 special: dict[str, gr.components.Component] | None = None):  # fmt: skip
-        self.job, self.shared, self.form = job, shared, Form(request, special)
+                 special: dict[str, gr.components.Component] | None = None,
+                 how: Mapping[str, dict] | None = None, right_id: str | None = None):  # fmt: skip
+        self.job, self.shared, self.form = job, shared, Form(request, special, how)
         self.experiment_buttons: dict[str, gr.Button] = {}
-        self.extra: list[gr.components.Component] = []
-        with gr.Row(elem_classes="presets"):
-            self.presets = [(gr.Button(name, size="sm", min_width=60), preset) for name, preset in presets.items()]
+        self.extra: list[gr.blocks.Block] = []
+        self.around: gr.Accordion | None = None
+        self.upload: gr.File | None = None
+        self.panel: gr.Accordion | None = None
+        with gr.Row(elem_classes="presets") if presets else contextlib.nullcontext():
+            self.presets = [
+                (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
+            ]
         with gr.Row():
-            self.left, self.right = gr.Column(scale=2, min_width=340), gr.Column(scale=5, min_width=480)
+            self.left = gr.Column(scale=2, min_width=340)
+            self.right = gr.Column(scale=5, min_width=480, elem_id=right_id)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
         """The sources, then the form's widgets in the order of the API's parameters."""
         return [*(source.widget for source in self.job.sources.values()), *self.form.inputs]
 
+    @property
+    def restored(self) -> list[gr.blocks.Block]:
+        """What the settings in a saved picture fill."""
+        sources = (source.widget for source in self.job.sources.values() if source.write)
+        return [*sources, *self.form.inputs, *self.extra]
+
     # ---- left ----
 
-    def source(self, parameter: str, source: Source) -> None:
-        """A widget that gives pictures too, under its name in the API."""
-        self.job.sources[parameter] = source
+    def source(self, parameter: str, source: Source, around: gr.Accordion | None = None) -> None:
+        """A widget that gives pictures too, under its name in the API; a picture that is sent opens the panel around it."""
+        self.job.sources[parameter], self.around = source, around
 
     def run_row(self, label: str, remarks: Sequence[str] = ("prompt",), styled: bool = False) -> None:
         """Run, Stop, the cost line, and what the model makes of the prompts in the fields `remarks`."""
@@ -70,8 +94,12 @@ class Layout:
         """The panel of further settings, with the place for a saved PNG at its end; `endpoint` is its API name."""
         with gr.Accordion("More settings", open=False):
             yield
-            upload = settings_input()
-        self.upload, self.restoring = upload, endpoint
+            self.upload, self.restoring = settings_input(), endpoint
+
+    def settings(self, endpoint: str) -> None:
+        """A panel with nothing but the place for a saved PNG."""
+        with gr.Accordion("Settings from a saved picture", open=False):
+            self.upload, self.restoring = settings_input(), endpoint
 
     # ---- right ----
 
@@ -80,17 +108,36 @@ class Layout:
         self.view = viewer(f"{self.job.tab}-view", self.job.example())
         with gr.Row(elem_classes="slim"):
             self.files = download_row()
-            self.index = Number(
-                self.job.first + 1, label="Picture number", precision=0, min_width=80, elem_id=self.job.pick_id, info="or click one"
-            )  # fmt: skip
+            self.number()
         send_row(self.job.pick, [self.view, self.index], self.shared, self.job.tab)
 
-    def inside(self, title: str) -> None:
-        """The look inside the chosen picture, closed at first."""
+    def number(self) -> None:
+        """The number of the chosen picture."""
+        self.index = Number(
+            self.job.first + 1, label="Picture number", precision=0, min_width=80, elem_id=self.job.pick_id, info="or click one"
+        )  # fmt: skip
+
+    def inside(self, title: str, opens: bool = False) -> None:
+        """The look inside the chosen picture, closed at first.
+
+        Args:
+            opens: whether choosing a picture opens it.
+        """
+        self.opens = opens
         with gr.Accordion(title, open=False) as self.panel:
             self.inner = viewer(f"{self.job.tab}-inside")
 
     # ---- all of it ----
+
+    @property
+    def of_one(self) -> list[gr.components.Component]:
+        """What `Job.look_at` fills for the chosen picture."""
+        return [self.inner]
+
+    @property
+    def kept(self) -> list[gr.components.Component]:
+        """What `Job.keep` fills after a run."""
+        return [self.view, self.index, self.inner, *self.files]
 
     def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> None:
         """Connect everything.
@@ -99,30 +146,45 @@ class Layout:
             endpoints: the API's name of every experiment; the first one is the primary button's.
             takes: the prompts that say what is in the picture, where others send pictures to the first source.
         """
-        kept = [self.view, self.index, self.inner, *self.files]
         first = next(iter(endpoints))
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]
-            wire(
-                button, self.stop, self.job.handler(name), self.inputs, told(self.job.keep), kept, self.shared, endpoint
-            )
+            run, keep = self.job.handler(name), explained(self.job.keep)
+            wire((button, self.stop), run, self.inputs, keep, self.kept, self.shared, endpoint)
+        if self.panel is not None:
+            self.wire_inside()
+        self.wire_inputs(takes)
+
+    def wire_inside(self) -> None:
+        """Connect the look inside."""
+        look = explained(self.job.look_at)
+        self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
+        if self.opens:
+            self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
+        fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
+
+    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
+        """Connect the cost line, the saved PNG, the presets and what other tabs send.
+
+        Returns:
+            The events that fill in the presets, in their order.
+        """
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
-        self.upload.upload(
-            told(self.job.restore), self.upload, self.inputs, api_name=self.restoring, show_progress="hidden"
-        )
-        look = told(self.job.look_at)
-        self.index.input(look, [self.view, self.index], self.inner, js=RUN_ONLY, **QUIET)
-        fill_when_opened(self.panel, look, self.view, self.index, [self.inner])
-        for button, preset in self.presets:
-            button.click(
-                functools.partial(self.filled, preset), None, self.inputs, api_visibility="private", queue=False
-            )
+        if self.upload is not None:
+            restore = explained(self.job.restore)
+            self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
-            self.shared.inbox[self.job.tab] = source.widget, None, list(takes)
+            self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)
+        outputs = [*self.inputs, *self.extra]
+        return [
+            button.click(functools.partial(self.filled, preset), None, outputs, api_visibility="private", queue=False)
+            for button, preset in self.presets
+        ]
 
     def filled(self, preset: Preset) -> list:
         """A preset as values of the inputs."""
         made = preset.sources or {}
         sources = [made[name]() if name in made else gr.skip() for name in self.job.sources]
-        return [*sources, *self.form.values(preset.request, () if preset.moves else ("model",))]
+        values = self.form.values(preset.request, () if preset.moves else ("model",))
+        return [*sources, *values, *self.job.extra(preset.request)]

@@ -8,8 +8,9 @@ import gradio as gr
 from core.models.device import DEVICES, lends_gpu
 from core.models.registry import MODELS, availability, card
 from tabs.ui import downloads as _deepfloyd
-from tabs.ui.controls import Shared, connect, facts
+from tabs.ui.controls import Shared, facts
 from tabs.ui.inputs import Dropdown
+from tabs.ui.send import connect
 from tabs.ui.theme import look
 
 SUBTITLE = "See, touch and understand how noise becomes a picture."

@@ -6,10 +6,10 @@ import gradio as gr
 
 from core.checks import ModelError, Refused
 from core.runs.prompts import prompt_of, remarks, text_model
-from tabs.ui.controls import told
+from tabs.ui.failures import explained
 
 
-@told
+@explained
 def remark_on(model: str, *prompts: str) -> str:
     """What the model makes of the prompts as they stand, as HTML; nothing where it is not here, as the cost line says that."""
     try:

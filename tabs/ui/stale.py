@@ -12,6 +12,14 @@ PRESSED = """() => {
   figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
+ASKED = """() => {
+  const figure = document.querySelector('#%s');
+  if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
+}"""
+ANSWERED = """() => {
+  const figure = document.querySelector('#%s');
+  if (figure?.dataset.stale === 'pressed') delete figure.dataset.stale;
+}"""
 NEW_RUN = """(view) => {
   const figure = document.querySelector('#%s');
   if (figure.dataset.run !== view?.run) delete figure.dataset.stale;
@@ -75,3 +83,15 @@ def mark(inputs: Sequence, figure: str) -> None:
 def unmark(view: gr.JSON, figure: str) -> None:
     """A new run in `view` renews the figure. A viewer does this by itself."""
     view.change(None, view, None, js=NEW_RUN % figure, api_visibility="private")
+
+
+def follow(start: gr.Button, job: gr.events.Dependency, inputs: Sequence, figure: str) -> None:
+    """The same for a figure that the one answer of `job` fills: it is renewed, unless an input changed meanwhile.
+
+    Args:
+        start: the button that starts the job.
+        figure: the id of what is filled, or of the column around it.
+    """
+    mark(inputs, figure)
+    start.click(None, None, None, js=ASKED % figure, api_visibility="private")
+    job.success(None, None, None, js=ANSWERED % figure, api_visibility="private")

@@ -74,7 +74,7 @@ class Runs:
         with self._lock:
             found = self._runs.get(key) if isinstance(key, str) else None
         found = found or recorded(key)
-        if not found or not found.frames:
+        if not found or not found.begun:
             raise Refused("There is no finished picture yet, or it is no longer kept; please run again.")
         return found
 
@@ -118,7 +118,7 @@ def timestep(frame: Frame) -> str:
     return f"step {frame.i + 1} / {frame.n} · t = {' – '.join(map(str, ends))}{done}"
 
 
-def shown(pixels: np.ndarray) -> str:
+def as_uri(pixels: np.ndarray) -> str:
     """A picture as a data URI: lossless for grey digits, WebP for colour, where noise would make large files."""
     return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
 
@@ -133,10 +133,10 @@ def face(plan: Plan, pick: str = "") -> dict:
     return {"lanes": [*plan.lane_titles], "origins": [*plan.origins], "columns": plan.beside, "grid": grid}
 
 
-def packed(plan: Plan, frame: Frame) -> dict:
+def entry(plan: Plan, frame: Frame) -> dict:
     """A frame as an entry of the viewer: a grid per lane, a label, and whether it is the result."""
     grids = [grid(lane, plan.columns, gap=plan.GAP) for lane in plan.lanes(frame)]
-    return {"images": [shown(p) for p in grids], "label": timestep(frame), "end": frame.t < 0}
+    return {"images": [as_uri(p) for p in grids], "label": timestep(frame), "end": frame.t < 0}
 
 
 def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[dict]:
@@ -153,7 +153,7 @@ def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[
             continue
         last = now
         left = (now - started) / step.i * (step.n - step.i) if step.i else None
-        frame = packed(recording.plan, recording.frame(step))
+        frame = entry(recording.plan, recording.frame(step))
         yield around | {
             "run": recording.id,
             "running": True,
@@ -171,5 +171,5 @@ def finished(recording: Recording, around: dict) -> dict:
     status = (
         f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
     )
-    frames = [packed(recording.plan, frame) for frame in recording.frames]
+    frames = [entry(recording.plan, frame) for frame in recording.frames]
     return around | {"run": recording.id, "running": False, "status": status, "frames": frames}

@@ -20,6 +20,8 @@ from core.models.scores import Statistics, frechet_distance, judge, reference
 from core.pictures.images import to_uint8
 from core.runs.mnist import default_guidance
 
+pytestmark = pytest.mark.slow
+
 KEYS = ("group", "model", "sampler", "steps", "guidance")
 FIELDS = {*KEYS, "digits", "accuracy", "frechet", "seconds", "precision"}
 FEW = ["--device", "cpu", "--digits", "20", "--sweep-digits", "10"]

@@ -26,6 +26,8 @@ from core.pictures.images import to_uint8
 from core.runs.sampling import draw
 from core.techniques.filters import SIGMAS, blur
 
+pytestmark = pytest.mark.slow
+
 SEED = 11
 FEW = [
     *["--device", "cpu", "--drawings", "3", "--samples", "9", "--held-out", "4", "--batch", "4", "--seed"],

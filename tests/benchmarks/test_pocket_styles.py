@@ -16,6 +16,8 @@ from core.datasets.pictures import HELD_OUT, photos
 from core.models.captions import DRAWING_STYLES
 from core.models.scores import Statistics, frechet_distance
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["rocket", "penguin", "rose", "castle", "backpack"]
 PLACES = {name: k for k, (name, _, _) in enumerate(THINGS)}
 CARD = {

@@ -11,6 +11,7 @@ from core.diffusion.guidance import ALONE, THRESHOLDS, bounded, classifier_guide
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 
 SHAPE = (1, 2, 2)
 LINEAR, FLOW = Schedule.linear(1000), Schedule.flow(1000)
@@ -111,16 +112,16 @@ def test_a_noise_estimate_that_stands_alone_is_to_be_looked_at_too(threshold):
     }
 
 
-# ---- Guidance in a stretch of the run ----
+# ---- Guidance in an interval of the run ----
 
 
-@pytest.mark.parametrize("stretch, rows", [((999, 0), 6), ((999, 500), 5), ((20, 20), 4), ((499, 21), 3)])
+@pytest.mark.parametrize("interval, rows", [((999, 0), 6), ((999, 500), 5), ((20, 20), 4), ((499, 21), 3)])
 @pytest.mark.parametrize("w", [0.5, 7.5])
-def test_guidance_is_on_in_its_stretch_alone_and_asks_twice_there_alone(w, stretch, rows):
+def test_guidance_is_on_in_its_interval_alone_and_asks_twice_there_alone(w, interval, rows):
     spy = Spy(gaussian(LINEAR))
-    first, last = stretch
+    first, last = interval
     positive = cond(spy, CAT, DOG, CAT)
-    p = guide(spy, w, None, stretch).predict(X_T, T, positive)
+    p = guide(spy, w, None, interval).predict(X_T, T, positive)
     assert spy.rows == [rows]
     for k, t in enumerate(T.tolist()):
         row = slice(k, k + 1)
@@ -130,7 +131,7 @@ def test_guidance_is_on_in_its_stretch_alone_and_asks_twice_there_alone(w, stret
         assert (apart > 0) == (last <= t <= first)
 
 
-def test_each_sample_has_its_own_stretch():
+def test_each_sample_has_its_own_interval():
     spy = Spy(gaussian(LINEAR))
     positive, at = cond(spy, CAT, CAT, DOG), torch.full((3,), 500)
     p = guide(spy, 4.0, DOG, torch.tensor([[-1, -1], [999, 0], [500, 499]])).predict(X_T, at, positive)
@@ -199,7 +200,8 @@ def test_classifier_guidance_works_inside_a_sampler():
     """Whose grad mode is off. From pure noise, the mean of a run moves to the posterior's."""
     prior, log_prob, _, mean = linear_measurement(LINEAR)
     x = randn((512, *SHAPE), generator(6)).double()
-    *_, step = ddim(classifier_guide(prior, log_prob, 1.0), x, LINEAR.timesteps(50), torch.zeros_like(x))
+    visits = visits_together(LINEAR.timesteps(50), len(x))
+    *_, step = ddim(classifier_guide(prior, log_prob, 1.0), x, visits, torch.zeros_like(x))
     torch.testing.assert_close(step.x_t.mean(0), mean, atol=0.1, rtol=0)
 
 

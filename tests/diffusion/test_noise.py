@@ -11,8 +11,9 @@ import torch
 from core.diffusion.closed_form import Gaussian
 from core.diffusion.guidance import classifier_guide, dynamic_threshold, guide
 from core.diffusion.noise import MAX_SEED, branch, generator, generators, lerp, randn, slerp
-from core.diffusion.samplers import ddim, ddpm, heun
+from core.diffusion.samplers import ddim, heun
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 
 CORE = sorted((Path(__file__).parents[2] / "core").rglob("*.py"))
 DRAWS = {"rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli"}
@@ -69,9 +70,9 @@ def test_sampling_leaves_the_global_generators_alone():
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     x, cond = randn((2, 1, 2, 2), generators(7, 2)), denoiser.encode([torch.ones(1, 2, 2), None])
     for run in (
-        ddpm(guided, x, cond, generator(7)),
-        ddim(guided, x, path.timesteps(10), cond, 0.5, generators(7, 2)),
-        heun(guided, x, path.timesteps(10), cond),
+        ddim(guided, x, visits_together(path.timesteps(20), 2), cond, generator(7), 1.0),
+        ddim(guided, x, visits_together(path.timesteps(10), 2), cond, generators(7, 2), 0.5),
+        heun(guided, x, visits_together(path.timesteps(10), 2), cond),
     ):
         list(run)
     assert torch.equal(torch.get_rng_state(), before[0])

@@ -11,9 +11,9 @@ from core.diffusion.closed_form import Gaussian
 from core.diffusion.denoiser import Prediction, Technique
 from core.diffusion.guidance import from_noise, guide
 from core.diffusion.noise import generator, randn
-from core.diffusion.samplers import ddim, ddim_each, dpm_solver, posterior
+from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.diffusion.schedule import Schedule, cosine_betas
-from core.techniques.inpainting import constrained
+from core.diffusion.visits import visits_each, visits_from, visits_together
 from core.techniques.sdedit import sdedit
 
 SHAPE = (1, 2, 2)
@@ -44,7 +44,10 @@ def start(n=2, dtype=torch.float64):
 
 
 def run(sampler, denoiser, x, timesteps, *more):
-    return list(sampler(denoiser, x, timesteps, denoiser.encode([None] * len(x)), *more))
+    """All Steps; the timesteps are shared, or (n, B), a column per sample."""
+    timesteps = torch.as_tensor(timesteps)
+    visits = visits_together(timesteps, len(x)) if timesteps.ndim == 1 else visits_each(timesteps.T)
+    return list(sampler(denoiser, x, visits, denoiser.encode([None] * len(x)), *more))
 
 
 # ---- Posterior ----
@@ -56,21 +59,22 @@ def test_every_loop_adds_the_learned_variance(loop, v):
     """DDIM(1), the batch that shrinks, the ladder and the constrained run are the posterior sampler, noise and all."""
     model = gaussian(LINEAR) if v is None else Learned(gaussian(LINEAR), v)
     x, cond = start(1), model.encode([None])
-    expected = list(posterior(model, x, T, cond, generator(9)))[-1].x_t
+    visits = visits_together(T, 1)
+    expected = list(posterior(model, x, visits, cond, generator(9)))[-1].x_t
     noise = {"source": [generator(9)], "eta": 1.0}
     if loop == "ddim":
-        steps = ddim(model, x, T, cond, **noise)
+        steps = ddim(model, x, visits, cond, **noise)
     elif loop == "each":
-        steps = ddim_each(model, x, [T], cond, **noise)
+        steps = ddim(model, x, visits_each([T]), cond, **noise)
     elif loop == "sdedit":
         picture, noise["source"] = torch.zeros(1, *SHAPE, dtype=x.dtype), [generator(5)]
         begin = LINEAR.forward(picture, torch.tensor(T[:1]), randn((1, *SHAPE), generator(5)).double())
         twin = generator(5)
         randn((1, *SHAPE), twin)
-        expected = list(posterior(model, begin, T, cond, twin))[-1].x_t
-        steps = sdedit(model, picture, cond, T, [0], **noise)
+        expected = list(posterior(model, begin, visits, cond, twin))[-1].x_t
+        steps = sdedit(model, picture, visits_from(T, [0]), cond, **noise)
     else:
-        steps = constrained(model, x, [*T, -1], cond, lambda x, t: x, **noise)
+        steps = ddim(model, x, visits, cond, constrain=lambda x, t: x, **noise)
     torch.testing.assert_close(list(steps)[-1].x_t, expected, atol=2e-5, rtol=0)
 
 
@@ -129,7 +133,7 @@ def test_every_sample_may_have_its_own_timesteps():
 def test_the_small_variance_is_ddim_with_eta_one():
     """Both end in the same distribution and, from the same noise, in nearly the same place."""
     model, x, timesteps = gaussian(LINEAR), start(), LINEAR.timesteps(100, "leading")
-    ours, other = run(posterior, model, x, timesteps, generator(7)), run(ddim, model, x, timesteps, 1.0, generator(7))
+    ours, other = run(posterior, model, x, timesteps, generator(7)), run(ddim, model, x, timesteps, generator(7), 1.0)
     torch.testing.assert_close(ours[-1].x_t, other[-1].x_t, atol=1e-6, rtol=0)
 
 

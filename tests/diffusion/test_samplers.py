@@ -12,8 +12,9 @@ from core.diffusion.closed_form import Gaussian
 from core.diffusion.denoiser import Prediction, Technique
 from core.diffusion.guidance import guide
 from core.diffusion.noise import generator, generators, randn
-from core.diffusion.samplers import ddim, ddim_each, ddpm, heun, update
+from core.diffusion.samplers import ddim, heun, update
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_each, visits_together
 
 SHAPE = (2, 3, 3)
 LINEAR, COSINE, FLOW = Schedule.linear(1000), Schedule.cosine(1000), Schedule.flow(1000)
@@ -55,6 +56,12 @@ def start(n: int = 2, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
     return randn((n, *SHAPE), generator(seed)), torch.zeros(n, 0)
 
 
+def ddpm(denoiser, x, cond, source):
+    """Ancestral sampling over all T timesteps (Ho et al. 2020, algorithm 2, with the posterior variance)."""
+    path = denoiser.schedule
+    return ddim(denoiser, x, visits_together(path.timesteps(path.T), len(x)), cond, source, 1)
+
+
 def last(steps) -> torch.Tensor:
     """The result of a run."""
     *_, step = steps
@@ -77,8 +84,8 @@ def oracle(scheduler: type, path: Schedule, steps: int):
 def test_every_ddpm_step_is_that_of_diffusers(path, steps):
     """Both sides draw from a generator of their own with the same seed, so z is the same in every step."""
     denoiser, scheduler, theirs = MadeUp(path), oracle(DDPMScheduler, path, steps), generator(7)
-    x, cond = start()
-    for step, after in pairwise(ddim(denoiser, x, path.timesteps(steps, "leading"), cond, 1, generator(7))):
+    (x, cond), visits = start(), visits_together(path.timesteps(steps, "leading"), 2)
+    for step, after in pairwise(ddim(denoiser, x, visits, cond, generator(7), 1)):
         eps = denoiser.predict(step.x_t, step.t, cond).eps
         expected = scheduler.step(eps, int(step.t[0]), step.x_t, generator=theirs).prev_sample
         torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
@@ -89,8 +96,8 @@ def test_every_ddpm_step_is_that_of_diffusers(path, steps):
 @DDPM_PATH
 def test_every_ddim_step_is_that_of_diffusers(path, steps, eta):
     denoiser, scheduler, theirs = MadeUp(path), oracle(DDIMScheduler, path, steps), generator(7)
-    x, cond = start()
-    for step, after in pairwise(ddim(denoiser, x, path.timesteps(steps, "leading"), cond, eta, generator(7))):
+    (x, cond), visits = start(), visits_together(path.timesteps(steps, "leading"), 2)
+    for step, after in pairwise(ddim(denoiser, x, visits, cond, generator(7), eta)):
         eps, z = denoiser.predict(step.x_t, step.t, cond).eps, randn(x.shape, theirs)
         expected = scheduler.step(eps, int(step.t[0]), step.x_t, eta, variance_noise=z).prev_sample
         torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
@@ -121,10 +128,13 @@ def gaussian(path: Schedule) -> tuple[Gaussian, torch.Tensor]:
 
 RUNS = {
     "ddpm": (LINEAR, lambda d, x, c: ddpm(d, x, c, generator(5))),
-    "ddim": (LINEAR, lambda d, x, c: ddim(d, x, LINEAR.timesteps(200), c)),
-    "ddim eta 1": (LINEAR, lambda d, x, c: ddim(d, x, LINEAR.timesteps(500), c, 1, generator(5))),
-    "flow euler": (FLOW, lambda d, x, c: ddim(d, x, FLOW.timesteps(200), c)),
-    "flow heun": (FLOW, lambda d, x, c: heun(d, x, FLOW.timesteps(50), c)),
+    "ddim": (LINEAR, lambda d, x, c: ddim(d, x, visits_together(LINEAR.timesteps(200), len(x)), c)),
+    "ddim eta 1": (
+        LINEAR,
+        lambda d, x, c: ddim(d, x, visits_together(LINEAR.timesteps(500), len(x)), c, generator(5), 1),
+    ),
+    "flow euler": (FLOW, lambda d, x, c: ddim(d, x, visits_together(FLOW.timesteps(200), len(x)), c)),
+    "flow heun": (FLOW, lambda d, x, c: heun(d, x, visits_together(FLOW.timesteps(50), len(x)), c)),
 }
 
 
@@ -147,7 +157,8 @@ def flow_error(sampler, steps: int) -> float:
     x = randn((16, 1, 2, 2), generator(4)).double()
     root = denoiser.basis @ torch.diag(denoiser.variances.sqrt()) @ denoiser.basis.T
     exact = mean + (x.flatten(1) @ root).view_as(x)
-    result = last(sampler(denoiser, x, FLOW.timesteps(steps), denoiser.encode([mean]).expand_as(x)))
+    visits = visits_together(FLOW.timesteps(steps), 16)
+    result = last(sampler(denoiser, x, visits, denoiser.encode([mean]).expand_as(x)))
     return (result - exact).abs().max().item()
 
 
@@ -162,7 +173,7 @@ def test_ddim_on_the_straight_path_is_euler():
     denoiser, mean = gaussian(FLOW)
     x = randn((3, 1, 2, 2), generator(4)).double()
     cond = denoiser.encode([mean]).expand_as(x)
-    for step, after in pairwise(ddim(denoiser, x, FLOW.timesteps(20), cond)):
+    for step, after in pairwise(ddim(denoiser, x, visits_together(FLOW.timesteps(20), 3), cond)):
         p = denoiser.predict(step.x_t, step.t, cond)
         velocity, dt = p.x_0 - p.eps, (step.t[0] - after.t[0]) / FLOW.T
         torch.testing.assert_close(after.x_t, step.x_t + dt * velocity)
@@ -183,19 +194,19 @@ def test_a_step_to_the_same_timestep_changes_nothing():
 @pytest.mark.parametrize("eta", [0, 1])
 def test_each_row_has_its_own_timesteps(path, eta):
     x, cond = start(3)
-    table = torch.tensor([[900, 500, 50], [600, 499, 40], [300, 498, 10]])  # (n, B)
-    batch = last(ddim(MadeUp(path), x, table, cond, eta, generators(7, 3)))
+    lists = [[900, 600, 300], [500, 499, 498], [50, 40, 10]]
+    batch = last(ddim(MadeUp(path), x, visits_each(lists), cond, generators(7, 3), eta))
     for k, seed in enumerate([7, 8, 9]):
-        alone = last(ddim(MadeUp(path), x[k : k + 1], table[:, k].tolist(), cond[:1], eta, generator(seed)))
+        alone = last(ddim(MadeUp(path), x[k : k + 1], visits_together(lists[k], 1), cond[:1], generator(seed), eta))
         torch.testing.assert_close(batch[k : k + 1], alone, atol=1e-5, rtol=0)
 
 
 def test_a_row_that_is_finished_keeps_its_noise_estimates():
     """In a batch that shrinks, every row has the noise estimates that it has alone."""
     model, (x, cond), lists = guide(MadeUp(COSINE), 2.0), start(2), [[900, 500, 100], [700, 0]]
-    together = list(ddim_each(model, x, lists, cond))
+    together = list(ddim(model, x, visits_each(lists), cond))
     for k, visits in enumerate(lists):
-        alone = list(ddim(model, x[k : k + 1], visits, cond[k : k + 1]))
+        alone = list(ddim(model, x[k : k + 1], visits_together(visits, 1), cond[k : k + 1]))
         for step in together[:-1]:
             mine = alone[min(step.i, len(visits) - 1)].parts
             assert set(step.parts) == set(mine) == {"unconditional", "conditional"}
@@ -206,10 +217,10 @@ def test_a_row_that_is_finished_keeps_its_noise_estimates():
 
 def test_each_row_of_heun_has_its_own_timesteps():
     x, cond = start(2)
-    table = torch.tensor([[900, 500], [600, 499], [300, 498]])
-    batch = last(heun(MadeUp(FLOW), x, table, cond))
+    lists = [[900, 600, 300], [500, 499, 498]]
+    batch = last(heun(MadeUp(FLOW), x, visits_each(lists), cond))
     for k in range(2):
-        alone = last(heun(MadeUp(FLOW), x[k : k + 1], table[:, k].tolist(), cond[:1]))
+        alone = last(heun(MadeUp(FLOW), x[k : k + 1], visits_together(lists[k], 1), cond[:1]))
         torch.testing.assert_close(batch[k : k + 1], alone, atol=1e-5, rtol=0)
 
 
@@ -237,7 +248,7 @@ def test_sample_k_of_a_batch_is_sample_k_alone():
 def test_n_timesteps_yield_n_plus_one_steps(sampler, calls):
     (x, cond), spy = start(), Spy(MadeUp(FLOW))
     timesteps = FLOW.timesteps(4)
-    steps = list(sampler(spy, x, timesteps, cond))
+    steps = list(sampler(spy, x, visits_together(timesteps, 2), cond))
     assert [step.i for step in steps] == [0, 1, 2, 3, 4]
     assert {step.n for step in steps} == {4}
     assert [step.t.tolist() for step in steps] == [[t, t] for t in [*timesteps, -1]]
@@ -250,7 +261,7 @@ def test_n_timesteps_yield_n_plus_one_steps(sampler, calls):
 def test_the_input_is_left_as_it_was():
     x, cond = start()
     before = x.clone()
-    last(ddim(MadeUp(LINEAR), x, LINEAR.timesteps(5), cond, 1, generator(7)))
+    last(ddim(MadeUp(LINEAR), x, visits_together(LINEAR.timesteps(5), 2), cond, generator(7), 1))
     assert torch.equal(x, before)
 
 
@@ -258,7 +269,7 @@ def test_the_input_is_left_as_it_was():
 def test_a_run_stopped_early_leaves_nothing_behind(grad):
     (x, cond), source, twin = start(), generator(7), generator(7)
     with torch.set_grad_enabled(grad):
-        run = ddim(MadeUp(LINEAR), x, LINEAR.timesteps(10), cond, 1, source)
+        run = ddim(MadeUp(LINEAR), x, visits_together(LINEAR.timesteps(10), 2), cond, source, 1)
         taken = list(islice(run, 3))
         assert torch.is_grad_enabled() == grad
         with ThreadPoolExecutor(1) as other:
@@ -274,16 +285,18 @@ def test_a_run_stopped_early_leaves_nothing_behind(grad):
 # ---- Threads ----
 
 SAMPLERS = {
-    "ddim": lambda d, x, c: ddim(d, x, FLOW.timesteps(6), c),
+    "ddim": lambda d, x, c: ddim(d, x, visits_together(FLOW.timesteps(6), 2), c),
     "ddpm": lambda d, x, c: ddpm(d, x, c, generator(7)),
-    "heun": lambda d, x, c: heun(d, x, FLOW.timesteps(6), c),
+    "heun": lambda d, x, c: heun(d, x, visits_together(FLOW.timesteps(6), 2), c),
 }
 
 
 def naive(denoiser, x, cond):
-    """What a sampler must not be: the undecorated `ddim` inside a `with torch.no_grad()` that lives across yields."""
+    """What a sampler must not be: a loop inside a `with torch.no_grad()` that lives across yields."""
     with torch.no_grad():
-        yield from ddim.__wrapped__(denoiser, x, FLOW.timesteps(6), cond)
+        for t in FLOW.timesteps(6):
+            x = denoiser.predict(x, torch.tensor([t, t]), cond).x_0
+            yield x
 
 
 def survives_thread_hops(sampler, path: Schedule) -> bool:

@@ -9,10 +9,11 @@ import torch
 from core.diffusion.denoiser import Prediction
 from core.diffusion.guidance import bounded, guide
 from core.diffusion.noise import generators
-from core.diffusion.samplers import ddim, ddim_each, dpm_solver, heun, posterior
+from core.diffusion.samplers import ddim, dpm_solver, heun, posterior
 from core.diffusion.schedule import Schedule, cosine_betas
+from core.diffusion.visits import visits_each, visits_from, visits_together
 from core.techniques.illusions import anagram, hybrid, inverse_constraint
-from core.techniques.inpainting import constrained, inpaint, zigzag
+from core.techniques.inpainting import inpaint, zigzag
 from core.techniques.sdedit import sdedit
 from core.techniques.splits import lowpass
 from core.techniques.views.catalogue import VIEWS
@@ -50,33 +51,35 @@ def source():
 def run(sampler, denoiser, *more, prompts=("a", "b")):
     """Steps of a sampler on that denoiser, bounded as the page does it."""
     denoiser = bounded(denoiser, "dynamic")
-    return sampler(denoiser, X, TIMESTEPS, denoiser.encode(prompts), *more)
+    return sampler(denoiser, X, visits_together(TIMESTEPS, 2), denoiser.encode(prompts), *more)
 
 
 def edits():
     """Steps of a ladder of which the second run joins late."""
     guided = bounded(guide(MODEL, 3.0))
-    return sdedit(guided, X, guided.encode(["a", "b"]), TIMESTEPS, [0, 2], source(), 1.0)
+    return sdedit(guided, X, visits_from(TIMESTEPS, [0, 2]), guided.encode(["a", "b"]), source(), 1.0)
 
 
 def holding():
     """Steps of a run that keeps a part of a picture."""
     keep = inverse_constraint(MODEL.schedule, lowpass, X, source())
-    return constrained(MODEL, X, [*TIMESTEPS, -1], MODEL.encode(["a", "b"]), keep, source())
+    return ddim(MODEL, X, visits_together(TIMESTEPS, 2), MODEL.encode(["a", "b"]), source(), 1.0, keep)
 
 
 @pytest.mark.parametrize(
     "steps",
     [
-        lambda: run(ddim, guide(MODEL, 3.0), 1.0, source()),
+        lambda: run(ddim, guide(MODEL, 3.0), source(), 1.0),
         lambda: run(heun, guide(MODEL, torch.tensor([1.0, 3.0], device=META))),
         lambda: run(posterior, guide(MODEL, 3.0, "c"), source()),
         lambda: run(dpm_solver, guide(MODEL, 0.0)),
         lambda: run(posterior, anagram(MODEL, VIEW, 3.0), source(), prompts=[("a", "b")] * 2),
         lambda: run(ddim, anagram(MODEL, VIEW, 3.0, **TURNS), prompts=[("a", "b")] * 2),
         lambda: run(ddim, hybrid(MODEL, scale=3.0), prompts=[("a", "b")] * 2),
-        lambda: ddim_each(MODEL, X, [[900, 0], TIMESTEPS], MODEL.encode(["a", "b"]), 1.0, source()),
-        lambda: inpaint(MODEL, X, X[:, :1], zigzag(TIMESTEPS, 2, 2), MODEL.encode(["a", "b"]), source()),
+        lambda: ddim(MODEL, X, visits_each([[900, 0], TIMESTEPS]), MODEL.encode(["a", "b"]), source(), 1.0),
+        lambda: inpaint(
+            MODEL, X, X[:, :1], visits_together(zigzag(TIMESTEPS, 2, 2), 2), MODEL.encode(["a", "b"]), source()
+        ),
         holding,
         edits,
     ],

@@ -8,7 +8,6 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from core.runs.experiments import EXPERIMENTS
 from diffusers import IFPipeline
 from diffusers.pipelines import deepfloyd_if
 from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
@@ -16,6 +15,7 @@ from diffusers.pipelines.deepfloyd_if.watermark import IFWatermarker
 from PIL import Image
 from safetensors import SafetensorError
 from tiny_if import REVISION, SIZE
+from toys import played
 from transformers import T5EncoderModel
 
 from core.checks import ModelError
@@ -23,6 +23,7 @@ from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
+from core.diffusion.visits import visits_together
 from core.models import registry
 from core.models.checkpoint import CHECKPOINT
 from core.models.deepfloyd import encode, hub, upscaler
@@ -36,16 +37,16 @@ from core.runs.hybrids import HybridRequest
 from core.runs.licence import observe
 from core.runs.prompts import left_out, remarks, unread
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest, samples
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise import page as denoise
-from tabs.sampling import page as sampling
-from tabs.ui.job import Show, kept, stream
+from tabs.denoise import job as denoise
+from tabs.sampling.page import JOB
+from tabs.ui.viewer import RUNS as RUNS_OF_THE_PAGE
 
 CPU = torch.device("cpu")
 DOG = "a photo of a dog"
 FIRST = hub.REPOSITORIES["if-m"]
-pytestmark = pytest.mark.usefixtures("tiny_if_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_if_here")]
 
 
 @pytest.fixture
@@ -170,14 +171,15 @@ def test_t5_that_fits_nowhere_is_said():
 
 
 RUNS = {
-    "pictures": lambda: EXPERIMENTS["samples"](
+    "pictures": lambda: PLANS["samples"](
         PictureRequest(DOG, "blurry", n=2, model="if-m", steps=2, threshold="dynamic")
     ).run("cpu"),
     "anagram": lambda: AnagramRequest(model="if-m", n=1, steps=2).run("cpu"),
     "hybrid": lambda: HybridRequest(model="if-m", n=1, steps=2).run("cpu"),
-    "edits": lambda: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(
-        torch.zeros(1, 3, SIZE, SIZE), "cpu"
-    ),
+    "edits": lambda: replace(
+        LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
+        inputs={"original": np.full((SIZE, SIZE, 3), 128, np.uint8)},
+    ).run("cpu"),
     "stage II": lambda: deepfloyd.super_resolve(
         deepfloyd.load("if-ii-m", CPU), torch.zeros(1, 3, 8, 8), [DOG], [500, 0], generator(1)
     ),
@@ -332,19 +334,20 @@ def test_every_sampler_draws_with_it(sampler):
     model = deepfloyd.load("if-m", CPU)
     denoiser = deepfloyd.published(model)
     x = randn((2, *model.shape), generator(1))
-    picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, 10, denoiser.encode([DOG, None]), generator(2)))
+    visits = visits_together(model.schedule.timesteps(10), 2)
+    picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, visits, denoiser.encode([DOG, None]), generator(2)))
     assert picture.isfinite().all() and picture.abs().max() <= 1.1
 
 
 def test_a_sweep_over_steps_refuses_the_multistep_solver():
     with pytest.raises(ValueError, match="needs DDIM or DDPM"):
-        EXPERIMENTS["step-sweep"](PictureRequest(sampler="dpm-solver"))
+        PLANS["step-sweep"](PictureRequest(sampler="dpm-solver"))
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("experiment", PLANS)
 def test_every_experiment_of_the_page_runs_on_it(experiment):
     request = PictureRequest.checked(prompt=DOG, n=2, model="if-m", steps=4, guidance=7, threshold="dynamic")
-    plan = EXPERIMENTS[experiment](request)
+    plan = PLANS[experiment](request)
     assert last(plan.run("cpu")).shape == (len(plan.seeds), 3, SIZE, SIZE)
 
 
@@ -451,7 +454,7 @@ def test_a_finished_picture_carries_the_mark_as_the_pipeline_sets_it(verdict):
 
 def recorded(n=3, steps=4, upto=None):
     """A recording of n pictures of 64 pixels, stopped after `upto` steps."""
-    recording, x = Recording({}, -1, 1), randn((n, 3, 64, 64), generator(1)).clamp(-1, 1)
+    recording, x = Recording(played()), randn((n, 3, 64, 64), generator(1)).clamp(-1, 1)
     t = torch.tensor([*reversed(range(steps)), -1])
     run = (
         Step(i, steps, t[i].expand(n), x, x / 2, {"conditional": x}) for i in range(steps + 1 if upto is None else upto)
@@ -483,7 +486,7 @@ def test_the_step_under_way_at_stop_adds_nothing(verdict, blocked):
     """It ends after the check, or while it goes on."""
     verdict(blocked, False)
     steps = [Step(i, 4, torch.tensor([3 - i]), torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)) for i in range(5)]
-    recording = Recording({}, -1, 1, withheld=True)
+    recording = Recording(played(), withheld=True)
     run = recording.follow(steps)
     next(run)
     with pytest.raises(ValueError, match="still to be checked"):
@@ -527,27 +530,26 @@ def test_other_models_ask_nothing(model):
 def test_a_stream_ends_with_what_the_checker_said(verdict):
     """By the way that every tab takes."""
     verdict(True, False)
-    recording, x = Recording({}, -1, 1), torch.zeros(1, 3, 64, 64)
+    x = torch.zeros(1, 3, 64, 64)
     steps = [Step(i, 2, torch.tensor([1 - i]), x, x + 0.5) for i in range(3)]
-    show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "A picture.", "if-m")
-    *_, value = stream(recording, lambda device: iter(steps), show, "cpu")
+    *_, value = JOB.stream(played(lambda device: iter(steps), draws="if-m"), "cpu")
+    recording = RUNS_OF_THE_PAGE.get(value)
     assert value["caption"] == f"A picture. Picture 1: {finish.BLOCKED}" and not value["running"]
-    assert kept(recording, show)["caption"] == value["caption"]
+    assert JOB.value(recording)["caption"] == value["caption"]
     assert (recording.result == 128).all()
 
 
 def test_what_was_cut_of_a_new_prompt_is_in_the_caption_of_its_run(verdict, empty_bank):
     verdict(False, False)
     request = PictureRequest(" ".join(["dog"] * 76 + ["rocket", "ship"]), n=1, model="if-m", steps=2)
-    plan = EXPERIMENTS["samples"](request)
-    *_, value = stream(Recording({}, -1, 1), plan.run, sampling.shown_as(plan), "cpu")
+    *_, value = JOB.stream(PLANS["samples"](request), "cpu")
     assert value["caption"].endswith("seed 180. The text encoder reads 76 tokens; cut off: rocket ship.")
 
 
 def test_the_input_that_the_model_draws_is_checked_and_drawn_as_by_default(verdict, monkeypatch):
     verdict(True, False)
     asked = []
-    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or EXPERIMENTS["samples"](r))
+    monkeypatch.setattr(denoise, "samples", lambda r: asked.append(r) or samples(r))
     drawing = denoise.make(DOG, "if-m", 5, "cpu")
     with pytest.raises(gr.Error, match="Blocked by DeepFloyd's safety checker"):
         assert all(value == gr.skip() for value in drawing)

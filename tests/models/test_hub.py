@@ -16,6 +16,8 @@ from core.models.deepfloyd import hub
 from core.models.deepfloyd.failures import attempt, diagnose, explain
 from core.runs.prompts import default_model
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "DeepFloyd/IF-I-XL-v1.0"
 PAGE = f"https://huggingface.co/{REPOSITORY}"
 SECRET = "hf_averysecrettokenindeed"

@@ -1,6 +1,7 @@
 """Our loop on DeepFloyd against diffusers' pipelines, both loaded from the same files: equal to the last bit."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,10 +18,9 @@ from core.models.deepfloyd.stages import Settings
 from core.models.deepfloyd.text_cache import Once
 from core.runs import enlarging
 from core.runs.anagrams import AnagramRequest
-from core.runs.experiments import EXPERIMENTS
 from core.runs.hybrids import HybridRequest
 from core.runs.recording import Recording
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
 from core.techniques.views.catalogue import views_of
 
@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 PROMPT = "a photo of a dog"
 RUNS = [(g, n) for g in (7.0, 1.0) for n in (20, 34, "fast27", "stride30")]
 EVERY_RUN = pytest.mark.parametrize("guidance, steps", RUNS)
-pytestmark = pytest.mark.usefixtures("tiny_if_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_if_here")]
 
 
 @functools.cache
@@ -74,7 +74,7 @@ def test_what_the_page_draws_is_what_the_pipeline_draws(guidance, steps):
     """By the way that the page takes, two pictures at once."""
     timing = {"timesteps": steps} if isinstance(steps, str) else {"steps": steps}
     how = {"model": "if-m", "sampler": "ddpm", "threshold": "dynamic", "guidance": guidance, "n": 2, "seed": 5}
-    plan = EXPERIMENTS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
+    plan = PLANS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
     model = deepfloyd.load("if-m", CPU)
     sources = [generator(5), generator(6)]
     expected = theirs(IFPipeline, "if-m", model, guidance, steps, generator=sources, num_images_per_prompt=2)
@@ -220,7 +220,10 @@ def test_projecting_the_text_once_changes_no_bit():
         lambda model: deepfloyd.sample(model, [PROMPT], [900, 500, 0], generator(5)),
         lambda model: AnagramRequest(model="if-m", n=2, steps=3).run("cpu"),
         lambda model: HybridRequest(model="if-m", n=2, steps=3).run("cpu"),
-        lambda model: LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")).run(torch.zeros(1, 3, 16, 16), "cpu"),
+        lambda model: replace(
+            LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
+            inputs={"original": np.full((16, 16, 3), 128, np.uint8)},
+        ).run("cpu"),
     ],
     ids=["sample", "anagram", "hybrid", "edit"],
 )

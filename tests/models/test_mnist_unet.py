@@ -6,6 +6,7 @@ import torch
 from core.diffusion.guidance import classifier_guide, guide
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
+from core.diffusion.visits import visits_together
 from core.models.mnist import CLASSES, DDPM, FLOW, SHAPE, Classifier, Digits, ddpm_time, flow_time, one_hot
 from core.models.mnist_unet import ConvBlock, DownBlock, FCBlock, UNet, UpBlock
 
@@ -133,7 +134,8 @@ def test_digits_under_every_guidance_and_sampler(net, kind):
     if kind == "ddpm":
         classifier = Classifier(4).eval()
         denoiser = classifier_guide(denoiser, lambda x_t, t: classifier(x_t).log_softmax(1)[:, 3], 1.0)
-    run = ddim(denoiser, digits(2), denoiser.schedule.timesteps(3), denoiser.encode([3, 5]), 1, generator(7))
+    visits = visits_together(denoiser.schedule.timesteps(3), 2)
+    run = ddim(denoiser, digits(2), visits, denoiser.encode([3, 5]), generator(7), 1)
     *_, step = run
     assert step.x_t.shape == (2, *SHAPE) and step.x_t.isfinite().all()
 

@@ -19,6 +19,7 @@ from core.diffusion.denoiser import Technique
 from core.diffusion.guidance import clip, guide
 from core.diffusion.noise import generators, randn
 from core.diffusion.samplers import ddim
+from core.diffusion.visits import visits_together
 from core.models import captions, mnist, registry
 from core.models import pocket as contract
 from core.models import text_unet as network
@@ -494,7 +495,8 @@ def test_picture_k_of_a_batch_is_the_picture_alone(pocket):
 def test_drawing_is_ddim_on_the_guided_pocket(pocket):
     source = generators(5, 3)
     x = randn((3, *PICTURE), source)
-    steps = ddim(clip(guide(pocket, 3.0), -1, 1), x, [999, 749, 499, 249], pocket.encode(PROMPTS))
+    visits = visits_together([999, 749, 499, 249], 3)
+    steps = ddim(clip(guide(pocket, 3.0), -1, 1), x, visits, pocket.encode(PROMPTS))
     torch.testing.assert_close(result(draw(pocket, PROMPTS, 3.0, 4, 5)), result(steps), atol=1e-5, rtol=0)
 
 

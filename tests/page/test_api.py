@@ -5,12 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from calling import raw
-from conftest import free_port
+from calling import free_port, raw
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from core.runs.mnist import SIGMAS
+from core.runs.single_step import SIGMAS
 from tabs.mnist import page as mnist
 from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS

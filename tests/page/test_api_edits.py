@@ -16,7 +16,6 @@ from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs.inpainting import InpaintRequest
 from core.runs.sdedit import SDEditRequest
-from tabs.ui.saved import packed
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
@@ -235,7 +234,7 @@ def opened(path: str) -> np.ndarray:
 
 
 def test_a_saved_ladder_restores_picture_and_settings(client, tmp_path):
-    settings = SDEditRequest(prompt="a lion", starts="2, 4", seed=9).settings() | {"original": packed(ORIGINAL)}
+    settings = SDEditRequest(prompt="a lion", starts="2, 4", seed=9).settings() | {"original": images.packed(ORIGINAL)}
     editor, prompt, _, starts, *_, seed = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
     assert (prompt, starts, seed) == ("a lion", "2, 4", 9)
     assert np.array_equal(opened(editor["background"])[4::8, 4::8, :3], ORIGINAL), "the very pixels come back"
@@ -244,7 +243,10 @@ def test_a_saved_ladder_restores_picture_and_settings(client, tmp_path):
 def test_a_saved_filling_restores_picture_mask_and_settings(client, tmp_path):
     mask = np.zeros((64, 64, 1), np.uint8)
     mask[10:20, 30:50] = 255
-    settings = InpaintRequest(jump_n=4, feather=2).settings() | {"original": packed(ORIGINAL), "mask": packed(mask)}
+    settings = InpaintRequest(jump_n=4, feather=2).settings() | {
+        "original": images.packed(ORIGINAL),
+        "mask": images.packed(mask),
+    }
     editor, _, _, _, _, jump_n, _, _, feather, *_ = client.predict(
         saved(tmp_path, settings), api_name="/restore_inpainting"
     )

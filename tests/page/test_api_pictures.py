@@ -13,7 +13,6 @@ from core.models.registry import availability
 from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs.denoise import DenoiseRequest
-from tabs.ui.saved import packed
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
@@ -188,7 +187,7 @@ def test_a_file_that_is_no_picture_gets_one_sentence(client, tmp_path, data):
 def test_a_saved_comparison_restores_picture_and_settings(client, tmp_path):
     pixels = images.enlarge(np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8), 8)
     request = DenoiseRequest((690, 250), "a rose", 2.5, stride=60, seed=9, filtered="as-it-is")
-    settings = request.settings() | {"original": packed(pixels)}
+    settings = request.settings() | {"original": images.packed(pixels)}
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
     picture, *values = client.predict(handle_file(str(tmp_path / "saved.png")), api_name="/restore_denoise")
     assert values == ["690, 250", "a rose", 2.5, "pocket", 60, 9, "as-it-is"]

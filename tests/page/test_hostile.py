@@ -18,8 +18,8 @@ from core.pictures.images import digit_of, settings_of, to_rgb
 from core.pictures.scenes import mountains
 from core.runs.prompts import prompt_of
 from tabs.inpainting import mask as _mask
-from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
+from tabs.mnist.canvas import canvas_of_digit
 from tabs.ui import canvas as _canvas
 from tabs.ui.canvas import BLOBS, LARGEST, LAYERS, SIDE, Canvas, Editor, canvas
 from tabs.ui.inputs import Picture
@@ -54,7 +54,7 @@ def editor() -> Editor:
 # ---- the canvas -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [mnist_denoiser.canvas_of_digit, lambda: canvas("c", "", gr.Brush(), 1, None, 9)])
+@pytest.mark.parametrize("make", [canvas_of_digit, lambda: canvas("c", "", gr.Brush(), 1, None, 9)])
 def test_every_canvas_is_gradios_editor_to_the_page(make):
     made = make()
     assert isinstance(made, Editor) and made.get_config()["name"] == "imageeditor"
@@ -108,7 +108,7 @@ def test_more_layers_than_a_canvas_has_are_no_answer(editor, tmp_path):
 
 @pytest.mark.parametrize("value", ["abc", 5, [1], {"path": 5}, {"layers": 3}, {"background": "x"}])
 @pytest.mark.parametrize(
-    "make", [lambda: Canvas(type="pil"), lambda: Picture(type="pil"), settings_input, mnist_denoiser.canvas_of_digit]
+    "make", [lambda: Canvas(type="pil"), lambda: Picture(type="pil"), settings_input, canvas_of_digit]
 )
 def test_what_is_no_picture_and_no_file_counts_as_none(make, value):
     made = make()
@@ -199,7 +199,7 @@ def test_old_files_are_deleted_though_one_comes_in_meanwhile(monkeypatch):
     monkeypatch.setattr(app.time, "sleep", lambda seconds: None)
     with pytest.raises(SystemExit):
         app.clean(gr.Blocks())
-    assert seen == [app.KEPT] * 3
+    assert seen == [app.OLD] * 3
 
 
 def test_the_app_remembers_a_bounded_number_of_pages(monkeypatch):

@@ -154,6 +154,22 @@ def test_draw_a_digit_with_the_mouse(page):
     denoised_anew(page)
 
 
+def test_the_figure_of_the_denoiser_says_when_its_settings_changed(page):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    there(page, CANVAS)
+    figures, dim = page.locator("#denoiser-figures"), page.locator("#denoiser-figures .seven")
+    expect(figures).not_to_have_attribute("data-stale", re.compile("."))
+    page.get_by_label("Noise levels").fill("0.5, 1")
+    expect(figures).to_have_attribute("data-stale", "changed")
+    expect(dim).to_have_css("opacity", "0.4")
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure img")).to_have_count(4)
+    expect(figures).not_to_have_attribute("data-stale", re.compile("."))
+    expect(dim).to_have_css("opacity", "1")
+    stroke(page, CANVAS, (-60, -70), (60, -70), (-20, 90))
+    expect(figures).to_have_attribute("data-stale", "changed")
+
+
 def denoised_anew(page):
     """Denoise, and wait until the figure is of another digit."""
     images = page.locator("#denoiser-figure img")

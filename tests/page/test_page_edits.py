@@ -104,7 +104,7 @@ def test_the_path_of_timesteps_is_that_of_the_settings(page):
         expect(page.get_by_text(f"{transitions:,} transitions")).to_be_visible()
 
 
-def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tmp_path):
+def test_draw_on_white_run_the_ladder_keep_it_choose_a_strength_and_send_it(page, tmp_path):
     ready(page, "SDEdit", "#sdedit-canvas")
     button(page, "White").click()
     until(page, lambda: seen(page, "#sdedit-canvas").min() > 250, "a white canvas")
@@ -128,9 +128,9 @@ def test_draw_on_white_run_the_ladder_keep_it_choose_a_rung_and_send_it(page, tm
     box = image.bounding_box()
     image.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     expect(page.locator("#sdedit-pick input")).to_have_value("2")
-    expect(page.locator("#sdedit-rung .fv-text")).to_have_text("picture 2")
-    expect(page.locator("#sdedit-rung img").first).to_be_visible()
-    chosen = pixels(page.locator("#sdedit-rung img").nth(2))
+    expect(page.locator("#sdedit-inside .fv-text")).to_have_text("picture 2")
+    expect(page.locator("#sdedit-inside img").first).to_be_visible()
+    chosen = pixels(page.locator("#sdedit-inside img").nth(2))
     assert np.abs(chosen - cells(page, "#sdedit-view", 3)[1]).mean() < 6
 
     button(page, "→ Inpainting").click()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
-from toys import tiny_pocket
+from toys import played, tiny_pocket
 
 import app
 from core.checks import ModelError, Refused, whole
@@ -18,10 +18,14 @@ from core.diffusion.denoiser import NETWORK_LOCK
 from core.diffusion.samplers import Step
 from core.models.deepfloyd.hub import FIRST
 from core.runs import cost
-from core.runs.recording import Frame, Recording
+from core.runs.frame import Frame
+from core.runs.recording import Recording
+from tabs.sampling.page import JOB
 from tabs.ui import controls as _common
 from tabs.ui import job as _run
-from tabs.ui.controls import once, said, temporary, told
+from tabs.ui.controls import once
+from tabs.ui.failures import explained, explained_in_place
+from tabs.ui.files import temporary
 from tabs.ui.viewer import Runs
 
 ROOT = Path(__file__).parents[2]
@@ -119,8 +123,7 @@ def test_a_run_teaches_the_cost_line_nothing_about_loading(monkeypatch):
             now[0] += seconds
             yield Step(i, 3, torch.tensor([2 - i]), pixels, pixels)
 
-    show = _run.Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Drawn.", "pocket")
-    list(_run.stream(Recording({}, -1, 1), slow, show, "cpu", (3, 4)))
+    list(JOB.stream(played(slow, price=(3, 4)), "cpu"))
     assert learnt == [("pocket", "cpu", 2, 4, 4.0)]
 
 
@@ -219,16 +222,16 @@ def fails(error: Exception):
 @pytest.mark.parametrize("error", [Refused("Give a prompt."), ModelError("Give a prompt.")])
 def test_what_we_refuse_is_told_in_our_words(error, caplog):
     with pytest.raises(gr.Error, match=r"^'Give a prompt\.'$") as told_:
-        told(fails(error))()
+        explained(fails(error))()
     assert told_.value.title == "Please check" and not caplog.records
-    assert said(fails(error))() == "Give a prompt."
+    assert explained_in_place(fails(error))() == "Give a prompt."
 
 
 def test_what_a_library_refuses_is_logged_and_not_told(caplog):
     with pytest.raises(gr.Error, match="Something went wrong inside the app"):
-        told(lambda: list(zip([1], [1, 2], strict=True)))()
+        explained(lambda: list(zip([1], [1, 2], strict=True)))()
     assert "argument 2 is longer" in caplog.text
-    assert "Something went wrong" in said(fails(OSError("/home/somebody")))()
+    assert "Something went wrong" in explained_in_place(fails(OSError("/home/somebody")))()
 
 
 def test_our_checks_are_refusals():
@@ -243,7 +246,7 @@ def test_our_checks_are_refusals():
 
 def recording() -> Recording:
     """A run that has a picture."""
-    return Recording({}, frames=[Frame(0, 1, 0, *[np.zeros((1, 8, 8, 1), np.uint8)] * 2)])
+    return Recording(played(), frames=[Frame(0, 1, 0, *[np.zeros((1, 8, 8, 1), np.uint8)] * 2)])
 
 
 def test_a_run_is_kept_once_whatever_follows_it():
@@ -271,7 +274,7 @@ def test_a_kept_run_may_be_told_in_parts():
 
 def large(megabytes: int) -> Recording:
     """A run with one frame whose two pictures take that much memory together."""
-    return Recording({}, frames=[Frame(0, 1, 0, *[np.zeros((1, 500, 1000 * megabytes, 1), np.uint8)] * 2)])
+    return Recording(played(), frames=[Frame(0, 1, 0, *[np.zeros((1, 500, 1000 * megabytes, 1), np.uint8)] * 2)])
 
 
 def test_a_class_can_look_at_its_runs_and_what_is_forgotten_is_forgotten():
@@ -302,13 +305,13 @@ def test_large_runs_are_measured_as_they_have_grown_and_the_newest_stays():
 def test_runs_without_pictures_are_not_kept_without_end():
     runs = Runs(1_000_000)
     for _ in range(20):
-        runs.add(Recording({}))
+        runs.add(Recording(played()))
     assert len(runs._runs) == len(runs._unclaimed) == 11
 
 
 def test_parts_count_and_runs_that_are_seen_together_too():
     runs, x = Runs(3_000_000), np.zeros((1, 1000, 1000, 1), np.uint8)
-    one, two = (Recording({}, frames=[Frame(0, 1, 0, x, x, {"noise": x})]) for _ in range(2))
+    one, two = (Recording(played(), frames=[Frame(0, 1, 0, x, x, {"noise": x})]) for _ in range(2))
     assert one.nbytes == 3 * x.nbytes
     runs.add(one, two)
     runs.add(recording())

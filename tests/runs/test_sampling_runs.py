@@ -8,14 +8,16 @@ import torch
 from toys import ONLY, tiny_pocket
 
 from core.checks import ModelError
-from core.diffusion.guidance import guide
+from core.diffusion.guidance import THRESHOLDS, bounded, guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
+from core.diffusion.visits import visits_together
 from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
+from core.runs.fields import EVEN
 from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
-from core.runs.sampling import EVEN, PLANS, SWEEP, THIRDS, THRESHOLDS, PictureRequest, Pictures, bounded, draw
+from core.runs.sampling import PLANS, SWEEP, THIRDS, PictureRequest, Pictures, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
 SENTENCE = r"^[A-Z][^\n]*\.$"
@@ -140,7 +142,7 @@ def test_a_request_draws_what_it_says(pocket):
     assert [s.i for s in steps] == [0, 1, 2, 3] and steps[0].n == 3 and steps[-1].x_t.shape == (2, 3, 64, 64)
     x = randn((2, 3, 64, 64), generators(9, 2))
     guided = bounded(guide(pocket, 4.0, "water"))
-    again = ddim(guided, x, pocket.schedule.timesteps(3), pocket.encode(["a rose"] * 2))
+    again = ddim(guided, x, visits_together(pocket.schedule.timesteps(3), 2), pocket.encode(["a rose"] * 2))
     assert torch.equal(steps[-1].x_t, result(again))
     plain = draw(pocket, ["a rose"] * 2, 4.0, 3, 9)
     assert (steps[-1].x_t - result(plain)).abs().max() > 1e-3
@@ -150,7 +152,8 @@ def test_a_request_draws_what_it_says(pocket):
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_every_sampler_is_the_one_that_it_is_called(sampler, pocket):
     source = generators(9, 2)
-    x, visits, cond = randn((2, 3, 64, 64), source), pocket.schedule.timesteps(4), pocket.encode(["a rose"] * 2)
+    x, cond = randn((2, 3, 64, 64), source), pocket.encode(["a rose"] * 2)
+    visits = visits_together(pocket.schedule.timesteps(4), 2)
     guided = bounded(guide(pocket, 4.0))
     expected = {
         "ddim": ddim(guided, x, visits, cond),
@@ -277,9 +280,9 @@ def test_guidance_off_has_something_to_compare_with():
     assert plan("when-to-guide", guidance=1.0).scales == (default_guidance("pocket"),) * 5
 
 
-def test_a_stretch_of_guidance_goes_downwards():
-    assert PictureRequest().stretch is None and PictureRequest(guide_from=600).stretch == (600, 0)
-    assert PictureRequest.checked(guide_from="500", guide_to=500.0).stretch == (500, 500)
+def test_a_interval_of_guidance_goes_downwards():
+    assert PictureRequest().interval is None and PictureRequest(guide_from=600).interval == (600, 0)
+    assert PictureRequest.checked(guide_from="500", guide_to=500.0).interval == (500, 500)
     with pytest.raises(ValueError, match=r"^Guidance cannot be on from t = 3 down to t = 4: .* the larger one\.$"):
         PictureRequest.checked(guide_from=3, guide_to=4)
 
@@ -329,14 +332,15 @@ def test_a_dynamic_threshold_has_the_request_s_quantile_and_bound(values, pocket
     asked = {"n": 1, "guidance": 7.0, "seed": 5, "threshold": "dynamic"}
     found = result(plan("samples", **asked, **values).run())
     guided = bounded(guide(pocket, 7.0), "dynamic", values["ratio"], values["top"])
-    x, visits = randn((1, 3, 64, 64), generators(5, 1)), pocket.schedule.timesteps(3)
+    x, visits = randn((1, 3, 64, 64), generators(5, 1)), visits_together(pocket.schedule.timesteps(3), 1)
     assert torch.equal(found, result(ddim(guided, x, visits, pocket.encode(["a rose"]))))
     assert (found - result(plan("samples", **asked).run())).abs().max() > 1e-3
 
 
 def test_the_threshold_comes_after_guidance(pocket):
     x = randn((1, 3, 64, 64), generators(5, 1))
-    steps = ddim(bounded(guide(pocket, 7.0)), x, pocket.schedule.timesteps(3), pocket.encode(["rose"]))
+    visits = visits_together(pocket.schedule.timesteps(3), 1)
+    steps = ddim(bounded(guide(pocket, 7.0)), x, visits, pocket.encode(["rose"]))
     assert torch.equal(result(steps), result(draw(pocket, ["rose"], 7.0, 3, 5)))
 
 

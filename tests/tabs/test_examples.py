@@ -7,26 +7,30 @@ import pandas
 import pytest
 
 from core.models.registry import availability
-from core.runs.mnist import SIGMAS
-from core.runs.recording import Frame, Recording
-from tabs.anagrams import page as anagrams
-from tabs.hybrids import page as hybrids
-from tabs.inpainting import job as _inpainting
-from tabs.mnist import denoiser as mnist_denoiser
-from tabs.mnist import generate as mnist_generate
-from tabs.sampling import page as sampling
-from tabs.sdedit import job as _sdedit
+from core.runs.frame import Frame
+from core.runs.recording import Recording
+from core.runs.sampling import PictureRequest
+from core.runs.single_step import SIGMAS, SingleStepRequest
+from tabs.anagrams.job import JOB as ANAGRAMS
+from tabs.hybrids.job import JOB as HYBRIDS
+from tabs.inpainting.job import JOB as INPAINTING
+from tabs.mnist.canvas import digit_on, first_digit
+from tabs.mnist.denoiser import JOB as DENOISER
+from tabs.mnist.figures import points
+from tabs.mnist.generate import JOB as DIGITS
+from tabs.sampling.page import JOB as SAMPLING
+from tabs.sdedit.page import JOB as SDEDIT
 from tabs.ui import examples as _examples
-from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, packed, recorded, thinned, unpacked
+from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, from_bytes, recorded, thinned, to_bytes
 from tabs.ui.viewer import RUNS
 
 ALIVE = {
-    "sampling": lambda view: (sampling.look_inside(view, 2), sampling.pick(view, 2)),
-    "sdedit": lambda view: (_sdedit.look_at(view, 2)[0], sampling.pick(view, 2)),
-    "inpainting": lambda view: (_inpainting.look_at(view, 2)[0], _inpainting.pick(view, 2)),
-    "anagrams": lambda view: (next(anagrams.choose(view, 2))[1], anagrams.pick(view, 2)),
-    "hybrids": lambda view: (next(hybrids.choose(view, 2))[1], hybrids.pick(view, 2)),
-    "digits": lambda view: (None, mnist_generate.pick_one(view, 2)),
+    "sampling": lambda view: (SAMPLING.look_at(view, 2), SAMPLING.pick(view, 2)),
+    "sdedit": lambda view: (SDEDIT.look_at(view, 2), SDEDIT.pick(view, 2)),
+    "inpainting": lambda view: (INPAINTING.look_at(view, 2), INPAINTING.pick(view, 2)),
+    "anagrams": lambda view: (next(ANAGRAMS.look_at(view, 2))[1], ANAGRAMS.pick(view, 2)),
+    "hybrids": lambda view: (next(HYBRIDS.look_at(view, 2))[1], HYBRIDS.pick(view, 2)),
+    "digits": lambda view: (None, DIGITS.pick(view, 2)),
 }
 
 
@@ -39,14 +43,14 @@ def run(parts: bool = True, colours: int = 3) -> Recording:
         x_0 = one.clip(0, 240).astype(np.uint8)
         halves = {"unconditional": x_0, "conditional": x_0 + 6} if parts and i < 10 else {}
         frames.append(Frame(i, 10, 990 - 99 * i if i < 10 else -1, x_0[:, ::-1], x_0, halves))
-    return Recording({"prompt": "“a panda”", "seed": 7}, frames=frames)
+    return Recording(SAMPLING.planned("samples", PictureRequest("“a panda”", n=3, seed=7), {}), frames=frames)
 
 
 @pytest.mark.parametrize("parts", (True, False))
 @pytest.mark.parametrize("colours", (3, 1))
 def test_a_recording_survives_its_small_file(parts, colours):
     before = run(parts, colours)
-    after = unpacked(packed(before), "example-x")
+    after = from_bytes(to_bytes(before), "example-x", SAMPLING.recalled)
     assert after.id == "example-x" and after.settings == before.settings and after.done and after.notes == ()
     assert np.array_equal(after.result, before.result) and np.array_equal(after.frames[-1].x_t, before.frames[-1].x_t)
     assert len(after.frames) == FRAMES
@@ -62,7 +66,14 @@ def test_a_recording_survives_its_small_file(parts, colours):
 def test_a_step_without_noise_estimates_stays_one():
     recording = run()
     recording.frames[4] = Frame(4, 10, 594, recording.frames[4].x_t, recording.frames[4].x_0)
-    assert [bool(f.parts) for f in unpacked(packed(recording), "r").frames] == [True, True, False, True, True, False]
+    assert [bool(f.parts) for f in from_bytes(to_bytes(recording), "r", SAMPLING.recalled).frames] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_no_other_name_finds_a_recording():
@@ -78,29 +89,28 @@ def test_an_example_is_as_alive_as_a_run(name):
     if name != "digits" and not availability("pocket")[0]:
         pytest.skip("pocket is not in checkpoints/")
     view = example(name)
-    (recording,) = RUNS.get(view)
+    recording = RUNS.get(view)
     assert recording.done and len(recording.frames) == len(view["frames"]) == FRAMES
     assert view["frames"][-1]["end"] and not view["running"] and "example" in view["status"]
     inner, picture = ALIVE[name](view)
     assert picture.size in ((64, 64), (280, 280))
     assert inner is None or len(inner["frames"]) == FRAMES
     for k in range(40):  # more runs than are kept
-        RUNS.add(Recording({}, id=f"run-{k}"))
-    assert RUNS.get(view) == (recording,)
+        RUNS.add(Recording(recording.plan, id=f"run-{k}"))
+    assert RUNS.get(view) is recording
 
 
 @pytest.mark.parametrize("number", ("two", None, True, 0, 21))
 def test_a_digit_that_is_not_there_is_refused_in_one_sentence(number):
     with pytest.raises(ValueError, match="Choose a picture from 1 to 20, counted row by row"):
-        mnist_generate.pick_one(example("digits"), number)
+        DIGITS.pick(example("digits"), number)
 
 
 def test_the_example_of_the_denoiser_is_what_its_button_makes():
     """Up to float error, so the figure is compared by its words and its number of pictures, and the chart by its values."""
-    canvas = {"composite": mnist_denoiser.first_digit()}
-    levels = ", ".join(map(str, SIGMAS))
-    figure, chart = mnist_denoiser.denoise(canvas, levels, mnist_denoiser.SEED, "cpu")
-    shown, kept = example("denoiser"), mnist_denoiser.points(example("denoiser")["chart"])
+    plan = DENOISER.planned("levels", SingleStepRequest(), digit_on({"composite": first_digit()}))
+    ((figure, chart),) = DENOISER.stream(plan, "cpu")
+    shown, kept = example("denoiser"), points(example("denoiser")["chart"])
     assert shown["figure"].count("<img") == figure.count("<img") == 2 * len(SIGMAS)
     pandas.testing.assert_frame_equal(kept, chart, atol=1e-3)
 

@@ -1,6 +1,5 @@
 """What is kept of a run, whether it reached its end or was stopped: captions, files, and what the page may say of it."""
 
-import dataclasses
 import io
 import zipfile
 
@@ -11,51 +10,53 @@ from PIL import Image
 from core.models.registry import availability
 from core.pictures import images
 from core.pictures.figures import figure, gif
+from core.runs import mnist
 from core.runs.anagrams import AnagramRequest
+from core.runs.frame import Frame
 from core.runs.hybrids import HybridRequest
-from core.runs.mnist import DigitRequest, read
-from core.runs.recording import Frame, Recording
+from core.runs.mnist import DigitRequest, Digits, read
+from core.runs.plan import Plan
+from core.runs.recording import Recording
+from core.runs.same_noise import Pair, PairRequest
 from core.runs.sampling import PictureRequest
-from tabs.anagrams import job as _anagram
-from tabs.anagrams import page as anagrams
-from tabs.hybrids import job as _hybrid
-from tabs.hybrids import page as hybrids
-from tabs.mnist import compare as mnist_compare
-from tabs.mnist import generate as mnist_generate
-from tabs.mnist import shared as _mnist
-from tabs.sampling import page as sampling
-from tabs.ui import job as _run
+from tabs.anagrams.job import JOB as ANAGRAMS
+from tabs.hybrids.job import JOB as HYBRIDS
+from tabs.mnist.compare import JOB as PAIR
+from tabs.mnist.generate import JOB as DIGITS
+from tabs.sampling.page import JOB as SAMPLING
+from tabs.ui import files
 from tabs.ui.viewer import RUNS
 
+JOBS = {"anagram": ANAGRAMS, "hybrid": HYBRIDS}
 SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
 
 
-def recorded(settings: dict, shape: tuple[int, ...], done: bool) -> Recording:
+def recorded(plan: Plan, shape: tuple[int, ...], done: bool) -> Recording:
     """A run of four steps, its end left out unless it is done, whose states are not its estimates; it can be kept."""
     pixels = np.random.default_rng(1).integers(0, 256, (2, 5, *shape), np.uint8)
     frames = [Frame(i, 4, 900 - i, *pixels[:, i]) for i in range(3)]
     if done:
         frames.append(Frame(4, 4, -1, pixels[1, 4], pixels[1, 4]))
-    recording = Recording(settings, frames=frames)
+    recording = Recording(plan, frames=frames)
     RUNS.add(recording)
     return recording
 
 
 def digits(done: bool) -> Recording:
     """Two digits."""
-    return recorded(DigitRequest(digits="38", each=1, steps=4, seed=7).settings(), (2, 28, 28, 1), done)
+    return recorded(Digits(request=DigitRequest(digits="38", each=1, steps=4, seed=7)), (2, 28, 28, 1), done)
 
 
 def pictures(done: bool) -> Recording:
     """Two pictures."""
-    return recorded(PictureRequest(n=2, steps=4).settings() | {"experiment": "samples"}, (2, 64, 64, 3), done)
+    return recorded(SAMPLING.planned("samples", PictureRequest(n=2, steps=4), {}), (2, 64, 64, 3), done)
 
 
 @pytest.fixture
 def written(monkeypatch):
     """What was written under pictures."""
     lines = []
-    monkeypatch.setattr(_run, "figure", lambda pixels, words: lines.append(words.below) or figure(pixels, words))
+    monkeypatch.setattr(files, "figure", lambda pixels, words: lines.append(words.below) or figure(pixels, words))
     return lines
 
 
@@ -65,7 +66,7 @@ def file(button) -> str:
 
 
 @pytest.mark.parametrize("done", (False, True))
-@pytest.mark.parametrize(("run", "keep"), [(digits, mnist_generate.keep), (pictures, sampling.keep)])
+@pytest.mark.parametrize(("run", "keep"), [(digits, DIGITS.keep), (pictures, SAMPLING.keep)])
 def test_a_run_that_was_stopped_says_so_in_the_viewer_and_in_its_png(written, run, keep, done):
     value, *_ = keep({"run": run(done).id})
     assert written == [value["caption"]]
@@ -74,16 +75,15 @@ def test_a_run_that_was_stopped_says_so_in_the_viewer_and_in_its_png(written, ru
 
 
 def test_a_comparison_that_was_stopped_says_so_too():
-    one, two = digits(False), digits(False)
-    RUNS.add(one, two)
-    assert mnist_compare.keep({"run": one.id})["caption"].endswith(SO_FAR)
+    both = recorded(Pair(request=PairRequest(digits="3", steps=4)), (2, 28, 28, 1), False)
+    assert PAIR.keep({"run": both.id})["caption"].endswith(SO_FAR)
 
 
 @pytest.mark.parametrize("done", (False, True))
 def test_the_digits_that_are_saved_are_the_result(monkeypatch, done):
     recording, loops = digits(done), []
-    monkeypatch.setattr(_run, "gif", lambda sheets, **how: loops.append(sheets) or gif(sheets, **how))
-    _, _, _, _, everything = mnist_generate.keep({"run": recording.id})
+    monkeypatch.setattr(files, "gif", lambda sheets, **how: loops.append(sheets) or gif(sheets, **how))
+    _, _, _, _, everything = DIGITS.keep({"run": recording.id})
     result = images.grid(recording.result, 2)
     with zipfile.ZipFile(file(everything)) as archive, Image.open(io.BytesIO(archive.read("grid.png"))) as small:
         np.testing.assert_array_equal(np.asarray(small)[..., None], result)
@@ -93,8 +93,8 @@ def test_the_digits_that_are_saved_are_the_result(monkeypatch, done):
 
 
 def test_at_the_end_of_a_run_of_digits_state_and_result_are_the_same():
-    recording = Recording({})
-    for _ in recording.follow(dataclasses.replace(DigitRequest(), digits="3", each=1, steps=2).run("cpu")):
+    recording = Recording(Digits(request=DigitRequest(digits="3", each=1, steps=2)))
+    for _ in recording.follow(recording.plan.run("cpu")):
         pass
     np.testing.assert_array_equal(recording.frames[-1].x_t, recording.result)
 
@@ -110,10 +110,10 @@ def last(run) -> dict:
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_what_is_said_of_digits_comes_from_the_server(written, forged):
-    shown = last(mnist_generate.run("38", 1, "flow-class", "euler", 2, 2.0, 7, "cpu"))
-    value, *_ = mnist_generate.keep({"run": shown["run"]} | forged)
+    shown = last(DIGITS.handler("digits")("38", 1, "flow-class", "euler", 2, 2.0, 7, "cpu"))
+    value, *_ = DIGITS.keep({"run": shown["run"]} | forged)
     assert written == [shown["caption"]] == [value["caption"]] and len(written[0]) < 300
-    (made,) = RUNS.get(shown)
+    made = RUNS.get(shown)
     right = sum(a == b for a, b in zip(read(made.result, "cpu"), "38", strict=True))
     assert value["caption"].endswith(f"seed 7. The classifier reads {right} of 2 as asked.")
     assert value["status"] == shown["status"]
@@ -121,16 +121,16 @@ def test_what_is_said_of_digits_comes_from_the_server(written, forged):
 
 def test_the_classifier_s_reading_is_counted_digit_by_digit(monkeypatch):
     pixels = np.zeros((4, 28, 28, 1), np.uint8)
-    monkeypatch.setattr(_mnist, "read", lambda pixels, device: "3083")
-    count = lambda model: _mnist.as_read(DigitRequest(digits="3805", each=1, model=model), pixels, "cpu")  # noqa: E731
+    monkeypatch.setattr(mnist, "read", lambda pixels, device: "3083")
+    count = lambda model: mnist.as_read(DigitRequest(digits="3805", each=1, model=model), pixels, "cpu")  # noqa: E731
     assert count("flow-class") == "The classifier reads 1 of 4 as asked."
     assert count("flow-time") == "The classifier reads 3083."
 
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_what_is_said_of_two_models_comes_from_the_server(forged):
-    shown = last(mnist_compare.run("38", 2, 2.0, 7, "cpu"))
-    value = mnist_compare.keep({"run": shown["run"]} | forged)
+    shown = last(PAIR.handler("pair")("38", 2, 2.0, 7, "cpu"))
+    value = PAIR.keep({"run": shown["run"]} | forged)
     assert shown["caption"].count("as asked.") == 2
     assert (value["caption"], value["status"]) == (shown["caption"], shown["status"])
 
@@ -139,26 +139,24 @@ def test_what_is_said_of_two_models_comes_from_the_server(forged):
 def test_how_long_a_run_took_comes_from_the_server(written, forged):
     recording = pictures(True)
     recording.took = 1.25
-    value, *_ = sampling.keep({"run": recording.id} | forged)
+    value, *_ = SAMPLING.keep({"run": recording.id} | forged)
     assert value["status"] == "done in 1.2 s" and written == [value["caption"]] and len(written[0]) < 300
 
 
 def chosen(request, done: bool) -> Recording:
     """Two pictures that are two things at once; something was said of either."""
-    recording = recorded(request.settings(), (2, 64, 64, 3), done)
+    job = JOBS[request.KIND]
+    recording = recorded(job.planned(next(iter(job.plans)), request, {}), (2, 64, 64, 3), done)
     recording.notes = ("Picture 1: blocked.", "Picture 2: marked.")
     return recording
 
 
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 @pytest.mark.parametrize("done", (False, True))
-@pytest.mark.parametrize(
-    ("request_", "tab", "inputs"),
-    [(AnagramRequest(n=2, steps=4), anagrams, _anagram), (HybridRequest(n=2, steps=4), hybrids, _hybrid)],
-)
-def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request_, tab, inputs, done):
-    run = chosen(request_, done)
-    *_, (*_, _, png, everything) = tab.choose({"run": run.id}, 2)
+@pytest.mark.parametrize("request_", [AnagramRequest(n=2, steps=4), HybridRequest(n=2, steps=4)])
+def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request_, done):
+    run, job = chosen(request_, done), JOBS[request_.KIND]
+    *_, (*_, _, png, everything) = job.look_at({"run": run.id}, 2)
     ends = "guidance 3; seed 181. Picture 2: marked." + (not done) * f" {SO_FAR}"
     assert len(written) == 1 and written[0].endswith(ends) and "180" not in written[0]
     with zipfile.ZipFile(file(everything)) as archive:
@@ -169,17 +167,18 @@ def test_a_picture_that_is_two_things_is_saved_with_its_caption(written, request
         whole = np.asarray(picture)
     assert len(whole) > len(plain)
     np.testing.assert_array_equal(whole[: len(plain)], plain)
-    back, values = tab.restore(file(png)), inputs.fill(request_)
-    assert back[:17] == values[:17] and images.settings_of(file(png))["picture"] == 1
+    values, sources = list(request_.parameters().values()), sum(bool(s.write) for s in job.sources.values())
+    assert (
+        job.restore(file(png))[sources : sources + len(values)] == values
+        and images.settings_of(file(png))["picture"] == 1
+    )
 
 
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
-@pytest.mark.parametrize(
-    ("request_", "tab"), [(AnagramRequest(n=2, steps=4), anagrams), (HybridRequest(n=2, steps=4), hybrids)]
-)
-def test_a_picture_that_is_chosen_while_the_run_goes_on_has_no_files_yet(written, request_, tab):
+@pytest.mark.parametrize("request_", [AnagramRequest(n=2, steps=4), HybridRequest(n=2, steps=4)])
+def test_a_picture_that_is_chosen_while_the_run_goes_on_has_no_files_yet(written, request_):
     run = chosen(request_, False)
     run.notes = None  # nobody has looked at it: it goes on
-    values = list(tab.choose({"run": run.id}, 2))
+    values = list(JOBS[request_.KIND].look_at({"run": run.id}, 2))
     assert len(values) == 1 and not written
     assert [button.interactive for button in values[0][2:]] == [False] * 3 and values[0][1]["status"] == "picture 2"

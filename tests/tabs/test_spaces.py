@@ -1,10 +1,10 @@
 """On a Space that lends its GPU for single calls: a stand-in for its package forks a worker and pickles every yield."""
 
-import functools
 import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -16,20 +16,19 @@ from core.checks import ModelError, Refused
 from core.models import device
 from core.models.device import lends_gpu, pick_device
 from core.models.registry import availability, borrows
-from core.runs import cost, enlarging
-from core.runs.anagrams import AnagramRequest
-from core.runs.denoise import DenoiseRequest
-from core.runs.enlarging import enlarge_anagram
-from core.runs.experiments import EXPERIMENTS
-from core.runs.hybrids import HybridRequest
+from core.runs import cost
+from core.runs.anagrams import AnagramRequest, Anagrams
+from core.runs.denoise import DenoiseRequest, Denoising
+from core.runs.enlarging import larger
+from core.runs.hybrids import HybridRequest, Hybrids
 from core.runs.inpainting import FILLINGS, InpaintRequest
-from core.runs.sampling import PictureRequest
+from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.denoise.job import steps
 from tabs.ui import gpu as _gpu
 
 ROOT = Path(__file__).parents[2]
-HALF = torch.ones(1, 1, 64, 64).triu()  # a mask
+GREY = np.full((64, 64, 3), 128, np.uint8)
+HALF = 255 * np.tri(64, dtype=np.uint8)[..., None]  # a mask
 STAND_IN = """
 import multiprocessing, pickle
 
@@ -59,15 +58,16 @@ import torch
 torch.set_num_threads(1)
 import spaces
 from core.models import device
-from core.runs import experiments
+from core.runs.sampling import with_and_without
 from core.diffusion.denoiser import NETWORK_LOCK
 from core.runs.sampling import PictureRequest
 from core.models.registry import availability
 from tabs.ui import gpu as _gpu
-from tabs.ui.job import Show, stream
+from tabs.sampling.page import JOB
+from toys import played
 
 assert availability("pocket")[0] and not device._on_loan
-plan = experiments.with_and_without(PictureRequest(n=1, steps=3))
+plan = with_and_without(PictureRequest(n=1, steps=3))
 
 def there(plan, device):
     assert device == "cuda" and device._on_loan
@@ -82,10 +82,8 @@ for a, b in zip(here, lent):
     assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and set(a.parts) == set(b.parts)
     assert (a.i, a.n) == (b.i, b.n) and torch.equal(a.t, b.t)
 assert not device._on_loan
-show = Show(lambda frames: [frames[0].x_0[0]], {"lanes": ["x_0"], "columns": 1}, "Lent.", "pocket")
-kept = recording.Recording({}, -1, 1)
-*_, value = stream(kept, functools.partial(there, plan), show, "auto")
-assert kept.done and value["caption"] == "Lent." and len(value["frames"]) == 4
+*_, value = JOB.stream(played(functools.partial(there, plan)), "auto")
+assert value["status"].startswith("done") and value["caption"] == "A picture." and len(value["frames"]) == 4
 print("durations", *spaces.asked)
 """
 
@@ -120,10 +118,14 @@ def test_what_fails_in_the_worker_is_said_in_words(monkeypatch, error, sentence)
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_in_the_worker_is_the_run_here(tmp_path):
     (tmp_path / "spaces.py").write_text(STAND_IN)
-    env = os.environ | {"SPACES_ZERO_GPU": "true", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    env = os.environ | {
+        "SPACES_ZERO_GPU": "true",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}{os.pathsep}{ROOT / 'tests'}",
+    }
     done = subprocess.run(
         [sys.executable, "-c", RUN], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
     )
@@ -172,17 +174,16 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
 @pytest.mark.parametrize(
     "run",
     [
-        EXPERIMENTS["guidance-sweep"](PictureRequest()).run,
-        functools.partial(LADDERS["ladder"](SDEditRequest()).run, torch.zeros(1, 3, 64, 64)),
-        functools.partial(FILLINGS["once-and-often"](InpaintRequest()).run, torch.zeros(1, 3, 64, 64), HALF),
-        AnagramRequest().run,
-        functools.partial(HybridRequest().run, photo=None),
-        functools.partial(enlarge_anagram, np.zeros((64, 64, 3), np.uint8), AnagramRequest(), 1),
-        functools.partial(steps, DenoiseRequest(), np.zeros((64, 64, 3), np.uint8)),
+        PLANS["guidance-sweep"](PictureRequest()).run,
+        replace(LADDERS["ladder"](SDEditRequest()), inputs={"original": GREY}).run,
+        replace(FILLINGS["once-and-often"](InpaintRequest()), inputs={"original": GREY, "mask": HALF}).run,
+        Anagrams(request=AnagramRequest()).run,
+        Hybrids(request=HybridRequest()).run,
+        larger(Anagrams(request=AnagramRequest()), 1, GREY, by="if-ii-m").run,
+        Denoising(request=DenoiseRequest(), inputs={"original": GREY}).run,
     ],
 )
 def test_what_is_sent_to_the_worker_is_the_same_run_there(run, tiny_if_here, monkeypatch):
     """Enlarging takes a tiny stage II, the others the shipped pocket; their first Steps are compared bit for bit."""
-    monkeypatch.setattr(enlarging, "enlarger", lambda side: "if-ii-m")
     here, there = (next(each(device="cpu")) for each in (run, pickle.loads(pickle.dumps(run))))
     torch.testing.assert_close(vars(there), vars(here), rtol=0, atol=0)

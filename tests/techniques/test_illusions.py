@@ -14,9 +14,9 @@ from core.diffusion.guidance import clip, guide
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 from core.techniques import splits as components
 from core.techniques.illusions import anagram, hybrid, inverse_constraint
-from core.techniques.inpainting import constrained
 from core.techniques.splits import colours, frequencies, lowpass, motion, response
 from core.techniques.views.catalogue import VIEWS
 
@@ -137,7 +137,7 @@ def test_an_anagram_of_a_gaussian_has_the_mean_that_symmetry_demands(path):
     model, n = anagram(Gaussian(path, covariance, SHAPE), [FLIP, TURN]), 2000
     x = randn((n, *SHAPE), generator(4)).double()
     cond = model.encode([(CAT, DOG)]).expand(n, 2, *SHAPE)
-    result = last(ddim(model, x, path.timesteps(50), cond))
+    result = last(ddim(model, x, visits_together(path.timesteps(50), n), cond))
     expected = (CAT.flip(-2) + torch.rot90(DOG, 1, (-2, -1))) / 2
     assert ((result.mean(0) - expected).abs() < 5 * math.sqrt(0.4 / n)).all()
     assert (result.mean(0) - CAT).abs().max() > 0.5
@@ -147,7 +147,8 @@ def test_equal_prompts_in_symmetric_views_make_a_symmetric_mean():
     covariance = 0.3 * torch.eye(N, dtype=torch.float64) + 0.1
     views = [VIEWS[f"rotate_{k}"] for k in (90, 180, 270)] + [VIEWS["identity"]]
     model = anagram(Gaussian(LINEAR, covariance, SHAPE), views)
-    mean = last(ddim(model, torch.zeros(1, *SHAPE).double(), LINEAR.timesteps(50), model.encode([CAT])))[0]
+    x, visits = torch.zeros(1, *SHAPE).double(), visits_together(LINEAR.timesteps(50), 1)
+    mean = last(ddim(model, x, visits, model.encode([CAT])))[0]
     torch.testing.assert_close(torch.rot90(mean, 1, (-2, -1)), mean)
     assert mean.abs().max() > 0.1
 
@@ -330,15 +331,17 @@ def test_equal_prompts_in_a_hybrid_are_plain_sampling(name):
     plain = Gaussian(LINEAR, torch.diag(torch.linspace(0.1, 1, N)), SHAPE)
     x, model = X_T.float(), hybrid(plain, SPLITS[name], 3.0)
     prompt = CAT.float()
-    a = last(ddim(clip(model, -1, 1), x, LINEAR.timesteps(30), model.encode([prompt] * 3), 1, generator(5)))
-    b = last(ddim(clip(guide(plain, 3.0), -1, 1), x, LINEAR.timesteps(30), plain.encode([prompt] * 3), 1, generator(5)))
+    visits = visits_together(LINEAR.timesteps(30), 3)
+    a = last(ddim(clip(model, -1, 1), x, visits, model.encode([prompt] * 3), generator(5), 1))
+    b = last(ddim(clip(guide(plain, 3.0), -1, 1), x, visits, plain.encode([prompt] * 3), generator(5), 1))
     torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
 def test_a_colour_hybrid_has_the_grey_of_one_and_the_colour_of_the_other():
     """In the mean, for pixels that are alike."""
     model = hybrid(Gaussian(LINEAR, 0.5 * torch.eye(N, dtype=torch.float64), SHAPE), colours())
-    result = last(ddim(model, torch.zeros(1, *SHAPE).double(), LINEAR.timesteps(50), model.encode([(CAT, DOG)])))[0]
+    x, visits = torch.zeros(1, *SHAPE).double(), visits_together(LINEAR.timesteps(50), 1)
+    result = last(ddim(model, x, visits, model.encode([(CAT, DOG)])))[0]
     torch.testing.assert_close(result, CAT.mean(0, keepdim=True) + DOG - DOG.mean(0, keepdim=True), atol=0.01, rtol=0)
 
 
@@ -347,8 +350,8 @@ def test_the_component_of_a_given_picture_is_kept():
     model = Gaussian(LINEAR, 1e-4 * torch.eye(N, dtype=torch.float64), SHAPE)
     grey, photo = colours()["grey"], OWL.expand(3, *SHAPE)
     keep = inverse_constraint(LINEAR, grey, photo, generator(6))
-    visits = [*LINEAR.timesteps(50), -1]
-    result = last(constrained(model, X_T, visits, model.encode([CAT] * 3), keep, generator(7)))
+    visits = visits_together(LINEAR.timesteps(50), 3)
+    result = last(ddim(model, X_T, visits, model.encode([CAT] * 3), generator(7), 1.0, keep))
     torch.testing.assert_close(grey(result), grey(photo))
     torch.testing.assert_close(result - grey(result), (CAT - grey(CAT[None])[0]).expand_as(result), atol=0.1, rtol=0)
 

@@ -9,10 +9,12 @@ import torch
 
 from core.diffusion.closed_form import Gaussian
 from core.diffusion.denoiser import Technique
+from core.diffusion.loop import renoise
 from core.diffusion.noise import generator, generators, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
-from core.techniques.inpainting import constrained, evaluations, inpaint, renoise, zigzag
+from core.diffusion.visits import visits_together
+from core.techniques.inpainting import evaluations, inpaint, zigzag
 
 LINEAR, COSINE, FLOW = Schedule.linear(1000), Schedule.cosine(1000), Schedule.flow(1000)
 EVERY_PATH = pytest.mark.parametrize("path", [LINEAR, COSINE, FLOW], ids=["linear", "cosine", "flow"])
@@ -132,7 +134,7 @@ def test_known_pixels_come_back_bit_for_bit(path, jump_n, clean_paste):
     model = correlated(path)
     visits = zigzag(path.timesteps(20)[1:], 5, jump_n)
     cond = model.encode([None, None])
-    steps = list(inpaint(model, PICTURE, MASK, visits, cond, generator(7), clean_paste=clean_paste))
+    steps = list(inpaint(model, PICTURE, MASK, visits_together(visits, 2), cond, generator(7), clean_paste))
     known = (MASK == 0).expand_as(PICTURE)
     assert torch.equal(steps[-1].x_t[known], PICTURE[known])
     assert not torch.isclose(steps[-1].x_t[~known], PICTURE[~known]).any()
@@ -146,17 +148,17 @@ def test_known_pixels_come_back_bit_for_bit(path, jump_n, clean_paste):
 @pytest.mark.parametrize("under", [0.0, 1e6, math.nan])
 @pytest.mark.parametrize("clean_paste", [False, True])
 def test_what_was_under_the_hole_plays_no_part(under, clean_paste):
-    model, visits = correlated(), zigzag(LINEAR.timesteps(20), 5, 2)
+    model, visits = correlated(), visits_together(zigzag(LINEAR.timesteps(20), 5, 2), 2)
     other = torch.where(MASK == 1, torch.tensor(under), PICTURE)
     runs = [
-        last(inpaint(model, p, MASK, visits, model.encode([None] * 2), generator(7), clean_paste=clean_paste))
+        last(inpaint(model, p, MASK, visits, model.encode([None] * 2), generator(7), clean_paste))
         for p in (PICTURE, other)
     ]
     assert torch.equal(*runs)
 
 
 def test_the_known_pixels_do_play_a_part():
-    model, visits = correlated(), [*LINEAR.timesteps(20), -1]
+    model, visits = correlated(), visits_together(LINEAR.timesteps(20), 2)
     runs = [last(inpaint(model, p, MASK, visits, model.encode([None] * 2), generator(7))) for p in (PICTURE, -PICTURE)]
     assert ((runs[0] - runs[1]) * MASK).abs().max() > 0.1
 
@@ -165,9 +167,8 @@ def test_known_pixels_are_at_the_level_just_reached():
     """Of many runs of one picture: mean a_t x_0, deviation s_t, after every step down; 5 standard errors."""
     n = 1000
     model, picture = correlated(), PICTURE[:1].expand(n, *SHAPE)
-    steps = list(
-        inpaint(model, picture, MASK, zigzag([990, 600, 300, 30], 2, 2), torch.zeros_like(picture), generator(7))
-    )
+    visits = visits_together(zigzag([990, 600, 300, 30], 2, 2), n)
+    steps = list(inpaint(model, picture, MASK, visits, torch.zeros_like(picture), generator(7)))
     known = (MASK == 0).expand(1, *SHAPE)[0]
     for before, step in pairwise(steps):
         if step.t[0] > before.t[0] or step.t[0] < 0:
@@ -179,7 +180,7 @@ def test_known_pixels_are_at_the_level_just_reached():
 
 
 def test_a_feathered_edge_is_blended_at_the_end_and_made_anew_before():
-    model, visits = correlated(), [*LINEAR.timesteps(10), -1]
+    model, visits = correlated(), visits_together(LINEAR.timesteps(10), 2)
     soft = MASK.clone()
     soft[..., 0, :] = 0.25
     hard = (soft > 0).float()
@@ -190,12 +191,12 @@ def test_a_feathered_edge_is_blended_at_the_end_and_made_anew_before():
 
 
 def test_sample_k_of_a_batch_is_sample_k_alone():
-    model, visits = correlated(), zigzag(LINEAR.timesteps(10), 3, 2)
+    model, visits = correlated(), visits_together(zigzag(LINEAR.timesteps(10), 3, 2), 2)
     cond = model.encode([None] * 2)
     batch = last(inpaint(model, PICTURE, MASK, visits, cond, generators(7, 2)))
     for k in range(2):
         row = slice(k, k + 1)
-        alone = last(inpaint(model, PICTURE[row], MASK, visits, cond[row], generators(7 + k, 1)))
+        alone = last(inpaint(model, PICTURE[row], MASK, visits[:, row], cond[row], generators(7 + k, 1)))
         torch.testing.assert_close(batch[row], alone, atol=1e-5, rtol=0)
 
 
@@ -203,16 +204,17 @@ def test_sample_k_of_a_batch_is_sample_k_alone():
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_without_a_constraint_and_jumps_it_is_ddim(path, eta):
     model, x = correlated(path), randn((2, *SHAPE), generator(4))
-    timesteps, cond = path.timesteps(20), model.encode([None] * 2)
-    ours = constrained(model, x, [*timesteps, -1], cond, lambda x, t: x, generator(7), eta)
-    theirs = ddim(model, x, timesteps, cond, eta, generator(7))
+    visits, cond = visits_together(path.timesteps(20), 2), model.encode([None] * 2)
+    ours = ddim(model, x, visits, cond, generator(7), eta, lambda x, t: x)
+    theirs = ddim(model, x, visits, cond, generator(7), eta)
     for a, b in zip(ours, theirs, strict=True):
         assert torch.equal(a.x_t, b.x_t) and torch.equal(a.x_0, b.x_0) and torch.equal(a.t, b.t)
 
 
 def test_a_run_stopped_early_leaves_grad_as_it_was():
     model = correlated()
-    run = inpaint(model, PICTURE, MASK, zigzag(LINEAR.timesteps(20), 5, 3), model.encode([None] * 2), generator(7))
+    visits = visits_together(zigzag(LINEAR.timesteps(20), 5, 3), 2)
+    run = inpaint(model, PICTURE, MASK, visits, model.encode([None] * 2), generator(7))
     assert len(list(islice(run, 12))) == 12 and torch.is_grad_enabled()
     run.close()
     assert torch.is_grad_enabled()
@@ -240,7 +242,7 @@ def painted(visits: list[int]) -> torch.Tensor:
     picture = torch.tensor([KNOWN, 0, 0], dtype=torch.float64).expand(SAMPLES, 1, 1, 3)
     mask = torch.tensor([0.0, 1.0, 1.0]).view(1, 1, 1, 3)
     cond = MEAN.expand(SAMPLES, 1, 1, 3)
-    return last(inpaint(model, picture, mask, visits, cond, generator(8)))[:, 0, 0, 1:]
+    return last(inpaint(model, picture, mask, visits_together(visits, SAMPLES), cond, generator(8)))[:, 0, 0, 1:]
 
 
 def expected_by_algorithm_1(visits: list[int]) -> np.ndarray:

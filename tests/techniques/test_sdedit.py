@@ -10,6 +10,7 @@ from core.diffusion.denoiser import Technique
 from core.diffusion.noise import generator, generators, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_from, visits_together
 from core.techniques.sdedit import LADDER, sdedit
 
 SHAPE = (3, 4, 4)
@@ -48,13 +49,13 @@ def test_the_ladder_is_its_runs_one_by_one(path, eta):
     model, starts = correlated(path), [5, 1, 20, 34, 10]
     prompts = list(randn((5, *SHAPE), generator(2)))
     cond = model.encode(prompts)
-    ladder = last(sdedit(model, PICTURE, cond, TIMESTEPS, starts, generators(7, 5), eta))
+    ladder = last(sdedit(model, PICTURE, visits_from(TIMESTEPS, starts), cond, generators(7, 5), eta))
     for k, start in enumerate(starts[:3] + starts[4:]):
         k = starts.index(start)
         source = generator(7 + k)
         eps = torch.randn(1, *SHAPE, generator=source)
         x = path.forward(PICTURE, torch.tensor([TIMESTEPS[start]]), eps)
-        alone = last(ddim(model, x, TIMESTEPS[start:], cond[k : k + 1], eta, source))
+        alone = last(ddim(model, x, visits_together(TIMESTEPS[start:], 1), cond[k : k + 1], source, eta))
         torch.testing.assert_close(ladder[k : k + 1], alone, atol=1e-5, rtol=0)
     assert torch.equal(ladder[3:4], PICTURE)  # strength 0
 
@@ -63,21 +64,21 @@ def test_the_ladder_is_its_runs_one_by_one(path, eta):
 def test_strength_0_is_the_picture_bit_for_bit_and_asks_nothing(path):
     model = correlated(path)
     pictures = randn((2, *SHAPE), generator(2))
-    (step,) = sdedit(model, pictures, model.encode([None] * 2), TIMESTEPS, [34, 34], generator(7))
+    (step,) = sdedit(model, pictures, visits_from(TIMESTEPS, [34, 34]), model.encode([None] * 2), generator(7))
     assert torch.equal(step.x_t, pictures) and torch.equal(step.x_0, pictures)
     assert step.t.tolist() == [-1, -1] and model.calls == []
 
 
 def test_the_batch_grows_as_each_strength_joins():
     model = correlated(COSINE)
-    list(sdedit(model, PICTURE, model.encode([None] * 6), TIMESTEPS, LADDER, generator(7)))
+    list(sdedit(model, PICTURE, visits_from(TIMESTEPS, LADDER), model.encode([None] * 6), generator(7)))
     assert model.calls == [[t] * sum(place <= i for place in LADDER) for i, t in enumerate(TIMESTEPS) if i >= 1]
     assert len(model.calls) == 33 and sum(map(len, model.calls)) == sum(34 - place for place in LADDER)
 
 
 def test_a_run_that_waits_shows_its_noised_picture():
     model, starts = correlated(COSINE), [1, 3]
-    steps = list(sdedit(model, PICTURE, model.encode([None] * 2), TIMESTEPS, starts, generators(7, 2)))
+    steps = list(sdedit(model, PICTURE, visits_from(TIMESTEPS, starts), model.encode([None] * 2), generators(7, 2)))
     eps = torch.randn(1, *SHAPE, generator=generator(8))
     noised = COSINE.forward(PICTURE, torch.tensor([TIMESTEPS[3]]), eps)
     for step in steps[:2]:
@@ -97,7 +98,7 @@ def test_less_noise_stays_nearer_to_the_picture():
     pictures = (randn((n, 48), generator(5)) @ root.T).view(n, *SHAPE)
     starts = [k for k in LADDER for _ in range(n)]
     rows = pictures.repeat(len(LADDER), 1, 1, 1)
-    result = last(sdedit(model, rows, torch.zeros_like(rows), TIMESTEPS, starts, generator(7)))
+    result = last(sdedit(model, rows, visits_from(TIMESTEPS, starts), torch.zeros_like(rows), generator(7)))
     distance = (result - rows).square().mean((1, 2, 3)).sqrt().view(len(LADDER), n).mean(1)
     assert (distance.diff() < 0).all()
 
@@ -110,7 +111,8 @@ def test_one_rung_of_a_gaussian_has_the_mean_of_the_formula():
     model = Gaussian(COSINE, variance * torch.eye(48, dtype=torch.float64), SHAPE)
     cond = torch.full((n, *SHAPE), mean, dtype=torch.float64)
     picture = PICTURE.double()
-    result = last(sdedit(model, picture, cond, timesteps, [timesteps.index(t)] * n, generator(7)))
+    visits = visits_from(timesteps, [timesteps.index(t)] * n)
+    result = last(sdedit(model, picture, visits, cond, generator(7)))
     abar = COSINE.alpha_bar[t].item()
     gain = math.sqrt(variance / (abar * variance + 1 - abar))
     expected = mean + gain * math.sqrt(abar) * (picture[0] - mean)
@@ -120,19 +122,23 @@ def test_one_rung_of_a_gaussian_has_the_mean_of_the_formula():
 
 def test_the_input_is_left_as_it_was():
     model, before = correlated(COSINE), PICTURE.clone()
-    last(sdedit(model, PICTURE, model.encode([None] * 6), TIMESTEPS, LADDER, generator(7)))
+    last(sdedit(model, PICTURE, visits_from(TIMESTEPS, LADDER), model.encode([None] * 6), generator(7)))
     assert torch.equal(PICTURE, before)
 
 
 @pytest.mark.parametrize("starts", [[-1, 3], [35, 3], [1.5, 3], [None, 3], ["x", 3]])
 def test_a_start_out_of_range_is_refused_at_once(starts):
-    model = correlated(COSINE)
     with pytest.raises(ValueError, match="Each start must be a whole number from 0 to 34"):
-        sdedit(model, PICTURE, model.encode([None] * 2), TIMESTEPS, starts, generator(7))
+        visits_from(TIMESTEPS, starts)
 
 
-@pytest.mark.parametrize("starts", [[], [3], [3, 3, 3]])
-def test_every_run_needs_a_start(starts):
+@pytest.mark.parametrize("starts", [[3], [3, 3, 3]])
+def test_every_run_needs_a_condition(starts):
     model = correlated(COSINE)
-    with pytest.raises(ValueError, match="2 runs need 2 starts"):
-        sdedit(model, PICTURE, model.encode([None] * 2), TIMESTEPS, starts, generator(7))
+    with pytest.raises(ValueError, match=f"{len(starts)} samples need as many .* not {len(starts)} and 2"):
+        list(sdedit(model, PICTURE, visits_from(TIMESTEPS, starts), model.encode([None] * 2), generator(7)))
+
+
+def test_a_ladder_needs_a_start():
+    with pytest.raises(ValueError, match="needs a start"):
+        visits_from(TIMESTEPS, [])

@@ -14,6 +14,8 @@ from training.mnist_recipes import RECIPES, loss_of
 from training.mnist_run import Run
 from training.state import Ema
 
+pytestmark = pytest.mark.slow
+
 TINY = {"hidden": 4, "batch": 8, "epochs": 2}
 
 

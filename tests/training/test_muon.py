@@ -11,6 +11,8 @@ from core.models.text_unet import TextUNet
 from training.muon import RMS, Muon, orthogonal, split
 from training.pocket_run import Recipe, optimisers
 
+pytestmark = pytest.mark.slow
+
 
 def matrix(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))

@@ -48,6 +48,8 @@ from training.pocket_run import LEVELS, Loss, Recipe, Run, build, start_from, st
 from training.pocket_sheet import LEARNED, PROMPTS, samples, sheet
 from training.state import load_state, optimiser_tensors, save_state
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 TINY = {**SHAPE, "batch": 4, "warmup": 2, "steps": 6, "photo_share": 0.5}
 

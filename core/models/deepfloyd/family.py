@@ -1,4 +1,4 @@
-"""What `core.models.spec` asks of DeepFloyd IF: where its models come from, what reads their prompts, how pictures end."""
+"""What `core.models.spec` asks of DeepFloyd IF: where its models come from, who reads prompts, how pictures end."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,6 +1,6 @@
 """DeepFloyd IF on the Hugging Face hub: which repositories, which of their files are here, and what is missing.
 
-Nothing here reaches the network or loads a model; `fetch` downloads, `faults` explains what went wrong.
+Nothing here reaches the network or loads a model; `download` downloads, `failures` explains what went wrong.
 """
 
 import re

@@ -20,6 +20,7 @@ from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, posterior
 from core.diffusion.schedule import Schedule, cosine_betas
 from core.diffusion.timestep_lists import timestep_list
+from core.diffusion.visits import visits_together
 from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 from core.models.deepfloyd.text_cache import project_text_once
@@ -30,7 +31,7 @@ from core.techniques.views.catalogue import View
 SCHEDULE = Schedule.published(cosine_betas(1000))
 
 
-class DeepFloyd:
+class DeepFloyd(Denoiser):
     """Stage I or II as a Denoiser; its network is loaded by the first call that needs it.
 
     Args:
@@ -128,6 +129,7 @@ class Settings:
         negative: prompt that takes the place of "no condition".
         threshold: a key of `core.diffusion.guidance.THRESHOLDS`.
         ratio, top: the quantile of the dynamic threshold, and its largest value.
+        noise_level: the timestep to which stage II noises its low-resolution picture, 0 .. 999; more invents more.
     """
 
     guidance: float = 7.0
@@ -135,6 +137,7 @@ class Settings:
     threshold: str = "dynamic"
     ratio: float = 0.95
     top: float = 1.5
+    noise_level: int = 250
 
 
 STAGE_ONE, STAGE_TWO = Settings(), Settings(guidance=4.0, top=1.0)
@@ -177,7 +180,7 @@ def sample(
     if clean is not None:
         start = torch.full((len(prompts),), timesteps[0], device=model.device)
         x = model.schedule.forward(clean.to(model.device), start, x)
-    yield from posterior(denoiser, x, timesteps, cond, source)
+    yield from posterior(denoiser, x, visits_together(timesteps, len(x)), cond, source)
 
 
 def super_resolve(
@@ -187,23 +190,22 @@ def super_resolve(
     timesteps: Sequence[int],
     source: Generators,
     settings: Settings = STAGE_TWO,
-    noise_level: int = 250,
     views: Sequence[View] = (),
 ) -> Iterator[Step]:
     """Stage II, (B, 3, 64, 64) in [-1, 1] to (B, 3, 256, 256), as IFSuperResolutionPipeline; otherwise as `sample`.
 
     Args:
         prompts: one per picture; with n views, a tuple of n.
-        noise_level: the timestep to which the low-resolution picture is noised, 0 .. 999; more invents more.
         views: of an anagram; every view sees the low-resolution picture through itself (Geng et al. 2024).
     """
     shape, size = (len(prompts), *model.shape), model.shape[1:]
+    level = torch.full((len(prompts),), settings.noise_level, device=model.device)
     x, noise = randn(shape, source, model.device), randn(shape, source, model.device)  # in the pipeline's order
     low = torch.nn.functional.interpolate(low.to(model.device), size, mode="bilinear", align_corners=True)
-    low = model.schedule.forward(low, torch.full((len(prompts),), noise_level, device=model.device), noise)
+    low = model.schedule.forward(low, level, noise)
     low = torch.cat([view.apply(low) for view in views]) if views else low
-    denoiser = published(_Upscaling(model, low, noise_level), settings, views)
-    yield from posterior(denoiser, x, timesteps, denoiser.encode(prompts), source)
+    denoiser = published(_Upscaling(model, low, settings.noise_level), settings, views)
+    yield from posterior(denoiser, x, visits_together(timesteps, len(x)), denoiser.encode(prompts), source)
 
 
 def enlarge(

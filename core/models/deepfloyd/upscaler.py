@@ -5,21 +5,23 @@ A StableDiffusionUpscalePipeline is loaded for its parts; the loop is ours, so t
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from core.checks import ModelError
-from core.diffusion.denoiser import NETWORK_LOCK, Prediction
+from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.guidance import guide
 from core.diffusion.noise import Generators, randn
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
 from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
 
 
-class Upscaler:
+class Upscaler(Denoiser):
     """Denoiser of the latents (4, H, W) of given pictures (B, 3, H, W) in [-1, 1]; its pictures are (3, 4H, 4W).
 
     Args:
@@ -50,9 +52,9 @@ class Upscaler:
         return Prediction(self.schedule.x_0(x_t, t, out), out)
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
+    def to_pixels(self, x: Tensor) -> Tensor:
         """Latents (B, 4, H, W) to pictures (B, 3, 4H, 4W) in [-1, 1], in float32: the decoder overflows in fp16."""
-        z = z.float() / self.pipe.vae.config.scaling_factor
+        z = x.float() / self.pipe.vae.config.scaling_factor
         return _locked(lambda: self.pipe.vae.float().decode(z, return_dict=False)[0]).clamp(-1, 1)
 
 
@@ -88,7 +90,6 @@ def upscale(
     source: Generators,
     guidance: float = 9.0,
     noise_level: int = 20,
-    negative: str | None = None,
 ) -> Iterator[Step]:
     """Pictures (B, 3, H, W) in [-1, 1] to (B, 3, 4H, 4W); the defaults are StableDiffusionUpscalePipeline's.
 
@@ -108,12 +109,11 @@ def upscale(
     model = Upscaler(pipe, noised, noise_level)
     x = randn((len(low), *model.shape), source, device)
     timesteps = [t + pipe.scheduler.config["steps_offset"] for t in model.schedule.timesteps(steps)]
-    for step in ddim(guide(model, guidance, negative), x, timesteps, model.encode(prompts)):
+    for step in ddim(guide(model, guidance), x, visits_together(timesteps, len(x)), model.encode(prompts)):
         if step.i == step.n:
-            picture = model.decode(step.x_t)
-            yield Step(step.i, step.n, step.t, picture, picture)
-        else:
-            yield step
+            picture = model.to_pixels(step.x_t)
+            step = replace(step, x_t=picture, x_0=picture)
+        yield step
 
 
 STEPS = 75  # StableDiffusionUpscalePipeline's

@@ -13,13 +13,15 @@ from core.models.registry import availability
 from core.pictures import images, masks
 from core.pictures.images import WAITING
 from core.pictures.scenes import mountains
-from core.runs.inpainting import FILLINGS, InpaintRequest
-from core.runs.recording import Frame, Recording
-from tabs.inpainting import job as _inpainting
+from core.runs.frame import Frame
+from core.runs.inpainting import ACROSS, FILLINGS, Filling, InpaintRequest
+from core.runs.recording import Recording
 from tabs.inpainting import mask as _mask
 from tabs.inpainting import page as inpainting
+from tabs.inpainting.job import JOB
 from tabs.ui.canvas import SIDE, on_canvas
-from tabs.ui.prompts import inside
+from tabs.ui.inside import inside
+from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS
 
 PHOTO = on_canvas(mountains())
@@ -79,11 +81,17 @@ def test_a_large_mask_file_is_shrunk_and_one_too_large_is_not_even_decoded(uploa
 needs_pocket = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
 
+def twice(**changed) -> Filling:
+    """The plan of "n = 1 against n = 5" on what the tab begins with."""
+    asked = {"prompt": "", "guidance": 1, "jump_n": 1, "jump_length": 1, "seed": 7} | changed
+    pictures = _mask.pictures_of(inpainting.begin(*inpainting.START))
+    return JOB.planned("once-and-often", InpaintRequest.checked(**asked), pictures)
+
+
 @pytest.fixture(scope="module")
 def stopped():
-    """The viewer's first value of "n = 1 against n = 5", two seeds each, which is stopped then."""
-    canvas = inpainting.begin(*inpainting.START)
-    run = _inpainting.runner("once-and-often")(canvas, "", 1, 2, 3, 1, 1, 1000, 0, "pocket", 7, "cpu")
+    """The viewer's first value of that run, two seeds each, which is stopped then."""
+    run = JOB.stream(twice(n=2, steps=3), "cpu")
     value = next(run)
     run.close()
     return value
@@ -93,7 +101,7 @@ def sheet(source: str) -> np.ndarray:
     """A viewer's picture as (rows, columns, 64, 64, 3)."""
     with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
         pixels = np.asarray(picture.convert("RGB"), dtype=int)
-    return pixels.reshape(-1, 64, len(_inpainting.ACROSS), 64, 3).swapaxes(1, 2)
+    return pixels.reshape(-1, 64, len(ACROSS), 64, 3).swapaxes(1, 2)
 
 
 def is_grey(cell: np.ndarray) -> bool:
@@ -103,7 +111,7 @@ def is_grey(cell: np.ndarray) -> bool:
 
 @needs_pocket
 def test_ways_that_have_not_begun_are_grey_while_a_run_goes_on_and_after_stop(stopped):
-    value, columns, chosen, *_ = _inpainting.keep(stopped)
+    value, columns, chosen, *_ = JOB.keep(stopped)
     for shown in (stopped, value):
         cells = sheet(shown["frames"][-1]["images"][0])
         greys = [[is_grey(cell) for cell in row] for row in cells]
@@ -111,31 +119,29 @@ def test_ways_that_have_not_begun_are_grey_while_a_run_goes_on_and_after_stop(st
         assert "grey: not begun yet" in shown["lanes"][0]
     assert value["caption"].endswith("Grey: not begun yet."), "it stands in the saved PNG, under the pictures"
     assert columns == 5 and "not begun" not in chosen["frames"][0]["label"]
-    enlarged, _ = _inpainting.look_at(value, 11)
+    enlarged = JOB.look_at(value, 11)
     assert enlarged["frames"][0]["label"].endswith("· not begun")
 
 
 @needs_pocket
 def test_what_has_not_begun_is_neither_in_the_zip_nor_sent(stopped):
-    *_, archive = _inpainting.keep(stopped)
+    *_, archive = JOB.keep(stopped)
     with zipfile.ZipFile(archive.value["path"]) as inside:
         results = {name for name in inside.namelist() if name.startswith("result")}
     assert results == {"result-1.png", "result-2.png"}
     for number in (14, 15, 19, 20):
         with pytest.raises(ValueError, match="has not begun"):
-            _inpainting.pick(stopped, number)
+            JOB.pick(stopped, number)
     for number in (4, 5, 10, 11, 13):
-        assert not is_grey(np.asarray(_inpainting.pick(stopped, number)))
+        assert not is_grey(np.asarray(JOB.pick(stopped, number)))
 
 
 @needs_pocket
 def test_a_run_that_ends_has_no_grey():
-    canvas = inpainting.begin(*inpainting.START)
-    run = _inpainting.runner("once-and-often")(canvas, "", 1, 1, 2, 1, 1, 1000, 0, "pocket", 7, "cpu")
-    *_, last = run
-    value, *_ = _inpainting.keep(last)
+    *_, last = JOB.stream(twice(steps=2), "cpu")
+    value, *_ = JOB.keep(last)
     assert not any(is_grey(cell) for row in sheet(value["frames"][-1]["images"][0]) for cell in row)
-    assert "not begun" not in value["caption"] and RUNS.get(last)[0].done
+    assert "not begun" not in value["caption"] and RUNS.get(last).done
 
 
 # ---- resampling -----------------------------------------------------------------------------------------------------
@@ -143,18 +149,18 @@ def test_a_run_that_ends_has_no_grey():
 
 def costs(**changed) -> str:
     """The cost line of the first settings, without a prompt, with these changes."""
-    values = {"prompt": "", "guidance": 1, "n": 1, "steps": 30, "jump_n": 2, "jump_length": 10, "below": 1000}
-    return _inpainting.price(*(values | changed).values(), 0, "pocket", "cpu")
+    request = InpaintRequest(**{"prompt": "", "guidance": 1} | changed)
+    return JOB.price(*request.parameters().values(), "cpu")
 
 
 @needs_pocket
 def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
-    monkeypatch.setattr(_inpainting.cost, "seconds", lambda *_: 1.0)
+    monkeypatch.setattr("core.runs.cost.seconds", lambda *_: 1.0)
     assert "n = 1 against n = 5" in costs()
     assert "n = 1 against n = 5" not in costs(steps=10, jump_n=1) and "RePaint" in costs(steps=10, jump_n=1)
     with pytest.raises(ValueError, match="needs more than 10 steps"):
         costs(steps=10)
-    chart, line = _inpainting.path(10, 2, 10, 1000)
+    chart, line = inpainting.path(10, 2, 10, 1000)
     assert "10 transitions" in line and list(chart["transition"]) == list(range(11)), "the path is that of n = 1"
 
 
@@ -169,7 +175,7 @@ def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_ca
     ],
 )
 def test_the_caption_says_where_resampling_starts(experiment, asked, said):
-    assert f"; DDPM, 30 steps, {said}" in _inpainting.described(FILLINGS[experiment](InpaintRequest(**asked)))
+    assert f"; DDPM, 30 steps, {said}" in FILLINGS[experiment](InpaintRequest(**asked)).caption
 
 
 def test_a_step_up_shows_the_noise_estimate_of_the_step_before():
@@ -177,5 +183,58 @@ def test_a_step_up_shows_the_noise_estimate_of_the_step_before():
     pixels = lambda v: np.full((1, 64, 64, 3), v, np.uint8)  # noqa: E731
     noises = ({"": pixels(10)}, {}, {"": pixels(20)}, {})
     frames = [Frame(i, 3, 500 - i, pixels(0), pixels(0), parts) for i, parts in enumerate(noises)]
-    first, up, second, result = (f["images"][2] for f in inside(Recording({}, frames=frames), 0)["frames"])
+    made = Recording(FILLINGS["fill"](InpaintRequest()), frames=frames)
+    first, up, second, result = (f["images"][2] for f in inside(made, 0)["frames"])
     assert first == up != second == result
+
+
+@pytest.mark.parametrize("name", FILLINGS)
+def test_no_preset_is_refused(name):
+    for preset in (*inpainting.PRESETS.values(), *inpainting.COURSE.values()):
+        if name == "fill" or preset.request.jump_n > 1:
+            pictures = _mask.pictures_of(preset.sources["canvas"]())
+            assert JOB.planned(name, preset.request, pictures).request is preset.request
+
+
+# ---- handlers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def endpoints():
+    """The tab's API: endpoint -> names of its parameters."""
+    named = alone(inpainting.TITLE, inpainting.build).get_api_info()["named_endpoints"]
+    return {name: [p["parameter_name"] for p in about["parameters"]] for name, about in named.items()}
+
+
+def test_the_api_has_the_canvas_the_request_s_fields_and_the_device(endpoints):
+    fields = ["prompt", "guidance", "n", "steps", "jump_n", "jump_length", "below", "feather", "model", "seed"]
+    runs = ["/inpaint_fill", "/inpaint_once_and_often", "/inpaint_two_pastes"]
+    assert [name for name, names in endpoints.items() if names == ["canvas", *fields, "device"]] == runs
+    assert endpoints["/restore_inpainting"] == ["file"] and endpoints["/upload_mask"] == ["editor", "path"]
+
+
+@needs_pocket
+def test_a_saved_filling_comes_back_with_its_picture_and_its_mask(endpoints, tmp_path):
+    plan = twice(feather=3)
+    (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), plan.settings()))
+    editor, *values = JOB.restore(str(tmp_path / "saved.png"))
+    assert values == list(plan.request.parameters().values())
+    for name, pixels in _mask.pictures_of(editor).items():
+        assert np.array_equal(pixels, plan.inputs[name])
+
+
+@needs_pocket
+def test_a_run_is_given_what_is_on_the_canvas(endpoints):
+    *_, value = JOB.handler("fill")(inpainting.begin("Mountains", "top"), "", 1, 1, 1, 1, 1, 1000, 0, device="cpu")
+    plan = RUNS.get(value).plan
+    expected = _mask.pictures_of(inpainting.begin("Mountains", "top"))
+    assert all(np.array_equal(plan.inputs[name], expected[name]) for name in ("original", "mask"))
+    assert plan.experiment == "fill" and plan.request == InpaintRequest("", 1.0, 1, 1, 1, 1)
+
+
+@needs_pocket
+def test_what_is_refused_of_a_canvas_is_told(endpoints):
+    run = JOB.handler("fill")
+    for canvas, sentence in ((None, "There is no picture yet"), (ALONE, "The mask is empty")):
+        with pytest.raises(gr.Error, match=sentence):
+            next(run(canvas, device="cpu"))

@@ -1,12 +1,10 @@
-"""Fillings and the charts of the tabs on a machine without pocket, and where a filling starts."""
+"""Fillings and their chart on a machine without pocket, and where a filling starts."""
 
 import gradio as gr
 import pytest
 
 from core.checks import ModelError
 from core.runs.inpainting import MAX_STEPS, InpaintRequest
-from tabs.hybrids import inputs as _hybrid_inputs
-from tabs.inpainting import job as _inpainting
 from tabs.inpainting import mask as _mask
 from tabs.inpainting import page as inpainting
 
@@ -27,12 +25,8 @@ def test_the_mask_is_shown_without_pocket(no_pocket):
         assert "The feather must be a whole number from 0 to 8." in _mask.preview(painted, feather)
 
 
-@pytest.mark.parametrize(
-    ("chart", "values"),
-    [(_inpainting.path, (30, 2, 10, 1000)), (_hybrid_inputs.plotted, ("three", 6.0, 2.0, 33))],
-)
-def test_a_chart_rests_without_pocket(no_pocket, chart, values):
-    assert chart(*values) == gr.skip()
+def test_the_zig_zag_rests_without_pocket(no_pocket):
+    assert inpainting.path(30, 2, 10, 1000) == gr.skip()
 
 
 @pytest.mark.parametrize("model", ["pocket", "if-m"])

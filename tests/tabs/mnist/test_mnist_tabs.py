@@ -2,18 +2,20 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.mnist import FLOW
 from core.models.registry import MODELS, availability, card
-from core.runs.mnist import SIGMA, DigitRequest, denoise_ladder
+from core.runs import single_step
+from core.runs.mnist import DigitRequest
+from core.runs.single_step import SIGMA, SingleStepRequest
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
 from tabs.mnist import scoreboard as mnist_scoreboard
-from tabs.mnist.shared import PRESETS
+from tabs.mnist.canvas import digit_on, first_digit
+from tabs.mnist.figures import caption
+from tabs.mnist.generate import PRESETS
 from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
@@ -27,7 +29,7 @@ OURS = {"classifier", "flow-class-adamw"}
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_passes_the_check(name):
     request = PRESETS[name]
-    assert DigitRequest.checked(**request.settings()) == request
+    assert DigitRequest.restored(request.settings()) == request
 
 
 def test_the_course_s_figure_is_within_reach():
@@ -101,24 +103,18 @@ def test_the_noise_level_that_is_told_is_the_one_of_the_training():
 
 @pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
 def test_the_seven_levels_say_what_they_are_made_with():
-    canvas = {"composite": mnist_denoiser.first_digit()}
-    figure, _ = mnist_denoiser.denoise(canvas, "0, 1", 7, "cpu")
+    job, digit = mnist_denoiser.JOB, digit_on({"composite": first_digit()})
+    ((figure, _),) = job.stream(job.planned("levels", SingleStepRequest((0, 1), 7), digit), "cpu")
     epochs = card("denoiser")["recipe"]["epochs"]
     assert f"Single-step denoiser, trained for {epochs} epochs at σ = 0.5 alone" in figure
     assert "that of seed 7, times σ" in figure and "mean squared error per pixel" in figure
-    assert example("denoiser")["figure"].endswith(mnist_denoiser.caption(mnist_denoiser.how(mnist_denoiser.SEED)))
-
-
-@pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
-def test_the_error_that_is_told_is_taken_before_clamping():
-    _, _, (error,), _ = denoise_ladder(np.zeros((28, 28, 1), np.uint8), (2.0,), 7, "cpu")
-    noise = 2 * randn((1, 1, 28, 28), generator(7))
-    assert error == pytest.approx(noise.square().mean().item(), rel=1e-5)
+    first = job.planned("levels", SingleStepRequest(), digit)
+    assert example("denoiser")["figure"].endswith(caption(first.caption))
 
 
 @pytest.mark.skipif("denoiser-noise" not in SHIPPED, reason="the denoiser of pure noise is not in checkpoints/")
 def test_the_answers_to_pure_noise_come_from_another_network(monkeypatch):
-    monkeypatch.setattr(mnist_denoiser, "card", lambda name: {"recipe": {"epochs": {"denoiser-noise": 1}[name]}})
+    monkeypatch.setattr(single_step, "card", lambda name: {"recipe": {"epochs": {"denoiser-noise": 1}[name]}})
     said = mnist_denoiser.collapse(7, "cpu")
     assert "Another network than the one above, trained with pure noise" in said
     assert "for 1 epoch." in said and "of seeds 7 to 16" in said

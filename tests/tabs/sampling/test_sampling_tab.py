@@ -1,33 +1,38 @@
-"""The sampling tab's larger pictures and presets, the header's table, without weights."""
+"""The sampling tab's larger pictures and presets, its look inside and its cost line, the header's table, without weights."""
 
-import gradio as gr
+import zipfile
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from core.runs.experiments import EXPERIMENTS
 
 from core.diffusion.samplers import Step
 from core.pictures.images import webp
+from core.runs import cost
 from core.runs.anagrams import AnagramRequest
 from core.runs.denoise import DenoiseRequest
+from core.runs.enlarging import larger
+from core.runs.frame import Frame
 from core.runs.hybrids import HybridRequest
 from core.runs.inpainting import InpaintRequest, in_turn
-from core.runs.recording import Frame, Recording
-from core.runs.sampling import PictureRequest
+from core.runs.interpolation import InterpolationRequest
+from core.runs.recording import Recording
+from core.runs.sampling import LISTED, PictureRequest
 from core.runs.sdedit import SDEditRequest
-from tabs.anagrams import job as _anagram
-from tabs.denoise import page as denoise
-from tabs.hybrids import job as _hybrid
-from tabs.inpainting import page as inpainting
-from tabs.sampling import learned as _learned
-from tabs.sampling import page as sampling
-from tabs.sdedit import page as sdedit
-from tabs.ui import page as _header
-from tabs.ui import presets as _first
-from tabs.ui import two_readings as _doubles
+from tabs.sampling import learned
+from tabs.sampling.page import JOB, PRESETS, all_presets
+from tabs.ui import page as header
+from tabs.ui import presets
 from tabs.ui.controls import Shared
-from tabs.ui.prompts import HALVES, inside, lanes
-from tabs.ui.viewer import RUNS, live, timestep
+from tabs.ui.files import saved
+from tabs.ui.inside import HALVES, inside, row
+from tabs.ui.viewer import face, live, timestep
+
+
+def plan_of(experiment: str = "samples", **changed):
+    """The plan of an experiment, as the tab makes it."""
+    return JOB.planned(experiment, PictureRequest("a rose", **changed), {})
 
 
 @pytest.mark.parametrize("experiment, seed", [("samples", 1234567891), ("guidance-sweep", 1234567890)])
@@ -35,99 +40,57 @@ def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experim
     """Whatever the inputs say by then; stage III too, which gets what stage II made."""
     asked = []
 
-    def enlarge(pixels, prompt, seed, device):
-        asked.append((len(pixels), prompt, seed))
+    def enlarge(model, low, prompts, source, **views):
+        asked.append((low.shape[-1], prompts, source[0].initial_seed(), views))
         return iter(())
 
-    monkeypatch.setattr(sampling, "enlarge", enlarge)
-    monkeypatch.setattr(sampling, "enlarger", lambda side: "x4-upscaler")
-    shows = []
-    monkeypatch.setattr(
-        sampling, "stream", lambda recording, make, show, device: shows.append((recording, show)) or make(device)
-    )
-    request = PictureRequest("a rose", n=4, seed=1234567890)
-    n = len(EXPERIMENTS[experiment](request).seeds)
-    pixels = np.zeros((n, 64, 64, 3), np.uint8)
-    first = Recording(
-        request.settings() | {"experiment": experiment}, frames=[Frame(1, 1, -1, pixels, pixels)], notes=()
-    )
-    RUNS.add(first)
-    assert list(sampling.larger({"run": first.id}, 2, "cpu")) == []
-    second, show = shows[0]
-    second.frames = [Frame(1, 1, -1, *[np.zeros((1, 256, 256, 3), np.uint8)] * 2)]
-    RUNS.add(second)
-    assert list(sampling.larger_still({"run": second.id}, "cpu")) == []
-    assert asked == [(64, "a rose", seed), (256, "a rose", seed)]
-    assert show.caption == f"Picture 2, enlarged by x4-upscaler; seed {seed}." and show.prompts == ("a rose",)
+    monkeypatch.setattr("core.runs.enlarging.enlarger", lambda side: {64: "if-ii-m", 256: "x4-upscaler"}[side])
+    monkeypatch.setattr("core.runs.enlarging.load", lambda name, device: name)
+    monkeypatch.setattr("core.runs.enlarging.named", lambda where: enlarge)
+    second = larger(plan_of(experiment, n=4, seed=1234567890), 1, np.zeros((64, 64, 3), np.uint8))
+    third = larger(second, 0, np.zeros((256, 256, 3), np.uint8))
+    assert [list(plan.run("cpu")) for plan in (second, third)] == [[], []]
+    assert asked == [(64, ["a rose"], seed, {}), (256, ["a rose"], seed, {})]
+    assert third.caption == f"Picture 2, enlarged by x4-upscaler; seed {seed}." and third.prompts == ["a rose"]
+    assert (third.settings()["enlarged"], third.settings()["side"]) == (1, 1024)
+    assert third.settings()["prompt"] == "a rose" and third.name == "picture-2-at-1024-pixels"
 
 
 def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
-    kinds = ((_anagram, _anagram.AnagramRequest), (_hybrid, _hybrid.HybridRequest))
-    assert sampling.all_presets() == sampling.PRESETS
-    assert all(_doubles.presets(tab.PRESETS, tab.COURSE) == tab.PRESETS for tab, _ in kinds)
-    monkeypatch.setattr(_doubles, "default_model", lambda: "if-m")
+    assert all_presets() == PRESETS
     monkeypatch.setattr("core.runs.sampling.default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    for tab, kind in kinds:
-        offered = _doubles.presets(tab.PRESETS, tab.COURSE)
-        assert offered.keys() == tab.PRESETS.keys() | tab.COURSE.keys()
-        for name in tab.COURSE:
-            assert offered[name].model == "if-m"
-            assert kind.checked(**vars(offered[name])) == offered[name]
-    drawn = [r for name, r in sampling.all_presets().items() if name not in sampling.PRESETS]
+    drawn = [r for name, r in all_presets().items() if name not in PRESETS]
     assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]
-    assert all(PictureRequest.checked(**vars(r)) == r for r in drawn)
+    assert all(r.model == "if-m" and PictureRequest.checked(**vars(r)) == r for r in drawn)
 
 
 def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_download():
-    page = _header.alone("A page", lambda shared: None)
-    events = [fn for fn in page.fns.values() if fn.fn is _header.models]
+    alone = header.alone("A page", lambda shared: None)
+    events = [fn for fn in alone.fns.values() if fn.fn is header.models]
     assert sorted(event for fn in events for _, event in fn.targets) == ["load", "then"]
 
 
-REQUESTS = (DenoiseRequest, SDEditRequest, InpaintRequest, AnagramRequest, HybridRequest)
+REQUESTS = (DenoiseRequest, InterpolationRequest, SDEditRequest, InpaintRequest, AnagramRequest, HybridRequest)
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_every_tab_begins_on_the_model_that_was_asked_for(kind, monkeypatch):
-    at_start = lambda model: _first.first(kind(), Shared(None, None, None, model))  # noqa: E731
+    at_start = lambda model: presets.first(kind(), Shared(None, None, None, model))  # noqa: E731
     assert at_start("pocket") == at_start(None) == at_start("ddpm-class") == kind()
     asked = at_start("if-xl")
     assert asked.model == "if-xl" and asked.guidance == (7.0 if kind().guidance > 1 else kind().guidance)
-    monkeypatch.setattr(_first, "default_model", lambda: "if-m")
+    monkeypatch.setattr(presets, "default_model", lambda: "if-m")
     assert at_start(None) == at_start("ddpm-class") and at_start(None).model == "if-m"
     assert at_start("pocket") == kind()
-
-
-@pytest.mark.parametrize("tab", [sdedit, inpainting])
-def test_a_preset_leaves_the_chosen_model_and_the_course_s_chooses_deepfloyd(tab, monkeypatch):
-    place = 1 + tab.FIELDS.index("model")
-    for preset in tab.PRESETS.values():
-        assert tab.fill(*preset)[place] == gr.skip()
-    assert _first.presets(tab.PRESETS, tab.COURSE) == tab.PRESETS
-    monkeypatch.setattr(_first, "default_model", lambda: "if-m")
-    offered = _first.presets(tab.PRESETS, tab.COURSE)
-    assert offered.keys() == tab.PRESETS.keys() | tab.COURSE.keys()
-    for name in tab.COURSE:
-        values = tab.fill(*offered[name])
-        assert values[place] == "if-m" and values[1 + tab.FIELDS.index("guidance")] == 7.0
-
-
-def test_a_preset_of_denoise_leaves_the_chosen_model():
-    for scene, request in denoise.PRESETS.values():
-        values = denoise.begin(scene, request)
-        skipped = [k for k, v in enumerate(values) if isinstance(v, dict) and v == gr.skip()]
-        assert skipped == [1 + denoise.FIELDS.index("model")]
-        assert values[1] == ", ".join(map(str, request.levels))
 
 
 @pytest.mark.parametrize("negative, first", [("", "without the prompt"), ("a dog", "with the negative prompt")])
 def test_the_look_inside_says_what_guidance_leads_away_from(negative, first):
     pixels = np.zeros((1, 64, 64, 3), np.uint8)
     parts = dict.fromkeys(("unconditional", "conditional"), pixels)
-    made = Recording({"negative": negative}, frames=[Frame(0, 1, 500, pixels, pixels, parts)])
-    lanes = inside(made, 0)["lanes"]
-    assert lanes[2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
+    made = Recording(plan_of(n=1, negative=negative), frames=[Frame(0, 1, 500, pixels, pixels, parts)])
+    assert inside(made, 0)["lanes"][2:4] == [f"noise estimate {first}", "noise estimate with the prompt"]
 
 
 def test_the_look_inside_enlarges_what_the_prompt_changes():
@@ -135,8 +98,8 @@ def test_the_look_inside_enlarges_what_the_prompt_changes():
     pixels = np.zeros((4, 8, 8, 3), np.uint8)
     without, given = ((pixels + np.array(s, np.uint8).reshape(4, 1, 1, 1)) for s in ([100] * 4, [110, 90, 255, 0]))
     parts = dict(zip(HALVES, (without, given), strict=True))
-    rows = [lanes(Frame(0, 1, 500, pixels, pixels, parts), parts, k, True) for k in range(4)]
-    assert [[int(p[0, 0, 0]) for p in row] for row in rows] == [
+    rows = [row(Frame(0, 1, 500, pixels, pixels, parts), parts, k, True) for k in range(4)]
+    assert [[int(p[0, 0, 0]) for p in pictures] for pictures in rows] == [
         [0, 0, 100, 110, 168],
         [0, 0, 100, 90, 88],
         [0, 0, 100, 255, 255],
@@ -154,7 +117,7 @@ def test_the_look_inside_enlarges_what_the_prompt_changes():
     ],
 )
 def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
-    assert said in sampling.shown_as(EXPERIMENTS[experiment](PictureRequest("a rose", **changed))).caption
+    assert said in plan_of(experiment, **changed).caption
 
 
 @pytest.mark.parametrize(
@@ -166,64 +129,53 @@ def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
     ],
 )
 def test_the_caption_says_how_the_estimate_was_bounded(changed, said):
-    assert said in sampling.shown_as(EXPERIMENTS["samples"](PictureRequest("a rose", **changed))).caption
+    assert said in plan_of(**changed).caption
 
 
 def test_the_look_inside_says_where_guidance_was_off():
     pixels = np.zeros((2, 64, 64, 3), np.uint8)
-    for settings, parts, off in (
-        ({}, HALVES, [False, False]),
-        ({"guide_to": 334}, HALVES, [True, True]),
-        ({"guide_to": 334}, (), [False, False]),
-        ({"experiment": "when-to-guide"}, HALVES, [True, False]),
+    for plan, parts, off in (
+        (plan_of(n=2), HALVES, [False, False]),
+        (plan_of(n=2, guide_to=334), HALVES, [True, True]),
+        (plan_of(n=2, guide_to=334), (), [False, False]),
+        (plan_of("when-to-guide"), HALVES, [True, True]),
     ):
         frames = [Frame(0, 1, 500, pixels, pixels, dict.fromkeys(parts, pixels)), Frame(1, 1, -1, pixels, pixels)]
-        made = Recording(settings, frames=frames)
+        made = Recording(plan, frames=frames)
         assert [("guidance was off" in inside(made, k)["status"]) for k in (0, 1)] == off
+
+
+def test_the_last_picture_of_when_to_guide_is_guided_throughout():
+    plan = plan_of("when-to-guide")
+    assert [plan.guidance_is_off_at_times(k) for k in range(plan.count)] == [True, True, True, True, False]
 
 
 def test_a_run_from_before_a_setting_was_there_is_understood():
     settings = PictureRequest("a rose").settings() | {"experiment": "samples"}
     del settings["guide_from"], settings["guide_to"]
-    assert sampling.planned(settings).request == PictureRequest("a rose")
-
-
-def inputs_of(**changed) -> list:
-    """The inputs of the tab."""
-    return sampling.fill(PictureRequest("a rose", **changed))
+    assert JOB.recalled(settings).request == PictureRequest("a rose") == PictureRequest.restored(settings)
 
 
 @pytest.fixture
 def priced(monkeypatch):
     """The cost line for a request, every network call at a second; nothing is loaded."""
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    monkeypatch.setattr(sampling.cost, "seconds", lambda model, device, calls, n: calls)
-
-    def line(**changed) -> str:
-        values = zip(sampling.FIELDS, inputs_of(**changed), strict=True)
-        return sampling.price(*[value for name, value in values if name != "seed"], "cpu")
-
-    return line
+    monkeypatch.setattr(cost, "seconds", lambda model, device, calls, n: calls)
+    return lambda **changed: JOB.price(*PictureRequest("a rose", **changed).parameters().values(), "cpu")
 
 
 def test_the_cost_line_says_that_a_list_decides_the_steps_and_still_has_the_step_sweep(priced):
-    assert sampling.LISTED not in priced(sampler="ddpm") and "Step sweep: 100 s" in priced(sampler="ddpm")
+    assert LISTED not in priced(sampler="ddpm") and "Step sweep: 100 s" in priced(sampler="ddpm")
     line = priced(sampler="ddpm", timesteps="stride30")
-    assert line.startswith("34 network calls") and sampling.LISTED in line and "Step sweep: 100 s" in line
+    assert line.startswith("34 network calls") and LISTED in line and "Step sweep: 100 s" in line
     assert "Step sweep" not in priced(sampler="dpm-solver", timesteps="stride30")
 
 
-def test_a_step_sweep_keeps_what_it_did_not_what_was_chosen(monkeypatch):
-    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    kept = []
-    monkeypatch.setattr(
-        sampling, "stream", lambda recording, make, show, *_: kept.append((recording, show)) or iter(())
-    )
-    assert list(sampling.runner("step-sweep")(*inputs_of(sampler="ddpm", timesteps="stride30"), "cpu")) == []
-    ((recording, show),) = kept
-    assert recording.settings["timesteps"] == "even" and recording.settings["steps_each"] == recording.lengths
-    assert recording.lengths == (2, 4, 6, 8, 12, 16, 20, 50, 100) and "2 – 100 steps" in show.caption
-    assert sampling.planned(recording.settings).request.timesteps == "even"
+def test_a_step_sweep_keeps_what_it_did_not_what_was_chosen():
+    plan = plan_of("step-sweep", sampler="ddpm", timesteps="stride30")
+    assert plan.settings()["timesteps"] == "even" and plan.settings()["steps_each"] == plan.lengths
+    assert plan.lengths == (2, 4, 6, 8, 12, 16, 20, 50, 100) and "2 – 100 steps" in plan.caption
+    assert JOB.recalled(plan.settings()) == plan
 
 
 def stepped(*columns: list[int]) -> list[Step]:
@@ -236,18 +188,22 @@ def stepped(*columns: list[int]) -> list[Step]:
 SWEPT = ([999, 499, -1, -1, -1], [999, 749, 499, 249, -1])
 
 
-def recording_of(steps: list[Step], **how) -> Recording:
+def swept():
+    """The plan of two pictures, in 2 and in 4 steps."""
+    return replace(plan_of(n=2), steps=(2, 4))
+
+
+def recording_of(steps: list[Step], plan) -> Recording:
     """What is kept of a run."""
-    recording = Recording({}, -1, 1, **how)
+    recording = Recording(plan)
     assert list(recording.follow(steps)) == steps
     return recording
 
 
 def test_a_label_names_every_timestep_where_the_pictures_differ(monkeypatch):
     monkeypatch.setattr("tabs.ui.viewer.PREVIEW_SECONDS", -1)
-    recording = Recording({}, -1, 1, lengths=(2, 4))
-    arrange = lambda frames: [frames[0].x_0[0]]  # noqa: E731
-    *running, end = live((recording,), recording.follow(stepped(*SWEPT)), arrange, {})
+    recording = Recording(swept())
+    *running, end = live(recording, recording.follow(stepped(*SWEPT)), face(recording.plan))
     labels = [
         "step 1 / 4 · t = 999",
         "step 2 / 4 · t = 499 – 749",
@@ -261,7 +217,7 @@ def test_a_label_names_every_timestep_where_the_pictures_differ(monkeypatch):
 
 
 def test_the_look_inside_has_the_picture_s_own_steps():
-    recording = recording_of(stepped(*SWEPT), lengths=(2, 4))
+    recording = recording_of(stepped(*SWEPT), swept())
     own = [[frame["label"] for frame in inside(recording, k)["frames"]] for k in (0, 1)]
     assert own[0] == ["step 1 / 2 · t = 999", "step 2 / 2 · t = 499", "result · 2 steps"]
     assert own[1] == [*(f"step {i} / 4 · t = {t}" for i, t in enumerate((999, 749, 499, 249), 1)), "result · 4 steps"]
@@ -271,50 +227,46 @@ def test_the_look_inside_has_the_picture_s_own_steps():
 
 
 def test_runs_whose_pictures_join_one_after_the_other_are_labelled_by_those_under_way():
-    """SDEdit's rungs wait at their own level, the original at -1; of fillings in turn, all have the one's under way."""
+    """SDEdit's pictures wait at their own level, the original at -1; of fillings in turn, all have the one's under way."""
     ladder = stepped([960, 930, 900, -1], [900, 900, 900, -1], [-1] * 4)
     x = torch.zeros(1, 3, 8, 8)
     turns = list(in_turn([iter(stepped([999, 499, -1])), iter(stepped([999, -1]))], [2, 1], x))
     for steps, t in ((ladder, [960, 930, 900]), (turns, [999, 499, 999])):
-        recording = recording_of(steps)
+        recording = recording_of(steps, plan_of(n=3, steps=3))
         expected = [*(f"step {i} / 3 · t = {level}" for i, level in enumerate(t, 1)), "result · 3 steps"]
         assert [timestep(frame) for frame in recording.frames] == expected
         assert [frame["label"] for frame in inside(recording, 0)["frames"]] == expected
 
 
-def test_the_files_of_when_to_guide_say_when(monkeypatch):
-    request, pixels = PictureRequest("a rose"), np.zeros((5, 64, 64, 3), np.uint8)
-    made = Recording(
-        request.settings() | {"experiment": "when-to-guide"}, frames=[Frame(1, 1, -1, pixels, pixels)], notes=()
-    )
-    RUNS.add(made)
-    tiles = []
-    monkeypatch.setattr(sampling, "saved", lambda *args: tiles.extend(args[3]) or (None, ()))
-    sampling.keep({"run": made.id})
-    names = [name for name, _ in tiles]
-    assert (
-        names[0] == "01-seed-180-guidance-3-off-steps-30"
-        and names[1] == "02-seed-180-guidance-3-from-999-to-667-steps-30"
-    )
+def test_the_files_of_when_to_guide_say_when():
+    pixels = np.zeros((5, 64, 64, 3), np.uint8)
+    made = Recording(plan_of("when-to-guide"), frames=[Frame(1, 1, -1, pixels, pixels)], notes=())
+    *_, bundle = saved(made, {"caption": ""}, b"")
+    with zipfile.ZipFile(bundle.value["path"]) as files:
+        names = [name for name in files.namelist() if name[0].isdigit()]
+    assert names[:2] == [
+        "01-seed-180-guidance-3-off-steps-30.png",
+        "02-seed-180-guidance-3-from-999-to-667-steps-30.png",
+    ]
 
 
 def test_how_pocket_learned_is_a_row_per_state_that_was_kept(monkeypatch, tmp_path):
     runs = [{"pictures_seen": n, "seconds": 60} for n in (10, 20, 30)]
     runs[2]["note"] = "wider"
     about = {"history": runs, "samples": ["an emoji of a rose", "a photo of a lemon"]}
-    monkeypatch.setattr(_learned, "card", lambda name: about)
-    monkeypatch.setattr(_learned, "availability", lambda name: (True, "Ready."))
-    monkeypatch.setattr(_learned, "CHECKPOINTS", tmp_path)
-    assert _learned.how_pocket_learned() == "This checkpoint keeps no samples of its training."
+    monkeypatch.setattr(learned, "card", lambda name: about)
+    monkeypatch.setattr(learned, "availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(learned, "CHECKPOINTS", tmp_path)
+    assert learned.how_pocket_learned() == "This checkpoint keeps no samples of its training."
     (tmp_path / "pocket").mkdir()
     for seen in (10, 60):
         row = np.full((64, 128, 3), seen, np.uint8)
         row[:, 64:] += 100
         (tmp_path / "pocket" / f"after-{seen}.webp").write_bytes(webp(row))
-    left, right = _learned.pieces(tmp_path / "pocket" / "after-60.webp")
+    left, right = learned.pieces(tmp_path / "pocket" / "after-60.webp")
     assert left.shape == (64, 64, 3) and abs(left.mean() - 60) < 5 and abs(right.mean() - 160) < 5
     (tmp_path / "pocket" / "after-30.webp").write_text("damaged")
-    shown = _learned.how_pocket_learned()
+    shown = learned.how_pocket_learned()
     assert shown.count("<img") == 4 and "10 pictures, 1 min" in shown and "60 pictures, 3 min" in shown
     assert (
         "At 60 pictures: wider." in shown

@@ -1,0 +1,56 @@
+"""Fields that the requests of text-to-image tabs have in common: their ranges and words, once."""
+
+from core.diffusion.guidance import THRESHOLDS
+from core.diffusion.sampler_table import TEXT_SAMPLERS
+from core.diffusion.timestep_lists import TIMESTEP_LISTS
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, NOISIEST
+from core.runs.request import Choice, Model, Prompt, Real, Seed, Steps, Whole
+
+EVEN = "even"
+"""Timesteps evenly spaced, as many as there are steps."""
+
+PROMPT = Prompt("Prompt", "What to draw; may be empty.")
+NEGATIVE = Prompt(
+    "Negative prompt",
+    "Guidance above 1 leads away from it; at 1 it does nothing, at 0 it is what is drawn. Empty for none.",
+)
+MODEL = Model("Model", "The header says what each one needs.")
+SAMPLER = Choice(
+    "Sampler",
+    "DDIM adds no noise on the way, DDPM does; DPM-Solver++ needs 10 to 25 steps.",
+    options={name: sampler.title for name, sampler in TEXT_SAMPLERS.items()},
+)
+STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)
+TIMESTEPS = Choice(
+    "Timesteps",
+    "A list published with DeepFloyd IF decides the steps by itself; Step sweep is always evenly spaced.",
+    options={EVEN: "as many as steps, evenly spaced"} | TIMESTEP_LISTS,
+    listed=True,
+)
+PICTURES = Whole("Pictures", "1 to 8, each from its own noise.", "The number of pictures", low=1, high=MAX_PICTURES)
+SEED = Seed()
+GUIDANCE = Real(
+    "Guidance w", "0 ignores the prompt, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
+)
+OFF = " Where guidance is off, w = 1."
+GUIDE_FROM = Whole(
+    "Guide from t", "From 999 (pure noise) down to 0." + OFF, "The timestep from which guidance is on", high=NOISIEST
+)
+GUIDE_TO = Whole(
+    "Guide down to t",
+    "From 0 (hardly any noise) up to 999." + OFF,
+    "The timestep down to which guidance is on",
+    high=NOISIEST,
+)
+THRESHOLD = Choice("Threshold of the clean estimate", "Matters at high guidance.", "The threshold", options=THRESHOLDS)
+QUANTILE = Real(
+    "Dynamic threshold: quantile",
+    "0.5 to 1; higher tames saturated colours more.",
+    "The quantile of the dynamic threshold",
+    low=0.5,
+    high=1,
+    step=0.005,
+)
+LARGEST = Real(
+    "Dynamic threshold: largest", "1 to 10; 1 is plain clipping.", "The largest dynamic threshold", low=1, high=10
+)

@@ -1,0 +1,123 @@
+"""The single-step denoiser: one network call from a noisy digit to a clean one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from core.checks import Refused, real
+from core.diffusion.noise import generator, generators, randn
+from core.diffusion.schedule import per_sample
+from core.models.registry import MODELS, card, load
+from core.pictures.images import to_uint8
+from core.runs.fields import SEED
+from core.runs.plan import Plan
+from core.runs.request import Request, Text, asked
+
+SIGMA = 0.5
+"""The noise level at which the single-step denoiser was trained."""
+SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""The course's figure of that denoiser at other noise levels too."""
+MAX_SIGMAS, MAX_SIGMA = 10, 2
+
+
+def sigmas_of(text: object) -> tuple[float, ...]:
+    """Comma-separated noise levels, or a list. Raises Refused unless there are 1 to MAX_SIGMAS, each 0 to MAX_SIGMA."""
+    words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
+    parts = [p for p in words if str(p).strip()]
+    if not 1 <= len(parts) <= MAX_SIGMAS:
+        raise Refused(f"Give 1 to {MAX_SIGMAS} noise levels, separated by commas.")
+    return tuple(real(p, 0, MAX_SIGMA, "Every noise level") for p in parts)
+
+
+def listed(sigmas: Sequence[float]) -> str:
+    """Noise levels as `sigmas_of` reads them."""
+    return ", ".join(f"{s:g}" for s in sigmas)
+
+
+@dataclass(frozen=True)
+class SingleStepRequest(Request):
+    """At which noise levels a digit is denoised.
+
+    Args:
+        seed: of the noise, which all levels share.
+    """
+
+    KIND = "single-step"
+    sigmas: tuple[float, ...] = asked(
+        SIGMAS,
+        Text("Noise levels σ", f"1 to {MAX_SIGMAS} numbers from 0 to {MAX_SIGMA}.", read=sigmas_of, write=listed),
+    )
+    seed: int = asked(180, SEED)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the denoiser makes of one digit at S noise levels.
+
+    Args:
+        noisy, denoised: (S, 28, 28, 1) uint8.
+        before, after: S mean squared errors to the clean digit, of the noisy digits and of the denoised ones: per pixel,
+            of values in which the clean digit lies in [0, 1] and the others are not clamped to it.
+    """
+
+    noisy: np.ndarray
+    denoised: np.ndarray
+    before: list[float]
+    after: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleStep(Plan):
+    """The digit `inputs["digit"]`, (28, 28, 1) uint8, at several noise levels in one network call."""
+
+    request: SingleStepRequest
+
+    @property
+    def model(self) -> str:
+        return "denoiser"
+
+    @property
+    def count(self) -> int:
+        return len(self.request.sigmas)
+
+    def cost(self) -> tuple[int, float]:
+        return 1, self.count
+
+    def answer(self, device: str = "auto") -> Answer:
+        """The digit with noise, and without it."""
+        return denoised_at(self.inputs["digit"], self.request.sigmas, self.request.seed, device)
+
+    @property
+    def caption(self) -> str:
+        return (
+            f"{MODELS[self.model].title}, trained for {trained_for(self.model)} at σ = {SIGMA:g} alone. All columns have "
+            f"the same noise, that of seed {self.request.seed}, times σ. Error: mean squared error per pixel to the clean "
+            "digit, whose pixels lie in [0, 1], taken before the others are clamped to that range for the pictures."
+        )
+
+
+PLANS = {"levels": lambda r: SingleStep(request=r)}
+
+
+def denoised_at(clean: np.ndarray, sigmas: Sequence[float] = SIGMAS, seed: int = 0, device: str = "auto") -> Answer:
+    """One digit, (28, 28, 1) uint8, at several noise levels: z = x + sigma eps with the same eps at each."""
+    model = load("denoiser", device)
+    x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255
+    eps = randn((1, *x.shape[1:]), generator(seed))
+    z = x + per_sample(torch.tensor(sigmas), x) * eps
+    restored = model.restore(z).cpu()
+    before, after = ((e - x).square().flatten(1).mean(1).tolist() for e in (z, restored))
+    return Answer(to_uint8(z), to_uint8(restored), before, after)
+
+
+def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
+    """What the denoiser of pure noise answers to n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
+    return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))
+
+
+def trained_for(name: str) -> str:
+    """How long a network was trained, from its card: "3 epochs"."""
+    n = card(name)["recipe"]["epochs"]
+    return f"{n} epoch{'s' * (n != 1)}"

@@ -1,0 +1,69 @@
+"""The figures of the single-step denoiser: digits in rows under their noise levels, the errors as a chart, mean digits."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.pictures.images import data_uri, png
+from core.runs.single_step import Answer, SingleStep
+
+COLUMNS = ["sigma", "mean squared error", "series"]
+
+
+def caption(text: str) -> str:
+    """A line under a figure."""
+    return f'<div class="caption">{text}</div>'
+
+
+def digits(pixels: np.ndarray, names: Iterable[str]) -> str:
+    """(N, 28, 28, 1) uint8 as N cells of a row, with their names for those who do not see them."""
+    return "".join(f'<img alt="{name}" src="{data_uri(png(p))}">' for p, name in zip(pixels, names, strict=True))
+
+
+def row(title: str, cells: str) -> str:
+    """A row of `rows`."""
+    return f'<span class="row">{title}</span>{cells}'
+
+
+def rows(n: int, *found: str) -> str:
+    """Rows of n cells each, one below the other."""
+    return f'<div class="seven" style="--n:{n}">{"".join(found)}</div>'
+
+
+def levels(plan: SingleStep, answer: Answer) -> str:
+    """The noisy digits and the denoised ones under their noise levels, the error under each, and the plan's caption."""
+    sigmas, found = plan.request.sigmas, [row("σ", numbers(plan.request.sigmas, "g"))]
+    for name, pixels, errors in _series(answer):
+        found += [
+            row(name, digits(pixels, (f"{name}, sigma {s:g}" for s in sigmas))),
+            row("error", numbers(errors, ".4f")),
+        ]
+    return rows(plan.count, *found) + caption(plan.caption)
+
+
+def numbers(values: Sequence[float], form: str) -> str:
+    """Numbers as the cells of a row."""
+    return "".join(f"<span>{v:{form}}</span>" for v in values)
+
+
+def errors(plan: SingleStep, answer: Answer) -> pd.DataFrame:
+    """The errors against the noise levels, for the chart."""
+    return points(
+        (s, e, name) for name, _, each in _series(answer) for s, e in zip(plan.request.sigmas, each, strict=True)
+    )
+
+
+def points(found: Iterable[Sequence]) -> pd.DataFrame:
+    """Rows of sigma, error and series as the chart takes them; of none, the empty chart."""
+    return pd.DataFrame(list(found), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
+
+
+def _series(answer: Answer) -> list[tuple[str, np.ndarray, list[float]]]:
+    return [("noisy", answer.noisy, answer.before), ("denoised", answer.denoised, answer.after)]
+
+
+def mean_digits(answers: np.ndarray, note: str) -> str:
+    """The answers to pure noise, (N, 28, 28, 1) uint8, in a row, with a line under them."""
+    cells = digits(answers, (f"Answer {k}" for k in range(1, len(answers) + 1)))
+    return rows(len(answers), row("answers", cells)) + caption(note)
