@@ -13,7 +13,7 @@ from benchmarks.pocket_styles import Bench
 from core.datasets.pictures import HELD_OUT, SIDE, photos, with_article
 from core.models.scores import Statistics
 
-GUIDANCES = (2.0, 3.0, 5.0, 7.0)
+GUIDANCES = (3.0, 5.0, 7.0)
 TRIED = 2  # samples of each kind by which the guidance is chosen
 APART = 10_000  # from their seeds to those of the samples that are counted
 
