@@ -20,6 +20,7 @@ from core.models.upsampler_unet import SCHEDULE, UpsamplerUNet
 
 LOW, SHAPE = (3, 64, 64), (3, 256, 256)
 MOST_NOISE = 0.5
+USUAL_NOISE = 0.05  # pocket's fringes go, and white stays white
 STEPS = (1, 4, 8)  # least, default, most
 
 
@@ -70,7 +71,11 @@ class PocketUp(Denoiser):
 
 
 def upsample(
-    model: PocketUp, pictures: Tensor, noise: float = 0.1, steps: int = STEPS[1], source: Generators | None = None
+    model: PocketUp,
+    pictures: Tensor,
+    noise: float = USUAL_NOISE,
+    steps: int = STEPS[1],
+    source: Generators | None = None,
 ) -> Iterator[Step]:
     """Pictures (B, 3, 64, 64) in [-1, 1] four times larger; Steps of (B, 3, 256, 256), the last one holds the result.
 
@@ -89,7 +94,11 @@ def upsample(
 
 
 def upsampled(
-    model: PocketUp, pictures: Tensor, noise: float = 0.1, steps: int = STEPS[1], source: Generators | None = None
+    model: PocketUp,
+    pictures: Tensor,
+    noise: float = USUAL_NOISE,
+    steps: int = STEPS[1],
+    source: Generators | None = None,
 ) -> Tensor:
     """The result of `upsample` alone: (B, 3, 256, 256) in [-1, 1]."""
     *_, last = upsample(model, pictures, noise, steps, source)

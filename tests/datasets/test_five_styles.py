@@ -20,6 +20,8 @@ STYLES = ("emoji", "flat", "glossy", "sticker", "outlined")  # in the order of t
 TAUGHT = ("rocket", "penguin", "rose", "castle", "backpack")
 APART = {("rose", "glossy"), ("castle", "glossy"), ("backpack", "outlined")}
 
+pytestmark = pytest.mark.slow  # the toy sheets alone take half a minute
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
