@@ -596,7 +596,7 @@ def test_the_shipped_pocket_sees_more_than_noise():
 
 def test_checkpoints_hold_no_pickles_and_little_in_all():
     files = [f for f in CHECKPOINTS.rglob("*") if f.is_file()]
-    assert sum(f.stat().st_size for f in files) < 60e6
+    assert sum(f.stat().st_size for f in files) < 120e6
     assert {f.suffix for f in files} <= {".safetensors", ".json", ".md", ".png", ".gif", ".webp"}
     for file in files:
         content = file.read_bytes()
