@@ -47,10 +47,17 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Undo `optimiser_tensors` on an optimiser over the same parameters."""
+    """Undo `optimiser_tensors` on an optimiser over the same parameters.
+
+    A moment gets its parameter's memory layout back, which a file does not keep: a fused optimiser reads both in the
+    order of memory.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         i, name = key.split(".")
+        like = parameters[int(i)]
+        value = torch.empty_like(like, dtype=value.dtype).copy_(value) if value.shape == like.shape else value
         state.setdefault(int(i), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 

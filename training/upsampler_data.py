@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.datasets.drawings import SIDE, drawings, unseen
-from core.datasets.pictures import HELD_OUT, photos
-from core.datasets.pictures import SIDE as PHOTO_SIDE
+from core.datasets.drawings import drawings, unseen
+from core.datasets.five_styles import LARGE
+from core.datasets.pictures import HELD_OUT, SIDE, photos
 
 CROP = 128
 CACHE = "drawings256.npy"
@@ -29,7 +29,7 @@ class Crops:
         self.unseen, self.checked = unseen(self.source.slugs)
         self.pairs = self.source.pairs(self.unseen | self.checked, of=False)  # (M, 2)
         if photo_share:
-            self.photos = photos(data)[0][:, :-HELD_OUT].reshape(-1, PHOTO_SIDE, PHOTO_SIDE, 3)
+            self.photos = photos(data)[0][:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3)
 
     def batch(self, n: int, g: torch.Generator) -> Tensor:
         """n crops (n, 3, 128, 128) in [-1, 1], from a CPU generator."""
@@ -45,7 +45,7 @@ class Crops:
         """
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
         style, thing = self.pairs[pick(len(self.pairs))]
-        places = [(pick(SIDE - CROP + 1), pick(SIDE - CROP + 1)) for _ in range(2)]
+        places = [(pick(LARGE - CROP + 1), pick(LARGE - CROP + 1)) for _ in range(2)]
         crops = [self.source.pixels[style, thing, y : y + CROP, x : x + CROP] for y, x in places]
         crop = np.rot90(max(crops, key=lambda c: c[::2, ::2].std()), pick(4))
         crop = crop[:, ::-1] if pick(2) else crop
@@ -56,4 +56,4 @@ class Crops:
         photo = self.photos[int(torch.randint(len(self.photos), (), generator=g))]
         photo = photo.flip(1) if torch.randint(2, (), generator=g) else photo
         x = photo.permute(2, 0, 1)[None].float() / 127.5 - 1
-        return F.interpolate(x, scale_factor=CROP / PHOTO_SIDE, mode="bicubic", align_corners=False).clamp(-1, 1)
+        return F.interpolate(x, scale_factor=CROP / SIDE, mode="bicubic", align_corners=False).clamp(-1, 1)

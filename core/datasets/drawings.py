@@ -1,8 +1,4 @@
-"""Things in five styles: `drawings256`, 1,561 things as five sets of artists drew them, 256x256 on white.
-
-Per style four sheets of tiles, STYLE-0.webp ... STYLE-3.webp, with 20 tiles a row and 400 a sheet, and one names.tsv in
-their order (slug, name, aliases, styles in which the thing is missing). A missing thing's tile is white.
-"""
+"""All of `drawings256` at its full size, 1,561 things as five sets of artists drew them, for pocket's upsampler."""
 
 import hashlib
 import os
@@ -11,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from core.datasets import data_folder, not_found
+from core.datasets.five_styles import LARGE, sheets, things
 
 STYLES = ("noto", "twemoji", "fluent", "fluent-flat", "openmoji")
-SIDE, PER_ROW, PER_SHEET = 256, 20, 400
 UNSEEN, CHECKED = 42, 10
 """Things that no upsampler is trained on, in any style: those that judge it, and those that are looked at meanwhile."""
 TWINS = re.compile(
@@ -67,25 +61,19 @@ def drawings(cache: Path, folder: str | Path | None = None) -> Drawings:
     Raises:
         FileNotFoundError: one sentence that says where it was looked for.
     """
-    root = data_folder(folder) / "drawings256"
-    if not (root / "names.tsv").exists():
-        raise not_found("drawings256", root.parent)
-    lines = [(line + "\t\t\t").split("\t")[:4] for line in (root / "names.tsv").read_text().splitlines()]
-    there = np.array([[style not in missing.split(";") for *_, missing in lines] for style in STYLES])
+    everything = things(folder)
+    there = np.array([[artists not in thing.missing for thing in everything] for artists in STYLES])
     if not cache.exists():
-        _decode(root, cache, len(lines))
-    return Drawings(np.load(cache, mmap_mode="r"), tuple(slug for slug, *_ in lines), there)
+        _decode(cache, len(everything), folder)
+    return Drawings(np.load(cache, mmap_mode="r"), tuple(thing.slug for thing in everything), there)
 
 
-def _decode(root: Path, cache: Path, n: int) -> None:
+def _decode(cache: Path, n: int, folder: str | Path | None) -> None:
     """All sheets into one .npy file, which appears whole or not at all."""
     cache.parent.mkdir(parents=True, exist_ok=True)
     fresh = cache.with_suffix(".new")
-    pixels = np.lib.format.open_memmap(fresh, "w+", np.uint8, (len(STYLES), n, SIDE, SIDE, 3))
-    for i, style in enumerate(STYLES):
-        for k, first in enumerate(range(0, n, PER_SHEET)):
-            sheet = np.asarray(Image.open(root / f"{style}-{k}.webp").convert("RGB"))
-            tiles = sheet.reshape(len(sheet) // SIDE, SIDE, PER_ROW, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
-            pixels[i, first : first + PER_SHEET] = tiles[: n - first]
+    pixels = np.lib.format.open_memmap(fresh, "w+", np.uint8, (len(STYLES), n, LARGE, LARGE, 3))
+    for i, artists in enumerate(STYLES):
+        pixels[i] = sheets(artists, folder=folder)
     pixels.flush()
     os.replace(fresh, cache)

@@ -35,12 +35,14 @@ class Thing:
 
     Args:
         place: its place among the tiles.
+        slug: what the data set calls it, one word with dashes.
         name: its usual name.
         aliases: what else it is called.
         missing: the artists who did not draw it.
     """
 
     place: int
+    slug: str
     name: str
     aliases: tuple[str, ...]
     missing: frozenset[str]
@@ -60,10 +62,10 @@ def things(folder: str | Path | None = None) -> list[Thing]:
     path = data_folder(folder) / "drawings256" / "names.tsv"
     if not path.exists():
         raise not_found("drawings256", path.parents[1])
-    rows = [(line + "\t\t\t").split("\t")[1:4] for line in path.read_text("utf-8").splitlines()]
+    rows = [(line + "\t\t\t").split("\t")[:4] for line in path.read_text("utf-8").splitlines()]
     return [
-        Thing(i, name, spoken(aliases.split(";")), frozenset(filter(None, missing.split(";"))))
-        for i, (name, aliases, missing) in enumerate(rows)
+        Thing(i, slug, name, spoken(aliases.split(";")), frozenset(filter(None, missing.split(";"))))
+        for i, (slug, name, aliases, missing) in enumerate(rows)
     ]
 
 
@@ -90,7 +92,13 @@ def never_seen(folder: str | Path | None = None) -> dict[str, list[str]]:
 
 
 def tiles(style: str, side: int = SIDE, folder: str | Path | None = None) -> np.ndarray:
-    """Every thing in one style, (N, side, side, 3) uint8, white where it is missing; made smaller by area averaging.
+    """Every thing in one style, (N, side, side, 3) uint8, as `sheets` gives it."""
+    return sheets(ARTISTS[style], side, folder)
+
+
+def sheets(artists: str, side: int = LARGE, folder: str | Path | None = None) -> np.ndarray:
+    """Every thing as these artists drew it, (N, side, side, 3) uint8, white where it is missing; made smaller by area
+    averaging.
 
     Args:
         side: a divisor of 256.
@@ -99,12 +107,12 @@ def tiles(style: str, side: int = SIDE, folder: str | Path | None = None) -> np.
         FileNotFoundError: one sentence that says where the sheets were looked for.
     """
     root, parts = data_folder(folder) / "drawings256", []
-    for path in sorted(root.glob(f"{ARTISTS[style]}-[0-9].webp")):
+    for path in sorted(root.glob(f"{artists}-[0-9].webp")):
         with Image.open(path) as sheet:
             small = np.asarray(sheet.convert("RGB").reduce(LARGE // side))
         parts.append(small.reshape(-1, side, COLUMNS, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3))
     if not parts:
-        raise not_found(f"drawings256/{ARTISTS[style]}-0.webp", root.parent)
+        raise not_found(f"drawings256/{artists}-0.webp", root.parent)
     return np.concatenate(parts)[: len(things(folder))]
 
 
