@@ -98,6 +98,7 @@ def here():
     page.close()
 
 
+@pytest.mark.slow
 def test_stop_ends_a_run_on_the_server(here):
     many = FAST | {"digits": "0123456789"}
     long = many | {"model": "ddpm-class", "sampler": "ddpm", "steps": 300}

@@ -171,6 +171,7 @@ def test_the_figure_of_the_denoiser_says_when_its_settings_changed(page):
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("Every noise level")
     expect(figures).to_have_attribute("data-stale", "pressed")
     page.get_by_label("Noise levels").fill("0.5, 1")
+    expect(figures).to_have_attribute("data-stale", "changed")
     page.get_by_role("button", name="Denoise", exact=True).click()
     expect(figures).not_to_have_attribute("data-stale", re.compile("."))
     stroke(page, CANVAS, (-60, -70), (60, -70), (-20, 90))  # the first one

@@ -113,6 +113,7 @@ def test_too_large_a_picture():
         to_rgb(Image.new("1", (1000, MAX_PIXELS // 1000 + 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16", "F"])
 def test_a_large_picture_is_shrunk_first(mode):
     picture = to_rgb(Image.new(mode, (9000, 2000), 1))

@@ -136,6 +136,7 @@ def test_every_sampler_has_the_noise_on_the_way_that_its_name_says(model, sample
     assert torch.equal(found.x_t, expected.x_t)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flow-class", "ddpm-class"])
 def test_the_shipped_models_draw_the_digits_that_were_asked_for(name):
     if not all(registry.availability(n)[0] for n in (name, "classifier")):

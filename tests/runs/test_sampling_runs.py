@@ -176,6 +176,7 @@ def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, po
 COSTS = {"samples": 2, "with-and-without": 4, "guidance-sweep": 5, "when-to-guide": 5, "step-sweep": 9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values", [{}, {"guide_from": 700, "guide_to": 30}, {"guide_from": 400, "guidance": 1}], ids=str
 )
@@ -251,6 +252,7 @@ def test_settings_make_the_request_again():
     assert set(kept) == {f.name for f in dataclasses.fields(PictureRequest)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_every_picture_of_when_to_guide_is_its_run_alone(sampler, pocket):
     values = {"sampler": sampler, "steps": 9, "guidance": 5.0}

@@ -151,6 +151,7 @@ def chosen(request, done: bool) -> Recording:
     return recording
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 @pytest.mark.parametrize("done", (False, True))
 @pytest.mark.parametrize("request_", [AnagramRequest(n=2, steps=4), HybridRequest(n=2, steps=4)])

@@ -19,7 +19,10 @@ from tabs.hybrids import page as hybrids
 from tabs.ui.two_readings import presets
 from tabs.ui.viewer import RUNS
 
-pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
+]
 TABS = [anagrams, hybrids]
 SO_FAR = "Stopped at step 3 of 4: the clean estimate so far."
 

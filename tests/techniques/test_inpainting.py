@@ -281,6 +281,7 @@ def test_resampling_leads_to_the_conditional_mean():
     assert bias[0] > 0.2 and bias[-1] < 0.02
 
 
+@pytest.mark.slow
 def test_inpainting_a_correlated_gaussian_has_its_conditional_mean_and_deviation():
     """Within 3 standard errors with forty passes, where the bias is below one; nearly 10 away with a single pass."""
     target, deviation = conditional()

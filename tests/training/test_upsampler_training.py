@@ -17,6 +17,8 @@ from training.state import load_state
 from training.upsampler_data import CACHE, CROP, Crops
 from training.upsampler_run import CLEAN, Recipe, Run, fringed, loss_of, noises, stratified
 
+pytestmark = pytest.mark.slow
+
 THINGS = 60
 SLUGS = (*(f"thing-{k}" for k in range(THINGS)), "woman-in-a-hat")
 SHAPE = {"widths": (8, 8, 8), "depths": (1, 1, 1, 1, 1)}

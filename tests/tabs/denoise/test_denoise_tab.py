@@ -125,6 +125,7 @@ def test_with_guidance_the_look_inside_has_both_noise_estimates():
     assert [len(f["images"]) for f in inside["frames"]] == [5] * len(inside["frames"])
 
 
+@pytest.mark.slow
 def test_of_a_very_long_run_few_steps_are_looked_into():
     view = finished(levels="999", stride=5)
     assert len(JOB.keep(view)[4]["frames"]) == 61
