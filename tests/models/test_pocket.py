@@ -166,6 +166,7 @@ def test_related_things_are_those_that_the_vocabulary_knows():
     assert VOCABULARY.related("kitten") == VOCABULARY.related("xyzzy") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["everyday", "all", FIVE_STYLES])
 def test_every_related_thing_has_a_picture(which):
     try:

@@ -130,6 +130,7 @@ def test_a_run_teaches_the_cost_line_nothing_about_loading(monkeypatch):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_opening_the_page_takes_no_place_in_the_queue():
     demo = app.create_app("cpu")
     opening = [fn for fn in demo.fns.values() if any(event == "load" for _, event in fn.targets)]

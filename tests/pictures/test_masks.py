@@ -164,6 +164,7 @@ def test_a_mask_grows_by_a_round_brush(pixels):
     np.testing.assert_array_equal(grow(EXPECTED, pixels)[0, 0], distance(EXPECTED) <= pixels + 0.5)
 
 
+@pytest.mark.slow
 def test_a_mask_shrinks_by_as_much():
     np.testing.assert_array_equal(grow(EXPECTED, -2)[0, 0], distance(1 - EXPECTED) > 2.5)
     assert torch.equal(grow(invert(EXPECTED), 2), invert(grow(EXPECTED, -2)))

@@ -163,6 +163,7 @@ def test_every_sampler_is_the_one_that_it_is_called(sampler, pocket):
     assert torch.equal(result(plan("samples", sampler=sampler, steps=4).run()), result(expected[sampler]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 @pytest.mark.parametrize("guidance, rows", [(0.0, 2), (1.0, 2), (3.0, 4)])
 def test_the_announced_calls_are_those_that_are_made(sampler, guidance, rows, pocket):
@@ -199,6 +200,7 @@ def test_an_experiment_changes_one_thing_alone(pocket):
     assert run.seeds == (9, 10, 9, 10) and run.scales == (1.0, 1.0, 4.0, 4.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "atol"), [("ddim", 5e-4), ("ddpm", 0.05)])
 def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket, monkeypatch):
     """DDPM alone is `posterior`, equal but for its rounding, which every step of this network makes larger."""
@@ -228,6 +230,7 @@ def test_a_step_sweep_is_evenly_spaced_whatever_list_is_chosen(pocket, monkeypat
         assert visited[:steps, k].tolist() == pocket.schedule.timesteps(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, length", [("stride30", 34), ("fast27", 27), ("smart50", 50)])
 def test_a_published_list_decides_the_timesteps(name, length, pocket):
     run = plan("samples", timesteps=name, n=1)
@@ -289,6 +292,7 @@ def test_a_interval_of_guidance_goes_downwards():
         PictureRequest.checked(guide_from=3, guide_to=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_pictures_that_differ_in_guidance_alone_equal_separate_runs(sampler, pocket):
     together = result(plan("guidance-sweep", sampler=sampler).run())

@@ -222,6 +222,7 @@ def test_the_views_are_offered_flip_first_and_those_that_are_not_legal_last():
     )
 
 
+@pytest.mark.slow
 def test_equal_prompts_and_no_view_are_plain_sampling():
     common = {"n": 1, "steps": 4, "seed": 5}
     plain = AnagramRequest.checked(prompts=["a rose"] * 2, views=["identity"] * 2, **common)
@@ -234,6 +235,7 @@ def test_equal_prompts_and_no_view_are_plain_sampling():
 WEIGHTED, TURNS = {"weights": (1.0, 3.0)}, {"reduction": "alternate"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, WEIGHTED, TURNS, TURNS | WEIGHTED], ids=["mean", "weighted", "alternate", "both"])
 def test_an_anagram_shows_each_prompt_in_its_own_view(pocket, how):
     r = AnagramRequest(
@@ -263,6 +265,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_each_component_of_a_hybrid_comes_from_its_own_prompt(pocket, split):
     prompts = ("rose", "tower", "penguin")[: len(PARTS[split])]
@@ -275,6 +278,7 @@ def test_each_component_of_a_hybrid_comes_from_its_own_prompt(pocket, split):
     torch.testing.assert_close(result(plan(r).run("cpu")).x_t, expected.x_t)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ETAS)
 @pytest.mark.parametrize(
     ("split", "own", "others"),

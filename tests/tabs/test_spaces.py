@@ -170,6 +170,7 @@ def test_the_loan_follows_the_cost_model_within_bounds(lending, monkeypatch):
     assert cost.seconds("if-xl", "auto", 100, 2) > many
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 @pytest.mark.parametrize(
     "run",

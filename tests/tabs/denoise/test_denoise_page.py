@@ -25,6 +25,7 @@ from tabs.ui.viewer import RUNS
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
 
+@pytest.mark.slow
 def test_a_saved_picture_brings_everything_back(built):
     view = finished(levels="400, 300", stride=60, filtered="as-it-is")
     *_, whole, _ = JOB.keep(view)
@@ -71,6 +72,7 @@ def test_the_cost_line_counts_every_call(grey):
     assert line.startswith(f"{calls} network calls on {pictures} images each (with and without the prompt), about ")
 
 
+@pytest.mark.slow
 def test_a_preset_leaves_the_chosen_model():
     for preset in page.PRESETS.values():
         with gr.Blocks():

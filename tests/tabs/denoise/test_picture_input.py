@@ -27,6 +27,7 @@ def test_a_file_that_is_no_picture_is_told_in_one_sentence(tmp_path, kind):
     assert not told.value.print_exception
 
 
+@pytest.mark.slow
 def test_a_picture_of_54_million_pixels_is_shrunk_and_a_larger_one_refused(tmp_path, monkeypatch):
     Image.new("L", (9000, 6000), 200).save(tmp_path / "large.png")
     component = Picture(type="pil", image_mode=None, format="png")

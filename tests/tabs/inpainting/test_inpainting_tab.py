@@ -136,6 +136,7 @@ def test_what_has_not_begun_is_neither_in_the_zip_nor_sent(stopped):
         assert not is_grey(np.asarray(JOB.pick(stopped, number)))
 
 
+@pytest.mark.slow
 @needs_pocket
 def test_a_run_that_ends_has_no_grey():
     *_, last = JOB.stream(twice(steps=2), "cpu")

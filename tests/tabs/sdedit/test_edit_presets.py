@@ -23,6 +23,7 @@ def filled(tab, preset: _presets.Preset) -> dict:
     return dict(zip(("canvas", *tab.JOB.request.names()), layout.filled(preset), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 def test_a_preset_fills_the_canvas_and_every_field_but_the_model(tab):
     for preset in tab.PRESETS.values():
@@ -31,6 +32,7 @@ def test_a_preset_fills_the_canvas_and_every_field_but_the_model(tab):
         assert values == {name: v for name, v in preset.request.parameters().items() if name != "model"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 def test_the_course_s_presets_are_offered_with_deepfloyd_and_choose_it(tab, monkeypatch):
     assert _presets.with_course(tab.PRESETS, tab.COURSE) == tab.PRESETS
