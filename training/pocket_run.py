@@ -7,7 +7,6 @@ budget, in steps or in minutes; a run with a budget in steps repeats exactly on 
 import dataclasses
 import datetime
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from core.models.captions import LENGTH
 from core.models.mnist_unet import layout
 from core.models.pocket import SCHEDULE, Pocket
 from core.models.text_unet import TextUNet
+from training.budgeted import Budgeted
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
@@ -88,7 +88,7 @@ class Loss(nn.Module):
         return (v.float() - (a * eps - s * x_0)).square().mean((1, 2, 3))
 
 
-class Run:
+class Run(Budgeted):
     """One training run: its network, optimiser, average, curves and progress."""
 
     def __init__(self, recipe: Recipe, folder: Path, seed: int, accelerator: Accelerator, data: str | None = None):
@@ -108,18 +108,13 @@ class Run:
         if self.state_file.exists():
             self._resume()
         self.loss = accelerator.prepare_model(Loss(self.net))
-        self.started = time.monotonic() - self.seconds
-
-    @property
-    def state_file(self) -> Path:
-        """The file of the resumable state, outside the tracked files of the repository."""
-        return self.folder / "state.safetensors"
+        self.start()
 
     def progress(self) -> float:
         """The used share of the budget, 0 .. 1, equal on every process."""
         if self.recipe.steps:
             return min(1.0, self.step / self.recipe.steps)
-        used = torch.tensor((time.monotonic() - self.started) / 60 / self.recipe.minutes, device=self.device)
+        used = torch.tensor(self.clock() / 60 / self.recipe.minutes, device=self.device)
         return min(1.0, float(broadcast(used) if self.accelerator.num_processes > 1 else used))
 
     def rate(self, progress: float) -> float:
@@ -127,25 +122,8 @@ class Run:
         return self.recipe.lr * min(1, (self.step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * progress)
 
     def train(self, check_every: float = 600.0, save_every: float = 180.0, stop_after: int | None = None) -> None:
-        """Run to the end of the budget, or for `stop_after` more steps; save and check by the clock (in seconds)."""
-        saved = checked = time.monotonic()
-        end = None if stop_after is None else self.step + stop_after
-        total = self.recipe.steps or None
-        with tqdm(total=total, initial=self.step, unit="step", mininterval=10, disable=not self.main) as bar:
-            while (progress := self.progress()) < 1 and self.step != end:
-                self._train_step(progress)
-                bar.update()
-                if self.main and self.curve:
-                    bar.set_postfix(loss=f"{self.curve[-1][1]:.4f}", done=f"{progress:.0%}", refresh=False)
-                if self.main and time.monotonic() - checked > check_every:
-                    self.check()
-                    checked = time.monotonic()
-                if self.main and time.monotonic() - saved > save_every:
-                    self.save()
-                    saved = time.monotonic()
-        if self.main:
-            self.check()
-            self.save()
+        """As `Budgeted.train`, on every process; the main one alone checks and saves."""
+        super().train(check_every, save_every, stop_after)
         self.accelerator.wait_for_everyone()
 
     def _train_step(self, progress: float) -> None:
@@ -199,10 +177,6 @@ class Run:
         picture.save(self.folder / f"sheet-{self.step:07d}.png")
         tqdm.write(f"step {self.step}, {self.clock() / 60:.0f} min: v error by t {LEVELS}: " + "; ".join(
             f"{kind} {' '.join(f'{e:.4f}' for e in errors)}" for kind, errors in rows.items()))  # fmt: skip
-
-    def clock(self) -> float:
-        """Seconds of training so far, over all parts of the run."""
-        return time.monotonic() - self.started
 
     def save(self) -> None:
         """Write everything that `_resume` needs."""

@@ -7,7 +7,6 @@ steps or in minutes; a run with a budget in steps repeats exactly on the same ha
 import dataclasses
 import datetime
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from core.models.upsampler_unet import DETAIL, SCHEDULE, UpsamplerUNet, shrink
 from core.pictures.enlargements import bicubic, sharpened
 from core.pictures.images import from_uint8, to_uint8
 from core.techniques.filters import psnr
+from training.budgeted import Budgeted
 from training.muon import Muon, split
 from training.state import Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
 from training.upsampler_data import Crops
@@ -111,7 +111,7 @@ def optimisers(net: UpsamplerUNet, recipe: Recipe) -> dict[str, torch.optim.Opti
     return {"muon": Muon(matrices, recipe.lr), "adamw": torch.optim.AdamW(others, recipe.lr, weight_decay=0.01)}
 
 
-class Run:
+class Run(Budgeted):
     """One training run: its network, optimisers, average, curves, and where it has got to."""
 
     def __init__(
@@ -126,12 +126,7 @@ class Run:
         self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
         if self.state_file.exists():
             self._resume()
-        self.started = time.monotonic() - self.seconds
-
-    @property
-    def state_file(self) -> Path:
-        """Where the resumable state lives, outside the repository's tracked files."""
-        return self.folder / "state.safetensors"
+        self.start()
 
     def progress(self) -> float:
         """The share of the budget that is used, 0 .. 1."""
@@ -148,28 +143,9 @@ class Run:
             * (r.floor + (1 - r.floor) * (1 + math.cos(math.pi * progress)) / 2)
         )
 
-    def clock(self) -> float:
-        """Seconds of training so far, over all parts of the run."""
-        return time.monotonic() - self.started
-
     def train(self, check_every: float = 300.0, save_every: float = 120.0, stop_after: int | None = None) -> None:
-        """Run to the end of the budget, or for `stop_after` more steps; save and check by the clock (in seconds)."""
-        saved = checked = time.monotonic()
-        end = None if stop_after is None else self.step + stop_after
-        with tqdm(total=self.recipe.steps or None, initial=self.step, unit="step", mininterval=10) as bar:
-            while (progress := self.progress()) < 1 and self.step != end:
-                self._train_step(progress)
-                bar.update()
-                if self.curve:
-                    bar.set_postfix(loss=f"{self.curve[-1][1]:.4f}", done=f"{progress:.0%}", refresh=False)
-                if time.monotonic() - checked > check_every:
-                    self.check()
-                    checked = time.monotonic()
-                if time.monotonic() - saved > save_every:
-                    self.save()
-                    saved = time.monotonic()
-        self.check()
-        self.save()
+        """As `Budgeted.train`."""
+        super().train(check_every, save_every, stop_after)
 
     def _train_step(self, progress: float) -> None:
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + 7919 * self.step)

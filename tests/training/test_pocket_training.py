@@ -36,7 +36,7 @@ from core.models.pocket import SCHEDULE
 from core.models.registry import CHECKPOINTS, card, load
 from core.models.text_unet import TextUNet
 from core.pictures.images import to_uint8, webp
-from training import pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
+from training import budgeted, pocket_data, pocket_run, provenance, publish_pocket, train_photo_classifier, train_pocket
 from training.pocket_data import (
     DROPPED,
     SHIFT,
@@ -365,7 +365,7 @@ def test_every_optimiser_follows_the_rate(folder, tmp_path, accelerator):
 
 def test_a_resumed_run_has_what_is_left_of_its_minutes(folder, tmp_path, accelerator, monkeypatch):
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(pocket_run, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(budgeted, "time", SimpleNamespace(monotonic=lambda: clock.now))
     first = run(folder, tmp_path, accelerator, steps=0, minutes=10)
     clock.now += 240
     assert first.progress() == pytest.approx(0.4)
