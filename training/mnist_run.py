@@ -13,10 +13,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.datasets.mnist import mnist, unit
+from core.diffusion.training import Curve, Ema, train
 from core.models.mnist_unet import layout
 from core.models.registry import load
 from training.mnist_recipes import Recipe, build, loss_of, without_class
-from training.state import Ema, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import load_state, optimiser_tensors, restore_optimiser, save_state
 
 SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
@@ -43,10 +44,11 @@ class Run:
         self.net.to(device, memory_format=layout(device))
         self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
         self.ema = Ema(self.net, recipe.ema)
-        self.loss = loss_of(recipe)
-        self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
+        self.objective = loss_of(recipe)
+        self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
             self._resume()
+        self.updates = train(self.net, [self.optimiser], self.loss, self.rate, self.step, average=self.ema)
 
     @property
     def state_file(self) -> Path:
@@ -70,21 +72,33 @@ class Run:
         with tqdm(total=self.total, initial=self.step, desc=self.folder.name, unit="step", mininterval=5) as bar:
             while self.step < end:
                 started = time.monotonic()
-                self._train_step()
+                progress = next(self.updates)
+                self.step = progress.step
+                self.curve.add(progress)
                 if self.step % self.steps_per_epoch == 0:
                     self._end_epoch()
                 self.seconds += time.monotonic() - started
                 bar.update()
-                if self.curve:
-                    bar.set_postfix(loss=f"{self.curve[-1][1]:.4f}", refresh=False)
+                if self.curve.points:
+                    bar.set_postfix(loss=f"{self.curve.points[-1][1]:.4f}", refresh=False)
                 if time.monotonic() - saved > save_every:
                     self.save()
                     saved = time.monotonic()
         self.save()
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        """The images and labels of this step; their order depends only on the seed and the epoch."""
-        epoch, i = divmod(self.step, self.steps_per_epoch)
+    def rate(self, step: int) -> float:
+        """The learning rate of an update."""
+        return self.recipe.lr * self.recipe.decay ** (step // self.steps_per_epoch)
+
+    def loss(self, step: int) -> Tensor:
+        """() the loss of an update's digits."""
+        x, labels = self._batch(step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.objective(self.net, x, labels, self._generator(step))
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The images and labels of an update; their order depends only on the seed and the epoch."""
+        epoch, i = divmod(step, self.steps_per_epoch)
         if getattr(self, "_order_of", None) != epoch:
             g = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
             self._order, self._order_of = torch.randperm(len(self.images), generator=g).to(self.device), epoch
@@ -94,22 +108,6 @@ class Run:
     def _generator(self, step: int) -> torch.Generator:
         """The noise of one step, drawn afresh for every batch."""
         return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + 7919 * step)
-
-    def _train_step(self) -> None:
-        x, labels = self._batch()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * self.recipe.decay ** (self.step // self.steps_per_epoch)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = self.loss(self.net, x, labels, self._generator(self.step))
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        self.step += 1
-        self.ema.update(self.net, self.step)
-        self.pending.append(loss.detach())
-        if self.step % CURVE_EVERY == 0:
-            self.curve.append([self.step, torch.stack(self.pending).mean().item()])
-            self.pending = []
 
     def _end_epoch(self) -> None:
         """Measure the held-out loss; keep the averaged weights of the epochs that the app shows."""
@@ -127,7 +125,7 @@ class Run:
         x, labels = self.held_out
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             losses = [
-                self.loss(net, a, b, self._generator(-1 - i))
+                self.objective(net, a, b, self._generator(-1 - i))
                 for i, (a, b) in enumerate(zip(x.split(500), labels.split(500), strict=True))
             ]
         return torch.stack(losses).mean().item()
@@ -135,9 +133,9 @@ class Run:
     def save(self) -> None:
         """Write everything that `_resume` needs."""
         parts = {"net": self.net.state_dict(), "ema": self.ema.shadow, "optimiser": optimiser_tensors(self.optimiser)}
-        if self.pending:
-            parts["pending"] = {"losses": torch.stack(self.pending)}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
+        if self.curve.pending:
+            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
+        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
         save_state(self.state_file, parts, facts | {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed})
 
     def _resume(self) -> None:
@@ -147,6 +145,5 @@ class Run:
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         restore_optimiser(self.optimiser, parts.get("optimiser", {}))
-        self.pending = list(parts["pending"]["losses"].to(self.device)) if "pending" in parts else []
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.curve, self.validation = facts["curve"], facts["validation"]
+        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
+        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]

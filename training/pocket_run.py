@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from core.datasets.pictures import unit
+from core.diffusion.training import Curve, Ema, train
 from core.models.captions import LENGTH
 from core.models.mnist_unet import layout
 from core.models.pocket import SCHEDULE, Pocket
@@ -26,7 +27,7 @@ from training.budgeted import Budgeted
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
-from training.state import UNSAID, Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import UNSAID, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
@@ -104,10 +105,14 @@ class Run(Budgeted):
         self.net.to(self.device, memory_format=layout(self.device))
         self.optimisers = optimisers(self.net, recipe, accelerator.process_index)
         self.ema = Ema(self.net, recipe.ema)
-        self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
+        self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
             self._resume()
-        self.loss = accelerator.prepare_model(Loss(self.net))
+        self.objective = accelerator.prepare_model(Loss(self.net))
+        self.updates = train(
+            self.net, [*self.optimisers.values()], self.loss, self.rate, self.step,
+            average=self.ema if self.main else None, clip=1.0, backward=accelerator.backward,
+        )  # fmt: skip
         self.start()
 
     def progress(self) -> float:
@@ -117,36 +122,22 @@ class Run(Budgeted):
         used = torch.tensor(self.clock() / 60 / self.recipe.minutes, device=self.device)
         return min(1.0, float(broadcast(used) if self.accelerator.num_processes > 1 else used))
 
-    def rate(self, progress: float) -> float:
-        """The learning rate: a linear warm-up, then a linear decay to `floor`."""
-        return self.recipe.lr * min(1, (self.step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * progress)
+    def rate(self, step: int) -> float:
+        """The learning rate of an update: a linear warm-up, then a linear decay to `floor`."""
+        return self.recipe.lr * min(1, (step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * self.done)
 
     def train(self, check_every: float = 600.0, save_every: float = 180.0, stop_after: int | None = None) -> None:
         """As `Budgeted.train`, on every process; the main one alone checks and saves."""
         super().train(check_every, save_every, stop_after)
         self.accelerator.wait_for_everyone()
 
-    def _train_step(self, progress: float) -> None:
-        g = self._generator(self.step)
+    def loss(self, step: int) -> Tensor:
+        """() the loss of this process's share of an update."""
+        g = self._generator(step)
         x_0, ids = self.pictures.batch(self.recipe.batch, g)
         t, eps = stratified(len(x_0), g).to(self.device), torch.randn(x_0.shape, generator=g).to(self.device)
-        for group in (group for o in self.optimisers.values() for group in o.param_groups):
-            group["lr"] = self.rate(progress)
         with self.accelerator.autocast():
-            loss = self.loss(x_0.contiguous(memory_format=layout(self.device)), ids, t, eps).mean()
-        self.net.zero_grad()
-        self.accelerator.backward(loss)
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        for optimiser in self.optimisers.values():
-            optimiser.step()
-        self.step += 1
-        if not self.main:
-            return
-        self.ema.update(self.net, self.step)
-        self.pending.append(loss.detach())
-        if self.step % CURVE_EVERY == 0:
-            self.curve.append([self.step, torch.stack(self.pending).mean().item()])
-            self.pending = []
+            return self.objective(x_0.contiguous(memory_format=layout(self.device)), ids, t, eps).mean()
 
     def _generator(self, step: int) -> torch.Generator:
         """The random numbers of one step of this process."""
@@ -183,7 +174,7 @@ class Run(Budgeted):
         self.seconds = self.clock()
         parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
         parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
+        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
         facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "words": self.pictures.vocabulary.words}
         facts |= {"history": self.history, "precision": self.accelerator.mixed_precision}
         facts |= {
@@ -191,8 +182,8 @@ class Run(Budgeted):
             "date": datetime.date.today().isoformat(),
             "torch": torch.__version__,
         }
-        if self.pending:
-            parts["pending"] = {"losses": torch.stack(self.pending)}
+        if self.curve.pending:
+            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
         save_state(self.state_file, parts, facts)
 
     def _resume(self) -> None:
@@ -205,9 +196,8 @@ class Run(Budgeted):
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         for name, optimiser in self.optimisers.items():
             restore_optimiser(optimiser, parts.get(name, parts.get("optimiser", {})))
-        self.pending = list(parts["pending"]["losses"].to(self.device)) if "pending" in parts else []
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.curve, self.validation = facts["curve"], facts["validation"]
+        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
+        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
         self.history = facts.get("history", [])
 
 

@@ -74,7 +74,7 @@ def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
         "data": "MNIST, 60,000 training digits (LeCun, Cortes, Burges; CC BY-SA 3.0)",
-        "curve": [[step, round(loss, 5)] for step, loss in run.curve],
+        "curve": [[step, round(loss, 5)] for step, loss in run.curve.points],
         "validation": [[e, round(a, 5), round(b, 5)] for e, a, b in run.validation],
         "metrics": {"held_out_loss": round(min(raw, averaged), 5)},
         "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},

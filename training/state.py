@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.checks import ModelError
 from core.models.device import DEVICES, pick_device
@@ -67,28 +67,6 @@ def hardware(device: torch.device) -> str:
     return (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type.upper()} ({platform.machine()})"
     )
-
-
-class Ema:
-    """Exponential moving average of a network's parameters and buffers, with a warm-up.
-
-    Args:
-        decay: the weight of the past once warmed up; after n updates it is min(decay, (1 + n) / (10 + n)).
-    """
-
-    def __init__(self, net: nn.Module, decay: float):
-        self.decay = decay
-        self.shadow = {k: v.detach().clone() for k, v in net.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, net: nn.Module, n: int) -> None:
-        """Update the average with the network's weights after n updates."""
-        keep = min(self.decay, (1 + n) / (10 + n))
-        for key, value in net.state_dict().items():
-            if value.is_floating_point():
-                self.shadow[key].lerp_(value, 1 - keep)
-            else:
-                self.shadow[key].copy_(value)
 
 
 def parsed(p: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:

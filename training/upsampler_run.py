@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
+from core.diffusion.training import Curve, Ema, train
 from core.models.mnist_unet import layout
 from core.models.pocket_upsampler import MOST_NOISE, PocketUp, upsampled
 from core.models.upsampler_unet import DETAIL, SCHEDULE, UpsamplerUNet, shrink
@@ -24,7 +25,7 @@ from core.pictures.images import from_uint8, to_uint8
 from core.techniques.filters import psnr
 from training.budgeted import Budgeted
 from training.muon import Muon, split
-from training.state import Ema, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import hardware, load_state, optimiser_tensors, restore_optimiser, save_state
 from training.upsampler_data import Crops
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
@@ -123,9 +124,12 @@ class Run(Budgeted):
             torch.manual_seed(seed)
             self.net = UpsamplerUNet(recipe.widths, recipe.depths).to(device, memory_format=layout(device))
         self.optimisers, self.ema = optimisers(self.net, recipe), Ema(self.net, recipe.ema)
-        self.step, self.seconds, self.curve, self.validation, self.pending = 0, 0.0, [], [], []
+        self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
             self._resume()
+        self.updates = train(
+            self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, average=self.ema, clip=1.0
+        )
         self.start()
 
     def progress(self) -> float:
@@ -134,37 +138,23 @@ class Run(Budgeted):
             return min(1.0, self.step / self.recipe.steps)
         return min(1.0, self.clock() / 60 / self.recipe.minutes)
 
-    def rate(self, progress: float) -> float:
-        """The learning rate: a linear warm-up, then half a cosine down to `floor`."""
+    def rate(self, step: int) -> float:
+        """The learning rate of an update: a linear warm-up, then half a cosine down to `floor`."""
         r = self.recipe
         return (
-            r.lr
-            * min(1, (self.step + 1) / r.warmup)
-            * (r.floor + (1 - r.floor) * (1 + math.cos(math.pi * progress)) / 2)
+            r.lr * min(1, (step + 1) / r.warmup) * (r.floor + (1 - r.floor) * (1 + math.cos(math.pi * self.done)) / 2)
         )
 
     def train(self, check_every: float = 300.0, save_every: float = 120.0, stop_after: int | None = None) -> None:
         """As `Budgeted.train`."""
         super().train(check_every, save_every, stop_after)
 
-    def _train_step(self, progress: float) -> None:
-        g = torch.Generator().manual_seed(self.seed * 1_000_003 + 7919 * self.step)
+    def loss(self, step: int) -> Tensor:
+        """() the loss of an update's crops."""
+        g = torch.Generator().manual_seed(self.seed * 1_000_003 + 7919 * step)
         x_0 = self.crops.batch(self.recipe.batch, g).to(self.device)
-        for group in (group for o in self.optimisers.values() for group in o.param_groups):
-            group["lr"] = self.rate(progress)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = loss_of(self.net, x_0, g)
-        self.net.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        for optimiser in self.optimisers.values():
-            optimiser.step()
-        self.step += 1
-        self.ema.update(self.net, self.step)
-        self.pending.append(loss.detach())
-        if self.step % CURVE_EVERY == 0:
-            self.curve.append([self.step, torch.stack(self.pending).mean().item()])
-            self.pending = []
+            return loss_of(self.net, x_0, g)
 
     @torch.no_grad()
     def check(self) -> None:
@@ -189,15 +179,15 @@ class Run(Budgeted):
         self.seconds = self.clock()
         parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
         parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve, "validation": self.validation}
+        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
         facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "bf16": self.bf16}
         facts |= {
             "device": hardware(self.device),
             "date": datetime.date.today().isoformat(),
             "torch": torch.__version__,
         }
-        if self.pending:
-            parts["pending"] = {"losses": torch.stack(self.pending)}
+        if self.curve.pending:
+            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
         save_state(self.state_file, parts, facts)
 
     def _resume(self) -> None:
@@ -210,9 +200,8 @@ class Run(Budgeted):
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         for name, optimiser in self.optimisers.items():
             restore_optimiser(optimiser, parts.get(name, {}))
-        self.pending = list(parts["pending"]["losses"].to(self.device)) if "pending" in parts else []
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.curve, self.validation = facts["curve"], facts["validation"]
+        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
+        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
 
 
 def gain(

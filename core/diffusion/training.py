@@ -1,0 +1,104 @@
+"""Training as a generator of Progress, one update each: the commands of `training/` and the live tabs consume it alike.
+
+It holds no state but what it is given, so whoever consumes it decides when to stop, to pause, to measure and to save.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One update.
+
+    Args:
+        step: the number of updates so far, counted from 1.
+        loss: () the loss before the update, without a gradient, on its device.
+    """
+
+    step: int
+    loss: Tensor
+
+
+class Ema:
+    """Exponential moving average of a network's parameters and buffers, with a warm-up.
+
+    Args:
+        decay: the weight of the past once warmed up; after n updates it is min(decay, (1 + n) / (10 + n)).
+    """
+
+    def __init__(self, net: nn.Module, decay: float):
+        self.decay = decay
+        self.shadow = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, n: int) -> None:
+        """Update the average with the network's weights after n updates."""
+        keep = min(self.decay, (1 + n) / (10 + n))
+        for key, value in net.state_dict().items():
+            if value.is_floating_point():
+                self.shadow[key].lerp_(value, 1 - keep)
+            else:
+                self.shadow[key].copy_(value)
+
+
+@torch.enable_grad()
+def train(
+    net: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+    loss: Callable[[int], Tensor],
+    rate: Callable[[int], float],
+    start: int = 0,
+    average: Ema | None = None,
+    clip: float | None = None,
+    backward: Callable[[Tensor], None] = Tensor.backward,
+) -> Iterator[Progress]:
+    """Update a network for as long as Progress is asked for.
+
+    Args:
+        optimisers: each steps some of the network's parameters.
+        loss: update k = 0, 1, ... -> () the loss of its batch. It draws all random numbers from k, so that a run that
+            was stopped repeats.
+        rate: k -> the learning rate.
+        start: the number of updates before this call.
+        average: updated along with the network.
+        clip: the largest norm of the gradient; None for any.
+        backward: how the gradient is computed; accelerate has its own.
+    """
+    for k in itertools.count(start):
+        for group in (group for o in optimisers for group in o.param_groups):
+            group["lr"] = rate(k)
+        value = loss(k)
+        net.zero_grad()
+        backward(value)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(net.parameters(), clip)
+        for optimiser in optimisers:
+            optimiser.step()
+        if average is not None:
+            average.update(net, k + 1)
+        yield Progress(k + 1, value.detach())
+
+
+class Curve:
+    """The mean loss of every `every` updates, as points [step, loss]; adding a loss does not wait for the device.
+
+    Args:
+        points: of an earlier part of the run.
+        pending: (n,) losses since the last point.
+    """
+
+    def __init__(self, every: int, points: Sequence = (), pending: Tensor | None = None):
+        self.every, self.points = every, [list(p) for p in points]
+        self.pending = [] if pending is None else list(pending)
+
+    def add(self, progress: Progress) -> None:
+        """Take one more update into the curve."""
+        self.pending.append(progress.loss)
+        if progress.step % self.every == 0:
+            self.points.append([progress.step, torch.stack(self.pending).mean().item()])
+            self.pending = []
