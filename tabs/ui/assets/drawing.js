@@ -46,11 +46,19 @@ function draw() {
   const radius = ratio * (element.closest('.projector') ? 3.6 : 2.2);
   COLOURS[+dark()].forEach((colour, k) => {
     pen.fillStyle = colour;
-    for (const [x, y, c] of points) if (c === k) pen.fillRect(at(x) - radius, at(-y) - radius, 2 * radius, 2 * radius);
+    for (const [x, y, c] of points) if (c === k) dot(pen, at(x), at(-y), radius);
   });
   if (tool === 'erase' && pointer) ring(pen, at(pointer[0]), at(-pointer[1]), (RUBBER * side) / (2 * SIDE), ratio);
   const full = points.length >= MOST ? ': the sheet is full' : points.length ? '' : ': draw here';
   find('.draw-count').textContent = `${points.length.toLocaleString('en')} point${points.length === 1 ? '' : 's'}${full}`;
+}
+
+// A round point; a square where there are too many to draw round ones in time.
+function dot(pen, x, y, radius) {
+  if (points.length > 3000) return pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fill();
 }
 
 function ring(pen, x, y, radius, ratio) {

@@ -74,7 +74,9 @@ function paintAxes(pen, chart, { x, y }, width, height, unit, left) {
   line(pen, [[left, 40 * unit], [left, bottom], [width - 10 * unit, bottom]], ink.hair, unit);
   pen.fillStyle = ink.soft;
   pen.textAlign = 'center';
-  for (const t of niceTicks(x.low, x.high, x.log, width / unit < 300 ? 4 : 6)) pen.fillText(number(t), x.place(t), bottom + 14 * unit);
+  const places = [...new Set(chart.series.flatMap((s) => s.x || []))].filter(x.fits);
+  const ticks = x.log && places.length < 9 ? places : niceTicks(x.low, x.high, x.log, width / unit < 300 ? 4 : 6);
+  for (const t of ticks) pen.fillText(number(t), x.place(t), bottom + 14 * unit);
   pen.textAlign = 'right';
   for (const t of niceTicks(y.low, y.high, y.log, 4)) {
     pen.fillText(number(t), left - 6 * unit, y.place(t) + 4 * unit);

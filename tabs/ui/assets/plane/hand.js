@@ -60,10 +60,10 @@ function tellAll(sheets) {
 
 // A click: the probe stands there at once; the server is told unless a second click follows.
 function setProbe(place) {
-  before = probe;
+  if (!sending) before = probe;
   probe = place;
   clearTimeout(sending);
-  sending = setTimeout(() => trigger('input', { probe: place.map((v) => +v.toFixed(4)) }), 260);
+  sending = setTimeout(() => { sending = 0; trigger('input', { probe: place.map((v) => +v.toFixed(4)) }); }, 260);
   ask();
 }
 
@@ -132,6 +132,7 @@ element.addEventListener('wheel', wheel, { passive: false });
 element.addEventListener('dblclick', (e) => {
   if (!e.target.closest('.plane-sheet')) return;
   clearTimeout(sending);
-  probe = before;
+  if (sending) probe = before;
+  sending = 0;
   look(0, 0, data.view);
 });

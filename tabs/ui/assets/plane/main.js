@@ -32,6 +32,12 @@ function layout() {
   find('.plane-charts').dataset.count = data.charts.length;
 }
 
+// How many panels fit beside each other, for the style sheet.
+function fit() {
+  const width = element.clientWidth;
+  root().dataset.room = width >= 940 ? 'wide' : width > 700 ? 'usual' : width > 440 ? 'narrow' : 'phone';
+}
+
 function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -152,6 +158,7 @@ function refresh() {
   const ended = time >= data.frames - 1, first = !data.panels.length;
   data = decoded(props.value);
   layout();
+  fit();
   captions();
   root().classList.toggle('fv-empty', !data.panels.length);
   root().classList.toggle('fv-still', data.frames < 2);
@@ -174,7 +181,7 @@ element.addEventListener('click', (e) => {
 element.addEventListener('fv-move', (e) => { stop(); show(Math.round(time) + e.detail); });
 element.addEventListener('fv-play', play);
 find('.plane-webm').hidden = !RECORDS;
-new ResizeObserver(() => { repaint(); begin(); }).observe(element);
+new ResizeObserver(() => { fit(); repaint(); begin(); }).observe(element);
 for (const node of [document.documentElement, document.body, document.querySelector('main.contain')?.firstElementChild]) {
   if (node) new MutationObserver(repaint).observe(node, { attributes: true, attributeFilter: ['class'] });
 }

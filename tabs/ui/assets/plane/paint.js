@@ -19,7 +19,7 @@ function readInk() {
   const big = !!element.closest('.projector');
   const of = ([r, g, b], a = 1) => `rgb(${r} ${g} ${b} / ${a})`;
   ink = {
-    dark, back: of(back), text: of(text), soft: of(text, big ? 1 : 0.62), hair: of(text, 0.22), faint: of(text, dark ? 0.34 : 0.24),
+    dark, back: of(back), rim: of(back, 0.75), text: of(text), soft: of(text, big ? 1 : 0.62), hair: of(text, 0.22), faint: of(text, dark ? 0.34 : 0.24),
     arrow: of(text, 0.78), accent: of(dark ? accent.map((c) => (c + 255) / 2) : accent), classes: dark ? LIGHTER : CLASSES,
     cloud: dark ? [129, 140, 248] : [79, 70, 229], big: big ? 1.6 : 1, font: style.fontFamily || 'sans-serif',
   };
@@ -27,15 +27,18 @@ function readInk() {
   ink.key = [ink.text, ink.back, ink.accent, ink.big].join();
 }
 
-// A round dot as a small canvas, which is copied for each point.
+// A round dot as a small canvas, which is copied for each point; its rim, in the page's colour, keeps neighbours apart.
 function dot(colour, radius) {
   const key = `${colour} ${radius}`;
   if (!dots.has(key)) {
     const side = 2 * Math.ceil(radius + 1), sheet = Object.assign(document.createElement('canvas'), { width: side, height: side });
     const pen = sheet.getContext('2d');
     pen.fillStyle = colour;
+    pen.strokeStyle = ink.rim;
+    pen.lineWidth = 0.28 * radius;
     pen.arc(side / 2, side / 2, radius, 0, 7);
     pen.fill();
+    if (radius > 2) pen.stroke();
     dots.set(key, sheet);
   }
   return dots.get(key);
@@ -71,7 +74,7 @@ function paintDensity(p, d, view, time) {
 
 // Ticks at the whole numbers, inside of the frame.
 function paintTicks(p) {
-  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 100].find((s) => (2 * zoom.half) / s <= 9) || 1000, long = 4 * p.unit;
+  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 100].find((s) => (2 * zoom.half) / s <= 9) || 1000, thin = p.unit / ink.big, long = 4 * p.unit;
   p.pen.beginPath();
   for (let k = Math.ceil((zoom.x - zoom.half) / step); k * step <= zoom.x + zoom.half; k++) {
     p.pen.moveTo(p.X(k * step), p.side);
@@ -82,7 +85,7 @@ function paintTicks(p) {
     p.pen.lineTo(long, p.Y(k * step));
   }
   p.pen.strokeStyle = ink.soft;
-  p.pen.lineWidth = p.unit;
+  p.pen.lineWidth = thin;
   p.pen.stroke();
 }
 
@@ -138,20 +141,23 @@ function paintPaths(p, points, number, time, colourOf) {
   p.pen.globalAlpha = 1;
 }
 
-// The place that was clicked: a ring, and the nearest arrow, large.
+// The place that was clicked: a cross, and the nearest arrow, large, with a dot where it begins.
 function paintProbe(p, panel, view, time, most, place) {
   const { pen, unit } = p, x = p.X(place[0]), y = p.Y(place[1]);
-  pen.strokeStyle = ink.text;
-  pen.lineWidth = 1.5 * unit;
-  pen.beginPath();
-  pen.arc(x, y, 5 * unit, 0, 7);
-  pen.stroke();
+  const cross = new Path2D(`M${x - 6 * unit} ${y}h${12 * unit}M${x} ${y - 6 * unit}v${12 * unit}`);
+  for (const [colour, width] of [[ink.back, 4.5], [ink.text, 1.8]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width * unit;
+    pen.stroke(cross);
+  }
   if (!panel.arrows) return;
   const from = where(panel.arrows.from, time), to = where(panel.arrows.to, time), [k] = nearest(from, ...place);
   if (k < 0) return;
   const [vx, vy] = [to[2 * k], to[2 * k + 1]], [shafts, heads] = [new Path2D(), new Path2D()];
   const s = 3 * p.scale * stretch(panel.arrows, view, panel.arrows.own ? longest(to) : most)(Math.hypot(vx, vy));
-  arrow(shafts, heads, p.X(from[2 * k]), p.Y(from[2 * k + 1]), s * vx, -s * vy, 13 * unit);
+  const [ax, ay] = [p.X(from[2 * k]), p.Y(from[2 * k + 1])];
+  arrow(shafts, heads, ax, ay, s * vx, -s * vy, 13 * unit);
+  heads.arc(ax, ay, 3.5 * unit, 0, 7);
   strokeArrows(p, shafts, heads, ink.back, 6 * unit);
   strokeArrows(p, shafts, heads, ink.accent, 3 * unit);
 }
@@ -163,7 +169,7 @@ function paintPanel(pen, panel, side, ratio, time, most, marks = {}) {
   pen.lineCap = 'round';
   pen.lineJoin = 'round';
   const { points, truth, arrows } = panel, view = data.view;
-  const size = (n) => unit * Math.max(1.3, Math.min(3.2, 2.6 * (600 / Math.max(n, 1)) ** 0.25));
+  const size = (n) => unit * Math.max(1.3, Math.min(3, 2.5 * (600 / Math.max(n, 1)) ** 0.25));
   const colourOf = points?.classes ? (i) => ink.classes[points.classes[i] % 8] : () => ink.accent;
   if (panel.density) paintDensity(p, panel.density, view, time);
   paintTicks(p);
