@@ -152,6 +152,21 @@ def test_the_wheel_zooms_dragging_pans_and_a_double_click_resets(plane):
     expect(plane.locator("#said textarea")).to_have_value("")
 
 
+def test_fingers_pinch_and_tap(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
+    page = context.new_page()
+    page.goto(address)
+    x, y = place(page, SHEET, 0, 0)
+    page.touchscreen.tap(x, y)
+    expect(page.locator("#said textarea")).to_have_value(re.compile("probe"))
+    touch = context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60), ("touchMove", 80), ("touchEnd", 0)):
+        spots = [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}] if apart else []
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
+    page.locator("#field .plane-zoomed").wait_for()
+    context.close()
+
+
 def test_streamed_updates_keep_slider_boxes_and_zoom_and_never_block(plane):
     plane.evaluate(WATCH_TASKS)
     plane.locator("#live").click()

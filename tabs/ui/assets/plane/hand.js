@@ -106,7 +106,8 @@ function move(e) {
 function up(e) {
   if (!fingers.delete(e.pointerId) || !pressed) return;
   if (!pressed.moved && e.type === 'pointerup') setProbe(placeOf(e, pressed.sheet));
-  if (!fingers.size) pressed = null;
+  const [left] = fingers.values();  // of two fingers, the one that stays drags on from where it is
+  pressed = left ? { ...pressed, x: left.clientX, y: left.clientY, from: { ...zoom }, moved: true, pinch: false } : null;
 }
 
 function overChart(sheet, e) {

@@ -21,7 +21,7 @@ function readInk() {
   ink = {
     dark, back: of(back), rim: of(back, 0.75), text: of(text), soft: of(text, big ? 1 : 0.62), hair: of(text, 0.22), faint: of(text, dark ? 0.34 : 0.24),
     arrow: of(text, 0.78), accent: of(dark ? accent.map((c) => (c + 255) / 2) : accent), classes: dark ? LIGHTER : CLASSES,
-    cloud: dark ? [129, 140, 248] : [79, 70, 229], big: big ? 1.6 : 1, font: style.fontFamily || 'sans-serif',
+    cloud: dark ? [129, 140, 248] : [79, 70, 229], mist: dark ? [150, 150, 160] : [90, 90, 100], big: big ? 1.6 : 1, font: style.fontFamily || 'sans-serif',
   };
   dots = new Map();
   ink.key = [ink.text, ink.back, ink.accent, ink.big].join();
@@ -51,13 +51,14 @@ function scatter(p, places, radius, colourOf) {
   }
 }
 
-// The density at a time onto its sheet: the accent, the more the denser.
-function cloud(d, time) {
-  const [a, b, share] = between(d.frames, time), key = `${a + share} ${ink.key}`, size = d.width * d.height;
+// The density at a time onto its sheet: the accent, or grey under coloured classes, the more the denser.
+function cloud(d, time, grey) {
+  const [a, b, share] = between(d.frames, time), key = `${a + share} ${grey} ${ink.key}`, size = d.width * d.height;
   if (d.shown === key) return d.sheet;
   d.shown = key;
   const pen = d.sheet.getContext('2d'), image = pen.createImageData(d.width, d.height);
-  const words = new Uint32Array(image.data.buffer), [red, green, blue] = ink.cloud, most = ink.dark ? 0.62 : 0.42;
+  const words = new Uint32Array(image.data.buffer), [red, green, blue] = grey ? ink.mist : ink.cloud;
+  const most = ink.dark ? 0.62 : 0.42;
   for (let i = 0; i < size; i++) {
     const level = d.at[a * size + i] * (1 - share) + d.at[b * size + i] * share;
     words[i] = (Math.round(most * level) << 24) | (blue << 16) | (green << 8) | red;
@@ -66,10 +67,10 @@ function cloud(d, time) {
   return d.sheet;
 }
 
-function paintDensity(p, d, view, time) {
+function paintDensity(p, d, view, time, grey) {
   const width = p.X(view) - p.X(-view);
   p.pen.imageSmoothingEnabled = true;
-  p.pen.drawImage(cloud(d, time), p.X(-view), p.Y(view), width, width);
+  p.pen.drawImage(cloud(d, time, grey), p.X(-view), p.Y(view), width, width);
 }
 
 // Ticks at the whole numbers, inside of the frame.
@@ -171,7 +172,7 @@ function paintPanel(pen, panel, side, ratio, time, most, marks = {}) {
   const { points, truth, arrows } = panel, view = data.view;
   const size = (n) => unit * Math.max(1.3, Math.min(3, 2.5 * (600 / Math.max(n, 1)) ** 0.25));
   const colourOf = points?.classes ? (i) => ink.classes[points.classes[i] % 8] : () => ink.accent;
-  if (panel.density) paintDensity(p, panel.density, view, time);
+  if (panel.density) paintDensity(p, panel.density, view, time, !!points?.classes);
   paintTicks(p);
   if (truth) scatter(p, where(truth, time), 0.8 * size(truth.count), () => ink.faint);
   if (points && panel.paths) paintPaths(p, points, panel.paths, time, colourOf);

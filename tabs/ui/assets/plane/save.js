@@ -65,14 +65,15 @@ function composed(ratio) {
   return { sheet, page };
 }
 
-function download(blob, name) {
+function download(blob, ending) {
+  const name = `${element.closest('.block')?.id || 'plane'}.${ending}`;
   const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 function savePicture() {
-  if (data.panels.length) composed(2).sheet.toBlob((blob) => download(blob, 'plane.png'));
+  if (data.panels.length) composed(2).sheet.toBlob((blob) => download(blob, 'png'));
 }
 
 // Plays once from the beginning and records it; a second click ends it.
@@ -88,7 +89,7 @@ function saveVideo() {
     recorder = film = null;
     find('.plane-webm').classList.remove('plane-on');
     stream.getTracks().forEach((t) => t.stop());
-    download(new Blob(pieces, { type: 'video/webm' }), 'plane.webm');
+    download(new Blob(pieces, { type: 'video/webm' }), 'webm');
   };
   recorder.start();
   find('.plane-webm').classList.add('plane-on');
