@@ -128,6 +128,11 @@ def one_update(r: ScoreFieldRequest) -> Iterator[Figure]:
     yield now(r, seen, running=False)
 
 
+def trained_so_far(r: ScoreFieldRequest) -> Iterator[Figure]:
+    """All kept moments of the training in this page, as after Pause. Raises Refused if there is none."""
+    yield whole(r, r.network().watched)
+
+
 def now(r: ScoreFieldRequest, seen: Watched, said: str = "", running: bool = True) -> Figure:
     """The present moment of a training."""
     seen.look()

@@ -72,7 +72,7 @@ def panel(
         density: (F, H, W) or (H, W) in [0, 1] over the whole view; row 0 is the top, the largest y.
         paths: how many of the points draw their path up to the frame shown.
     """
-    labels = None if classes is None else bytes64(np.asarray(classes) % 256, "u1")
+    labels = None if classes is None else bytes64(np.asarray(classes, np.int64) % 256, "u1")
     sheet = None if density is None else np.asarray(density)
     return {
         "title": title,
