@@ -172,7 +172,7 @@ function paintPanel(pen, panel, side, ratio, time, most, marks = {}) {
   const { points, truth, arrows } = panel, view = data.view;
   const size = (n) => unit * Math.max(1.3, Math.min(3, 2.5 * (600 / Math.max(n, 1)) ** 0.25));
   const colourOf = points?.classes ? (i) => ink.classes[points.classes[i] % 8] : () => ink.accent;
-  if (panel.density) paintDensity(p, panel.density, view, time, !!points?.classes);
+  if (panel.density) paintDensity(p, panel.density, view, time, data.panels.some((q) => q.points?.classes));
   paintTicks(p);
   if (truth) scatter(p, where(truth, time), 0.8 * size(truth.count), () => ink.faint);
   if (points && panel.paths) paintPaths(p, points, panel.paths, time, colourOf);

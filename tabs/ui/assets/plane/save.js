@@ -6,7 +6,7 @@ let recorder = null, film = null;
 // How the canvas is laid out: places of the panels and charts, in pixels of the canvas.
 function pageOf(ratio) {
   const n = data.panels.length, across = n < 4 ? Math.max(1, n) : shownColumns(), gap = 18 * ratio;
-  const side = (n === 1 ? 640 : n === 2 ? 480 : 360) * ratio, head = 26 * ratio, foot = 24 * ratio;
+  const side = (n === 1 ? 640 : n === 2 ? 480 : 360) * ratio, head = 26 * ratio, foot = 38 * ratio;
   const width = Math.max(across * side + (across - 1) * gap, 360 * ratio) + 2 * gap;
   const rows = Math.ceil(n / across), [tall, many] = [200 * ratio, data.charts.length], chartTop = gap + rows * (head + side + foot);
   const wide = (width - 2 * gap - gap * (many - 1)) / Math.max(1, many);
