@@ -37,6 +37,8 @@ NOISE_LEVELS = 10
 """Of Langevin dynamics."""
 BLUR = 0.25
 """By how much the exact but weaker denoiser of autoguidance blurs the data."""
+LANGEVIN_PATHS = 3
+"""Paths drawn of a random walk, which soon cover all."""
 FARTHEST = 4.0
 """Clean estimates under guidance are clipped to this; near pure noise a small push on eps is a large one on x_0."""
 COUNTS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100)
@@ -223,7 +225,9 @@ def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
         w = way(name, denoiser.schedule, r.steps)
         films.append(film(w, denoiser, x, [None] * r.count, r.seed))
         note = f"{w.calls} calls · energy distance {judge.of(films[-1][-1]):.4f}, floor {judge.floor:.4f}"
-        panels.append(Panel(SAMPLERS[name], note, truth=truth, paths=24))
+        panels.append(
+            Panel(SAMPLERS[name], note, truth=truth, paths=LANGEVIN_PATHS if w.calls == NOISE_LEVELS * REPEATS else 24)
+        )
         shown = [replace(p, points=f) for p, f in zip(panels, same_length(films), strict=True)]
         caption = f"{r.about}; {r.count} points, {r.steps} steps, seed {r.seed}; faint: data never used."
         last = done + 1 == len(r.samplers)

@@ -14,7 +14,7 @@ from core.runs.request import Choice, Kind, Real, Request, Several, Text, Whole,
 
 T = 1000
 PATHS = {"cosine": "DDPM, cosine schedule", "linear": "DDPM, linear schedule", "flow": "flow matching (straight)"}
-MODELS = {"exact": "exact (closed form)", "learned": "the network trained here"}
+MODELS = {"exact": "exact", "learned": "trained here"}
 SAMPLERS = {
     "langevin": "annealed Langevin", "plain": "Langevin without annealing", "ddpm": "DDPM", "ddim": "DDIM / Euler", "heun": "Heun",
 }  # fmt: skip
@@ -52,7 +52,7 @@ class ScoreFieldRequest(Request):
     components: int = asked(5, Whole("Gaussians", "2 to 8 on a circle.", "The number of Gaussians", low=2, high=8))
     word: str = asked("SCORE", Text("Word", "Its letters become points."))
     rows: tuple = asked((), Rows("Your points"))
-    path: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS))
+    path: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
     model: str = asked("exact", Choice("Denoiser", "The best there can be, or what a network learned.", options=MODELS))
     training: str = asked("", Text("Network"))
     count: int = asked(600, Whole("Points drawn", "100 to 2,000.", low=100, high=2000, step=100))

@@ -61,7 +61,10 @@ def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
     """The handler of a key of MAKERS: the request's parameters -> the plane's values, and the id of the network here."""
     defaults = ScoreFieldRequest().parameters()
     signature = inspect.Signature(
-        [inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v) for p, v in defaults.items()]
+        [
+            inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v, annotation=type(v))
+            for p, v in defaults.items()
+        ]
     )
 
     @explained
@@ -73,6 +76,7 @@ def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
             yield shown(figure, request.settings() | {"experiment": name}), figure.run or request.training
 
     run.__signature__ = signature
+    run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()} | {"return": tuple[dict, str]}
     run.__name__ = f"score_field_{name}"
     return run
 

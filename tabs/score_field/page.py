@@ -1,5 +1,6 @@
 """Score field: diffusion in the plane, where all of it is visible, exact and instant."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -111,15 +112,16 @@ class ScoreField:
         """The buttons of a view."""
         if not view.buttons:
             return
+        first, *others = view.buttons
         with gr.Row():
-            for k, (maker, title) in enumerate(view.buttons.items()):
-                how = {"variant": "primary", "elem_classes": "do-run"} if not k else {"min_width": 90}
-                self.buttons[maker] = gr.Button(title, **how)
-        with gr.Row():
-            stop = gr.Button("Pause" if name == "train" else "Stop", elem_classes="do-stop", min_width=80)
-            self.buttons[f"stop {name}"] = stop
+            self.buttons[first] = gr.Button(view.buttons[first], variant="primary", elem_classes="do-run", scale=3)
+            stop = "Pause" if name == "train" else "Stop"
+            self.buttons[f"stop {name}"] = gr.Button(stop, elem_classes="do-stop", scale=1, min_width=80)
+        with gr.Row() if others else contextlib.nullcontext():
+            for maker in others:
+                self.buttons[maker] = gr.Button(view.buttons[maker], size="sm", min_width=90)
             if name == "train":
-                self.buttons["reset"] = gr.Button("Reset: a new network", min_width=80)
+                self.buttons["reset"] = gr.Button("Reset", size="sm", min_width=90)
 
     def settings(self) -> None:
         """What all views share."""
@@ -186,10 +188,12 @@ class ScoreField:
     def wire_preset(self, button: gr.Button, view: str, request: ScoreFieldRequest) -> None:
         """A preset fills the inputs, opens its view and runs it."""
         values = request.parameters()
-        fill = lambda: [
-            gr.Tabs(selected=view),
-            *(gr.skip() if name == "rows" else value for name, value in values.items()),
-        ]
+        kept = ("rows", "training")
+
+        def fill() -> list:
+            inputs = (gr.skip() if name in kept else value for name, value in values.items())
+            return [gr.Tabs(selected=view), view, *inputs]
+
         filled = button.click(fill, None, [self.chosen, self.open, *self.form.inputs], queue=False, **QUIET)
         self.run(filled.then, job.HANDLERS[view])
 

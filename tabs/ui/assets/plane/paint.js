@@ -114,7 +114,7 @@ function strokeArrows(p, shafts, heads, colour, width) {
 // How long a vector is drawn, in data units per its own: the longest of the frame 1.2 cells of the grid, the others by the
 // square root of their length, so that short ones are seen.
 function stretch(arrows, view, most) {
-  const cell = Math.min((2 * view) / Math.sqrt(arrows.to.count), view / 4);
+  const cell = Math.min((1.7 * view) / Math.sqrt(arrows.to.count), view / 4);
   return (length) => (most > 0 && length > 0 ? (1.2 * cell * Math.sqrt(length / most)) / length : 0);
 }
 
