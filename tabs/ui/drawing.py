@@ -18,17 +18,6 @@ UNIT = 1000
 """Places travel as whole thousandths."""
 
 
-def _numbers(points: object) -> np.ndarray:
-    """Points [[x, y, class], ...], those that can be read, as (N, 3) float64; at most MOST."""
-    rows = points[:MOST] if isinstance(points, (list, tuple, np.ndarray)) else []
-    kept = [row for row in rows if isinstance(row, (list, tuple, np.ndarray)) and len(row) == 3]
-    try:
-        array = np.asarray(kept, np.float64).reshape(-1, 3)
-    except (TypeError, ValueError, OverflowError):
-        return np.zeros((0, 3))
-    return array[np.isfinite(array).all(1)]
-
-
 def _travelled(data: object) -> np.ndarray:
     """Points as the page sends them, int16 thousandths in base64, as (N, 3) float64."""
     try:
@@ -42,21 +31,23 @@ def _travelled(data: object) -> np.ndarray:
 class Drawing(gr.HTML):
     """The sheet; a handler gets and gives {"points": [[x, y, class], ...]}.
 
-    x and y are in [-3, 3] and rounded to 3 decimals, class is 0 or 1, and there are at most 10,000 points. Any client is
-    held to that; what cannot be read is left out.
+    What a page draws has x and y in [-3, 3], rounded to 3 decimals, class 0 or 1, and at most 10,000 points. What a program
+    sends instead is passed on unchecked, as by `tabs.ui.inputs`: `core` says what is wrong with it.
     """
 
-    def preprocess(self, payload: object) -> dict:
-        """The points of the page's answer, or of a program's in the form that a handler gives."""
-        payload = payload if isinstance(payload, Mapping) else {}
-        points = _numbers(payload["points"]) if "points" in payload else _travelled(payload.get("data"))
+    def preprocess(self, payload: object) -> object:
+        """The points of the page's answer, or what a program sent."""
+        if not (isinstance(payload, Mapping) and "data" in payload):
+            return payload
+        points = _travelled(payload["data"])
         places, classes = points[:, :2].clip(-SIDE, SIDE).round(3) + 0.0, points[:, 2].clip(0, 1)
         return {"points": [[x, y, int(c)] for (x, y), c in zip(places.tolist(), classes.tolist(), strict=True)]}
 
-    def postprocess(self, value: object) -> dict:
+    def postprocess(self, value: dict) -> dict:
         """What travels to the page: {"data": base64 of int16 (N, 3)}."""
-        rows = np.asarray(self.preprocess(value)["points"], np.float64).reshape(-1, 3)
-        return {"data": bytes64(np.rint(rows * [UNIT, UNIT, 1]), "<i2")}
+        rows = np.asarray(value["points"], np.float64).reshape(-1, 3)[:MOST]
+        places = rows[:, :2].clip(-SIDE, SIDE)
+        return {"data": bytes64(np.rint(np.c_[places, rows[:, 2:]] * [UNIT, UNIT, 1]), "<i2")}
 
     def api_info(self) -> dict:
         """What a program sends."""

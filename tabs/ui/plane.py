@@ -116,6 +116,7 @@ def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
             status, fraction: the line above the panels, and the part done in [0, 1] of a run under way, else None.
             caption: below everything. description: what a screen reader says.
             run: an id; with another one the mark of other settings goes.
+            settings: what a saved PNG carries, with the app's key under "app", as `core.runs.request.Request.settings`.
     """
     return gr.HTML(
         value=value or {},

@@ -72,8 +72,30 @@ function download(blob, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// The checksum of a PNG's chunk (PNG specification, annex D).
+function crc(bytes) {
+  let sum = ~0;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let k = 0; k < 8; k++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  }
+  return ~sum >>> 0;
+}
+
+// A PNG with the figure's settings as text before its last chunk, as every picture that this app saves; the text is ASCII.
+async function withSettings(blob) {
+  const { settings } = props.value || {};
+  if (!settings) return blob;
+  const text = JSON.stringify(settings).replace(/[^ -~]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+  const body = new TextEncoder().encode(`tEXt${settings.app}\0${text}`), chunk = new DataView(new ArrayBuffer(body.length + 8));
+  chunk.setUint32(0, body.length - 4);
+  new Uint8Array(chunk.buffer).set(body, 4);
+  chunk.setUint32(body.length + 4, crc(body));
+  return new Blob([blob.slice(0, -12), chunk, blob.slice(-12)]);
+}
+
 function savePicture() {
-  if (data.panels.length) composed(2).sheet.toBlob((blob) => download(blob, 'png'));
+  if (data.panels.length) composed(2).sheet.toBlob(async (blob) => download(await withSettings(blob), 'png'));
 }
 
 // Plays once from the beginning and records it; a second click ends it.
