@@ -21,7 +21,7 @@ SHOWN_EVERY = 0.25
 """Seconds between two figures."""
 SAMPLED = 400
 """Points drawn for each figure, always from the same noise."""
-HEUN_STEPS = 8
+HEUN_STEPS = 10
 SHOWN_AT = 0.3
 """The share of the way to noise at which the arrows are shown."""
 MOMENTS = 60

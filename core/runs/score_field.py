@@ -106,6 +106,10 @@ class ScoreFieldRequest(Request):
         """The exact one, or the network. Raises Refused if there is none."""
         return self.network().denoiser() if self.model == "learned" else self.points().denoiser(self.schedule())
 
+    def settings(self) -> dict:
+        """As `Request.settings`; a network lives no longer than the page, and only drawn data needs its rows."""
+        return super().settings() | {"training": "", "rows": self.rows if self.data == "drawn" else ()}
+
     def recipe(self) -> PointRecipe:
         """Of a new network."""
         names = ("target", "width", "depth", "rate", "batch", "updates", "seed")
