@@ -12,6 +12,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from core.techniques.attention import Word
+
 LENGTH = 12  # tokens of a caption, its start token included
 PAD, START = 0, 1
 SMALL = frozenset(["a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "for", "is", "by", "up", "down", "off",
@@ -100,6 +102,18 @@ class Vocabulary:
             ids = [self.ids[form] for word in words_of(text) if (form := self.known(word))]
             row[: min(len(ids) + 1, LENGTH)] = torch.tensor([START, *ids])[:LENGTH]
         return rows
+
+    def placed(self, text: str) -> list[Word]:
+        """The start token, the words of a text with the places of their tokens in `encode`, and the padding.
+
+        Unknown words and words past the end have no place.
+        """
+        words, place = [Word("start", (0,), "start")], 1
+        for word in words_of(text):
+            here = self.known(word) is not None and place < LENGTH
+            words.append(Word(word, (place,) if here else ()))
+            place += here
+        return [*words, Word("padding", tuple(range(place, LENGTH)), "padding")]
 
     def unknown(self, text: str) -> list[str]:
         """The words of a text that mean nothing to this vocabulary, in order, once each."""

@@ -11,6 +11,7 @@ from core.models.captions import LENGTH, Vocabulary
 from core.models.mnist_unet import layout
 from core.models.spec import Reader
 from core.models.text_unet import TextUNet
+from core.techniques.attention import Hook, Word, hooked
 
 SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)
@@ -19,14 +20,20 @@ SCHEDULE = Schedule.cosine(1000)
 class Pocket(Denoiser):
     """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
 
-    shape, schedule = SHAPE, SCHEDULE
+    shape, schedule, tokens = SHAPE, SCHEDULE, LENGTH
 
-    def __init__(self, net: TextUNet, vocabulary: Vocabulary, device: torch.device | str = "cpu"):
-        self.net, self.vocabulary, self.device = net, vocabulary, torch.device(device)
+    def __init__(
+        self, net: TextUNet, vocabulary: Vocabulary, device: torch.device | str = "cpu", hook: Hook | None = None
+    ):
+        self.net, self.vocabulary, self.device, self.hook = net, vocabulary, torch.device(device), hook
 
     def to(self, device: torch.device | str) -> "Pocket":
         """The same network on another device."""
         return Pocket(self.net.to(device, memory_format=layout(device)), self.vocabulary, device)
+
+    def watched(self, hook: Hook) -> "Pocket":
+        """The same network; its attention to the words calls the hook, in calls of this denoiser alone."""
+        return Pocket(self.net, self.vocabulary, self.device, hook)
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str | None]) -> Tensor:
@@ -36,9 +43,21 @@ class Pocket(Denoiser):
             return self.net.encoder(ids).float()
 
     @torch.no_grad()
+    def weigh(self, cond: Tensor, prompts: Sequence[str], factors: Tensor) -> Tensor:
+        """Encoded captions whose words count that often in the sum that stands for the whole caption.
+
+        Args:
+            factors: (B, LENGTH) by token; ones change nothing.
+        """
+        ids, factors = self.vocabulary.encode(prompts).to(self.device), factors.to(self.device)
+        encoder = self.net.encoder
+        with NETWORK_LOCK:
+            return torch.cat([cond[:, :1] + (encoder.bag(ids, factors) - encoder.bag(ids)), cond[:, 1:]], 1)
+
+    @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 3, 64, 64), t (B,), cond (B, LENGTH, c)."""
-        with NETWORK_LOCK:
+        with NETWORK_LOCK, hooked(self.net.layers_to_words() if self.hook else {}, self.hook):
             v = self.net(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_v(x_t, t, v))
 
@@ -52,6 +71,10 @@ class CaptionReader(Reader):
         only = {word: style for style, words in about["seen_only_in"].items() for word in words}
         never = about.get("never_seen", {})  # a pocket of one style has none
         return Vocabulary(about["architecture"]["words"], only, never).remarks(prompt, self.model.name)
+
+    def words(self, prompt: str) -> list[Word]:
+        """As `Vocabulary.placed`."""
+        return Vocabulary(self.model.source.card(self.model)["architecture"]["words"]).placed(prompt)
 
 
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:

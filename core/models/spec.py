@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.techniques.attention import Word
+
 
 def named(where: str) -> Any:
     """The object "module:name"; this call imports the module."""
@@ -136,6 +138,10 @@ class Reader:
 
     def remarks(self, prompt: str) -> list[str]:
         """What the model does not know in a prompt, a sentence each."""
+        return []
+
+    def words(self, prompt: str) -> list[Word]:
+        """The words of a prompt with their tokens; empty if the model's attention cannot be watched."""
         return []
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:

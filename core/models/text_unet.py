@@ -27,10 +27,14 @@ def sinusoid(t: Tensor, width: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of x (B, N, c) to a context (B, L, c_context); without one, to itself."""
+    """Multi-head attention of x (B, N, c) to a context (B, L, c_context); without one, to itself.
+
+    `hook`, if it is set, is called with the attention in its place, see `core.techniques.attention.Hook`.
+    """
 
     def __init__(self, c: int, c_context: int | None = None, head: int = 32):
         super().__init__()
+        self.hook = None
         self.heads = max(1, c // head)
         self.q, self.kv, self.out = nn.Linear(c, c), nn.Linear(c_context or c, 2 * c), nn.Linear(c, c)
 
@@ -38,7 +42,9 @@ class Attention(nn.Module):
         """(B, N, c) -> (B, N, c)."""
         split = lambda z: z.unflatten(2, (self.heads, -1)).transpose(1, 2)  # noqa: E731  (B, heads, N, c / heads)
         k, v = self.kv(x if context is None else context).chunk(2, 2)
-        return self.out(attend(split(self.q(x)), split(k), split(v)).transpose(1, 2).flatten(2))
+        parts = split(self.q(x)), split(k), split(v)
+        out = attend(*parts) if self.hook is None else self.hook(attend, *parts)
+        return self.out(out.transpose(1, 2).flatten(2))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -77,15 +83,19 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, L) int64 -> (B, L, c)."""
-        words = self.word(ids)
-        real = (ids > 1).to(words.dtype)[:, :, None]  # neither padding nor start
-        bag = (words * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1).sqrt()  # (B, 1, c)
-        x = words + self.position
+        x = self.word(ids) + self.position
         for layer in self.layers:
             x = x + layer["attention"](layer["norm1"](x))
             x = x + layer["mlp"](layer["norm2"](x))
         x = self.norm(x)
-        return torch.cat([x[:, :1] + bag, x[:, 1:]], 1)
+        return torch.cat([x[:, :1] + self.bag(ids), x[:, 1:]], 1)
+
+    def bag(self, ids: Tensor, factors: Tensor | float = 1.0) -> Tensor:
+        """(B, 1, c): the sum of the words' embeddings over the root of their number, each times its factor, (B, L)."""
+        words = self.word(ids)
+        real = (ids > 1).to(words.dtype)  # neither padding nor start
+        total = (words * (real * factors)[:, :, None]).sum(1, keepdim=True)
+        return total / real.sum(1).clamp(min=1).sqrt()[:, None, None]
 
 
 class ResBlock(nn.Module):
@@ -195,6 +205,19 @@ class TextUNet(nn.Module):
         self.norm, self.leave = nn.GroupNorm(8, c), nn.Conv2d(c, 12, 3, 1, 1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
+
+    def layers_to_words(self) -> dict[str, Attention]:
+        """Its cross-attention layers by name, in the order of a call: "down 16×16", "middle 8×8, 1" ..."""
+        rooms = {"down": self.down, "middle": self.middle, "up": self.up}
+        found = [
+            (f"{room} {side}×{side}", layer.attention.words)
+            for room, layers in rooms.items()
+            for layer in layers
+            if isinstance(layer, Stage) and layer.attention and (side := math.isqrt(len(layer.attention.place)))
+        ]
+        names = [name for name, _ in found]
+        number = lambda i: f", {names[: i + 1].count(names[i])}" * (names.count(names[i]) > 1)  # noqa: E731
+        return {name + number(i): layer for i, (name, layer) in enumerate(found)}
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor) -> Tensor:
         """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from core.checks import ModelError, Refused
 from core.models.registry import availability, of_task, spec
 from core.models.spec import Reader, named
+from core.techniques.attention import Word
 
 MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
@@ -73,6 +74,11 @@ def remarks(model: str, prompt: str) -> list[str]:
 def left_out(model: str, prompts: Sequence[str]) -> list[str]:
     """What the model's text encoder left out of the prompts, a sentence each; known after a run."""
     return _reader(model).left_out(prompts)
+
+
+def placed(model: str, prompt: str) -> list[Word]:
+    """The words of a prompt with their tokens; empty if the model's attention cannot be watched."""
+    return _reader(model).words(prompt)
 
 
 def unread(model: str, prompts: Sequence[str]) -> list[str]:

@@ -1,0 +1,230 @@
+"""Words in the picture: where each word of a prompt acts by cross-attention; a word weighed; a word swapped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from core.checks import Refused
+from core.diffusion.guidance import bounded, guide, halves
+from core.diffusion.noise import generators, randn
+from core.diffusion.sampler_table import TEXT_SAMPLERS
+from core.diffusion.samplers import Step
+from core.diffusion.visits import visits_together
+from core.models.registry import load, schedule_of
+from core.pictures.images import grid
+from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
+from core.runs.frame import Frame
+from core.runs.plan import Plan, in_pixels
+from core.runs.prompts import clipped, placed
+from core.runs.request import Request, Text, Whole, asked
+from core.runs.word_factors import by_token, factors_of, read_factors
+from core.runs.word_maps import average, tiles, with_maps
+from core.techniques.attention import Keep, Recorder, Weigh, Word, columns, lend, partners, read_only, timed
+
+FACTORS = Text(
+    "Weigh words",
+    "-2 to 3 each: red 2, apple#2 0 for the second apple, (padding) 0. Sliders under the maps fill it in.",
+    read=read_factors,
+)
+KEPT = Whole("Keep for the first … % of the steps", "0 is the plain new prompt, 100 keeps to the end.",
+             "The share of the steps", low=0, high=100, step=5)  # fmt: skip
+MAPS = (
+    "A map shows the share that every place takes from a word's token by attention, {over}; at a place the words' shares "
+    "add up to 100 %."
+)
+SUM = (
+    "{model} gets the caption a second way, as one sum of its words that acts on all places alike: no map shows it, "
+    "and most of a prompt acts through it."
+)
+ONE_THING = "{model} was shown pictures of one thing: two things with a colour each it cannot keep apart."
+
+
+@dataclass(frozen=True)
+class WordsRequest(Request):
+    """What to draw, which words to weigh, and which prompt to swap to.
+
+    Args:
+        n: the number of pictures of the plain run.
+        weights: factors on words, as `core.runs.word_factors` reads them.
+        other: the prompt that the words are swapped for.
+        keep: for how many percent of the steps the first prompt's maps are kept.
+    """
+
+    KIND = "words"
+    prompt: str = asked("an emoji of a red apple", PROMPT)
+    n: int = asked(1, Whole("Pictures", "1 to 4, each from its own noise; of one, every head too.", "The number of pictures", low=1, high=4))
+    weights: str = asked("red -2", FACTORS)
+    other: str = asked("an emoji of a green apple", replace(PROMPT, label="Swap for", info="The prompt after the swap."))
+    keep: int = asked(50, KEPT)
+    guidance: float = asked(3.0, replace(GUIDANCE, low=1.0, info="1 obeys the prompt, more insists."))
+    seed: int = asked(180, SEED)
+    model: str = asked("pocket", MODEL)
+    sampler: str = asked("ddim", SAMPLER)
+    steps: int = asked(30, STEPS)
+
+    def agreed(self) -> "WordsRequest":
+        """Raises Refused if the model's attention cannot be watched."""
+        if not placed(self.model, self.prompt):
+            raise Refused(f"The attention of {self.model} is not shown here yet: choose pocket.")
+        return self
+
+    def words(self, prompt: str) -> list[Word]:
+        """The words of a prompt with their tokens."""
+        return placed(self.model, prompt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words(Plan):
+    """Pictures of prompts that run together, with the maps of their words.
+
+    Args:
+        texts, seeds: the prompt and the seed of each picture.
+        labels: what each picture is.
+        attention, total: the factors of its tokens, in its attention and in the caption's sum; empty for all 1.
+        kept, lent: the pictures that keep the first one's attention and its caption's sum, in the first steps.
+    """
+
+    request: WordsRequest
+    texts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    labels: tuple[str, ...]
+    attention: tuple[tuple[float, ...], ...] = ()
+    total: tuple[tuple[float, ...], ...] = ()
+    kept: tuple[int, ...] = ()
+    lent: tuple[int, ...] = ()
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        return tuple(dict.fromkeys(self.texts))
+
+    @property
+    def count(self) -> int:
+        return len(self.texts)
+
+    @property
+    def down(self) -> Sequence[str]:
+        return self.labels if self.count > 1 else ()
+
+    @property
+    def columns(self) -> int:
+        return 1
+
+    @property
+    def read(self) -> list[list[Word]]:
+        """The words of each picture that have a map."""
+        return [read_only(self.request.words(text)) for text in self.texts]
+
+    @property
+    def most(self) -> int:
+        """The largest number of maps of a picture."""
+        return max(map(len, self.read))
+
+    @property
+    def across(self) -> Sequence[str]:
+        heads = [dict.fromkeys(w.text for w in words) for words in zip(*self.read, strict=False)]
+        return ["picture", *(" / ".join(names) for names in heads)] if len({*map(len, self.read)}) == 1 else ()
+
+    @property
+    def guiding(self) -> dict:
+        return {"guidance": self.request.guidance}
+
+    def cost(self) -> tuple[int, float]:
+        return self.request.steps, halves(self.request.guidance) * self.count
+
+    @property
+    def titles(self) -> Sequence[str]:
+        return [f"{k:02d}-seed-{s}" for k, s in enumerate(self.seeds, 1)]
+
+    @property
+    def caption(self) -> str:
+        r, texts = self.request, " and ".join(f"“{clipped(p, 200)}”" if p else "no prompt" for p in self.prompts)
+        how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}"
+        done = f" Weighed: {r.weights}." * bool(self.attention)
+        if self.kept:
+            done = f" Kept for the first {r.keep} % of the steps."
+        two = " " + ONE_THING.format(model=r.model.capitalize()) if "and" in self.texts[-1].split() else ""
+        maps = MAPS.format(over="the mean over layers and heads unless one is chosen")
+        return f"{r.model}: {texts}; {how}.{done}{two} {maps} {SUM.format(model=r.model.capitalize())}"
+
+    # ---- the run ----
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        r, model = self.request, load(self.request.model, device)
+        visits = model.schedule.timesteps(r.steps)
+        recorder = Recorder(columns([r.words(t) for t in self.texts], model.tokens), self.changes(model.tokens))
+        seen = timed(model.watched(recorder), recorder)
+        guided = bounded(guide(lend(seen, self.count, 0, self.lent, self.until), r.guidance))
+        cond = guided.encode([text or None for text in self.texts])
+        if self.total:
+            cond = model.weigh(cond, self.texts, torch.tensor(self.total))
+        source = [generators(s, 1)[0] for s in self.seeds]
+        x = randn((self.count, *model.shape), source, model.device)
+        steps = TEXT_SAMPLERS[r.sampler].run(guided, x, visits_together(visits, self.count), cond, source)
+        return with_maps(in_pixels(guided, steps), recorder)
+
+    @property
+    def until(self) -> float:
+        """The timestep down to which, itself left out, the first picture's maps are kept."""
+        visits = schedule_of(self.request.model).timesteps(self.request.steps)
+        n = round(self.request.keep * len(visits) / 100)
+        return float("inf") if not n else [*visits, -1][n]
+
+    def changes(self, length: int) -> list[Weigh | Keep]:
+        """What is done to the attention; prompts have `length` tokens."""
+        if self.attention:
+            return [Weigh(torch.tensor(self.attention))]
+        words = [self.request.words(text) for text in self.texts]
+        return [Keep(0, k, partners(words[0], words[k], length), self.until) for k in self.kept]
+
+    # ---- its files ----
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0, frame.x_t]
+
+    def sheet(self, frame: Frame) -> np.ndarray:
+        """A row for each picture: itself, then the maps of its words."""
+        maps, white = average(frame, self.most), np.full_like(frame.x_0[0], 255)
+        rows = []
+        for k, (pixels, words) in enumerate(zip(frame.x_0, self.read, strict=True)):
+            row = [pixels, *tiles(pixels, maps[k], len(words))]
+            rows += [*row, *[white] * (1 + self.most - len(row))]
+        return grid(np.stack(rows), 1 + self.most, gap=2)
+
+
+def maps(r: WordsRequest) -> Words:
+    """Pictures of the prompt from n noises."""
+    seeds = tuple(r.seed + k for k in range(r.n))
+    return Words(request=r, texts=(r.prompt,) * r.n, seeds=seeds, labels=tuple(f"seed {s}" for s in seeds))
+
+
+def weigh(r: WordsRequest) -> Words:
+    """One noise, with words weighed in three ways. Raises Refused if there is nothing to weigh."""
+    if not factors_of(r.weights):
+        raise Refused("Weigh at least one word: move a slider under the maps, or write red 2.")
+    words = r.words(r.prompt)
+    length = 1 + max(max(w.places, default=0) for w in words)
+    plain, weighed = (1.0,) * length, tuple(by_token(r.weights, words, length))
+    labels = ("as it is", "weighed in the attention", "weighed in the caption's sum", "weighed in both")
+    return Words(
+        **same_noise(r, (r.prompt,) * 4),
+        labels=labels,
+        attention=(plain, weighed, plain, weighed),
+        total=(plain, plain, weighed, weighed),
+    )
+
+
+def swap(r: WordsRequest) -> Words:
+    """One noise: the prompt, the other one, and the other one with what the first one had, kept for some steps."""
+    labels = ("first prompt", "new prompt", "new, first maps kept", "new, first maps and sum kept")
+    return Words(**same_noise(r, (r.prompt, r.other, r.other, r.other)), labels=labels, kept=(2, 3), lent=(3,))
+
+
+def same_noise(r: WordsRequest, texts: tuple[str, ...]) -> dict:
+    """The keywords of pictures from the same noise."""
+    return {"request": r, "texts": texts, "seeds": (r.seed,) * len(texts)}
+
+
+PLANS = {"maps": maps, "weigh": weigh, "swap": swap}
+"""Experiment -> function that makes its plan; the first is the plain run."""
