@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import gradio as gr
@@ -34,6 +34,7 @@ class Layout:
         presets: one button each, above the columns.
         special, how: the tab's own widgets, and keywords of the others; see `Form`.
         right_id: the element id of the right column.
+        show: makes the viewer from its element id and its first value.
 
     Attributes:
         extra: what presets and restored settings fill besides the inputs, see `Job.extra`.
@@ -44,7 +45,9 @@ class Layout:
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
                  special: dict[str, gr.components.Component] | None = None,
-                 how: Mapping[str, dict] | None = None, right_id: str | None = None):  # fmt: skip
+                 how: Mapping[str, dict] | None = None, right_id: str | None = None,
+                 show: Callable[..., gr.HTML] = viewer):  # fmt: skip
+        self.show = show
         self.job, self.shared, self.form = job, shared, Form(request, special, how)
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
@@ -105,7 +108,7 @@ class Layout:
 
     def viewer(self, more: Sequence[gr.components.Component] = ()) -> None:
         """The viewer, the files, the number of the chosen picture, and where it can be sent."""
-        self.view = viewer(f"{self.job.tab}-view", self.job.example())
+        self.view = self.show(f"{self.job.tab}-view", self.job.example())
         with gr.Row(elem_classes="slim"):
             self.files = download_row()
             self.number()

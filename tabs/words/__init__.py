@@ -1,0 +1,1 @@
+"""The tab Words in the picture."""
