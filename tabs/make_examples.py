@@ -25,6 +25,7 @@ from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SingleStepRequest
+from core.runs.words import WordsRequest
 from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
@@ -40,6 +41,7 @@ from tabs.ui.canvas import drawn
 from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
+from tabs.words import page as words
 
 
 def last(run: Iterable):
@@ -136,6 +138,7 @@ EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
+    "words": lambda: ran(words.JOB, WordsRequest(), {}),
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,

@@ -4,7 +4,7 @@ import numpy as np
 
 RAMP = np.array(((255, 255, 255), (255, 237, 160), (254, 178, 76), (240, 80, 35), (150, 0, 38)), np.float64)
 """The colours of evenly spaced values, after ColorBrewer's YlOrRd (Harrower & Brewer 2003)."""
-SHADE = 0.42
+SHADE = 0.3
 """How much darker black is than white under a map."""
 
 

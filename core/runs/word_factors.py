@@ -10,7 +10,9 @@ from core.techniques.attention import Word
 
 LOW, HIGH = -2.0, 3.0
 MOST = 64
-FORM = re.compile(r"(?P<word>\(?[^\s,;:=#()]+\)?)\s*(?:#\s*(?P<which>\d{1,2}))?\s*[\s:=×]\s*(?P<factor>[-+−]?\d*\.?\d+)")
+FORM = re.compile(
+    r"(?P<word>\(?[^\s,;:=#()]+\)?)\s*(?:#\s*(?P<which>\d{1,2}))?\s*[\s:=×]\s*(?P<factor>[-+−]?\d*\.?\d+)"
+)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ SUM = (
     "{model} gets the caption a second way, as one sum of its words that acts on all places alike: no map shows it, "
     "and most of a prompt acts through it."
 )
+LADDER = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 ONE_THING = "{model} was shown pictures of one thing: two things with a colour each it cannot keep apart."
 
 
@@ -54,9 +55,20 @@ class WordsRequest(Request):
 
     KIND = "words"
     prompt: str = asked("an emoji of a red apple", PROMPT)
-    n: int = asked(1, Whole("Pictures", "1 to 4, each from its own noise; of one, every head too.", "The number of pictures", low=1, high=4))
-    weights: str = asked("red -2", FACTORS)
-    other: str = asked("an emoji of a green apple", replace(PROMPT, label="Swap for", info="The prompt after the swap."))
+    n: int = asked(
+        1,
+        Whole(
+            "Pictures",
+            "1 to 4, each from its own noise; of one, every head too.",
+            "The number of pictures",
+            low=1,
+            high=4,
+        ),
+    )
+    weights: str = asked("red 3", FACTORS)
+    other: str = asked(
+        "an emoji of a green apple", replace(PROMPT, label="Swap for", info="The prompt after the swap.")
+    )
     keep: int = asked(50, KEPT)
     guidance: float = asked(3.0, replace(GUIDANCE, low=1.0, info="1 obeys the prompt, more insists."))
     seed: int = asked(180, SEED)
@@ -141,9 +153,10 @@ class Words(Plan):
     def caption(self) -> str:
         r, texts = self.request, " and ".join(f"“{clipped(p, 200)}”" if p else "no prompt" for p in self.prompts)
         how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}"
-        done = f" Weighed: {r.weights}." * bool(self.attention)
-        if self.kept:
-            done = f" Kept for the first {r.keep} % of the steps."
+        done = f" Kept for the first {r.keep} % of the steps." * bool(self.kept)
+        if self.attention:
+            named = ", ".join(str(f).rpartition(" ")[0] for f in factors_of(r.weights))
+            done = f" Weighed: {named if self.experiment == 'ladder' else r.weights}."
         two = " " + ONE_THING.format(model=r.model.capitalize()) if "and" in self.texts[-1].split() else ""
         maps = MAPS.format(over="the mean over layers and heads unless one is chosen")
         return f"{r.model}: {texts}; {how}.{done}{two} {maps} {SUM.format(model=r.model.capitalize())}"
@@ -201,11 +214,8 @@ def maps(r: WordsRequest) -> Words:
 
 def weigh(r: WordsRequest) -> Words:
     """One noise, with words weighed in three ways. Raises Refused if there is nothing to weigh."""
-    if not factors_of(r.weights):
-        raise Refused("Weigh at least one word: move a slider under the maps, or write red 2.")
-    words = r.words(r.prompt)
-    length = 1 + max(max(w.places, default=0) for w in words)
-    plain, weighed = (1.0,) * length, tuple(by_token(r.weights, words, length))
+    weighed = tokens_weighed(r, r.weights)
+    plain = (1.0,) * len(weighed)
     labels = ("as it is", "weighed in the attention", "weighed in the caption's sum", "weighed in both")
     return Words(
         **same_noise(r, (r.prompt,) * 4),
@@ -213,6 +223,21 @@ def weigh(r: WordsRequest) -> Words:
         attention=(plain, weighed, plain, weighed),
         total=(plain, plain, weighed, weighed),
     )
+
+
+def ladder(r: WordsRequest) -> Words:
+    """One noise, with the words that are weighed at every factor of LADDER, in both ways. Raises Refused as `weigh`."""
+    rows = tuple(tokens_weighed(r, ", ".join(str(replace(f, factor=c)) for f in factors_of(r.weights))) for c in LADDER)
+    labels = tuple(f"× {c:g}{' (as it is)' * (c == 1)}" for c in LADDER)
+    return Words(**same_noise(r, (r.prompt,) * len(LADDER)), labels=labels, attention=rows, total=rows)
+
+
+def tokens_weighed(r: WordsRequest, text: str) -> tuple[float, ...]:
+    """The factors of the prompt's tokens. Raises Refused if there is none."""
+    if not factors_of(text):
+        raise Refused("Weigh at least one word: move a slider under the maps, or write red 2.")
+    words = r.words(r.prompt)
+    return tuple(by_token(text, words, 1 + max(max(w.places, default=0) for w in words)))
 
 
 def swap(r: WordsRequest) -> Words:
@@ -226,5 +251,5 @@ def same_noise(r: WordsRequest, texts: tuple[str, ...]) -> dict:
     return {"request": r, "texts": texts, "seeds": (r.seed,) * len(texts)}
 
 
-PLANS = {"maps": maps, "weigh": weigh, "swap": swap}
+PLANS = {"maps": maps, "weigh": weigh, "ladder": ladder, "swap": swap}
 """Experiment -> function that makes its plan; the first is the plain run."""

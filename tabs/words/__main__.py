@@ -1,6 +1,6 @@
 """This tab alone:  python -m tabs.words"""
 
-from tabs.words import page
 from tabs.ui.page import open_alone
+from tabs.words import page
 
 open_alone(page.TITLE, page.build)

@@ -40,4 +40,4 @@ def mapped(value: dict, recording: Recording) -> dict:
     return value | {"frames": frames}
 
 
-JOB = WordsJob("words", WordsRequest, PLANS, {"weigh": "Weigh", "swap": "Swap"})
+JOB = WordsJob("words", WordsRequest, PLANS, {"weigh": "Weigh", "ladder": "From -2 to 3", "swap": "Swap"})

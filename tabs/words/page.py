@@ -13,6 +13,7 @@ R = WordsRequest
 PRESETS = {
     "A red apple": R(),
     "Two things, two colours": R("an emoji of a red apple and a green pear", n=4, weights="green 3, red 0"),
+    "Green, from -2 to 3": R("an emoji of a green apple", weights="green 0", other="an emoji of a red apple"),
     "A cat becomes a dog": R("an emoji of a cat face", weights="cat 0", other="an emoji of a dog face", keep=30),
     "A heart changes colour": R("an emoji of a red heart", other="an emoji of a blue heart", keep=30),
     "A photo": R("a photo of a seashore", weights="seashore 2", other="a photo of a volcano"),
@@ -40,4 +41,4 @@ def build(shared: Shared) -> None:
         tab.viewer()
         tab.inside("Inside one picture, step by step")
         formula_panel("words")
-    tab.wire({"maps": "watch_words", "weigh": "weigh_words", "swap": "swap_words"})
+    tab.wire({"maps": "watch_words", "weigh": "weigh_words", "ladder": "weigh_words_ladder", "swap": "swap_words"})

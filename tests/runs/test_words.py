@@ -157,6 +157,13 @@ def test_each_way_of_weighing_changes_its_own_picture():
     assert len({tuple(p.flatten().tolist()) for p in four}) == 4
 
 
+def test_the_ladder_has_the_plain_picture_at_one_and_the_weighed_one_at_its_factor():
+    six, four = results("ladder", R), results("weigh", R)
+    assert words.LADDER[3] == 1 and words.LADDER[0] == -2
+    torch.testing.assert_close(six[3], four[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(six[0], four[3], atol=1e-4, rtol=0)
+
+
 def test_weight_zero_in_the_sum_leaves_the_word_out(pocket):
     ids = VOCABULARY.encode(["a rose"])
     factors = torch.ones(1, LENGTH)
@@ -178,7 +185,9 @@ def test_factors_are_read_and_written(text, plain):
     assert read_factors(text) == plain and read_factors(plain) == plain
 
 
-@pytest.mark.parametrize("text", ["red", "2", "red two", "red 4", "red -3", "red nan", 7, ["red 2"], ", ".join(["a 1"] * 65)])
+@pytest.mark.parametrize(
+    "text", ["red", "2", "red two", "red 4", "red -3", "red nan", 7, ["red 2"], ", ".join(["a 1"] * 65)]
+)
 def test_bad_factors_are_refused(text):
     with pytest.raises(Refused):
         factors_of(text)
@@ -189,7 +198,12 @@ def test_factors_go_to_the_tokens_of_their_words():
     assert by_token("rose#2 3, a 0", words, 6) == [1, 0, 1, 3, 1, 1]
     assert by_token("(padding) 0", words, LENGTH) == [1.0] * 4 + [0.0] * 8
     assert by_token("Rosé 2", words, 4)[2] == 2
-    for text, what in (("tower 2", "does not have"), ("rose#3 2", "3 times"), ("rose#0 2", "does not have"), ("zzz 2", "does not read")):
+    for text, what in (
+        ("tower 2", "does not have"),
+        ("rose#3 2", "3 times"),
+        ("rose#0 2", "does not have"),
+        ("zzz 2", "does not read"),
+    ):
         with pytest.raises(Refused, match=what):
             by_token(text, words, LENGTH)
 

@@ -87,7 +87,13 @@ def test_a_hand_made_layer_lands_on_the_right_place():
 
 
 def test_tokens_of_a_word_are_summed_and_the_same_word_twice_has_two_maps():
-    words = [Word("start", (0,), "start"), Word("lighthouse", (1, 2)), Word("zzz", ()), Word("red", (3,)), Word("red", (4,))]
+    words = [
+        Word("start", (0,), "start"),
+        Word("lighthouse", (1, 2)),
+        Word("zzz", ()),
+        Word("red", (3,)),
+        Word("red", (4,)),
+    ]
     table = columns([words, sentence("a", length=5)], 5)
     assert [w.text for w in read_only(words)] == ["start", "lighthouse", "red", "red"]
     assert table.shape == (2, 5, 4)
@@ -114,7 +120,7 @@ def test_weight_one_changes_nothing():
 
 
 def test_weight_zero_is_as_if_the_words_values_were_masked():
-    plain, changed, layer, x, context = weighed(0.0)
+    plain, changed, _, x, context = weighed(0.0)
     assert torch.equal(plain[0], changed[0])
     masked = context.clone()
     masked[:, :, 2] = 0

@@ -4,7 +4,7 @@ const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
 const SHARE = Float32Array.from({ length: 256 }, (_, b) => (b / 255) ** 2);
-const RAMP = [[255, 255, 255], [255, 237, 160], [254, 178, 76], [240, 80, 35], [150, 0, 38]], SHADE = 0.42;  // as core/pictures/heat.py
+const RAMP = [[255, 255, 255], [255, 237, 160], [254, 178, 76], [240, 80, 35], [150, 0, 38]], SHADE = 0.3;  // as core/pictures/heat.py
 let at = 0, timer = null, run = null, chosen = 0, lit = null, pinned = null, loaded = new Map(), asked = 0;
 
 // ---- the maps of a frame ----
@@ -224,6 +224,7 @@ function layout() {
   const { pictures = [], words = [] } = value();
   const box = find('.wv-pictures'), all = JSON.stringify([pictures, words, chosen, value().sliders]);
   find('.wv').classList.toggle('wv-several', pictures.length > 1);
+  find('.wv').style.setProperty('--count', Math.max(4, pictures.length));
   if (box.dataset.key !== all) {
     box.dataset.key = all;
     box.replaceChildren(...pictures.map(picture));
