@@ -42,6 +42,7 @@ from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
 from tabs.words import page as words
+from tabs.words.view import packed
 
 
 def last(run: Iterable):
@@ -124,6 +125,15 @@ def digits() -> dict:
     return ran(generate.JOB, DigitRequest(), {})
 
 
+def words_in_picture() -> dict:
+    """A prompt's words; only the result has every head, so that the file stays small."""
+    recordings = []
+    files = kept("words", words.JOB.handler("maps")(device="cpu"), lambda r: recordings.append(r) or {})
+    for entry, frame in zip(files["words.json"]["frames"][:-1], thinned(recordings[0].frames), strict=False):
+        entry["maps"] = packed(recordings[0].plan, frame, live=False, heads=False)
+    return files
+
+
 def both_ways() -> Plan:
     """From one noise to another, on the sphere and in a straight line."""
     return interpolation.JOB.planned("both-ways", InterpolationRequest(columns=5), {})
@@ -138,7 +148,7 @@ EXAMPLES = {
     "denoise": lambda: {"denoise.json": denoising()},
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
-    "words": lambda: ran(words.JOB, WordsRequest(), {}),
+    "words": words_in_picture,
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,

@@ -158,7 +158,8 @@ class Words(Plan):
             named = ", ".join(str(f).rpartition(" ")[0] for f in factors_of(r.weights))
             done = f" Weighed: {named if self.experiment == 'ladder' else r.weights}."
         two = " " + ONE_THING.format(model=r.model.capitalize()) if "and" in self.texts[-1].split() else ""
-        maps = MAPS.format(over="the mean over layers and heads unless one is chosen")
+        before = ", before it is weighed" * bool(self.attention)
+        maps = MAPS.format(over=f"the mean over layers and heads unless one is chosen{before}")
         return f"{r.model}: {texts}; {how}.{done}{two} {maps} {SUM.format(model=r.model.capitalize())}"
 
     # ---- the run ----

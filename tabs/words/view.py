@@ -36,15 +36,15 @@ def around(plan: Words) -> dict:
     }
 
 
-def packed(plan: Words, frame: Frame, live: bool) -> dict:
+def packed(plan: Words, frame: Frame, live: bool, heads: bool = True) -> dict:
     """A frame's maps: {"layers": [{name, heads, h, w}], "data": base64 of bytes, [layer][picture][head][word][row][column]}.
 
-    While it draws it is the mean over all; after that every layer, and of one picture every head.
+    While it draws it is the mean over all; after that every layer, and of one picture, with `heads`, every head.
     """
     if live:
         return _together({"": average(frame, plan.most)[:, None]})
     layers = {name: by_head(frame, name, plan.most) for name in frame.maps}
-    if plan.count > 1:
+    if plan.count > 1 or not heads:
         layers = {name: shares.mean(1, keepdims=True) for name, shares in layers.items()}
     return _together(layers)
 

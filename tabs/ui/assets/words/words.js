@@ -112,6 +112,7 @@ function draw(image) {
     tile.classList.toggle('wv-on', lit === j);
   });
   say(all, read);
+  follow();
 }
 
 function say(all, read) {
@@ -196,6 +197,15 @@ function slider(key) {
   return label;
 }
 
+// The sliders as the field says: presets and saved settings write there too.
+function follow() {
+  const all = written();
+  element.querySelectorAll('.wv-weigh input').forEach((range) => {
+    range.value = all[range.dataset.key] ?? 1;
+    range.nextSibling.textContent = `× ${+range.value}`;
+  });
+}
+
 // Writes the sliders into the tab's field; other factors there stay.
 function weigh(range) {
   range.nextSibling.textContent = `× ${range.value}`;
@@ -242,6 +252,7 @@ function show(k) {
   at = Math.max(0, Math.min(k, all.length - 1));
   find('.fv-range').value = at;
   find('.fv-label').textContent = all[at].label || '';
+  heads();
   ask();
 }
 
@@ -299,6 +310,7 @@ function refresh() {
 
 const wordAt = (e) => e.target.closest?.('.wv-face')?.closest('.wv-map');
 element.addEventListener('pointerover', (e) => light(wordAt(e) ? +wordAt(e).dataset.word : pinned));
+element.addEventListener('pointerenter', follow);
 element.addEventListener('pointerleave', () => light(pinned));
 element.addEventListener('focusin', (e) => { if (wordAt(e)) light(+wordAt(e).dataset.word); });
 element.addEventListener('focusout', () => light(pinned));
