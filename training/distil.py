@@ -22,7 +22,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--check-every", type=float, default=240, help="seconds between quick looks at its digits")
-    p.add_argument("--data", help="folder that holds MNIST/raw (default: the variable DIFFUSION_DATA, else ./data)")
     p.add_argument("--work", type=Path, default=Path(".training"), help="folder for the resumable state and the paths")
     return parsed(p, argv)
 
@@ -34,11 +33,11 @@ def main(argv: list[str] | None = None) -> None:
     changes = {n: v for n in numbers if (v := getattr(args, n)) is not None}
     try:
         recipe = dataclasses.replace(RECIPES[args.name], **changes)
-        run = Run(recipe, args.work / args.name, args.seed, args.device, not args.fp32, args.data)
-    except (FileNotFoundError, ValueError, ModelError) as e:  # no data, the state of another run, no teacher
+        run = Run(recipe, args.work / args.name, args.seed, args.device, not args.fp32)
+    except (ValueError, ModelError) as e:  # the state of another run, no teacher
         raise SystemExit(str(e)) from None
     run.train(args.check_every, save_every=120)
-    print(json.dumps(publish(run)["quick_by_steps_300"], indent=1))
+    print(json.dumps(publish(run)["metrics"], indent=1))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from core.models.mnist_students import build_student
 from core.models.registry import CHECKPOINTS
 from training import provenance
 from training.distil_recipes import RECIPES, Recipe
-from training.distil_run import SAMPLERS, Run, quick
+from training.distil_run import QUICK, SAMPLERS, Run, quick
 from training.state import hardware
 
 
@@ -26,7 +26,7 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     save_file({k: v.contiguous() for k, v in half.items()}, out / "weights.safetensors")
     student = build_student(architecture(run), {k: v.float() if v.is_floating_point() else v for k, v in half.items()})
     found = {str(n): quick(student, SAMPLERS[run.recipe.objective], n) for n in student.counts}
-    card = _card(run, name, out / "weights.safetensors") | {"quick_by_steps_300": found}
+    card = _card(run, name, out / "weights.safetensors") | {"metrics": {f"quick_by_steps_{QUICK}": found}}
     write_card(out / "card.json", card)
     provenance.write(folder)
     return card
@@ -62,15 +62,9 @@ def _card(run: Run, name: str, file: Path) -> dict:
         "training_seconds": round(run.seconds),
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
-        "data": DATA[run.recipe.objective],
+        "data": f"paths of {run.recipe.teacher} with guidance, from noise; no digits of MNIST",
         "curve": [[step, round(loss, 5)] for step, loss in run.curve.points],
         "validation": run.validation,
         "metrics": {},
         "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
     }
-
-
-DATA = {
-    "fast": "paths of flow-class with guidance, from noise; no digits",
-    "consistency": "MNIST, 60,000 training digits (LeCun, Cortes, Burges; CC BY-SA 3.0), and flow-class for guidance",
-}

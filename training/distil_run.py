@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from core.datasets.mnist import mnist
 from core.diffusion.sampler_table import generate
 from core.diffusion.students import Student
 from core.diffusion.training import Curve, Ema, train
@@ -19,24 +18,28 @@ from core.models.registry import load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training.budgeted import Budgeted
 from training.distil_paths import Paths
-from training.distil_recipes import ConsistencyLoss, FastLoss, Loss, Recipe
+from training.distil_recipes import LOSSES, Loss, Recipe
 from training.muon import Muon, split
 from training.state import load_state, optimiser_tensors, restore_optimiser, save_state
 
 CURVE_EVERY = 50
+WARM_UP = 50  # updates
 QUICK = 300
 """Digits of a quick look; `benchmarks.fewer_steps` measures in full."""
 SAMPLERS = {"fast": "few-steps", "consistency": "consistency"}
 
 
 class Run(Budgeted):
-    """One training run: its network, optimiser, average, loss curve and quick scores.
+    """One training run: its network, optimisers, average, loss curve and quick scores.
+
+    A fast student's number of updates may be changed while the learning rate has not begun to fall; the result is then that of a run
+    with the new number from the start.
 
     BatchNorm keeps the teacher's statistics, so that teacher and student are the same function at first, and each
     sample's output depends on that sample alone.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, seed: int, device: torch.device, bf16: bool, data: str | None):
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, device: torch.device, bf16: bool):
         self.recipe, self.folder, self.seed, self.device, self.bf16 = recipe, folder, seed, device, bf16
         teacher = load(recipe.teacher, str(device)).net
         with torch.random.fork_rng():
@@ -47,10 +50,8 @@ class Run(Budgeted):
         self.optimisers = _optimisers(self.net, recipe)
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
-        if recipe.objective == "fast":
-            self.objective: Loss = FastLoss(recipe, Paths(recipe.teacher, folder, seed, device, bf16), device)
-        else:
-            self.objective = ConsistencyLoss(recipe, mnist(True, data), teacher, device)
+        paths = Paths(recipe.teacher, folder.parent / f"{recipe.teacher}-paths", seed, device, bf16)
+        self.objective: Loss = LOSSES[recipe.objective](recipe, paths, device)
         if self.state_file.exists():
             self._resume()
         self.updates = train(self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clip=1.0)
@@ -61,9 +62,8 @@ class Run(Budgeted):
         return self.step / self.recipe.steps
 
     def rate(self, k: int) -> float:
-        """The learning rate of update k."""
-        done = k / self.recipe.steps
-        return self.recipe.lr * min(1.0, (done + 1e-3) / 0.02, 2 * (1 - done))
+        """The learning rate of update k: it rises over the first updates, and falls to 0 over the last half."""
+        return self.recipe.lr * min(1.0, (k + 1) / WARM_UP, 2 * (1 - k / self.recipe.steps))
 
     def loss(self, k: int) -> Tensor:
         """() the loss of update k."""
@@ -100,8 +100,12 @@ class Run(Budgeted):
 
     def _resume(self) -> None:
         parts, facts = load_state(self.state_file)
-        if facts["recipe"] != self._recipe or facts["seed"] != self.seed:
+        before, now = facts["recipe"], self._recipe
+        if before | {"steps": now["steps"]} != now or facts["seed"] != self.seed:
             raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
+        late = now["objective"] == "consistency" or 2 * facts["step"] > min(before["steps"], now["steps"])
+        if before["steps"] != now["steps"] and late:
+            raise ValueError(f"{self.state_file} is past half of its updates; their number cannot change any more.")
         self.net.load_state_dict(parts["net"])
         self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
         for name, optimiser in self.optimisers.items():

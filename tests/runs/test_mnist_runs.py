@@ -76,7 +76,7 @@ def test_unknown_and_unfit_models():
 @pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.task == "digits"])
 def test_every_model_has_a_default_request_that_passes_its_own_check(name):
     r = DigitRequest.of(name)
-    assert r.sampler in samplers_for(MODELS[name].path)
+    assert r.sampler in samplers_for(MODELS[name].sampled)
     low, _, high = SAMPLERS[r.sampler].steps
     assert low <= r.steps <= high
 
