@@ -35,7 +35,7 @@ def scales(n: int, g: torch.Generator) -> Tensor:
     return low + (high - low) * torch.rand(n, generator=g) ** 2
 
 
-def drawn(seed: int, chunk: int, n: int = CHUNK) -> tuple[Tensor, Tensor, Tensor]:
+def drawn(seed: int, chunk: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Noise (n, 1, 28, 28), classes (n,) and guidance scales (n,) of a chunk; half of the scales are below 2."""
     g = torch.Generator().manual_seed(seed * 1_000_003 + chunk)
     labels = torch.randint(CLASSES, (n,), generator=g)
@@ -74,7 +74,7 @@ class Paths:
 
 
 def _made(name: str, seed: int, chunk: int, device: torch.device, bf16: bool) -> dict[str, Tensor]:
-    x, labels, w = drawn(seed, chunk)
+    x, labels, w = drawn(seed, chunk, CHUNK)
     teacher = guide(_Half(load(name, str(device)), bf16), w.to(device))
     cond = F.one_hot(labels, CLASSES).float().to(device)
     return {"states": teacher_path(teacher, x.to(device), cond), "labels": labels, "w": w}

@@ -15,7 +15,7 @@ from core.techniques.distillation import consistency_loss, consistency_pair, ste
 from training.distil_paths import CHUNK, Paths
 
 FINEST = FEW_STEPS[-1]  # steps of the teacher's paths
-STAGES = 4  # of consistency tuning
+STAGES = 3  # of consistency tuning
 STARTS = [6.0, *[0.3] * 3, 1.5, *[0.3] * 3, 5.0, *[0.3] * 3, 1.5, *[0.3] * 3]
 """How often consistency tuning starts at each of the 16 places of a path; its steps in a run of 1, 2 or 4 come first."""
 
@@ -39,7 +39,7 @@ class Recipe:
 
     objective: str
     teacher: str = "flow-class"
-    steps: int = 3200
+    steps: int = 2000
     batch: int = 32
     optimiser: str = "adam"
     lr: float = 8e-4
@@ -56,7 +56,7 @@ class Recipe:
 
 RECIPES = {
     "flow-class-fast": Recipe("fast"),
-    "flow-class-consistency": Recipe("consistency"),
+    "flow-class-consistency": Recipe("consistency", steps=1200),
 }
 Loss = Callable[[StudentUNet, torch.Generator, int], Tensor]
 """(the network, the source of random numbers, update k) -> () the loss of its batch."""

@@ -120,7 +120,7 @@ def test_the_number_of_updates_may_change_before_the_rate_falls(tmp_path):
 def test_paths_are_the_teachers_runs_and_are_kept(tmp_path):
     teacher = Digits(net(), "flow")
     (chunk,) = Paths("flow-class", tmp_path, 0, torch.device("cpu"), False).upto(1)
-    x, labels, w = drawn(0, 0, 250)
+    x, labels, w = drawn(0, 0, 6)
     assert torch.equal(chunk["states"][0], x) and torch.equal(chunk["w"], w) and torch.equal(chunk["labels"], labels)
     guided = guide(teacher, w)
     p = guided.predict(x, torch.full((len(x),), 999), guided.encode(labels.tolist()))
