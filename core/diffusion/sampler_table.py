@@ -11,7 +11,7 @@ from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import halves
 from core.diffusion.noise import Generators, generators, randn
 from core.diffusion.samplers import Step, consistency, ddim, dpm_solver, heun, posterior
-from core.diffusion.students import FEW_STEPS, Student, guided
+from core.diffusion.students import FEW_STEPS, guided, is_student
 from core.diffusion.visits import visits_together
 
 Run = Callable[[Denoiser, Tensor, Tensor, Tensor, Generators], Iterator[Step]]
@@ -104,7 +104,7 @@ def generate(
         Refused: a student with another model's sampler or the reverse, or what the student did not learn.
     """
     row = SAMPLERS[sampler]
-    if isinstance(denoiser, Student) != bool(row.counts):
+    if is_student(denoiser) != bool(row.counts):
         raise Refused(
             f"The sampler {row.title} does not fit this model: students of few steps have their own samplers."
         )

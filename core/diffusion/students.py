@@ -32,6 +32,11 @@ def checked(counts: Sequence[int], scales: tuple[float, float], steps: int, guid
     real(guidance, *scales, "The guidance of this student, which has it inside,")
 
 
+def is_student(denoiser: Denoiser) -> bool:
+    """Whether it is a student, or a technique around one."""
+    return bool(getattr(denoiser, "counts", ()))
+
+
 def listed(counts: Sequence[int]) -> str:
     """The numbers as words: "1, 2 or 4"."""
     *most, last = map(str, counts)
@@ -40,4 +45,4 @@ def listed(counts: Sequence[int]) -> str:
 
 def guided(denoiser: Denoiser, steps: int, guidance: float) -> Denoiser:
     """The denoiser for a run of so many steps: a student takes the guidance as an input, others need two halves."""
-    return denoiser.for_steps(steps, guidance) if isinstance(denoiser, Student) else guide(denoiser, guidance)
+    return denoiser.for_steps(steps, guidance) if is_student(denoiser) else guide(denoiser, guidance)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core.checks import Refused
+from core.diffusion.denoiser import Technique
 from core.diffusion.guidance import guide
 from core.diffusion.sampler_table import generate
 from core.models import registry
@@ -178,6 +179,8 @@ def test_students_draw_with_one_call_a_step_and_refuse_the_rest(kind, levels, sa
             generate(student, [1], sampler, 1, w, 7)
     with pytest.raises(Refused, match="students of few steps have their own samplers"):
         generate(student, [1], "euler", 4, 1.5, 7)
+    (*_, bare), (*_, wrapped) = (generate(m, [1], sampler, 2, 2.0, 7) for m in (student, Technique(student)))
+    assert torch.equal(bare.x_t, wrapped.x_t)
     with pytest.raises(Refused, match="guidance inside"):
         guide(student, 2.0)
     with pytest.raises(Refused, match="students of few steps have their own samplers"):
