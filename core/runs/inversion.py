@@ -15,6 +15,7 @@ from core.diffusion.visits import visits_from, visits_together
 from core.models.registry import load
 from core.pictures.images import WAITING, decibels, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
+from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
@@ -45,9 +46,9 @@ class InversionRequest(Request):
     )
     guidance: float = asked(3.0, replace(GUIDANCE, info="With the other prompt; up, and back with the same, w is 1."))
     solver: str = asked(
-        "ddim", Choice("Solver", "Heun takes two calls a step and is nearer to the path.", options=SOLVERS)
+        "heun", Choice("Solver", "Heun takes two calls a step and is nearer to the path.", options=SOLVERS)
     )
-    steps: int = asked(50, Whole("Steps", "5 to 200, up and down each.", "The number of steps", low=5, high=200))
+    steps: int = asked(30, Whole("Steps", "5 to 200, up and down each.", "The number of steps", low=5, high=200))
     model: str = asked("pocket", MODEL)
     seed: int = asked(180, replace(SEED, label="Seed of SDEdit"))
 
@@ -61,6 +62,17 @@ class Inversion(Plan):
     @property
     def prompts(self) -> Sequence[str]:
         return [self.request.prompt, self.request.other]
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return ("The clean estimate of each; of its noise, the state on the way up",)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ("",)
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0]
 
     @property
     def name(self) -> str:
