@@ -124,7 +124,9 @@ class _FromNoise(Technique):
 
 
 def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
-    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2); needs a_t > 0.
+    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2).
+
+    Where a_t = 0, x_t is noise alone and tells nothing of the class: nothing is changed there.
 
     Args:
         log_prob: (x_t, t) -> (B,) log p(y | x_t), differentiable in x_t.
@@ -143,9 +145,37 @@ class _ClassifierGuided(Technique):
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
-        _, s = self.schedule.at(t, x_t)
-        eps = p.eps - self.scale * s * grad
-        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v, p.parts)
+        a, s = self.schedule.at(t, x_t)
+        eps = p.eps - self.scale * s * grad * (a > 0)
+        return Prediction(torch.where(a > 0, self.schedule.x_0(x_t, t, eps), p.x_0), eps, p.v, p.parts)
+
+
+def autoguide(denoiser: Denoiser, weaker: Denoiser, scale: float) -> Denoiser:
+    """Autoguidance, eps = eps_weak + w (eps - eps_weak) (Karras et al. 2024, eq. 3): away from a worse network's faults.
+
+    Args:
+        weaker: a smaller or less trained denoiser of the same data on the same path; it reads the same condition.
+        scale: w; 1 is the denoiser itself.
+    """
+    return denoiser if scale == 1 else _Autoguided(denoiser, weaker, scale)
+
+
+class _Autoguided(Technique):
+    def __init__(self, inner: Denoiser, weaker: Denoiser, scale: float):
+        super().__init__(inner)
+        self.weaker, self.scale = weaker, scale
+        self._cond, self._weak = None, None
+
+    def encode(self, prompts: Sequence) -> Tensor:
+        """As the inner denoiser. The weaker one encodes the same prompts in its own way."""
+        self._cond, self._weak = self.inner.encode(prompts), self.weaker.encode(prompts)
+        return self._cond
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        q = self.weaker.predict(x_t, t, self._weak if cond is self._cond else cond)
+        x_0, eps = (weak + self.scale * (ours - weak) for ours, weak in ((p.x_0, q.x_0), (p.eps, q.eps)))
+        return Prediction(x_0, eps, p.v, {"weaker": q.eps, "stronger": p.eps})
 
 
 def clip(denoiser: Denoiser, low: float, high: float) -> Denoiser:
