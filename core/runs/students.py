@@ -58,7 +58,7 @@ def measured() -> list[Mapping]:
     """The benchmark's rows: model, sampler, steps, accuracy, frechet, ms_for_ten; empty if it was not run."""
     try:
         return json.loads(FILE.read_text())["rows"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
