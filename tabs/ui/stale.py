@@ -12,14 +12,16 @@ PRESSED = """() => {
   figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
-EDITED = """() => {
-  const figure = document.querySelector('#%s');
-  if (!figure) return;
-  if (figure.edited ?? %s) figure.dataset.stale = 'changed';
-  figure.edited = true;
+EDITED = """(value) => {
+  const figure = document.querySelector('#%s'), file = (f) => f?.path;
+  if (value?.id) return;
+  const now = [value?.background, ...(value?.layers ?? [])].map(file).join();
+  const before = (figure.canvases ??= {'%d': %s})['%d'];
+  figure.canvases['%d'] = now;
+  if (before !== undefined && before !== now) figure.dataset.stale = 'changed';
 }"""
-"""For an editor, which tells no change of its first stroke or of a picture that is sent to it: its inputs, of which the
-first is the picture that it begins with, where it begins with one."""
+"""For a canvas, by what is on it: it tells of changes when it is first drawn too. The last pictures that it told of are
+kept; a canvas that begins empty has none, any other begins with those that it tells of first."""
 ASKED = """() => {
   const figure = document.querySelector('#%s');
   if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
@@ -30,7 +32,10 @@ ANSWERED = """() => {
 }"""
 NEW_RUN = """(view) => {
   const figure = document.querySelector('#%s');
-  if (figure.dataset.run !== view?.run) delete figure.dataset.stale;
+  if (figure.dataset.run !== view?.run) {
+    delete figure.dataset.stale;
+    if (figure.underWay?.size) figure.dataset.live = '';
+  }
   figure.dataset.run = view?.run;
 }"""
 AGAIN = "(...values) => values.map((v) => ({__type__: 'update', interactive: !!v}))"
@@ -38,6 +43,7 @@ STOPPED = """() => { document.querySelector('#%s').stopped = true; }"""
 HELD = """(v, ...rest) => {
   const figure = document.querySelector('#%s');
   figure.underWay.delete(%d);
+  delete figure.dataset.live;
   const another = figure.stopped ? figure.taken : figure.underWay.size;
   figure.taken ||= figure.stopped;
   const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
@@ -84,8 +90,17 @@ def release(job: gr.events.Dependency, kept: Sequence) -> None:
 
 
 def mark(inputs: Sequence, figure: str) -> None:
-    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark."""
-    gr.on([c.change for c in inputs], None, None, None, js=CHANGED % figure, api_visibility="private")
+    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark.
+
+    A canvas may tell of its first stroke late or never: the page's script marks the figure that its class names.
+    """
+    canvases = [c for c in inputs if isinstance(c, gr.ImageEditor)]
+    others = [c.change for c in inputs if c not in canvases]
+    gr.on(others, None, None, None, js=CHANGED % figure, api_visibility="private")
+    for canvas in canvases:
+        canvas.elem_classes = [*canvas.elem_classes, f"marks-{figure}"]
+        js = EDITED % (figure, canvas._id, "undefined" if canvas.value else "''", canvas._id, canvas._id)
+        gr.on([canvas.change, canvas.input], None, canvas, None, js=js, api_visibility="private")
 
 
 def unmark(view: gr.JSON, figure: str) -> None:
@@ -104,9 +119,5 @@ def follow(start: gr.Button, inputs: Sequence, figure: str) -> dict:
         The keywords of the job's `success`: they renew the figure, unless an input changed meanwhile.
     """
     mark(inputs, figure)
-    for editor in inputs:
-        if isinstance(editor, gr.ImageEditor):
-            begun = EDITED % (figure, "false" if editor.value else "true")
-            editor.input(None, None, None, js=begun, api_visibility="private")
     start.click(None, None, None, js=ASKED % figure, api_visibility="private")
     return {"fn": None, "js": ANSWERED % figure, "api_visibility": "private"}
