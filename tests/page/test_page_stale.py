@@ -116,6 +116,14 @@ def test_the_first_stroke_dims_the_figure(page, tab):
     expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=3_000)
 
 
+@pytest.mark.parametrize("tab, name", [("sdedit", "Sailboat"), ("inpainting", "Grow"), ("denoiser", "Let the model draw it")])
+def test_a_button_that_fills_a_canvas_dims_the_figure(page, tab, name):
+    opened(page, tab)
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+    expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=20_000)
+
+
 def test_a_preset_that_is_pressed_during_a_run_dims_the_figure_at_its_end(page):
     opened(page, "denoise")
     page.get_by_role("button", name="Noise and denoise").click()
