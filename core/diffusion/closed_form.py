@@ -47,7 +47,7 @@ class Mixture(Denoiser):
     """The exact posterior mean of x_0 ~ sum_k w_k N(mu_k, var_k I) given x_t, and the score of x_t.
 
     At timestep t the density is sum_k w_k N(a mu_k, v_k I) with v_k = a^2 var_k + s^2. A call takes memory in proportion
-    to B K D, with D the product of the shape.
+    to B K.
 
     Args:
         schedule: any path.
@@ -65,6 +65,7 @@ class Mixture(Denoiser):
         self.schedule, self.shape, self.device = schedule, tuple(means.shape[1:]), means.device
         self.log_weights, self.means, self.variances = weights.log().log_softmax(0), means.flatten(1), variances
         self.labels = labels
+        self._spread = variances[:1] if (variances == variances[0]).all() else variances  # (1,) or (K,)
 
     @classmethod
     def of_points(cls, schedule: Schedule, points: Tensor, variance: float, labels: Tensor | None = None) -> "Mixture":
@@ -89,11 +90,15 @@ class Mixture(Denoiser):
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """x_0 = sum_k r_k (mu_k + a var_k / v_k (x_t - a mu_k)) with r_k = p(k | x_t), and eps = -s score."""
-        log_joint, gap, v = self._components(x_t, t, cond)
+        log_joint, v = self._components(x_t, t, cond)
         a, s = (level.flatten(1) for level in self.schedule.at(t, x_t))  # (B, 1)
-        r = log_joint.softmax(1)
-        x_0 = r @ self.means.to(x_t) + a * _combined(r * self.variances.to(x_t) / v, gap)
-        return Prediction(x_0.view_as(x_t), (s * _combined(r / v, gap)).view_as(x_t))
+        r, x = log_joint.softmax(1), x_t.flatten(1)
+        pulled = self._pull(r / v, x, a)
+        if len(self._spread) == 1:  # one variance for all
+            x_0 = r @ self.means.to(x) + a * self._spread.to(x) * pulled
+        else:
+            x_0 = r @ self.means.to(x) + a * self._pull(r * self.variances.to(x) / v, x, a)
+        return Prediction(x_0.view_as(x_t), (s * pulled).view_as(x_t))
 
     def score(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """The gradient of `log_density` in x_t, -eps / s_t, shaped as x_t: sum_k r_k (a mu_k - x_t) / v_k.
@@ -103,23 +108,23 @@ class Mixture(Denoiser):
             t: (B,).
             cond: of `encode`; None for no condition.
         """
-        log_joint, gap, v = self._components(x_t, t, cond)
-        return -_combined(log_joint.softmax(1) / v, gap).view_as(x_t)
+        log_joint, v = self._components(x_t, t, cond)
+        a = self.schedule.at(t, x_t)[0].flatten(1)
+        return -self._pull(log_joint.softmax(1) / v, x_t.flatten(1), a).view_as(x_t)
 
     def log_density(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """log p_t(x_t | class) of samples (B, ...) at timesteps t (B,), as (B,); `cond` as in `score`."""
         return self._components(x_t, t, cond)[0].logsumexp(1)
 
-    def _components(self, x_t: Tensor, t: Tensor, cond: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """log w_k N(x_t; a mu_k, v_k I) as (B, K), x_t - a mu_k as (B, K, D), and v_k as (B, K)."""
+    def _components(self, x_t: Tensor, t: Tensor, cond: Tensor | None) -> tuple[Tensor, Tensor]:
+        """log w_k N(x_t; a mu_k, v_k I) as (B, K), and v_k as (B, K), or (B, 1) if all variances are equal."""
         a, s = (level.flatten(1) for level in self.schedule.at(t, x_t))  # (B, 1)
         log_weights = (self.encode([None]) if cond is None else cond).to(x_t)
-        v = a**2 * self.variances.to(x_t) + s**2
-        gap = x_t.flatten(1)[:, None] - a[..., None] * self.means.to(x_t)  # not cdist, which loses digits
-        log_normal = -(gap.square().sum(2) / v + gap.shape[2] * (2 * torch.pi * v).log()) / 2
-        return log_weights + log_normal, gap, v
+        v, x, means = a**2 * self._spread.to(x_t) + s**2, x_t.flatten(1), self.means.to(x_t)
+        # coordinate by coordinate: (B, K, D) would not fit the cache, and |x|^2 - 2 x mu + |mu|^2 loses digits
+        squares = sum((x[:, d, None] - a * means[:, d]).square() for d in range(x.shape[1]))
+        return log_weights - (squares / v + x.shape[1] * (2 * torch.pi * v).log()) / 2, v
 
-
-def _combined(weights: Tensor, vectors: Tensor) -> Tensor:
-    """sum_k w_k x_k of weights (B, K) and vectors (B, K, D), as (B, D)."""
-    return (weights[:, None] @ vectors)[:, 0]
+    def _pull(self, weights: Tensor, x: Tensor, a: Tensor) -> Tensor:
+        """sum_k w_k (x - a mu_k) of weights (B, K), as (B, D)."""
+        return x * weights.sum(1, keepdim=True) - a * (weights @ self.means.to(x))

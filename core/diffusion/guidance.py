@@ -142,6 +142,34 @@ class _ClassifierGuided(Technique):
         return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v, p.parts)
 
 
+def autoguide(denoiser: Denoiser, weaker: Denoiser, scale: float) -> Denoiser:
+    """Autoguidance, eps = eps_weak + w (eps - eps_weak) (Karras et al. 2024, eq. 3): away from a worse network's faults.
+
+    Args:
+        weaker: a smaller or less trained denoiser of the same data on the same path; it reads the same condition.
+        scale: w; 1 is the denoiser itself.
+    """
+    return denoiser if scale == 1 else _Autoguided(denoiser, weaker, scale)
+
+
+class _Autoguided(Technique):
+    def __init__(self, inner: Denoiser, weaker: Denoiser, scale: float):
+        super().__init__(inner)
+        self.weaker, self.scale = weaker, scale
+        self._cond, self._weak = None, None
+
+    def encode(self, prompts: Sequence) -> Tensor:
+        """As the inner denoiser. The weaker one encodes the same prompts in its own way."""
+        self._cond, self._weak = self.inner.encode(prompts), self.weaker.encode(prompts)
+        return self._cond
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        p = self.inner.predict(x_t, t, cond)
+        q = self.weaker.predict(x_t, t, self._weak if cond is self._cond else cond)
+        x_0, eps = (weak + self.scale * (ours - weak) for ours, weak in ((p.x_0, q.x_0), (p.eps, q.eps)))
+        return Prediction(x_0, eps, p.v, {"weaker": q.eps, "stronger": p.eps})
+
+
 def clip(denoiser: Denoiser, low: float, high: float) -> Denoiser:
     """Keep the clean estimate in [low, high]; the noise estimate follows, so that x_t = a x_0 + s eps still holds."""
     return _Bounded(denoiser, lambda x_0: x_0.clamp(low, high))

@@ -144,6 +144,22 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Several(Kind):
+    """One or more of a few, in the order of `options`: key -> title."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, value: object, request: "Request") -> tuple[str, ...]:
+        chosen = {choice(name, self.options, f"Each of {self.named.lower()}") for name in several(value, 99, "choices")}
+        if not chosen:
+            raise Refused(f"{self.named} must be one or more of {', '.join(self.options)}.")
+        return tuple(name for name in self.options if name in chosen)
+
+    def as_widget(self, value: Any) -> list[str]:
+        return list(value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model(Kind):
     """A model that draws from a prompt, and is here."""
 

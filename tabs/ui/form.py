@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
-from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Suggested, Text, Whole
-from tabs.ui.inputs import Dropdown, Number, Radio, Slider, Textbox
+from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Several, Suggested, Text, Whole
+from tabs.ui.inputs import CheckboxGroup, Dropdown, Number, Radio, Slider, Textbox
 
 DICE = f"() => Math.floor(Math.random() * {Seed().high + 1})"
 
@@ -38,13 +38,18 @@ def choice(kind: Choice, **how) -> gr.Radio | gr.Dropdown:
     return Dropdown(options, **how) if kind.listed else Radio(options, **how)
 
 
+def several(kind: Several, **how) -> gr.CheckboxGroup:
+    """A box to check for each."""
+    return CheckboxGroup([(title, key) for key, title in kind.options.items()], **how)
+
+
 def model(kind: Model, **how) -> gr.Dropdown:
     """A list of the models that draw."""
     return Dropdown([(title, key) for key, title in kind.options().items()], **how)
 
 
 WIDGETS: dict[type[Kind], Callable] = {
-    Prompt: text, Suggested: suggested, Text: text, Seed: seed, Whole: number, Real: number, Choice: choice, Model: model,
+    Prompt: text, Suggested: suggested, Text: text, Seed: seed, Whole: number, Real: number, Choice: choice, Several: several, Model: model,
 }  # fmt: skip
 
 

@@ -38,6 +38,10 @@ class Radio(_AsSent, gr.Radio):
     """gr.Radio, unchecked."""
 
 
+class CheckboxGroup(_AsSent, gr.CheckboxGroup):
+    """gr.CheckboxGroup, unchecked."""
+
+
 class Dropdown(_AsSent, gr.Dropdown):
     """gr.Dropdown, unchecked."""
 

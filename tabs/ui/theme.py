@@ -7,6 +7,8 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+SHEETS = ("app.css", "plane/plane.css", "drawing.css")
+"""The style sheets, in order."""
 PALETTE = ("#4f46e5", "#db2777", "#f59e0b", "#14b8a6", "#0ea5e9", "#a1a1aa")
 """The colours of the charts' curves, the accent first."""
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
@@ -53,7 +55,7 @@ def look() -> dict:
     """The keyword arguments of `launch()` that make a page look like this app."""
     return {
         "theme": theme(),
-        "css": asset("app.css"),
+        "css": "".join(map(asset, SHEETS)),
         "head": f"<script>{asset('page.js')}</script>",
         "footer_links": ["api", "settings"],
         "run_history": False,

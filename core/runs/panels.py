@@ -1,0 +1,82 @@
+"""Figures of the plane as numbers: what a view shows, before it is packed for the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One square of a figure. F is the figure's number of frames; a part with one frame stands still.
+
+    Args:
+        title, note: above and below it.
+        points: (F or 1, N, 2).
+        classes: (N,) uint8, the colours of the points; None for one colour.
+        truth: (N', 2), the data, faint behind the points.
+        places: (M, 2), where the arrows stand.
+        arrows: (F or 1, M, 2), in units of the data.
+        density: (F or 1, H, W) from 0 to 1; row 0 has the largest y.
+        paths: how many of the points leave a trace.
+    """
+
+    title: str
+    note: str = ""
+    points: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    places: np.ndarray | None = None
+    arrows: np.ndarray | None = None
+    density: np.ndarray | None = None
+    paths: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of a chart: its name, its points, and whether it is dashed."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves with named axes. `log`: whether x and y are logarithmic. `floor`: a level below which nothing can come."""
+
+    title: str
+    x: str
+    y: str
+    lines: Sequence[Line]
+    log: tuple[bool, bool] = (False, False)
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels that share one slider over frames, and charts.
+
+    Args:
+        labels: one per frame.
+        at: the frame shown first.
+        caption: what it is, with its settings.
+        description: the same for those who cannot see it.
+        status: the progress of a run.
+        fraction: its done share; None if no run is under way.
+        live: whether it replaces a figure of the same run, whose slider and zoom stay.
+        run: the id of what it belongs to, such as a training; "" for nothing.
+    """
+
+    panels: Sequence[Panel]
+    labels: Sequence[str] = ("",)
+    at: int = 0
+    caption: str = ""
+    description: str = ""
+    status: str = ""
+    fraction: float | None = None
+    live: bool = False
+    playing: bool = False
+    run: str = ""
+    charts: Sequence[Chart] = field(default_factory=tuple)

@@ -1,0 +1,150 @@
+"""Points in the plane from what a person gives: a named set, a typed word, a drawing or a table of x, y[, class]."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from core.checks import Refused, number
+from core.diffusion.point_sets import POINT_SETS, WIDEST, PointSet, fitted, gaussians, of_points
+
+OWN = {"drawn": "your own points", "word": "a word"}
+SETS = {
+    "moons": "two moons", "roll": "a Swiss roll", "rings": "rings", "checkerboard": "a checkerboard",
+    "gaussians": "Gaussians", "unequal": "two unequal Gaussians", "tree": "a tree of two classes",
+}  # fmt: skip
+MOST_POINTS = 10_000
+MOST_BYTES = 5_000_000
+"""Of a table; a row of 10,000 needs no more than 500."""
+LETTERS = 16
+"""The most letters of a word."""
+Row = tuple[float, float, int]
+"""x, y and the class, 0 or 1."""
+
+
+def point_set(data: str, components: int, word: str, rows: Sequence[Row]) -> PointSet:
+    """The data of a request.
+
+    Args:
+        data: a key of SETS or OWN.
+        components: of "gaussians".
+        word: for "word".
+        rows: for "drawn"; if some lie outside the square, all are moved and scaled together.
+
+    Raises:
+        Refused: there are no points.
+    """
+    if data == "gaussians":
+        return gaussians(components)
+    if data in POINT_SETS:
+        return POINT_SETS[data]()
+    if data == "word":
+        return written(word)
+    points = torch.tensor([row[:2] for row in rows], dtype=torch.float64).view(-1, 2)
+    inside = not len(points) or points.abs().max() <= WIDEST
+    return of_points(points.float() if inside else fitted(points), torch.tensor([row[2] for row in rows]))
+
+
+def rows_of(value: object) -> tuple[Row, ...]:
+    """Points as a page or a program sends them: rows of x, y and, optionally, the class, 0 or 1.
+
+    Args:
+        value: a sequence of rows, or a mapping with them under "points"; None for no points.
+
+    Raises:
+        Refused: one sentence that names the first bad row.
+    """
+    value = value.get("points") if isinstance(value, dict) else value
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise Refused("The points must be a list of rows x, y, class.")
+    return _at_most(_row(row, f"Point {k}") for k, row in enumerate(value, 1))
+
+
+def table_rows(text: bytes | str) -> tuple[Row, ...]:
+    """The rows of a CSV file of x, y[, class], moved and scaled into the square; comma, semicolon, tab or blank between them; a first line of names is skipped.
+
+    Two different entries in the third column become the classes 0 and 1, in the order in which they come.
+
+    Raises:
+        Refused: one sentence that names the first bad line.
+    """
+    if len(text) > MOST_BYTES:
+        raise Refused(f"The table may have at most {MOST_BYTES // 1_000_000} MB.")
+    try:
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    except UnicodeDecodeError:
+        raise Refused("The table must be a text file of x, y and, if there are two classes, the class.") from None
+    lines = [(k, _cells(line)) for k, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if lines and all(np.isnan(number(cell)) for cell in lines[0][1][:2]):  # names of the columns
+        lines = lines[1:]
+    if not lines:
+        raise Refused("The table has no points.")
+    names = list(dict.fromkeys(cells[2] for _, cells in lines if len(cells) > 2))
+    if len(names) > 2:
+        raise Refused(f"The third column may have two different entries, the classes, not {len(names)}.")
+    places = {name: k for k, name in enumerate(names)}
+    rows = _at_most(_row([*cells[:2], places.get("".join(cells[2:3]), 0)], f"Line {k}") for k, cells in lines)
+    places_in_square = fitted([row[:2] for row in rows]).tolist()
+    return tuple((x, y, row[2]) for (x, y), row in zip(places_in_square, rows, strict=True))
+
+
+def _cells(line: str) -> list[str]:
+    mark = next((m for m in ",;\t" if m in line), None)
+    return [c.strip() for c in next(csv.reader(io.StringIO(line), delimiter=mark))] if mark else line.split()
+
+
+def _row(row: object, what: str) -> Row:
+    """A row, checked; `what` names it in a refusal."""
+    cells = list(row)[:3] if isinstance(row, Sequence) and not isinstance(row, str) else []
+    x, y = (number(cell) for cell in [*cells, None, None][:2])
+    if not (abs(x) < 1e30 and abs(y) < 1e30):
+        raise Refused(f"{what} needs two finite numbers, x and y.")
+    c = number(cells[2]) if len(cells) > 2 else 0.0
+    if c not in (0, 1):
+        raise Refused(f"{what} has a class that is neither 0 nor 1.")
+    return x, y, int(c)
+
+
+def _at_most(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows. Raises Refused if there are too many."""
+    found = []
+    for row in rows:
+        found.append(row)
+        if len(found) > MOST_POINTS:
+            raise Refused(f"There can be at most {MOST_POINTS:,} points.")
+    return tuple(found)
+
+
+def written(word: str) -> PointSet:
+    """A word as points: its ink, in 400 places per letter; its first half is one class, its second half the other.
+
+    Raises:
+        Refused: there are no letters or digits in it, or too many.
+    """
+    word = " ".join(word.split())
+    if not any(c.isalnum() for c in word):
+        raise Refused("Type a word with letters or digits.")
+    if len(word) > LETTERS:
+        raise Refused(f"The word may have at most {LETTERS} letters.")
+    font = ImageFont.load_default(120)
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(word))
+    page = Image.new("L", (right - left + 8, bottom - top + 8))
+    ImageDraw.Draw(page).text((4 - left, 4 - top), word, 255, font)
+    y, x = np.nonzero(np.asarray(page) > 127)
+    if not len(x):
+        raise Refused("This word has no letters that can be drawn.")
+    some = np.random.default_rng(0).permutation(len(x))[: 400 * len(word)]
+    points = torch.tensor(np.stack([x[some], -y[some]], 1).astype(np.float32))
+    halves = (points[:, 0] > page.width / 2).long()
+    return of_points(fitted(points) * _fills(points), halves)
+
+
+def _fills(points: torch.Tensor) -> float:
+    """How much larger points may be drawn than `fitted` does, so that a long word has tall letters."""
+    wide = fitted(points).abs().max()
+    return float(0.9 * WIDEST / wide) if wide < 0.9 * WIDEST else 1.0

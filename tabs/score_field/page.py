@@ -1,0 +1,241 @@
+"""Score field: diffusion in the plane, where all of it is visible, exact and instant."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from core.runs.score_field import ScoreFieldRequest
+from tabs.score_field import job
+from tabs.score_field.presets import PRESETS
+from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.drawing import drawing
+from tabs.ui.form import Form
+from tabs.ui.inputs import Textbox
+from tabs.ui.page import open_alone
+from tabs.ui.plane import plane
+from tabs.ui.saved import settings_input
+from tabs.ui.sent import any_file
+from tabs.ui.stale import ANSWERED, ASKED, mark
+
+TITLE = "Score field"
+ID = "score_field"
+FIGURE = "score-field-view"
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+TOGETHER = {"concurrency_id": "plane", "concurrency_limit": 4}
+SHARED_FIELDS = ("path", "model", "steps", "count", "seed")
+OPENED = "() => '%s'"
+PRESS = """() => {
+  const press = (tries) => {
+    const button = document.querySelector('#score-field-%s');
+    if (button?.offsetParent) button.click(); else if (tries) setTimeout(press, 50, tries - 1);
+  };
+  setTimeout(press, 50, 40);
+}"""
+"""Presses a view's button once its sub-tab is there."""
+DRAWN = "() => { delete document.querySelector('#%s').dataset.stale; }"
+FOLLOWED = ("data", "components", "word", "rows", "path", "count", "seed")
+"""Inputs that change Forward and Score."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A sub-tab.
+
+    Args:
+        words: what to do there, in one line.
+        fields: the inputs in it.
+        buttons: key of `job.MAKERS` -> title; the first is the primary one. Without buttons the view follows its inputs.
+    """
+
+    title: str
+    words: str
+    fields: tuple[str, ...] = ()
+    buttons: dict[str, str] = field(default_factory=dict)
+
+
+VIEWS = {
+    "forward": View("Forward", "Slide t: points spread, density and score follow. At t = 0 the score is huge off the data."),
+    "score": View("Score", "Point at an arrow for its numbers. A trained network's arrows stand beside the exact ones."),
+    "sample": View("Sample", "The same noise, run by each sampler.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
+    "guide": View("Guide", "Half of the points are asked to be of one class, half of the other.", ("guides", "scale"), {"guide": "Guide"}),
+    "train": View(
+        "Train", "A small network learns the points as you watch; then it serves the other views.",
+        ("target", "rate", "updates", "width", "depth", "batch"),
+        {"train": "Start", "train_slowly": "Slowly", "train_once": "One update"},
+    ),
+}  # fmt: skip
+
+
+class ScoreField:
+    """The tab, in the order in which it is put together."""
+
+    def __init__(self):
+        self.sheet = drawing("score-field-sheet")
+        self.sheet.unrender()
+        self.training = Textbox("", visible=False, render=False)
+        self.open = Textbox("forward", visible=False, render=False)
+        self.form = Form(ScoreFieldRequest(), {"rows": self.sheet, "training": self.training})
+        self.buttons: dict[str, gr.Button] = {}
+        self.jobs: dict[str, list[gr.events.Dependency]] = {}
+        self.tabs: dict[str, gr.Tab] = {}
+
+    def build(self) -> None:
+        """Lay the tab out and connect it."""
+        with gr.Row(elem_classes="presets"):
+            presets = [gr.Button(name, size="sm", min_width=60) for name in PRESETS]
+        with gr.Row():
+            with gr.Column(scale=2, min_width=340):
+                self.data()
+                self.views()
+                self.settings()
+            with gr.Column(scale=5, min_width=480):
+                self.figure = plane(FIGURE)
+                formula_panel("score_field")
+        self.wire()
+        for button, (view, request) in zip(presets, PRESETS.values(), strict=True):
+            self.wire_preset(button, view, request)
+
+    def data(self) -> None:
+        """Which points: a named set, a word, or one's own."""
+        self.form.place("data", "components", "word")
+        with gr.Column() as self.own:
+            self.form.place("rows")
+            self.upload = any_file(gr.UploadButton("Upload a table: CSV of x, y[, class]", size="sm"))
+        self.training.render()
+        self.open.render()
+
+    def views(self) -> None:
+        """A sub-tab for each view."""
+        with gr.Tabs(elem_id="score-field-views", overflow_behavior="wrap") as self.chosen:
+            for name, view in VIEWS.items():
+                with gr.Tab(view.title, id=name) as self.tabs[name]:
+                    gr.HTML(f'<div class="caption">{view.words}</div>')
+                    self.actions(name, view)
+                    self.form.place(*view.fields)
+
+    def actions(self, name: str, view: View) -> None:
+        """The buttons of a view."""
+        if not view.buttons:
+            return
+        first, *others = view.buttons
+        with gr.Row():
+            self.buttons[first] = gr.Button(
+                view.buttons[first], variant="primary", elem_classes="do-run", scale=3, elem_id=f"score-field-{first}"
+            )
+            stop = "Pause" if name == "train" else "Stop"
+            self.buttons[f"stop {name}"] = gr.Button(stop, elem_classes="do-stop", scale=1, min_width=80)
+        with gr.Row() if others else contextlib.nullcontext():
+            for maker in others:
+                self.buttons[maker] = gr.Button(
+                    view.buttons[maker], size="sm", min_width=90, elem_id=f"score-field-{maker}"
+                )
+            if name == "train":
+                self.buttons["reset"] = gr.Button("Reset", size="sm", min_width=90)
+
+    def settings(self) -> None:
+        """What all views share."""
+        self.form.place(*SHARED_FIELDS)
+        with gr.Accordion("Settings from a saved picture", open=False):
+            self.saved = settings_input()
+
+    # ---- wiring ----
+
+    def wire(self) -> None:
+        """Connect the inputs, the views and their buttons."""
+        mark([w for name, w in self.form.widgets.items() if name != "training"], FIGURE)
+        self.wire_data()
+        for name, view in VIEWS.items():
+            self.jobs[name] = [
+                self.run(self.buttons[maker].click, job.HANDLERS[maker], f"score_field_{maker}")
+                for maker in view.buttons
+            ]
+            if not view.buttons:
+                gr.api(job.HANDLERS[name], api_name=f"score_field_{name}", **TOGETHER)
+        widgets = [w for name, w in self.form.widgets.items() if name in FOLLOWED]
+        self.run(lambda *args, **how: gr.on([w.change for w in widgets], *args, **how), job.follow)
+        gr.on(None, job.opening, None, self.figure, queue=False, **QUIET)
+        self.wire_stops()
+        self.wire_views()
+        self.saved.upload(
+            job.restore, self.saved, self.form.inputs, api_name="restore_score_field", show_progress="hidden"
+        )
+
+    @property
+    def all_jobs(self) -> list[gr.events.Dependency]:
+        """The jobs of all views."""
+        return [j for jobs in self.jobs.values() for j in jobs]
+
+    def wire_views(self) -> None:
+        """Opening a view ends the jobs of the others, whose figure it takes over; it is drawn if it needs no button."""
+        for name, tab in self.tabs.items():
+            others = [j for j in self.all_jobs if j not in self.jobs[name]]
+            tab.select(None, None, None, cancels=others, api_visibility="private")
+            opened = tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
+            self.run(opened.then, job.follow)
+
+    def run(self, event: Callable, handler: Callable, api_name: str = "") -> gr.events.Dependency:
+        """Connect an event to a handler, which fills the figure; with its answer the figure is not stale any more."""
+        following = handler is job.follow
+        how = {"api_name": api_name} if api_name else {"api_visibility": "private"}
+        if not following:
+            event(None, None, None, js=ASKED % FIGURE, api_visibility="private")
+        made = event(
+            handler, [self.open] * following + self.form.inputs, [self.figure, self.training], show_progress="hidden",
+            trigger_mode="always_last" if following else "once", **how, **TOGETHER,
+        )  # fmt: skip
+        made.success(None, None, None, js=(DRAWN if following else ANSWERED) % FIGURE, api_visibility="private")
+        return made
+
+    def wire_stops(self) -> None:
+        """Stop ends the jobs of a view. Pause then shows the training so far, to scrub; Reset forgets it."""
+        for name, jobs in self.jobs.items():
+            if jobs:
+                stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
+        stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+        reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
+        reset.then(lambda: "", None, self.training, **QUIET)
+
+    def wire_data(self) -> None:
+        """Show the inputs that the chosen data has, and take tables."""
+        own = [self.form["components"], self.form["word"], self.own]
+        gr.on([self.form["data"].change], job.own_inputs, self.form["data"], own, queue=False, **QUIET)
+        gr.on(None, job.own_inputs, self.form["data"], own, queue=False, **QUIET)
+        self.upload.upload(
+            job.upload,
+            self.upload,
+            [self.sheet, self.form["data"]],
+            api_name="score_field_table",
+            show_progress="hidden",
+        )
+
+    def wire_preset(self, button: gr.Button, view: str, request: ScoreFieldRequest) -> None:
+        """A preset fills the inputs, opens its view and runs it."""
+        values = request.parameters()
+        kept = ("rows", "training")
+
+        def fill() -> list:
+            inputs = (gr.skip() if name in kept else value for name, value in values.items())
+            return [gr.Tabs(selected=sub_tab(view)), sub_tab(view), *inputs]
+
+        filled = button.click(fill, None, [self.chosen, self.open, *self.form.inputs], queue=False, **QUIET)
+        button.click(None, None, None, cancels=self.all_jobs, api_visibility="private")
+        if view in job.FOLLOWING:
+            self.run(filled.then, job.follow)
+        else:
+            filled.then(None, None, None, js=PRESS % view, api_visibility="private")
+
+
+def sub_tab(maker: str) -> str:
+    """The sub-tab with the button of that key of `job.MAKERS`."""
+    return next(name for name, view in VIEWS.items() if maker in (name, *view.buttons))
+
+
+def build(shared: Shared) -> None:
+    """The tab."""
+    ScoreField().build()
+
+
+if __name__ == "__main__":
+    open_alone(TITLE, build)

@@ -1,0 +1,16 @@
+"""What the score field shows at one click: a view and its settings."""
+
+from core.runs.score_field import ScoreFieldRequest
+
+R = ScoreFieldRequest
+PRESETS: dict[str, tuple[str, ScoreFieldRequest]] = {
+    "Moons to noise": ("forward", R()),
+    "Score of two rings": ("score", R(data="rings")),
+    "Samplers, one noise": ("sample", R()),
+    "Langevin loses weights": ("sample", R(data="unequal", samplers=("plain", "langevin"))),
+    "Straight paths": ("sample", R(path="flow", samplers=("ddim", "heun"), steps=5)),
+    "Quality against steps": ("quality", R(data="checkerboard")),
+    "Guides on a tree": ("guide", R(data="tree", scale=2.0)),
+    "Learning a roll": ("train", R(data="roll")),
+}
+"""Title -> (view, settings)."""

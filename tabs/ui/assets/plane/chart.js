@@ -1,0 +1,150 @@
+// Painting a line chart: thin axes, few ticks, a legend above.
+const CURVES = [0, 1, 2, 3, 4, 5, 7];
+
+function niceTicks(low, high, log, most) {
+  if (log) {
+    const [a, b] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)], every = Math.ceil((b - a + 1) / most);
+    if (b - a >= 1) return Array.from({ length: Math.floor((b - a) / every) + 1 }, (_, k) => 10 ** (a + k * every));
+    const few = [1, 2, 3, 5, 7].flatMap((m) => [m * 10 ** (a - 1), m * 10 ** a]).filter((t) => t >= low && t <= high);
+    return few.sort((x, y) => x - y).slice(0, most);
+  }
+  const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((m) => m * power >= rough) * power, first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, k) => (first + k) * step);
+}
+
+function number(v) {
+  if (v === 0) return '0';
+  const size = Math.abs(v);
+  if (size >= 1e5 || size < 1e-3) return v.toExponential(size >= 1e5 ? 0 : 1).replace('e+', 'e').replace('.0e', 'e').replace('-', '−');
+  return String(+v.toPrecision(3)).replace('-', '−');
+}
+
+// The range of an axis over all curves, a little wider than what is shown; the floor belongs to it.
+function range(values, log) {
+  const kept = values.filter((v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0));
+  let low = Math.min(...kept), high = Math.max(...kept);
+  if (!kept.length) [low, high] = log ? [0.1, 1] : [0, 1];
+  if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
+  return [low, high];
+}
+
+function axis(values, log, from, to, pad) {
+  let [low, high] = range(values, log);
+  if (pad && log) [low, high] = [low / 1.15, high * 1.15];
+  else if (pad) [low, high] = [low >= 0 && low < 0.4 * high ? 0 : low - 0.06 * (high - low), high + 0.06 * (high - low)];
+  const f = log ? Math.log : (v) => v, place = (v) => from + ((f(v) - f(low)) / (f(high) - f(low))) * (to - from);
+  return { low, high, log, place, fits: (v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0) };
+}
+
+function axes(chart, width, height, unit, left) {
+  const all = (key) => chart.series.flatMap((s) => s[key] || []), [logX, logY] = chart.log || [];
+  const floor = chart.floor ?? null;
+  return {
+    x: axis(all('x'), logX, left, width - 10 * unit, false),
+    y: axis(floor === null ? all('y') : [...all('y'), floor], logY, height - 34 * unit, 40 * unit, true),
+  };
+}
+
+function legend(pen, chart, unit, left) {
+  let x = left;
+  pen.textAlign = 'left';
+  const named = chart.series.map((s, k) => [s.name, ink.classes[CURVES[k % 7]], s.dashed ? [4, 3] : []]);
+  if ((chart.floor ?? null) !== null) named.push(['floor', ink.soft, [1.5, 2.5]]);
+  for (const [name, colour, dash] of named) {
+    line(pen, [[x, 29 * unit], [x + 16 * unit, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
+    pen.fillStyle = ink.soft;
+    pen.fillText(name, x + 20 * unit, 33 * unit);
+    x += 34 * unit + pen.measureText(name).width;
+  }
+}
+
+function line(pen, places, colour, width, dash = []) {
+  pen.beginPath();
+  for (const [x, y] of places) pen.lineTo(x, y);
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.setLineDash(dash);
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+function paintAxes(pen, chart, { x, y }, width, height, unit, left) {
+  const bottom = height - 34 * unit;
+  line(pen, [[left, 40 * unit], [left, bottom], [width - 10 * unit, bottom]], ink.hair, unit);
+  pen.fillStyle = ink.soft;
+  pen.textAlign = 'center';
+  const places = [...new Set(chart.series.flatMap((s) => s.x || []))].filter(x.fits);
+  const ticks = x.log && places.length < 9 ? places : niceTicks(x.low, x.high, x.log, width / unit < 300 ? 4 : 6);
+  for (const t of ticks) pen.fillText(number(t), x.place(t), bottom + 14 * unit);
+  pen.textAlign = 'right';
+  for (const t of niceTicks(y.low, y.high, y.log, 4)) {
+    pen.fillText(number(t), left - 6 * unit, y.place(t) + 4 * unit);
+    line(pen, [[left, y.place(t)], [left + 4 * unit, y.place(t)]], ink.soft, unit);
+  }
+  pen.fillText(chart.x || '', width - 10 * unit, height - 5 * unit);
+}
+
+function paintChart(pen, chart, width, height, ratio, mark = null) {
+  const unit = ratio * (ink.big > 1 ? 1.35 : 1), left = 46 * unit, both = axes(chart, width, height, unit, left);
+  pen.font = `600 ${12.5 * unit}px ${ink.font}`;
+  pen.fillStyle = ink.text;
+  pen.textAlign = 'left';
+  pen.fillText(chart.y && chart.title !== chart.y ? `${chart.title} · ${chart.y}` : chart.title, 0, 14 * unit);
+  pen.font = `${11.5 * unit}px ${ink.font}`;
+  paintAxes(pen, chart, both, width, height, unit, left);
+  if ((chart.floor ?? null) !== null) {
+    const y = both.y.place(chart.floor);
+    line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
+  }
+  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
+  legend(pen, chart, unit, left);
+  if (mark) paintMark(pen, mark, both, width, unit);
+}
+
+function curve(pen, series, colour, { x, y }, unit) {
+  const places = (series.x || []).map((v, i) => [v, series.y[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
+  const shown = places.map(([a, b]) => [x.place(a), y.place(b)]);
+  line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
+  if (shown.length > 25) return;
+  pen.fillStyle = colour;
+  for (const [a, b] of shown) {
+    pen.beginPath();
+    pen.arc(a, b, 2.6 * unit, 0, 7);
+    pen.fill();
+  }
+}
+
+// The value of a curve under the pointer.
+function paintMark(pen, { name, x, y }, both, width, unit) {
+  const [a, b] = [both.x.place(x), both.y.place(y)], words = `${name}: ${number(x)}, ${number(y)}`;
+  pen.strokeStyle = pen.fillStyle = ink.text;
+  pen.lineWidth = 1.5 * unit;
+  pen.beginPath();
+  pen.arc(a, b, 5 * unit, 0, 7);
+  pen.stroke();
+  pen.textAlign = a > width / 2 ? 'right' : 'left';
+  const [tx, ty] = [a + (a > width / 2 ? -9 : 9) * unit, b - 8 * unit];
+  pen.lineWidth = 4 * unit;
+  pen.strokeStyle = ink.back;
+  pen.strokeText(words, tx, ty);
+  pen.fillText(words, tx, ty);
+}
+
+// The point of a curve that is nearest to a place on the canvas, or null.
+function markAt(chart, px, py, width, height, ratio) {
+  const unit = ratio * (ink.big > 1 ? 1.35 : 1), { x, y } = axes(chart, width, height, unit, 46 * unit);
+  let best = null, least = (40 * unit) ** 2;
+  for (const s of chart.series) (s.x || []).forEach((v, i) => {
+    if (!x.fits(v) || !y.fits(s.y[i])) return;
+    const far = (x.place(v) - px) ** 2 + (y.place(s.y[i]) - py) ** 2;
+    if (far < least) [best, least] = [{ name: s.name, x: v, y: s.y[i] }, far];
+  });
+  return best;
+}
+
+// The same in words, for a screen reader.
+function chartInWords(chart) {
+  const ends = chart.series.map((s) => `${s.name}: ${number(s.y?.at(-1) ?? 0)} at ${chart.x} ${number(s.x?.at(-1) ?? 0)}`);
+  return `${chart.title}, ${chart.y} by ${chart.x}. ${ends.join('; ')}${(chart.floor ?? null) === null ? '' : `; floor ${number(chart.floor)}`}`;
+}

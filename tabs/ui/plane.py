@@ -1,0 +1,138 @@
+"""The plane shows points, arrows, density and paths in two dimensions; the server sends numbers, the page draws them."""
+
+import base64
+from collections.abc import Sequence
+
+import gradio as gr
+import numpy as np
+
+from tabs.ui.theme import asset
+
+LARGEST = 32767
+"""The largest int16."""
+SCRIPTS = ("values", "paint", "chart", "save", "hand", "main")
+"""The parts of the plane's script, in order; together they are one function."""
+
+
+def bytes64(array: np.ndarray, kind: str) -> str:
+    """The bytes of an array of that dtype, row by row, in base64."""
+    return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode("ascii")
+
+
+def packed(array: np.ndarray) -> dict:
+    """Numbers of any shape as little-endian int16 times a scale: {"data": base64, "shape": [...], "scale": s}.
+
+    The largest finite size becomes 32767, so that each finite number is off by at most scale / 2. An infinite one
+    becomes the largest of its sign, and NaN becomes 0.
+    """
+    array = np.asarray(array, np.float64)
+    finite = np.abs(array[np.isfinite(array)])
+    scale = max(float(finite.max(initial=0.0)) / LARGEST, 1e-300) if finite.any() else 1.0
+    whole = np.rint(np.nan_to_num(array / scale, nan=0.0, posinf=LARGEST, neginf=-LARGEST))
+    return {"data": bytes64(whole, "<i2"), "shape": [*array.shape], "scale": scale}
+
+
+def levels(array: np.ndarray) -> dict:
+    """Densities in [0, 1], of any shape, as uint8: {"data": base64, "shape": [...]}.
+
+    What is outside is clipped, and NaN becomes 0.
+    """
+    array = np.asarray(array, np.float64)
+    whole = np.rint(255 * np.nan_to_num(array, nan=0.0).clip(0, 1))
+    return {"data": bytes64(whole, "u1"), "shape": [*array.shape]}
+
+
+def _frames(array: np.ndarray) -> dict:
+    """Places (F, N, 2), or (N, 2) for those that stay, packed as (F or 1, N, 2)."""
+    array = np.asarray(array)
+    return packed(array[None] if array.ndim == 2 else array)
+
+
+def panel(
+    title: str,
+    *,
+    note: str = "",
+    points: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+    arrows: tuple[np.ndarray, np.ndarray] | None = None,
+    own: bool = False,
+    density: np.ndarray | None = None,
+    paths: int = 0,
+) -> dict:
+    """One square of a plane.
+
+    Args:
+        note: one line below it.
+        points: (F, N, 2) or (N, 2).
+        classes: (N,) integers from 0, a colour each; eight colours, then again the first.
+        truth: (N, 2), data points drawn faintly behind.
+        arrows: where they begin, (M, 2), and their vectors, (F, M, 2) or (M, 2), both in data units.
+        own: draws the arrows by a scale of their own, not by that of all panels.
+        density: (F, H, W) or (H, W) in [0, 1] over the whole view; row 0 is the top, the largest y.
+        paths: how many of the points draw their path up to the frame shown.
+    """
+    labels = None if classes is None else bytes64(np.asarray(classes, np.int64) % 256, "u1")
+    sheet = None if density is None else np.asarray(density)
+    return {
+        "title": title,
+        "note": note,
+        "points": None if points is None else {"at": _frames(points), "classes": labels},
+        "truth": None if truth is None else _frames(truth),
+        "arrows": None if arrows is None else {"from": _frames(arrows[0]), "to": _frames(arrows[1]), "own": own},
+        "density": None if sheet is None else levels(sheet[None] if sheet.ndim == 2 else sheet),
+        "paths": paths,
+    }
+
+
+def chart(
+    title: str, x: str, y: str, series: Sequence[dict], *, log: tuple[bool, bool] = (False, False), floor=None
+) -> dict:
+    """A line chart under a plane's panels.
+
+    Args:
+        x, y: the names of the axes.
+        series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out.
+        log: whether x and y are logarithmic.
+        floor: a y that no curve can get below, drawn dotted.
+    """
+    return {"title": title, "x": x, "y": y, "log": [*log], "series": [*series], "floor": floor}
+
+
+def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
+    """Square panels that share one slider over the frames, one zoom and one view, and charts under them.
+
+    A click triggers `input` with a place; `probed` reads it from the event.
+
+    Args:
+        value: what it shows. All but "panels" may be left out.
+            panels: of `panel`; what has one frame only stays during all of them.
+            frames, labels: their number, and the words for each beside the slider.
+            at: the frame shown first.
+            view: the panels show [-view, view] x [-view, view].
+            playing: it plays once it is seen, unless the system asks for less motion.
+            keep: the same figure goes on: zoom, probe and frame stay; a slider at its end stays at the end.
+            charts: of `chart`.
+            status, fraction: the line above the panels, and the part done in [0, 1] of a run under way, else None.
+            caption: below everything. description: what a screen reader says.
+            run: an id; with another one the mark of other settings goes.
+            settings: what a saved PNG carries, with the app's key under "app", as `core.runs.request.Request.settings`.
+    """
+    return gr.HTML(
+        value=value or {},
+        html_template=asset("plane/plane.html"),
+        js_on_load="\n".join(asset(f"plane/{name}.js") for name in SCRIPTS),
+        elem_id=elem_id,
+        apply_default_css=False,
+        min_height=320,
+    )
+
+
+def probed(event: gr.EventData) -> tuple[float, float] | None:
+    """The place (x, y) that a click on a plane sent, in data units; None if there is none. Any client is held to that."""
+    data = event._data
+    place = data.get("probe") if isinstance(data, dict) else None
+    if not isinstance(place, list) or len(place) != 2 or any(type(v) not in (int, float) for v in place):
+        return None
+    x, y = (float(np.clip(v, -1e6, 1e6)) for v in place)
+    return (x, y) if np.isfinite([x, y]).all() else None
