@@ -44,6 +44,7 @@ class ModelSpec:
         enlarges: the side of the pictures that it enlarges, in pixels; 0 for none.
         enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; for anagrams
             it takes their `views` too.
+        noised: whether `enlarge` takes `noise` too, which it adds to the small pictures first.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ModelSpec:
     finish: str = ""
     enlarges: int = 0
     enlarge: str = ""
+    noised: bool = False
 
     @property
     def withholds(self) -> bool:

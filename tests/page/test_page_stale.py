@@ -116,7 +116,9 @@ def test_the_first_stroke_dims_the_figure(page, tab):
     expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=3_000)
 
 
-@pytest.mark.parametrize("tab, name", [("sdedit", "Sailboat"), ("inpainting", "Grow"), ("denoiser", "Let the model draw it")])
+@pytest.mark.parametrize(
+    "tab, name", [("sdedit", "Sailboat"), ("inpainting", "Grow"), ("denoiser", "Let the model draw it")]
+)
 def test_a_button_that_fills_a_canvas_dims_the_figure(page, tab, name):
     opened(page, tab)
     page.wait_for_timeout(1500)
