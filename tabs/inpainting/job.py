@@ -16,6 +16,10 @@ EXPERIMENTS = {"once-and-often": "n = 1 against n = 5", "two-pastes": "RePaint /
 class Fillings(Job):
     """A job in which a picture's number counts all places of its rows, and some rows begin late."""
 
+    def restore(self, file: str) -> list:
+        """As the base's; the API calls its parameter `file`."""
+        return super().restore(file)
+
     def value(self, recording: Recording) -> dict:
         value, plan = super().value(recording), recording.plan
         if plan.begun(recording.frames[-1].i) < len(plan.rows):
