@@ -15,7 +15,7 @@ from torch import Tensor
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.loop import Group, Step
 from core.diffusion.noise import Generators
-from core.diffusion.schedule import Schedule, per_sample
+from core.diffusion.schedule import Schedule
 
 REPEATS = 100
 """Steps at each noise level, as published."""
@@ -51,14 +51,12 @@ def annealed_langevin(
     yield Step(n, n, visits[-1], x_0, x_0)
 
 
-def geometric(schedule: Schedule, levels: int, smallest: int = 0) -> list[int]:
-    """Timesteps whose noise-to-signal ratios s / a fall by the same factor, from T - 1 or the ratio 10 to `smallest`.
+def geometric(schedule: Schedule, levels: int) -> list[int]:
+    """Timesteps whose noise-to-signal ratios s / a fall by the same factor from 3 to 0.03, or as far as the path goes.
 
-    Song & Ermon 2019 take ten levels. A path whose end has no signal begins at the ratio 10, where data at scale 1 is
-    lost in noise already.
+    Song & Ermon 2019 fall by 100 in ten levels too, from 1 to 0.01 for pictures in [0, 1]; data at scale 1 needs more.
     """
     ratio = (schedule.s / schedule.a)[:-1]
-    high, low = ratio[ratio.isfinite()].max().clamp(max=10), ratio[smallest]
-    wanted = torch.exp(torch.linspace(float(high.log()), float(low.log()), levels, dtype=torch.float64))
-    nearest = (per_sample(wanted, ratio[None].expand(levels, -1)) - ratio).abs().argmin(1)
+    wanted = 3.0 * 0.01 ** torch.linspace(0, 1, levels, dtype=torch.float64)
+    nearest = (ratio - wanted[:, None]).abs().argmin(1)  # an infinite ratio is never nearest
     return sorted(set(nearest.tolist()), reverse=True)
