@@ -20,7 +20,8 @@ PLACE = {
     "denoise": ("Forward & denoise",), "sampling": ("Sampling & guidance",), "interpolation": ("Interpolation",),
     "sdedit": ("SDEdit",), "inpainting": ("Inpainting",), "anagrams": ("Visual anagrams",), "hybrids": ("Hybrids",),
     "digits": ("MNIST", "Generate"), "compare": ("MNIST", "Same noise, two models"),
-    "denoiser": ("MNIST", "Single-step denoiser"),
+    "denoiser": ("MNIST", "Single-step denoiser"), "roads": ("Fewer steps", "One noise, many roads"),
+    "inversion": ("Fewer steps", "Inversion"),
 }  # fmt: skip
 """Tab -> the names of the tabs to press."""
 CHOICES = lambda c: isinstance(c, gr.Radio | gr.Dropdown)  # noqa: E731
@@ -99,6 +100,7 @@ def test_every_input_dims_the_figure_of_its_tab(page, tab, inputs, tmp_path):
     page.evaluate("() => document.querySelectorAll('button.label-wrap:not(.open)').forEach((b) => b.click())")
     page.wait_for_timeout(500)
     page.set_default_timeout(10_000)
+    assert inputs.keys() == PLACE.keys()
     for component in sorted(inputs[tab], key=CHOICES):
         if not component.visible:
             continue
