@@ -153,7 +153,7 @@ def way(name: str, schedule: Schedule, steps: int) -> Way:
     if name == "langevin":
         return Way(annealed_langevin, geometric(schedule, NOISE_LEVELS), NOISE_LEVELS * REPEATS)
     if name == "plain":
-        smallest = geometric(schedule, NOISE_LEVELS)[-3:-2]
+        smallest = geometric(schedule, NOISE_LEVELS)[-1:]
         return Way(
             lambda *args: annealed_langevin(*args, repeats=NOISE_LEVELS * REPEATS), smallest, NOISE_LEVELS * REPEATS
         )
