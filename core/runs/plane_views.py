@@ -307,6 +307,7 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
         last = done + 1 == len(r.guides)
         yield Figure(
             shown, progress_labels(shown), playing=last, fraction=None if last else (done + 1) / len(r.guides),
+            status="" if last else f"{GUIDES[r.guides[done + 1]]} …",
             caption=f"{r.about}; w = {r.scale:g}; Heun, {r.steps} steps, {r.count} points, seed {r.seed}; colour: the class asked for.",
             description=f"{len(shown)} planes with points of two classes: {', '.join(p.title for p in shown)}. With more guidance they gather where their class is surest.",
         )  # fmt: skip
