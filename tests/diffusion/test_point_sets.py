@@ -131,6 +131,16 @@ def test_the_denoiser_of_many_points_is_made_of_some_of_them():
     assert points.exact is None and len(points.denoiser(PATH).means) <= 400
 
 
+def test_a_class_of_one_point_among_thousands_is_drawn_and_is_in_the_denoiser():
+    classes = torch.zeros(len(MANY), dtype=torch.long)
+    classes[1234] = 1
+    points = of_points(MANY, classes)
+    x, drawn = points.draw(300, generator(1))
+    assert (drawn == 1).any() and (x[drawn == 1] - MANY[1234]).norm(dim=1).max() < 5 * BANDWIDTH
+    assert points.denoiser(PATH).encode([1]).isfinite().any()
+    assert points.draw(1, generator(1))[0].shape == (1, 2) and points.draw(0, generator(1))[0].shape == (0, 2)
+
+
 def test_a_few_points_are_the_mixture_themselves():
     model = of_points(MANY[:400], torch.zeros(400)).denoiser(PATH)
     assert torch.equal(model.means, MANY[:400])
