@@ -5,7 +5,18 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-TABS = ("score_field", "denoise", "sampling", "interpolation", "sdedit", "inpainting", "anagrams", "hybrids", "mnist")
+TABS = (
+    "score_field",
+    "denoise",
+    "sampling",
+    "interpolation",
+    "fewer_steps",
+    "sdedit",
+    "inpainting",
+    "anagrams",
+    "hybrids",
+    "mnist",
+)
 """Their names, in display order."""
 
 

@@ -118,7 +118,9 @@ class _FromNoise(Technique):
 
 
 def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
-    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2); needs a_t > 0.
+    """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2).
+
+    Where a_t = 0, x_t is noise alone and tells nothing of the class: nothing is changed there.
 
     Args:
         log_prob: (x_t, t) -> (B,) log p(y | x_t), differentiable in x_t.
@@ -137,9 +139,9 @@ class _ClassifierGuided(Technique):
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
-        _, s = self.schedule.at(t, x_t)
-        eps = p.eps - self.scale * s * grad
-        return Prediction(self.schedule.x_0(x_t, t, eps), eps, p.v, p.parts)
+        a, s = self.schedule.at(t, x_t)
+        eps = p.eps - self.scale * s * grad * (a > 0)
+        return Prediction(torch.where(a > 0, self.schedule.x_0(x_t, t, eps), p.x_0), eps, p.v, p.parts)
 
 
 def autoguide(denoiser: Denoiser, weaker: Denoiser, scale: float) -> Denoiser:

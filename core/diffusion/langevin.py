@@ -21,8 +21,6 @@ REPEATS = 100
 """Steps at each noise level, as published."""
 STEP = 0.2
 """alpha_t / s_t^2: the published 2e-5 (sigma / sigma_L)^2 with sigma_L = 0.01."""
-HIGHEST, LOWEST = 3.0, 0.03
-"""s / a at the first and the last level: data at scale 1 is one cloud at 3, and is hardly blurred at 0.03."""
 
 
 @torch.no_grad()
@@ -53,13 +51,12 @@ def annealed_langevin(
     yield Step(n, n, visits[-1], x_0, x_0)
 
 
-def geometric(schedule: Schedule, levels: int, high: float = HIGHEST, low: float = LOWEST) -> list[int]:
-    """Timesteps whose noise-to-signal ratios s / a fall by the same factor from `high` to `low`, as far as the path goes.
+def geometric(schedule: Schedule, levels: int) -> list[int]:
+    """Timesteps whose noise-to-signal ratios s / a fall by the same factor from 3 to 0.03, or as far as the path goes.
 
-    Song & Ermon 2019 take ten levels. The nearer they are, the less each is left with the weights of the one before,
-    whose blurred modes overlap: from the ratio 10 to that of t = 0, ten levels turn the weights 0.2 and 0.8 to 0.23 and 0.77.
+    Song & Ermon 2019 fall by 100 in ten levels too, from 1 to 0.01 for pictures in [0, 1]; data at scale 1 needs more.
     """
     ratio = (schedule.s / schedule.a)[:-1]
-    wanted = torch.logspace(math.log10(high), math.log10(low), levels, dtype=torch.float64)
-    nearest = (wanted[:, None] - ratio).abs().argmin(1)
+    wanted = 3.0 * 0.01 ** torch.linspace(0, 1, levels, dtype=torch.float64)
+    nearest = (ratio - wanted[:, None]).abs().argmin(1)  # an infinite ratio is never nearest
     return sorted(set(nearest.tolist()), reverse=True)

@@ -142,6 +142,10 @@ class Plan:
         rows = -(-self.count // self.columns)
         return 1 if self.columns > 2 * rows or self.down else 2
 
+    def under(self, pixels: np.ndarray) -> Sequence[str]:
+        """What stands under each picture of the result, (B, H, W, C) uint8; empty for nothing."""
+        return ()
+
     @property
     def lane_titles(self) -> Sequence[str]:
         """The title of each of `lanes`."""

@@ -267,9 +267,9 @@ def guided_by(r: ScoreFieldRequest, name: str, classes: Tensor) -> tuple[Denoise
 def log_posterior(r: ScoreFieldRequest, classes: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """(x_t, t) -> (N,) log p(class | x_t), by Bayes from the exact densities, or by a classifier that learned it."""
     if r.model == "learned":
-        training = r.network()
-        net = training.classifier()
-        return lambda x, t: net(x, time_of(training.recipe.path, t, x)).log_softmax(1).gather(1, classes[:, None])[:, 0]
+        learner = r.network()
+        net = learner.classifier()
+        return lambda x, t: net(x, time_of(learner.recipe.path, t, x)).log_softmax(1).gather(1, classes[:, None])[:, 0]
     mixture = r.points().denoiser(r.schedule())
     cond = mixture.encode(classes.tolist())
     return lambda x, t: mixture.log_density(x, t, cond) - mixture.log_density(x, t)  # but for a constant

@@ -170,10 +170,10 @@ class Trainings:
         self.most, self._lock = most, threading.Lock()
         self._kept: OrderedDict[str, PointTraining] = OrderedDict()
 
-    def add(self, training: PointTraining) -> None:
+    def add(self, learner: PointTraining) -> None:
         """Remember a training."""
         with self._lock:
-            self._kept[training.id] = training
+            self._kept[learner.id] = learner
             while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
 

@@ -90,21 +90,25 @@ class ScoreFieldRequest(Request):
 
     def trained(self) -> PointTraining | None:
         """The network trained here, if there is one of this subject."""
-        training = TRAININGS.get(self.training)
-        return training if training is not None and training.subject == self.subject else None
+        learner = TRAININGS.get(self.training)
+        return learner if learner is not None and learner.subject == self.subject else None
 
     def network(self) -> PointTraining:
         """The same. Raises Refused if there is none."""
-        training = TRAININGS.get(self.training)
-        if training is None:
+        learner = TRAININGS.get(self.training)
+        if learner is None:
             raise Refused(UNTRAINED)
-        if training.subject != self.subject:
+        if learner.subject != self.subject:
             raise Refused(OTHER_DATA)
-        return training
+        return learner
 
     def denoiser(self) -> Denoiser:
         """The exact one, or the network. Raises Refused if there is none."""
         return self.network().denoiser() if self.model == "learned" else self.points().denoiser(self.schedule())
+
+    def settings(self) -> dict:
+        """As `Request.settings`; a network lives no longer than the page, and only drawn data needs its rows."""
+        return super().settings() | {"training": "", "rows": self.rows if self.data == "drawn" else ()}
 
     def recipe(self) -> PointRecipe:
         """Of a new network."""

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import gradio as gr
 
@@ -98,10 +99,10 @@ HANDLERS = {name: handler(name) for name in MAKERS}
 
 @functools.cache
 def opening() -> dict:
-    """What the tab shows before anything is run: computed once."""
+    """What the tab shows, and plays, before anything is run: computed for the first page, and kept."""
     request = ScoreFieldRequest()
     (figure,) = VIEWS["forward"](request)
-    return shown(figure, request.settings())
+    return shown(replace(figure, playing=True), request.settings())
 
 
 @explained

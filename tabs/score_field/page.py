@@ -26,6 +26,14 @@ QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 TOGETHER = {"concurrency_id": "plane", "concurrency_limit": 4}
 SHARED_FIELDS = ("path", "model", "steps", "count", "seed")
 OPENED = "() => '%s'"
+PRESS = """() => {
+  const press = (tries) => {
+    const button = document.querySelector('#score-field-%s');
+    if (button?.offsetParent) button.click(); else if (tries) setTimeout(press, 50, tries - 1);
+  };
+  setTimeout(press, 50, 40);
+}"""
+"""Presses a view's button once its sub-tab is there."""
 DRAWN = "() => { delete document.querySelector('#%s').dataset.stale; }"
 FOLLOWED = ("data", "components", "word", "rows", "path", "count", "seed")
 """Inputs that change Forward and Score."""
@@ -70,6 +78,7 @@ class ScoreField:
         self.open = Textbox("forward", visible=False, render=False)
         self.form = Form(ScoreFieldRequest(), {"rows": self.sheet, "training": self.training})
         self.buttons: dict[str, gr.Button] = {}
+        self.jobs: dict[str, list[gr.events.Dependency]] = {}
         self.tabs: dict[str, gr.Tab] = {}
 
     def build(self) -> None:
@@ -82,7 +91,7 @@ class ScoreField:
                 self.views()
                 self.settings()
             with gr.Column(scale=5, min_width=480):
-                self.figure = plane(FIGURE, job.opening())
+                self.figure = plane(FIGURE)
                 formula_panel("score_field")
         self.wire()
         for button, (view, request) in zip(presets, PRESETS.values(), strict=True):
@@ -91,11 +100,9 @@ class ScoreField:
     def data(self) -> None:
         """Which points: a named set, a word, or one's own."""
         self.form.place("data", "components", "word")
-        with gr.Group() as self.own:
+        with gr.Column() as self.own:
             self.form.place("rows")
-            self.upload = any_file(
-                gr.File(label="Or a table: CSV of x, y[, class]", file_types=[".csv", ".txt"], height=96)
-            )
+            self.upload = any_file(gr.UploadButton("Upload a table: CSV of x, y[, class]", size="sm"))
         self.training.render()
         self.open.render()
 
@@ -114,12 +121,16 @@ class ScoreField:
             return
         first, *others = view.buttons
         with gr.Row():
-            self.buttons[first] = gr.Button(view.buttons[first], variant="primary", elem_classes="do-run", scale=3)
+            self.buttons[first] = gr.Button(
+                view.buttons[first], variant="primary", elem_classes="do-run", scale=3, elem_id=f"score-field-{first}"
+            )
             stop = "Pause" if name == "train" else "Stop"
             self.buttons[f"stop {name}"] = gr.Button(stop, elem_classes="do-stop", scale=1, min_width=80)
         with gr.Row() if others else contextlib.nullcontext():
             for maker in others:
-                self.buttons[maker] = gr.Button(view.buttons[maker], size="sm", min_width=90)
+                self.buttons[maker] = gr.Button(
+                    view.buttons[maker], size="sm", min_width=90, elem_id=f"score-field-{maker}"
+                )
             if name == "train":
                 self.buttons["reset"] = gr.Button("Reset", size="sm", min_width=90)
 
@@ -136,22 +147,33 @@ class ScoreField:
         mark([w for name, w in self.form.widgets.items() if name != "training"], FIGURE)
         self.wire_data()
         for name, view in VIEWS.items():
-            opened = self.tabs[name].select(None, None, self.open, js=OPENED % name, api_visibility="private")
-            jobs = [
+            self.jobs[name] = [
                 self.run(self.buttons[maker].click, job.HANDLERS[maker], f"score_field_{maker}")
                 for maker in view.buttons
             ]
-            if jobs:
-                self.wire_stop(name, jobs)
-            else:
+            if not view.buttons:
                 gr.api(job.HANDLERS[name], api_name=f"score_field_{name}", **TOGETHER)
-                self.run(opened.then, job.follow)
         widgets = [w for name, w in self.form.widgets.items() if name in FOLLOWED]
         self.run(lambda *args, **how: gr.on([w.change for w in widgets], *args, **how), job.follow)
-        self.buttons["reset"].click(lambda: "", None, self.training, **QUIET)
+        gr.on(None, job.opening, None, self.figure, queue=False, **QUIET)
+        self.wire_stops()
+        self.wire_views()
         self.saved.upload(
             job.restore, self.saved, self.form.inputs, api_name="restore_score_field", show_progress="hidden"
         )
+
+    @property
+    def all_jobs(self) -> list[gr.events.Dependency]:
+        """The jobs of all views."""
+        return [j for jobs in self.jobs.values() for j in jobs]
+
+    def wire_views(self) -> None:
+        """Opening a view ends the jobs of the others, whose figure it takes over; it is drawn if it needs no button."""
+        for name, tab in self.tabs.items():
+            others = [j for j in self.all_jobs if j not in self.jobs[name]]
+            tab.select(None, None, None, cancels=others, api_visibility="private")
+            opened = tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
+            self.run(opened.then, job.follow)
 
     def run(self, event: Callable, handler: Callable, api_name: str = "") -> gr.events.Dependency:
         """Connect an event to a handler, which fills the figure; with its answer the figure is not stale any more."""
@@ -166,11 +188,14 @@ class ScoreField:
         made.success(None, None, None, js=(DRAWN if following else ANSWERED) % FIGURE, api_visibility="private")
         return made
 
-    def wire_stop(self, name: str, jobs: list[gr.events.Dependency]) -> None:
-        """Stop ends the jobs of a view; Pause then shows the training so far, to scrub."""
-        stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
-        if name == "train":
-            stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+    def wire_stops(self) -> None:
+        """Stop ends the jobs of a view. Pause then shows the training so far, to scrub; Reset forgets it."""
+        for name, jobs in self.jobs.items():
+            if jobs:
+                stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
+        stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+        reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
+        reset.then(lambda: "", None, self.training, **QUIET)
 
     def wire_data(self) -> None:
         """Show the inputs that the chosen data has, and take tables."""
@@ -192,10 +217,19 @@ class ScoreField:
 
         def fill() -> list:
             inputs = (gr.skip() if name in kept else value for name, value in values.items())
-            return [gr.Tabs(selected=view), view, *inputs]
+            return [gr.Tabs(selected=sub_tab(view)), sub_tab(view), *inputs]
 
         filled = button.click(fill, None, [self.chosen, self.open, *self.form.inputs], queue=False, **QUIET)
-        self.run(filled.then, job.HANDLERS[view])
+        button.click(None, None, None, cancels=self.all_jobs, api_visibility="private")
+        if view in job.FOLLOWING:
+            self.run(filled.then, job.follow)
+        else:
+            filled.then(None, None, None, js=PRESS % view, api_visibility="private")
+
+
+def sub_tab(maker: str) -> str:
+    """The sub-tab with the button of that key of `job.MAKERS`."""
+    return next(name for name, view in VIEWS.items() if maker in (name, *view.buttons))
 
 
 def build(shared: Shared) -> None:

@@ -43,8 +43,10 @@ class Drawing(gr.HTML):
         places, classes = points[:, :2].clip(-SIDE, SIDE).round(3) + 0.0, points[:, 2].clip(0, 1)
         return {"points": [[x, y, int(c)] for (x, y), c in zip(places.tolist(), classes.tolist(), strict=True)]}
 
-    def postprocess(self, value: dict) -> dict:
-        """What travels to the page: {"data": base64 of int16 (N, 3)}."""
+    def postprocess(self, value: dict | None) -> dict | None:
+        """What travels to the page: {"data": base64 of int16 (N, 3)}; None, in an update of other properties, stays None."""
+        if value is None:
+            return None
         rows = np.asarray(value["points"], np.float64).reshape(-1, 3)[:MOST]
         places = rows[:, :2].clip(-SIDE, SIDE)
         return {"data": bytes64(np.rint(np.c_[places, rows[:, 2:]] * [UNIT, UNIT, 1]), "<i2")}
