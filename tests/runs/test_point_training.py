@@ -293,7 +293,9 @@ def test_one_update_is_one():
     assert (step_of(figure), step_of(second)) == (1, 2) and second.fraction is None and second.run == figure.run
 
 
-@pytest.mark.parametrize("change", [{"data": "rings"}, {"path": "flow"}, {"width": 32}, {"target": "u"}, {"seed": 1}])
+@pytest.mark.parametrize(
+    "change", [{"data": "rings"}, {"noising": "flow"}, {"width": 32}, {"target": "u"}, {"seed": 1}]
+)
 def test_another_network_begins_anew_and_the_first_is_left_as_it_was(change):
     (figure,) = one_update(R)
     (other,) = one_update(dataclasses.replace(in_page(R, figure), **change))

@@ -59,7 +59,7 @@ def network(updates: int = 0, **values) -> R:
         ({"data": ["moons"]}, "points must be one of moons"),
         ({"components": 1}, "number of Gaussians must be a whole number from 2 to 8"),
         ({"components": 9}, "number of Gaussians must be"),
-        ({"path": "steep"}, "path must be one of cosine, linear, flow"),
+        ({"noising": "steep"}, "path must be one of cosine, linear, flow"),
         ({"model": "best"}, "denoiser must be one of exact, learned"),
         ({"count": 0}, "points drawn must be a whole number from 100 to 2000"),
         ({"count": 10**6}, "points drawn must be"),
@@ -86,14 +86,14 @@ def test_several_are_kept_once_each_in_the_order_of_the_table():
 
 
 def test_settings_come_back_from_what_a_picture_keeps():
-    r = R.checked(data="drawn", rows=[[1, 2, 1], [0, 0]], samplers=["ddim"], guides=["cfg"], steps=7, path="flow")
+    r = R.checked(data="drawn", rows=[[1, 2, 1], [0, 0]], samplers=["ddim"], guides=["cfg"], steps=7, noising="flow")
     import json
 
     assert R.restored(json.loads(json.dumps(r.settings()))) == r
 
 
 @pytest.mark.parametrize(
-    "change", [{"data": "rings"}, {"path": "flow"}, {"data": "gaussians", "components": 3}, {"data": "word"}]
+    "change", [{"data": "rings"}, {"noising": "flow"}, {"data": "gaussians", "components": 3}, {"data": "word"}]
 )
 def test_other_data_or_another_path_is_another_subject(change):
     r = R()
@@ -138,7 +138,7 @@ def assert_whole(figure: Figure):
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("path", ["cosine", "flow"])
 def test_every_figure_of_a_view_is_whole_and_the_last_one_is_done(view, path):
-    figures = list(VIEWS[view](R.checked(**FEW | {"path": path, "samplers": ["ddim", "heun"]})))
+    figures = list(VIEWS[view](R.checked(**FEW | {"noising": path, "samplers": ["ddim", "heun"]})))
     for figure in figures:
         assert_whole(figure)
     assert all(0 < figure.fraction < 1 and figure.status for figure in figures[:-1])
@@ -149,7 +149,7 @@ def test_every_figure_of_a_view_is_whole_and_the_last_one_is_done(view, path):
     "path, data", [("cosine", data) for data in [*SETS, *OWN]] + [("linear", "tree"), ("flow", "tree")]
 )
 def test_score_shows_every_data_on_every_path(data, path):
-    figure = last("score", data=data, path=path, rows=CORNERS)
+    figure = last("score", data=data, noising=path, rows=CORNERS)
     assert_whole(figure)
     assert len(figure.labels) == LEVELS and len(figure.panels) == 1
 
@@ -179,7 +179,7 @@ def test_no_points_are_refused_in_every_view(view):
 
 @EVERY_PATH
 def test_forward_goes_from_the_data_to_noise(path):
-    figure = last("forward", data="rings", path=path, count=2000)
+    figure = last("forward", data="rings", noising=path, count=2000)
     first, *_, end = figure.panels[0].points
     radius = np.linalg.norm(first, axis=1)
     assert (np.minimum(abs(radius - 0.8), abs(radius - 1.8)) < 0.35).all()
@@ -343,7 +343,7 @@ def test_one_point_of_the_other_class_among_thousands_is_guided_to():
 @pytest.mark.parametrize("scale", [0, 10])
 @EVERY_PATH
 def test_the_ends_of_the_scale_stay_in_sight(scale, path):
-    figure = last("guide", path=path, scale=scale, steps=5)
+    figure = last("guide", noising=path, scale=scale, steps=5)
     assert max(np.abs(p.points[-1]).max() for p in figure.panels) < 50
 
 
@@ -360,7 +360,7 @@ def test_a_network_that_is_not_there_is_refused(view):
 @pytest.mark.parametrize("view", ["sample", "guide", "quality"])
 def test_a_network_of_other_data_or_another_path_is_refused(view):
     r = network()
-    for change in ({"data": "rings"}, {"path": "flow"}):
+    for change in ({"data": "rings"}, {"noising": "flow"}):
         with pytest.raises(Refused, match="learned other points or another path"):
             list(VIEWS[view](dataclasses.replace(r, **change)))
 
