@@ -30,6 +30,17 @@ FLOW = DDPM | {
     "loss": "mean squared error of the velocity",
     "defaults": {"sampler": "euler"},
 }
+STUDENT = FLOW | {"build": "core.models.mnist_students:build_student", "conditional": True, "ours": True}
+FAST = STUDENT | {
+    "student": "fast",
+    "loss": "mean squared error of the mean velocity over a step",
+    "defaults": {"sampler": "few-steps"},
+}
+CONSISTENT = STUDENT | {
+    "student": "consistency",
+    "loss": "distance of two clean estimates over the difference of their noise levels",
+    "defaults": {"sampler": "consistency"},
+}
 SINGLE_STEP = {
     "task": "single-step",
     "build": "core.models.mnist:build_single_step",
@@ -83,6 +94,14 @@ MODELS = {
         _digits("flow-class", "Flow matching, class-conditioned", FLOW, conditional=True),
         _digits(
             "flow-class-adamw", "Flow matching, class-conditioned, constant rate", FLOW, conditional=True, ours=True
+        ),
+        _digits(
+            *("flow-class-fast", "Flow matching, distilled to 1 to 16 steps", FAST),
+            command="training.distil flow-class-fast",
+        ),
+        _digits(
+            *("flow-class-consistency", "Flow matching, consistency-tuned to 1 to 4 steps", CONSISTENT),
+            command="training.distil flow-class-consistency",
         ),
         _digits("ddpm-time", "DDPM, unconditional", DDPM),
         _digits("flow-time", "Flow matching, unconditional", FLOW),

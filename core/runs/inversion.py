@@ -15,6 +15,7 @@ from core.diffusion.visits import visits_from, visits_together
 from core.models.registry import load
 from core.pictures.images import WAITING, decibels, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
+from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
@@ -45,9 +46,9 @@ class InversionRequest(Request):
     )
     guidance: float = asked(3.0, replace(GUIDANCE, info="With the other prompt; up, and back with the same, w is 1."))
     solver: str = asked(
-        "ddim", Choice("Solver", "Heun takes two calls a step and is nearer to the path.", options=SOLVERS)
+        "heun", Choice("Solver", "Heun takes two calls a step and is nearer to the path.", options=SOLVERS)
     )
-    steps: int = asked(50, Whole("Steps", "5 to 200, up and down each.", "The number of steps", low=5, high=200))
+    steps: int = asked(30, Whole("Steps", "5 to 200, up and down each.", "The number of steps", low=5, high=200))
     model: str = asked("pocket", MODEL)
     seed: int = asked(180, replace(SEED, label="Seed of SDEdit"))
 
@@ -61,6 +62,17 @@ class Inversion(Plan):
     @property
     def prompts(self) -> Sequence[str]:
         return [self.request.prompt, self.request.other]
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return ("The clean estimate of each; of its noise, the state on the way up",)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ("",)
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0]
 
     @property
     def name(self) -> str:
@@ -89,7 +101,7 @@ class Tiles:
         self.x_t[k : k + len(x_t)], self.x_0[k : k + len(x_t)] = x_t, x_0
 
     def step(self, t: int) -> Step:
-        """The present pictures as a Step."""
+        """The present pictures as a Step at t; -1 is that of the result alone."""
         made = Step(self.i, self.n, torch.full((len(self.x_t),), t), self.x_t.clone(), self.x_0.clone())
         self.i += 1
         return made
@@ -133,11 +145,11 @@ class Edit(Inversion):
     def _run(self, plain: Denoiser) -> Iterator[Step]:
         r, x = self.request, self.original.to(plain.device)
         timesteps, guided = plain.schedule.timesteps(r.steps), bounded(guide(plain, r.guidance))
-        tiles = Tiles(x, 5, 4 * (r.steps + 1) - 1)
+        tiles = Tiles(x, 5, 3 * (r.steps + 1))
         tiles.put(0, x, x)
         for up in invert(plain, x, timesteps, plain.encode([r.prompt or None]), r.solver):
             tiles.put(1, up.x_t, up.x_t)
-            yield tiles.step(int(up.t[0]))
+            yield tiles.step(max(0, int(up.t[0])))
         for k, (model, prompt) in enumerate(((plain, r.prompt), (guided, r.other))):
             visits, cond = visits_together(timesteps, 1), model.encode([prompt or None])
             for down in SAMPLE[r.solver](model, up.x_t, visits, cond):
@@ -206,7 +218,7 @@ class BySteps(Inversion):
             for up in invert(model, x, timesteps, cond, solver):
                 if up.i < n:
                     tiles.put(k, up.x_t, up.x_t)
-                    yield tiles.step(int(up.t[0]))
+                    yield tiles.step(max(0, int(up.t[0])))
             for down in SAMPLE[solver](model, up.x_t, visits_together(timesteps, 1), cond):
                 tiles.put(k, down.x_t, down.x_0)
                 if down.i < n:

@@ -16,8 +16,9 @@ from core.diffusion.visits import visits_each
 from core.models.registry import MODELS, load, of_task, spec
 from core.pictures.images import decibels
 from core.runs.fields import GUIDANCE, PROMPT, SEED
+from core.runs.frame import Frame
 from core.runs.mnist import DigitModel
-from core.runs.plan import Plan, in_pixels
+from core.runs.plan import ESTIMATE, Plan, in_pixels
 from core.runs.prompts import clipped, text_model, text_models
 from core.runs.request import Model, Request, Text, Whole, asked
 
@@ -130,6 +131,17 @@ class Roads(Plan):
     @property
     def lengths(self) -> Sequence[int]:
         return self.steps * (1 + self.request.ways)
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return (ESTIMATE,)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ("",)
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0]
 
     @property
     def across(self) -> Sequence[str]:

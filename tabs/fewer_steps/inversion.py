@@ -11,7 +11,7 @@ from tabs.ui.presets import Preset, first, scene
 APPLE, MOUNTAINS = (scene("picture", SCENES[name]) for name in ("Apple", "Mountains"))
 PRESETS = {
     "An apple becomes a lemon": Preset(InversionRequest(), APPLE),
-    "With Heun": Preset(InversionRequest(solver="heun", steps=30), APPLE),
+    "With DDIM": Preset(InversionRequest(solver="ddim", steps=50), APPLE),
     "Mountains, no words": Preset(InversionRequest("", "an emoji of a volcano"), MOUNTAINS),
 }
 JOB = Job("inversion", InversionRequest, PLANS, {"by-steps": "How much comes back, by steps"}, carries=("original",))

@@ -192,9 +192,7 @@ class Job:
     def value(self, recording: Recording) -> dict:
         """The viewer's value after a run or Stop, with every frame."""
         observe(recording, recording.plan.model, recording.plan.ours)
-        shown = finished(recording, self.face(recording.plan)) | {"caption": caption_of(recording)}
-        under = recording.plan.under(recording.result) if recording.done else ()
-        return shown | {"under": list(under)} if under else shown
+        return finished(recording, self.face(recording.plan)) | {"caption": caption_of(recording)}
 
     def look(self, recording: Recording, k: int) -> dict:
         """The look inside picture k."""
