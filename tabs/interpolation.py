@@ -31,6 +31,7 @@ def build(shared: Shared) -> None:
             tab.form.place("model", "sampler", "steps")
     with tab.right:
         tab.viewer()
+        tab.enlarging()
         tab.inside("Inside one picture, step by step")
         formula_panel("interpolation")
     tab.wire({"between": "interpolate", "both-ways": "interpolate_both_ways"})

@@ -27,10 +27,11 @@ from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SingleStepRequest
+from core.runs.students import StudentsRequest
 from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
-from tabs.fewer_steps import inversion, roads
+from tabs.fewer_steps import inversion, roads, students
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
@@ -142,6 +143,7 @@ EXAMPLES = {
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
     "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),
+    "students": lambda: ran(students.JOB, StudentsRequest(), {}),
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,

@@ -126,6 +126,7 @@ MODELS = {
             ours=True,
             enlarges=64,
             enlarge="core.models.pocket_upsampler:enlarge",
+            noised=True,
         ),
         ModelSpec("if-m", "DeepFloyd IF, medium, text to image at 64x64", "deepfloyd", "text", **STAGE_ONE),
         ModelSpec("if-l", "DeepFloyd IF, large, text to image at 64x64", "deepfloyd", "text", **STAGE_ONE),

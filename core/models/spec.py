@@ -45,6 +45,7 @@ class ModelSpec:
         enlarges: the side of the pictures that it enlarges, in pixels; 0 for none.
         enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; for anagrams
             it takes their `views` too.
+        noised: whether `enlarge` takes `noise` too, which it adds to the small pictures first.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ModelSpec:
     finish: str = ""
     enlarges: int = 0
     enlarge: str = ""
+    noised: bool = False
 
     @property
     def sampled(self) -> str | None:

@@ -85,6 +85,9 @@ class Interpolation(Plan):
     def guiding(self) -> dict:
         return {"guidance": self.request.guidance}
 
+    def made_from(self, k: int) -> tuple[str, int]:
+        return self.request.prompt, self.request.seed if (k + 1) % self.columns else self.request.other
+
     def cost(self) -> tuple[int, float]:
         return self.request.steps, halves(self.request.guidance) * self.count
 

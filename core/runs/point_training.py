@@ -110,7 +110,7 @@ class PointTraining:
         self.curve.add(progress)
         if self.step & (self.step - 1) == 0 and self.step >= 4:  # 4, 8, 16, ...
             self.early.append((self.step, {k: v.clone() for k, v in self.average.shadow.items()}))
-        if self.step % 50 == 0:
+        if self.step % 50 == 0 and all(w.isfinite().all() for w in self.net.parameters()):
             self._good = self._snapshot()
 
     def _snapshot(self) -> tuple:
@@ -118,6 +118,8 @@ class PointTraining:
 
     def _restore(self) -> None:
         self.step, net, shadow, optimiser = self._good
+        self.curve = Curve(self.curve.every, [p for p in self.curve.points if p[0] <= self.step])
+        self.early = [(k, w) for k, w in self.early if k <= self.step]
         self.net.load_state_dict(net)
         self.average.shadow = copy.deepcopy(shadow)
         self.optimiser.load_state_dict(copy.deepcopy(optimiser))
@@ -164,7 +166,7 @@ def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int
 
 
 class Trainings:
-    """The latest trainings by id; the oldest are dropped. One has some hundred KB."""
+    """The latest trainings by id; those that were not asked for longest are dropped. One has some hundred KB."""
 
     def __init__(self, most: int = 100):
         self.most, self._lock = most, threading.Lock()
@@ -180,7 +182,10 @@ class Trainings:
     def get(self, key: object) -> PointTraining | None:
         """The training with that id; None if there is none, or no longer."""
         with self._lock:
-            return self._kept.get(key) if isinstance(key, str) else None
+            if not isinstance(key, str) or key not in self._kept:
+                return None
+            self._kept.move_to_end(key)  # it is in use
+            return self._kept[key]
 
 
 TRAININGS = Trainings()

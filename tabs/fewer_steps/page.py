@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from tabs.fewer_steps import inversion, roads
+from tabs.fewer_steps import inversion, roads, students
 from tabs.ui.controls import Shared
 from tabs.ui.page import open_alone
 from tabs.ui.send import connect
@@ -14,6 +14,7 @@ ID = "fewer_steps"
 SUBTABS = {
     "roads": ("One noise, many roads", roads.build),
     "inversion": ("Inversion", inversion.build),
+    "students": ("Students", students.build),
 }
 """ID -> (title, builder)."""
 
