@@ -64,11 +64,11 @@ class DigitSampler(Choice):
 
 @dataclass(frozen=True)
 class DigitGuidance(Real):
-    """The guidance scale; a student takes only those that it learned."""
+    """The guidance scale; a student, which its sampler tells, takes only those that it learned."""
 
     def check(self, value: object, request: Request) -> float:
-        row = SAMPLERS[choice(request.sampler, SAMPLERS, "The sampler")]
-        if row.scales:
+        row = SAMPLERS.get(getattr(request, "sampler", None))
+        if row is not None and row.scales:
             return real(value, *row.scales, f"The guidance with {row.title}")
         return super().check(value, request)
 

@@ -18,7 +18,7 @@ from core.checks import Refused
 from core.diffusion.point_sets import PointSet
 from core.diffusion.schedule import Schedule
 from core.diffusion.training import Curve, Ema, Progress, train
-from core.models.point_network import CLASSES, PointDenoiser, PointNet, time_of, wanted
+from core.models.point_network import CLASSES, PointDenoiser, PointNet, new_net, time_of, wanted
 
 P_UNCOND = 0.15
 """The share of points whose class is not told (Ho & Salimans 2022)."""
@@ -55,9 +55,7 @@ class PointTraining:
 
     def __init__(self, points: PointSet, recipe: PointRecipe, subject: tuple = ()):
         self.id, self.points, self.recipe, self.subject = uuid.uuid4().hex, points, recipe, subject
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.net = PointNet(recipe.width, recipe.depth)
+        self.net = new_net(torch.Generator().manual_seed(recipe.seed), recipe.width, recipe.depth)
         self.optimiser = torch.optim.Adam(self.net.parameters(), recipe.rate)
         self.average, self.curve = Ema(self.net, DECAY), Curve(10)
         self.step, self.seconds = 0, 0.0
@@ -148,9 +146,7 @@ class PointTraining:
 
 def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int = 600) -> PointNet:
     """A noise-aware classifier p(class | x_t, t), see `core.diffusion.guidance.classifier_guide`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = PointNet(64, 3, outputs=CLASSES, classes=0)
+    net = new_net(torch.Generator().manual_seed(seed), 64, 3, outputs=CLASSES, classes=0)
 
     def loss(k: int) -> Tensor:
         g = torch.Generator().manual_seed(seed * 1_000_003 + k)

@@ -62,6 +62,7 @@ def build(shared: Shared) -> None:
         tab.settings("restore_students")
     with tab.right:
         tab.viewer()
+        tab.inside("One of them, enlarged")
         charts()
         formula_panel("students")
     tab.wire({"students": "draw_with_students"})
