@@ -10,6 +10,7 @@ from core.models.point_network import TARGETS
 from core.runs.fields import SEED
 from core.runs.point_training import TRAININGS, PointRecipe, PointTraining
 from core.runs.points import OWN, SETS, point_set, rows_of
+from core.runs.prompts import prompt_of
 from core.runs.request import Choice, Kind, Real, Request, Several, Text, Whole, asked
 
 T = 1000
@@ -50,7 +51,9 @@ class ScoreFieldRequest(Request):
         "moons", Choice("Points", "Or your own: drawn, uploaded, or a word.", options=SETS | OWN, listed=True)
     )
     components: int = asked(5, Whole("Gaussians", "2 to 8 on a circle.", "The number of Gaussians", low=2, high=8))
-    word: str = asked("SCORE", Text("Word", "Its letters become points."))
+    word: str = asked(
+        "SCORE", Text("Word", "Its letters become points.", read=lambda text: prompt_of(text, "The word"))
+    )
     rows: tuple = asked((), Rows("Your points"))
     noising: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
     model: str = asked("exact", Choice("Denoiser", "The best there can be, or what a network learned.", options=MODELS))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core.diffusion.sampler_table import SAMPLERS, generate
 from core.diffusion.samplers import Step
@@ -23,7 +24,7 @@ from core.runs.request import Real, Request, asked
 FILE = CHECKPOINTS / "fewer_steps.json"
 """Of `python -m benchmarks.fewer_steps`."""
 ROWS = {
-    "teacher: Euler": ("flow-class", "euler"),
+    "teacher, Euler": ("flow-class", "euler"),
     "distilled": ("flow-class-fast", "few-steps"),
     "consistency, fresh noise": ("flow-class-consistency", "consistency"),
     "consistency, same noise": ("flow-class-consistency", "consistency-same"),
@@ -31,6 +32,8 @@ ROWS = {
 """Label of a row -> its model and sampler."""
 ACROSS = 5
 """Digits beside each other in a picture, which has all ten."""
+FOOT = 14
+"""Rows of pixels below the digits, for what was measured."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,9 @@ def measured() -> list[Mapping]:
 
 
 def sheet(digits: Tensor) -> Tensor:
-    """Ten digits (10, 1, H, W) as one picture (1, 1, 2 H, 5 W)."""
+    """Ten digits (10, 1, H, W) as one picture (1, 1, 2 H + FOOT, 5 W)."""
     rows = digits.unflatten(0, (CLASSES // ACROSS, ACROSS))  # (2, 5, 1, H, W)
-    return rows.permute(2, 0, 3, 1, 4).flatten(1, 2).flatten(2, 3)[None]
+    return pad(rows.permute(2, 0, 3, 1, 4).flatten(1, 2).flatten(2, 3)[None], (0, 0, 0, FOOT))
 
 
 @dataclass(frozen=True, kw_only=True)

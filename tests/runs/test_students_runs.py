@@ -11,14 +11,14 @@ from core.diffusion.students import FEW_STEPS
 from core.models.registry import load
 from core.runs import students
 from core.runs.mnist import DigitRequest
-from core.runs.students import ROWS, Students, StudentsRequest, sheet
+from core.runs.students import FOOT, ROWS, Students, StudentsRequest, sheet
 
 
 def test_ten_digits_are_one_picture_row_by_row():
     digits = torch.arange(10.0).view(10, 1, 1, 1).expand(10, 1, 2, 3)
     picture = sheet(digits)
-    assert picture.shape == (1, 1, 4, 15)
-    assert torch.equal(picture[0, 0, ::2, ::3], torch.arange(10.0).view(2, 5))
+    assert picture.shape == (1, 1, 4 + FOOT, 15)
+    assert torch.equal(picture[0, 0, :4:2, ::3], torch.arange(10.0).view(2, 5))
 
 
 def test_every_cell_is_what_its_model_draws_alone():
