@@ -31,7 +31,7 @@ def charts() -> list[dict]:
     return [
         chart(
             title, "network calls", unit, log=(True, True), series=[
-                {"name": label, "x": [m["steps"] for m in rows], "y": [value(m) for m in rows], "dashed": label == TEACHER}
+                {"name": label.removeprefix("consistency, "), "x": [m["steps"] for m in rows], "y": [value(m) for m in rows], "dashed": label == TEACHER}
                 for label, rows in lines.items() if rows
             ],
         )
