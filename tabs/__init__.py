@@ -11,6 +11,7 @@ TABS = (
     "sampling",
     "interpolation",
     "words",
+    "fewer_steps",
     "sdedit",
     "inpainting",
     "anagrams",

@@ -17,18 +17,21 @@ from core.pictures.scenes import SCENES, mountains
 from core.runs.denoise import DenoiseRequest
 from core.runs.inpainting import InpaintRequest
 from core.runs.interpolation import InterpolationRequest
+from core.runs.inversion import InversionRequest
 from core.runs.mnist import DigitRequest
 from core.runs.plan import Plan
 from core.runs.recording import Recording
 from core.runs.request import Request
+from core.runs.roads import RoadsRequest
 from core.runs.same_noise import PairRequest
 from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SingleStepRequest
-from core.runs.words import WordsRequest
+from core.runs.students import StudentsRequest
 from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
+from tabs.fewer_steps import inversion, roads, students
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
@@ -40,6 +43,7 @@ from tabs.sdedit import page as sdedit
 from tabs.ui.canvas import drawn
 from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
+from tabs.ui.picture import original
 from tabs.ui.viewer import RUNS
 from tabs.words import page as words
 from tabs.words.view import packed
@@ -88,7 +92,7 @@ def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
 
 def denoising() -> dict:
     """The figures of the first tab, and the points of its chart."""
-    plan = denoise.JOB.planned("compare", DenoiseRequest(), denoise.original(mountains()))
+    plan = denoise.JOB.planned("compare", DenoiseRequest(), original(mountains()))
     forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
     return figures | {"inside": as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
@@ -149,6 +153,9 @@ EXAMPLES = {
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "words": words_in_picture,
+    "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
+    "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),
+    "students": lambda: ran(students.JOB, StudentsRequest(), {}),
     "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,

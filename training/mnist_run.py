@@ -4,7 +4,6 @@ Every batch's noise and every epoch's order depend only on the seed and the step
 resumed ends with the same weights as one that was not.
 """
 
-import dataclasses
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from core.diffusion.training import Curve, Ema, train
 from core.models.mnist_unet import layout
 from core.models.registry import load
 from training.mnist_recipes import Recipe, build, loss_of, without_class
-from training.state import load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import resume_run, save_run, save_state
 
 SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
@@ -43,11 +42,12 @@ class Run:
             self.net.load_state_dict(without_class(trained.state_dict(), trained))
         self.net.to(device, memory_format=layout(device))
         self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
+        self.optimisers = {"optimiser": self.optimiser}
         self.ema = Ema(self.net, recipe.ema)
         self.objective = loss_of(recipe)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
-            self._resume()
+            resume_run(self, {})
         self.updates = train(self.net, [self.optimiser], self.loss, self.rate, self.step, average=self.ema)
 
     @property
@@ -131,19 +131,5 @@ class Run:
         return torch.stack(losses).mean().item()
 
     def save(self) -> None:
-        """Write everything that `_resume` needs."""
-        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow, "optimiser": optimiser_tensors(self.optimiser)}
-        if self.curve.pending:
-            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
-        save_state(self.state_file, parts, facts | {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed})
-
-    def _resume(self) -> None:
-        parts, facts = load_state(self.state_file)
-        if facts["recipe"] != dataclasses.asdict(self.recipe) or facts["seed"] != self.seed:
-            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
-        self.net.load_state_dict(parts["net"])
-        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
-        restore_optimiser(self.optimiser, parts.get("optimiser", {}))
-        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
-        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
+        """Write everything that resuming needs."""
+        save_run(self, {})

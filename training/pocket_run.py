@@ -4,8 +4,6 @@ Every batch depends only on the seed, the process and the step. The learning rat
 budget, in steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
 """
 
-import dataclasses
-import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ from training.budgeted import Budgeted
 from training.muon import Muon, split
 from training.pocket_data import Pictures
 from training.pocket_sheet import sheet
-from training.state import UNSAID, hardware, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import UNSAID, resume_run, save_run
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 LEVELS = (50, 250, 500, 750, 950)  # timesteps of the validation loss
@@ -107,7 +105,8 @@ class Run(Budgeted):
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
-            self._resume()
+            facts = resume_run(self, UNSAID, precision=accelerator.mixed_precision)
+            self.history = facts.get("history", [])
         self.objective = accelerator.prepare_model(Loss(self.net))
         self.updates = train(
             self.net, [*self.optimisers.values()], self.loss, self.rate, self.step,
@@ -170,35 +169,10 @@ class Run(Budgeted):
             f"{kind} {' '.join(f'{e:.4f}' for e in errors)}" for kind, errors in rows.items()))  # fmt: skip
 
     def save(self) -> None:
-        """Write everything that `_resume` needs."""
+        """Write everything that resuming needs."""
         self.seconds = self.clock()
-        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
-        parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
-        facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "words": self.pictures.vocabulary.words}
-        facts |= {"history": self.history, "precision": self.accelerator.mixed_precision}
-        facts |= {
-            "device": hardware(self.device),
-            "date": datetime.date.today().isoformat(),
-            "torch": torch.__version__,
-        }
-        if self.curve.pending:
-            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
-        save_state(self.state_file, parts, facts)
-
-    def _resume(self) -> None:
-        parts, facts = load_state(self.state_file)
-        recipe = UNSAID | facts["recipe"] | {"widths": tuple(facts["recipe"]["widths"])}
-        same = recipe == dataclasses.asdict(self.recipe) and facts["precision"] == self.accelerator.mixed_precision
-        if not same or facts["seed"] != self.seed:
-            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
-        self.net.load_state_dict(parts["net"])
-        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
-        for name, optimiser in self.optimisers.items():
-            restore_optimiser(optimiser, parts.get(name, parts.get("optimiser", {})))
-        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
-        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
-        self.history = facts.get("history", [])
+        facts = {"words": self.pictures.vocabulary.words, "history": self.history}
+        save_run(self, facts | {"precision": self.accelerator.mixed_precision})
 
 
 def build(recipe: Recipe, words: int) -> TextUNet:

@@ -1,6 +1,8 @@
 """Shared by all trainings: resumable state as safetensors (no pickles, so safe to open), device, average."""
 
 import argparse
+import dataclasses
+import datetime
 import json
 import os
 import platform
@@ -12,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.checks import ModelError
+from core.diffusion.training import Curve
 from core.models.device import DEVICES, pick_device
 
 UNSAID = {"optimiser": "adamw", "middle": 2}
@@ -38,6 +41,49 @@ def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
             part, key = name.split("/", 1)
             parts.setdefault(part, {})[key] = f.get_tensor(name)
     return parts, facts
+
+
+def save_run(run, facts: dict) -> None:
+    """Write a training run so that `resume_run` continues it: its network, average, optimisers, curve and progress.
+
+    Args:
+        run: has net, ema, optimisers (by name), curve, step, seconds, validation, recipe, seed and state_file.
+        facts: further JSON-able facts about it.
+    """
+    parts = {"net": run.net.state_dict(), "ema": run.ema.shadow}
+    parts |= {name: optimiser_tensors(optimiser) for name, optimiser in run.optimisers.items()}
+    if run.curve.pending:
+        parts["pending"] = {"losses": torch.stack(run.curve.pending)}
+    kept = {name: getattr(run, name) for name in ("step", "seconds", "validation", "seed")}
+    made = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "device": hardware(run.device)}
+    recipe = dataclasses.asdict(run.recipe)
+    save_state(run.state_file, parts, kept | made | {"curve": run.curve.points, "recipe": recipe} | facts)
+
+
+def resume_run(run, unsaid: dict, **same: object) -> dict:
+    """Restore what `save_run` wrote into a fresh run of the same recipe and seed.
+
+    Args:
+        unsaid: fields missing in old recipes.
+        same: facts that must be as they were.
+
+    Returns:
+        All facts about it.
+
+    Raises:
+        ValueError: it is a run of another recipe, of another seed, or of other facts.
+    """
+    parts, facts = load_state(run.state_file)
+    asked = json.loads(json.dumps(same | {"recipe": dataclasses.asdict(run.recipe), "seed": run.seed}))
+    if {name: facts.get(name) for name in asked} | {"recipe": unsaid | facts["recipe"]} != asked:
+        raise ValueError(f"{run.state_file} belongs to another recipe or seed; move it away or pass --work.")
+    run.net.load_state_dict(parts["net"])
+    run.ema.shadow = {k: v.to(run.device) for k, v in parts["ema"].items()}
+    for name, optimiser in run.optimisers.items():
+        restore_optimiser(optimiser, parts.get(name, parts.get("optimiser", {})))
+    run.curve = Curve(run.curve.every, facts["curve"], parts.get("pending", {}).get("losses"))
+    run.step, run.seconds, run.validation = facts["step"], facts["seconds"], facts["validation"]
+    return facts
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -4,8 +4,6 @@ Every batch follows from the seed and the step alone. The learning rate follows 
 steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
 """
 
-import dataclasses
-import datetime
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from core.pictures.images import from_uint8, to_uint8
 from core.techniques.filters import psnr
 from training.budgeted import Budgeted
 from training.muon import Muon, split
-from training.state import hardware, load_state, optimiser_tensors, restore_optimiser, save_state
+from training.state import resume_run, save_run
 from training.upsampler_data import Crops
 
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
@@ -126,7 +124,7 @@ class Run(Budgeted):
         self.optimisers, self.ema = optimisers(self.net, recipe), Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
-            self._resume()
+            resume_run(self, {}, bf16=bf16)
         self.updates = train(
             self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, average=self.ema, clip=1.0
         )
@@ -175,33 +173,9 @@ class Run(Budgeted):
         )
 
     def save(self) -> None:
-        """Write everything that `_resume` needs."""
+        """Write everything that resuming needs."""
         self.seconds = self.clock()
-        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
-        parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
-        facts |= {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed, "bf16": self.bf16}
-        facts |= {
-            "device": hardware(self.device),
-            "date": datetime.date.today().isoformat(),
-            "torch": torch.__version__,
-        }
-        if self.curve.pending:
-            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
-        save_state(self.state_file, parts, facts)
-
-    def _resume(self) -> None:
-        parts, facts = load_state(self.state_file)
-        r = facts["recipe"]
-        recipe = Recipe(**r | {"widths": tuple(r["widths"]), "depths": tuple(r["depths"])})
-        if recipe != self.recipe or facts["seed"] != self.seed or facts["bf16"] != self.bf16:
-            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
-        self.net.load_state_dict(parts["net"])
-        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
-        for name, optimiser in self.optimisers.items():
-            restore_optimiser(optimiser, parts.get(name, {}))
-        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
-        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
+        save_run(self, {"bf16": self.bf16})
 
 
 def gain(

@@ -1,5 +1,6 @@
 """The interface of every network: the noise estimate, and so the clean estimate, for x_t."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -64,6 +65,22 @@ class Technique:
     def __init__(self, inner: Denoiser):
         self.inner = inner
         self.schedule, self.shape, self.device = inner.schedule, inner.shape, inner.device
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of steps that a student inside learned; empty for other models."""
+        return getattr(self.inner, "counts", ())
+
+    @property
+    def scales(self) -> tuple[float, float] | None:
+        """The guidance scales that a student inside learned."""
+        return getattr(self.inner, "scales", None)
+
+    def for_steps(self, steps: int, guidance: float) -> "Technique":
+        """The same technique with the student inside set to a number of steps and a guidance scale."""
+        twin = copy.copy(self)
+        twin.inner = self.inner.for_steps(steps, guidance)
+        return twin
 
     def encode(self, prompts: Sequence) -> Tensor:
         """As the denoiser inside."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from core.checks import Refused
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
 from core.diffusion.schedule import per_sample
 
@@ -26,7 +27,12 @@ def guide(
 
     Both halves are one network call; w = 1, and w = 0 without an interval, need only one half. The learned variance is
     that of the conditional half. The Prediction's parts are the two halves, which are equal where guidance is off.
+
+    Raises:
+        Refused: a student, which has guidance inside (`core.diffusion.students`).
     """
+    if getattr(denoiser, "scales", None):
+        raise Refused("This model has guidance inside, as one of its inputs; it takes no second guidance.")
     if not isinstance(scale, Tensor) and scale == 1:
         return denoiser
     return _Guided(denoiser, scale, negative, interval)

@@ -68,6 +68,8 @@ def slerp(a: Tensor, b: Tensor, w: Tensor) -> Tensor:
     angle = torch.acos(
         (a.flatten() @ b.flatten() / (a.norm() * b.norm())).clamp(-1, 1)
     )  # of the dot product, one number
+    if angle < 1e-3:  # the quotient of two sines would lose all digits, or be 0 / 0
+        return lerp(a, b, w)
     w = w.view(-1, *(1,) * a.ndim)
     return (torch.sin((1 - w) * angle) * a + torch.sin(w * angle) * b) / torch.sin(angle)
 

@@ -53,7 +53,7 @@ class PointSet:
 
 
 def of_points(points: Tensor, classes: Tensor) -> PointSet:
-    """Given points (N, 2) as data: each draw is one of them, blurred.
+    """Given points (N, 2) as data: each draw is one of them, blurred. A rare class is drawn at least once too.
 
     Raises:
         Refused: there are no points, or some are not finite.
@@ -63,8 +63,12 @@ def of_points(points: Tensor, classes: Tensor) -> PointSet:
     if not points.isfinite().all():
         raise Refused("Every coordinate must be a finite number.")
 
+    members = [(classes == c).nonzero()[:, 0] for c in classes.unique()]
+
     def draw(n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.randint(len(points), (n,), generator=g)
+        for k, own in enumerate(members[:n]):
+            rows[k] = own[torch.randint(len(own), (), generator=g)]
         if n >= len(points):  # every point at least once
             rows[: len(points)] = torch.arange(len(points))
             rows = rows[torch.randperm(n, generator=g)]

@@ -6,10 +6,12 @@ from functools import partial
 
 from torch import Tensor
 
+from core.checks import Refused
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.guidance import guide, halves
+from core.diffusion.guidance import halves
 from core.diffusion.noise import Generators, generators, randn
-from core.diffusion.samplers import Step, ddim, dpm_solver, heun, posterior
+from core.diffusion.samplers import Step, consistency, ddim, dpm_solver, heun, posterior
+from core.diffusion.students import FEW_STEPS, guided, is_student
 from core.diffusion.visits import visits_together
 
 Run = Callable[[Denoiser, Tensor, Tensor, Tensor, Generators], Iterator[Step]]
@@ -26,6 +28,8 @@ class Sampler:
         run: the sampler itself.
         calls: steps -> network calls.
         guidance: the guidance scale that gives the right digit and keeps variety, by the benchmark.
+        counts: the numbers of steps that its students learned; empty for a sampler without students.
+        scales: the guidance scales that they learned, smallest and largest.
     """
 
     title: str
@@ -33,6 +37,8 @@ class Sampler:
     run: Run
     calls: Callable[[int], int] = lambda steps: steps
     guidance: float = 1.5
+    counts: tuple[int, ...] = ()
+    scales: tuple[float, float] | None = None
 
 
 ANCESTRAL = partial(ddim, eta=1.0)
@@ -46,7 +52,21 @@ FLOW_SAMPLERS = {
     "euler": Sampler("Euler", (1, 20, 300), ddim),
     "heun": Sampler("Heun", (1, 10, 300), heun, lambda steps: 2 * steps - 1),
 }
-SAMPLERS = DDPM_SAMPLERS | FLOW_SAMPLERS
+FAST_SAMPLERS = {
+    "few-steps": Sampler("Few steps, distilled", (1, 4, 16), ddim, counts=FEW_STEPS, scales=(1.0, 5.0)),
+}
+CONSISTENCY = {"steps": (1, 2, 4), "counts": FEW_STEPS[:3], "scales": (1.0, 5.0)}
+CONSISTENCY_SAMPLERS = {
+    "consistency": Sampler("Consistency, fresh noise", run=consistency, **CONSISTENCY),
+    "consistency-same": Sampler("Consistency, same noise", run=partial(consistency, same_noise=True), **CONSISTENCY),
+}
+KINDS = {
+    "ddpm": DDPM_SAMPLERS,
+    "flow": FLOW_SAMPLERS,
+    "fast": FAST_SAMPLERS,
+    "consistency": CONSISTENCY_SAMPLERS,
+}
+SAMPLERS = {name: sampler for table in KINDS.values() for name, sampler in table.items()}
 TEXT_SAMPLERS = {
     "ddim": Sampler("DDIM", (1, 30, 250), ddim, guidance=3.0),
     "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), posterior, guidance=3.0),
@@ -57,13 +77,14 @@ ETAS = {"ddim": 0.0, "ddpm": 1.0}
 
 
 def samplers_for(kind: str) -> dict[str, Sampler]:
-    """The samplers that fit a model of that kind, "ddpm" or "flow"; the first is the default."""
-    return {"ddpm": DDPM_SAMPLERS, "flow": FLOW_SAMPLERS}[kind]
+    """The samplers that fit a model of that kind, a key of KINDS; the first is the default."""
+    return KINDS[kind]
 
 
 def evaluations(sampler: str, steps: int, guidance: float, n: int) -> tuple[int, int]:
     """(network calls, images in each call) of a run that makes n pictures."""
-    return SAMPLERS[sampler].calls(steps), halves(guidance) * n
+    row = SAMPLERS[sampler]
+    return row.calls(steps), (1 if row.counts else halves(guidance)) * n
 
 
 def generate(
@@ -78,9 +99,17 @@ def generate(
 
     Returns:
         The sampler's Steps, x_t and x_0 (len(prompts), C, H, W).
+
+    Raises:
+        Refused: a student with another model's sampler or the reverse, or what the student did not learn.
     """
+    row = SAMPLERS[sampler]
+    if is_student(denoiser) != bool(row.counts):
+        raise Refused(
+            f"The sampler {row.title} does not fit this model: students of few steps have their own samplers."
+        )
     source = generators(seed, len(prompts))
     x = randn((len(prompts), *denoiser.shape), source, denoiser.device)
-    guided = guide(denoiser, guidance)
+    model = guided(denoiser, steps, guidance)
     visits = visits_together(denoiser.schedule.timesteps(steps), len(prompts))
-    return SAMPLERS[sampler].run(guided, x, visits, guided.encode(prompts), source)
+    return row.run(model, x, visits, model.encode(prompts), source)

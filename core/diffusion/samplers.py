@@ -22,7 +22,7 @@ from core.checks import Refused
 from core.diffusion.denoiser import Denoiser, Prediction
 from core.diffusion.loop import Constraint, Group, Step, walk
 from core.diffusion.noise import Generators
-from core.diffusion.schedule import Schedule, chosen_sigma
+from core.diffusion.schedule import Schedule, chosen_sigma, per_sample
 
 
 def update(
@@ -153,6 +153,62 @@ def dpm_solver(
         D = p.x_0 if before is None else p.x_0 + ratio * (p.x_0 - before)
         before = p.x_0
         return to_x * x_t + to_D * D
+
+    return walk(denoiser, x, visits, cond, source, rule)
+
+
+def adams(
+    denoiser: Denoiser, x: Tensor, visits: Tensor, cond: Tensor, source: Generators | None = None
+) -> Iterator[Step]:
+    """Adams and Bashforth's second-order method for dx = x_0 da + eps ds: two orders from one network call per step.
+
+    x_t' = x_t + (a' - a) X + (s' - s) E, where X and E are x_0 and eps at the middle of the step, extrapolated from this
+    call and the one before (Hairer et al. 1993, III.1). The first step is DDIM's. It draws no noise, and unlike
+    `dpm_solver` may start at a = 0.
+
+    Raises:
+        ValueError: not all samples go down in every row.
+    """
+    on_device, before = _in_step(visits).to(x.device), None
+    h = -visits.diff(dim=0)  # (n, B)
+
+    def rule(i: int, group: Group, x_t: Tensor, p: Prediction) -> Tensor:
+        nonlocal before
+        (a, s), (a_next, s_next) = (denoiser.schedule.at(t, x_t) for t in on_device[i : i + 2])
+        ratio = per_sample((h[i] / (2 * h[i - 1]) if before else 0 * h[i]).to(x_t), x_t)
+        q, before = before or p, p
+        return x_t + (a_next - a) * (p.x_0 + ratio * (p.x_0 - q.x_0)) + (s_next - s) * (p.eps + ratio * (p.eps - q.eps))
+
+    return walk(denoiser, x, visits, cond, source, rule)
+
+
+def consistency(
+    denoiser: Denoiser,
+    x: Tensor,
+    visits: Tensor,
+    cond: Tensor,
+    source: Generators | None = None,
+    same_noise: bool = False,
+) -> Iterator[Step]:
+    """Multistep consistency sampling, x_t' = a' x_0 + s' z (Song et al. 2023, algorithm 1).
+
+    The denoiser's clean estimate is the end of the path through x_t. Fresh noise z takes each step to another path, so
+    the picture may change; the same noise, that of the start, nearly keeps it.
+
+    Args:
+        source: needed for fresh noise.
+        same_noise: whether z is the state at the start; it is pure noise where a = 0.
+
+    Raises:
+        ValueError: not all samples go down in every row.
+    """
+    on_device, n, start = _in_step(visits).to(x.device), len(visits) - 1, x
+
+    def rule(i: int, group: Group, x_t: Tensor, p: Prediction) -> Tensor:
+        if i == n - 1:
+            return p.x_0
+        a, s = denoiser.schedule.at(on_device[i + 1], x_t)
+        return a * p.x_0 + s * (start if same_noise else group.noise(x_t, source))
 
     return walk(denoiser, x, visits, cond, source, rule)
 

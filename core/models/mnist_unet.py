@@ -8,6 +8,8 @@
 Source: CS 180 "Fun with Diffusion Models", part B; U-Net: Ronneberger et al. 2015.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -83,27 +85,35 @@ class UNet(nn.Module):
         if classes:
             self.c1, self.c2 = FCBlock(classes, 2 * d), FCBlock(classes, d)
         self.time, self.classes = time, classes
+        self.places = (d, d, 2 * d, d, d)  # the channels after each block
 
-    def forward(self, x: Tensor, t: Tensor | None = None, c: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor | None = None,
+        c: Tensor | None = None,
+        film: Callable[[int, Tensor], Tensor] = lambda place, h: h,
+    ) -> Tensor:
         """Predict an image-shaped target.
 
         Args:
             x: (B, 1, 28, 28) noisy digits.
             t: (B,) time in [0, 1], where the network takes one.
             c: (B, classes) one-hot rows, all zero for "no class", where the network takes them.
+            film: (index in `places`, h (B, C, H, W)) -> h after the block there, to bring in further inputs.
 
         Returns:
             (B, 1, 28, 28): noise, velocity or clean digit, depending on the training.
         """
         t = t[:, None].to(x.dtype) if self.time else None  # (B, 1)
-        skip1 = self.enter(x)  # (B, D, 28, 28)
-        skip2 = self.down1(skip1)  # (B, D, 14, 14)
-        skip3 = self.down2(skip2)  # (B, 2D, 7, 7)
+        skip1 = film(0, self.enter(x))  # (B, D, 28, 28)
+        skip2 = film(1, self.down1(skip1))  # (B, D, 14, 14)
+        skip3 = film(2, self.down2(skip2))  # (B, 2D, 7, 7)
         h = self.unflatten(self.flatten(skip3))  # (B, 2D, 7, 7)
         h = self.c1(c) * h if self.classes else h
         h = h + self.t1(t) if self.time else h
-        h = self.up1(torch.cat([h, skip3], 1))  # (B, D, 14, 14)
+        h = film(3, self.up1(torch.cat([h, skip3], 1)))  # (B, D, 14, 14)
         h = self.c2(c) * h if self.classes else h
         h = h + self.t2(t) if self.time else h
-        h = self.up2(torch.cat([h, skip2], 1))  # (B, D, 28, 28)
+        h = film(4, self.up2(torch.cat([h, skip2], 1)))  # (B, D, 28, 28)
         return self.leave(torch.cat([h, skip1], 1))  # (B, 1, 28, 28)

@@ -106,10 +106,15 @@ def upsampled(
 
 
 def enlarge(
-    model: PocketUp, low: Tensor, prompts: Sequence, source: Generators, views: Sequence = ()
+    model: PocketUp,
+    low: Tensor,
+    prompts: Sequence,
+    source: Generators,
+    views: Sequence = (),
+    noise: float = USUAL_NOISE,
 ) -> Iterator[Step]:
-    """`upsample` as it is by default. It reads no prompts, and an anagram is the same picture in all its views."""
-    return upsample(model, low, source=source)
+    """`upsample` in its usual steps. It reads no prompts, and an anagram is the same picture in all its views."""
+    return upsample(model, low, noise, source=source)
 
 
 def build_upsampler(architecture: dict, weights: dict[str, Tensor]) -> PocketUp:

@@ -60,6 +60,23 @@ class PointNet(nn.Module):
         return torch.cat([x, waves.sin(), waves.cos(), tau[:, None], beats.sin(), beats.cos()], 1)
 
 
+def new_net(source: torch.Generator, width: int, depth: int, outputs: int = 2, classes: int = CLASSES) -> PointNet:
+    """A `PointNet` whose first weights are distributed as torch's own, but drawn from a generator."""
+    with torch.random.fork_rng(devices=[]):  # the layers draw weights when they are made
+        net = PointNet(width, depth, outputs, classes)
+    return net.apply(lambda layer: _begin(layer, source))
+
+
+@torch.no_grad()
+def _begin(layer: nn.Module, source: torch.Generator) -> None:
+    if isinstance(layer, nn.Linear):
+        bound = layer.in_features**-0.5
+        for p in (layer.weight, layer.bias):
+            p.uniform_(-bound, bound, generator=source)
+    elif isinstance(layer, nn.Embedding):
+        layer.weight.normal_(generator=source)
+
+
 class PointDenoiser(Denoiser):
     """A trained `PointNet` as a Denoiser. A prompt is a class 0 .. CLASSES - 1, or None.
 

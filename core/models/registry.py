@@ -30,6 +30,17 @@ FLOW = DDPM | {
     "loss": "mean squared error of the velocity",
     "defaults": {"sampler": "euler"},
 }
+STUDENT = FLOW | {"build": "core.models.mnist_students:build_student", "conditional": True, "ours": True}
+FAST = STUDENT | {
+    "student": "fast",
+    "loss": "mean squared error of the mean velocity over a step",
+    "defaults": {"sampler": "few-steps"},
+}
+CONSISTENT = STUDENT | {
+    "student": "consistency",
+    "loss": "distance of two clean estimates over the difference of their noise levels",
+    "defaults": {"sampler": "consistency"},
+}
 SINGLE_STEP = {
     "task": "single-step",
     "build": "core.models.mnist:build_single_step",
@@ -84,6 +95,14 @@ MODELS = {
         _digits(
             "flow-class-adamw", "Flow matching, class-conditioned, constant rate", FLOW, conditional=True, ours=True
         ),
+        _digits(
+            *("flow-class-fast", "Flow matching, distilled to 1 to 16 steps", FAST),
+            command="training.distil flow-class-fast",
+        ),
+        _digits(
+            *("flow-class-consistency", "Flow matching, consistency-tuned to 1 to 4 steps", CONSISTENT),
+            command="training.distil flow-class-consistency",
+        ),
         _digits("ddpm-time", "DDPM, unconditional", DDPM),
         _digits("flow-time", "Flow matching, unconditional", FLOW),
         _digits("denoiser", "Single-step denoiser", SINGLE_STEP),
@@ -107,6 +126,7 @@ MODELS = {
             ours=True,
             enlarges=64,
             enlarge="core.models.pocket_upsampler:enlarge",
+            noised=True,
         ),
         ModelSpec("if-m", "DeepFloyd IF, medium, text to image at 64x64", "deepfloyd", "text", **STAGE_ONE),
         ModelSpec("if-l", "DeepFloyd IF, large, text to image at 64x64", "deepfloyd", "text", **STAGE_ONE),

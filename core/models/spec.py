@@ -32,6 +32,7 @@ class ModelSpec:
         source: where it comes from.
         build: named; makes the network, called as its source says.
         path: "ddpm" or "flow"; None for a model without a diffusion path.
+        student: the kind of student of few steps, whose samplers it needs: "fast", "consistency"; "" for other models.
         schedule: named; the schedule of that path, for plans made without the model.
         conditional: whether it takes a class or a prompt.
         command: the training module with its arguments.
@@ -46,6 +47,7 @@ class ModelSpec:
         enlarges: the side of the pictures that it enlarges, in pixels; 0 for none.
         enlarge: named; (model, pictures, prompts, generators) -> Steps, the last with the large pictures; for anagrams
             it takes their `views` too.
+        noised: whether `enlarge` takes `noise` too, which it adds to the small pictures first.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ModelSpec:
     source: "Source"
     build: str
     path: str | None = None
+    student: str = ""
     schedule: str = ""
     conditional: bool = False
     command: str = ""
@@ -68,6 +71,12 @@ class ModelSpec:
     finish: str = ""
     enlarges: int = 0
     enlarge: str = ""
+    noised: bool = False
+
+    @property
+    def sampled(self) -> str | None:
+        """The kind of its samplers, a key of `core.diffusion.sampler_table.KINDS`."""
+        return self.student or self.path
 
     @property
     def withholds(self) -> bool:

@@ -113,6 +113,12 @@ def stepping_back(pixels: np.ndarray, n: int, side: int = 256, farthest: float =
     return frames
 
 
+def decibels(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two uint8 pictures, 10 log10(255^2 / MSE), at most 99 dB."""
+    mse = np.square(a.astype(np.float64) - b).mean()
+    return 99.0 if mse == 0 else min(99.0, float(10 * np.log10(255**2 / mse)))
+
+
 def png(pixels: np.ndarray, settings: dict | None = None) -> bytes:
     """uint8 (H, W, C) as PNG bytes, with the settings that made it as JSON in the metadata."""
     info = PngImagePlugin.PngInfo()

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.checks import Refused
@@ -17,9 +18,10 @@ from core.diffusion.visits import visits_together
 from core.models.registry import load, schedule_of
 from core.pictures import masks
 from core.pictures.images import WAITING, from_uint8, grid, to_uint8
+from core.runs.enlarging import Larger
 from core.runs.fields import MODEL, PROMPT, SEED
 from core.runs.frame import Frame
-from core.runs.plan import Plan, in_pixels
+from core.runs.plan import FINE, Plan, in_pixels
 from core.runs.prompts import NOISIEST
 from core.runs.request import Request, Whole, asked
 from core.runs.sdedit import GUIDED, SEEDS
@@ -106,6 +108,33 @@ class InpaintRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LargerFilling(Larger):
+    """One picture of a filling, four times larger; the known pixels of a result are those of the original at that size."""
+
+    of: "Filling"
+
+    @property
+    def known(self) -> np.ndarray | None:
+        """(256, 256, 3), the original, where the picture is a filling of it and it was given at that size."""
+        filled = self.k % len(ACROSS) >= len(self.of.given)
+        return self.of.inputs.get(FINE) if filled and self.side == len(self.of.inputs.get(FINE, ())) else None
+
+    @property
+    def caption(self) -> str:
+        kept = " Outside the hole it is the original, as it was given." * (self.known is not None)
+        return super().caption + kept
+
+    def run(self, device: str = "auto") -> Iterator[Step]:
+        """Its Steps; the hole is used to its last pixel, and its edge is soft outside it, over two pixels."""
+        if self.known is None:
+            return super().run(device)
+        mask = (2 * F.interpolate(self.of.used, size=self.side, mode="bilinear")).clamp(max=1)  # (1, 1, 256, 256)
+        known = from_uint8(self.known[None], -1, 1)
+        kept = lambda x: mask.to(x) * x + (1 - mask.to(x)) * known.to(x)  # noqa: E731
+        return (replace(step, x_0=kept(step.x_0)) for step in super().run(device))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Filling(Plan):
     """Ways to fill one hole from the same noises, one after the other; a row of pictures for each way and seed.
 
@@ -118,6 +147,8 @@ class Filling(Plan):
     Raises:
         Refused: a way resamples, but there is no room for a jump, so its run would equal one pass.
     """
+
+    LARGER = LargerFilling
 
     request: InpaintRequest
     ways: tuple[tuple[str, int, bool], ...]
@@ -161,6 +192,13 @@ class Filling(Plan):
         """The number of rows that have begun at step i of the whole run; the later ones wait."""
         starts = accumulate((len(self.request.visits(n)) - 1 for _, n, _ in self.ways[:-1]), initial=0)
         return self.request.n * sum(start <= i for start in starts)
+
+    def made_from(self, k: int) -> tuple[str, int]:
+        row = k // len(ACROSS)
+        return self.request.prompt, seeds(self.request.seed, self.request.n)[row % self.request.n]
+
+    def truth(self, k: int) -> np.ndarray | None:
+        return None if k % len(ACROSS) else self.inputs.get(FINE)
 
     def cost(self) -> tuple[int, int]:
         r = self.request

@@ -29,6 +29,7 @@ class InterpolationRequest(Request):
         seed, other: the seeds of the noises at both ends.
         columns: the number of pictures, including both ends.
         way: how the noises between the ends are made, a key of WAYS.
+        last: the prompt of the last picture, if it is another; the encoded prompts between are on the straight line.
     """
 
     KIND = "interpolation"
@@ -41,6 +42,7 @@ class InterpolationRequest(Request):
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(30, STEPS)
+    last: str = asked("", replace(PROMPT, label="Prompt of the last picture", info="Empty: the same for all."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class Interpolation(Plan):
 
     @property
     def prompts(self) -> Sequence[str]:
-        return [self.request.prompt]
+        return list(filter(None, [self.request.prompt, self.request.last])) or [""]
 
     @property
     def count(self) -> int:
@@ -79,11 +81,15 @@ class Interpolation(Plan):
     def caption(self) -> str:
         r, ways = self.request, " and ".join(WAYS[way] for way in self.ways)
         how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}"
-        return f"{r.model}: “{clipped(r.prompt, 200)}”; {how}; {ways} from seed {r.seed} to {r.other}."
+        words = f"“{clipped(r.prompt, 200)}”" + f" to “{clipped(r.last, 200)}”" * bool(r.last)
+        return f"{r.model}: {words}; {how}; {ways} from seed {r.seed} to {r.other}."
 
     @property
     def guiding(self) -> dict:
         return {"guidance": self.request.guidance}
+
+    def made_from(self, k: int) -> tuple[str, int]:
+        return self.request.prompt, self.request.seed if (k + 1) % self.columns else self.request.other
 
     def cost(self) -> tuple[int, float]:
         return self.request.steps, halves(self.request.guidance) * self.count
@@ -94,10 +100,14 @@ class Interpolation(Plan):
         w = torch.linspace(0, 1, self.columns)
         return torch.cat([MIXED[way](first, last, w) for way in self.ways])
 
+    def conditions(self, first: Tensor, last: Tensor) -> Tensor:
+        """(count, ...) the encoded prompts of all pictures, from those (...) of the ends."""
+        return lerp(first, last, torch.linspace(0, 1, self.columns).to(first)).repeat(len(self.ways), *[1] * first.ndim)
+
     def run(self, device: str = "auto") -> Iterator[Step]:
         r, model = self.request, load(self.request.model, device)
         guided = bounded(guide(model, r.guidance))
-        cond = guided.encode([r.prompt or None] * self.count)
+        cond = self.conditions(*guided.encode([r.prompt or None, r.last or r.prompt or None]))
         on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM adds the same noise to all pictures
         x = self.noises(model.shape).to(model.device)
         visits = visits_together(model.schedule.timesteps(r.steps), self.count)

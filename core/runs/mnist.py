@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.checks import ModelError, Refused, choice
+from core.checks import ModelError, Refused, choice, real
 from core.diffusion.noise import seeds
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step
@@ -59,15 +59,28 @@ class DigitSampler(Choice):
 
     def check(self, value: object, request: Request) -> str:
         model = spec(request.model)
-        return choice(value, samplers_for(model.path), f"The sampler for {model.name}")
+        return choice(value, samplers_for(model.sampled), f"The sampler for {model.name}")
+
+
+@dataclass(frozen=True)
+class DigitGuidance(Real):
+    """The guidance scale; a student, which its sampler tells, takes only those that it learned."""
+
+    def check(self, value: object, request: Request) -> float:
+        row = SAMPLERS.get(getattr(request, "sampler", None))
+        if row is not None and row.scales:
+            return real(value, *row.scales, f"The guidance with {row.title}")
+        return super().check(value, request)
 
 
 TITLES = {name: sampler.title for name, sampler in SAMPLERS.items()}
 DIGITS = Text("Digits", "One, all ten, or e.g. 5101234.", read=digits_of)
 EACH = Whole("Of each", "Rows, from 1.", "The number of each digit", low=1, high=MAX_PICTURES, slider=False)
-DIGIT_SAMPLER = DigitSampler("Sampler", "DDPM and DDIM for DDPM models, the rest for flow.", options=TITLES)
-DIGIT_STEPS = Steps("Steps", "Euler, Heun up to 300; DDIM up to 100.", low=1, high=300, table=SAMPLERS)
-DIGIT_GUIDANCE = Real(
+DIGIT_SAMPLER = DigitSampler("Sampler", "Each model brings its own; another changes the model.", options=TITLES)
+DIGIT_STEPS = Steps(
+    "Steps", "Euler, Heun up to 300; DDIM 100; students 1, 2, 4, 8, 16.", low=1, high=300, table=SAMPLERS
+)
+DIGIT_GUIDANCE = DigitGuidance(
     "Guidance w", "0 ignores the class, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
 )
 

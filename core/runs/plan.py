@@ -16,6 +16,8 @@ P = TypeVar("P", bound="Plan")
 STATE = "x_t: the state, from noise to picture"
 ESTIMATE = "x_0: the clean estimate"
 ORIGIN = "The noise that this came from"
+FINE = "original at 256 pixels"
+"""An input: the picture "original" as it was given, (256, 256, 3), where it had that many pixels. It is not saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,14 @@ class Plan:
     @property
     def ours(self) -> Sequence[int] | None:
         """The indices of the pictures that the model draws; None for all."""
+        return None
+
+    def made_from(self, k: int) -> tuple[str, int]:
+        """The prompt and the seed of picture k."""
+        return self.prompts[0], self.seeds[k]
+
+    def truth(self, k: int) -> np.ndarray | None:
+        """What picture k is at 256 pixels, (256, 256, 3) uint8; None if nobody knows."""
         return None
 
     @property
@@ -142,6 +152,10 @@ class Plan:
         rows = -(-self.count // self.columns)
         return 1 if self.columns > 2 * rows or self.down else 2
 
+    def under(self, pixels: np.ndarray) -> Sequence[str]:
+        """What stands under each picture of the result, (B, H, W, C) uint8; empty for nothing."""
+        return ()
+
     @property
     def lane_titles(self) -> Sequence[str]:
         """The title of each of `lanes`."""
@@ -170,7 +184,7 @@ class Plan:
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        pictures = {name: packed(pixels) for name, pixels in self.inputs.items()}
+        pictures = {name: packed(pixels) for name, pixels in self.inputs.items() if name != FINE}
         named = {"experiment": self.experiment} if self.experiment else {}
         return self.request.settings() | named | pictures
 

@@ -48,12 +48,13 @@ class Watched:
 
     def look(self) -> None:
         """Add the present moment, once per update; so many moments only that MOMENTS are kept."""
+        while self.steps and self.steps[-1] > self.learner.step:  # it went back to its last good weights
+            self._drop(slice(-1, None))
         if self.steps and self.steps[-1] == self.learner.step:
             return
         self.looked += 1
-        if self.steps and (self.looked - 1) % self.every:  # it takes the place of the last one
-            for values in (self.steps, self.samples, self.arrows, self.distances):
-                values.pop()
+        if len(self.steps) > 1 and (self.looked - 1) % self.every:  # it takes the place of the last one
+            self._drop(slice(-1, None))
         model, schedule = self.learner.denoiser(), self.learner.recipe.path
         visits = visits_together(schedule.timesteps(HEUN_STEPS), SAMPLED)
         *_, last = heun(model, self.noise, visits, model.encode([None] * SAMPLED))
@@ -63,8 +64,12 @@ class Watched:
         self.distances.append(self.judge.of(self.samples[-1]))
         if len(self.steps) > MOMENTS:
             self.every *= 2
-            for values in (self.steps, self.samples, self.arrows, self.distances):
-                del values[1:-1:2]
+            self._drop(slice(1, -1, 2))
+
+    def _drop(self, some: slice) -> None:
+        """Forget these moments."""
+        for values in (self.steps, self.samples, self.arrows, self.distances):
+            del values[some]
 
 
 def watched(r: ScoreFieldRequest) -> Watched:

@@ -153,7 +153,7 @@ def way(name: str, schedule: Schedule, steps: int) -> Way:
     if name == "langevin":
         return Way(annealed_langevin, geometric(schedule, NOISE_LEVELS), NOISE_LEVELS * REPEATS)
     if name == "plain":
-        smallest = geometric(schedule, NOISE_LEVELS)[-3:-2]
+        smallest = geometric(schedule, NOISE_LEVELS)[-1:]
         return Way(
             lambda *args: annealed_langevin(*args, repeats=NOISE_LEVELS * REPEATS), smallest, NOISE_LEVELS * REPEATS
         )
@@ -307,6 +307,7 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
         last = done + 1 == len(r.guides)
         yield Figure(
             shown, progress_labels(shown), playing=last, fraction=None if last else (done + 1) / len(r.guides),
+            status="" if last else f"{GUIDES[r.guides[done + 1]]} …",
             caption=f"{r.about}; w = {r.scale:g}; Heun, {r.steps} steps, {r.count} points, seed {r.seed}; colour: the class asked for.",
             description=f"{len(shown)} planes with points of two classes: {', '.join(p.title for p in shown)}. With more guidance they gather where their class is surest.",
         )  # fmt: skip

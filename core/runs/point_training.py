@@ -18,7 +18,7 @@ from core.checks import Refused
 from core.diffusion.point_sets import PointSet
 from core.diffusion.schedule import Schedule
 from core.diffusion.training import Curve, Ema, Progress, train
-from core.models.point_network import CLASSES, PointDenoiser, PointNet, time_of, wanted
+from core.models.point_network import CLASSES, PointDenoiser, PointNet, new_net, time_of, wanted
 
 P_UNCOND = 0.15
 """The share of points whose class is not told (Ho & Salimans 2022)."""
@@ -55,9 +55,7 @@ class PointTraining:
 
     def __init__(self, points: PointSet, recipe: PointRecipe, subject: tuple = ()):
         self.id, self.points, self.recipe, self.subject = uuid.uuid4().hex, points, recipe, subject
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.net = PointNet(recipe.width, recipe.depth)
+        self.net = new_net(torch.Generator().manual_seed(recipe.seed), recipe.width, recipe.depth)
         self.optimiser = torch.optim.Adam(self.net.parameters(), recipe.rate)
         self.average, self.curve = Ema(self.net, DECAY), Curve(10)
         self.step, self.seconds = 0, 0.0
@@ -110,7 +108,7 @@ class PointTraining:
         self.curve.add(progress)
         if self.step & (self.step - 1) == 0 and self.step >= 4:  # 4, 8, 16, ...
             self.early.append((self.step, {k: v.clone() for k, v in self.average.shadow.items()}))
-        if self.step % 50 == 0:
+        if self.step % 50 == 0 and all(w.isfinite().all() for w in self.net.parameters()):
             self._good = self._snapshot()
 
     def _snapshot(self) -> tuple:
@@ -118,6 +116,8 @@ class PointTraining:
 
     def _restore(self) -> None:
         self.step, net, shadow, optimiser = self._good
+        self.curve = Curve(self.curve.every, [p for p in self.curve.points if p[0] <= self.step])
+        self.early = [(k, w) for k, w in self.early if k <= self.step]
         self.net.load_state_dict(net)
         self.average.shadow = copy.deepcopy(shadow)
         self.optimiser.load_state_dict(copy.deepcopy(optimiser))
@@ -146,9 +146,7 @@ class PointTraining:
 
 def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int = 600) -> PointNet:
     """A noise-aware classifier p(class | x_t, t), see `core.diffusion.guidance.classifier_guide`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = PointNet(64, 3, outputs=CLASSES, classes=0)
+    net = new_net(torch.Generator().manual_seed(seed), 64, 3, outputs=CLASSES, classes=0)
 
     def loss(k: int) -> Tensor:
         g = torch.Generator().manual_seed(seed * 1_000_003 + k)
@@ -164,7 +162,7 @@ def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int
 
 
 class Trainings:
-    """The latest trainings by id; the oldest are dropped. One has some hundred KB."""
+    """The latest trainings by id; those that were not asked for longest are dropped. One has some hundred KB."""
 
     def __init__(self, most: int = 100):
         self.most, self._lock = most, threading.Lock()
@@ -180,7 +178,10 @@ class Trainings:
     def get(self, key: object) -> PointTraining | None:
         """The training with that id; None if there is none, or no longer."""
         with self._lock:
-            return self._kept.get(key) if isinstance(key, str) else None
+            if not isinstance(key, str) or key not in self._kept:
+                return None
+            self._kept.move_to_end(key)  # it is in use
+            return self._kept[key]
 
 
 TRAININGS = Trainings()

@@ -80,7 +80,7 @@ def table_rows(text: bytes | str) -> tuple[Row, ...]:
     except UnicodeDecodeError:
         raise Refused("The table must be a text file of x, y and, if there are two classes, the class.") from None
     lines = [(k, _cells(line)) for k, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if lines and all(np.isnan(number(cell)) for cell in lines[0][1][:2]):  # names of the columns
+    if lines and all(map(_is_name, lines[0][1][:2])):  # of the columns
         lines = lines[1:]
     if not lines:
         raise Refused("The table has no points.")
@@ -88,14 +88,25 @@ def table_rows(text: bytes | str) -> tuple[Row, ...]:
     if len(names) > 2:
         raise Refused(f"The third column may have two different entries, the classes, not {len(names)}.")
     places = {name: k for k, name in enumerate(names)}
-    rows = _at_most(_row([*cells[:2], places.get("".join(cells[2:3]), 0)], f"Line {k}") for k, cells in lines)
+    rows = _at_most(
+        _row([*[*cells, "", ""][:2], places.get("".join(cells[2:3]), 0)], f"Line {k}") for k, cells in lines
+    )
     places_in_square = fitted([row[:2] for row in rows]).tolist()
     return tuple((x, y, row[2]) for (x, y), row in zip(places_in_square, rows, strict=True))
 
 
 def _cells(line: str) -> list[str]:
     mark = next((m for m in ",;\t" if m in line), None)
-    return [c.strip() for c in next(csv.reader(io.StringIO(line), delimiter=mark))] if mark else line.split()
+    try:
+        cells = next(csv.reader(io.StringIO(line), delimiter=mark)) if mark else line.split()
+    except csv.Error:  # a cell without end
+        cells = line.split(mark)
+    return [c.strip() for c in cells]
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell is a word, which "nan" is not."""
+    return bool(cell) and cell.lower().lstrip("+-") != "nan" and np.isnan(number(cell))
 
 
 def _row(row: object, what: str) -> Row:

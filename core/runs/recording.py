@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,3 +107,9 @@ class Recording:
         if self.withheld and self.notes is None:
             raise Refused(UNCHECKED)
         return self.frames[-1].x_0
+
+    @property
+    def under(self) -> Sequence[str]:
+        """What stands under each picture of the result, see `core.runs.plan.Plan.under`; empty before the end."""
+        known = self.done and not (self.withheld and self.notes is None)
+        return self.plan.under(self.result) if known else ()

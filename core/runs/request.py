@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 from core.checks import Refused, choice, number, real, whole
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import Sampler
+from core.diffusion.students import listed
 from core.models.registry import MODELS
 from core.pictures.images import SETTINGS_KEY
 from core.runs.prompts import prompt_of, text_model, text_models
@@ -182,6 +183,8 @@ class Steps(Whole):
         low, _, high = sampler.steps
         if low == high and number(value) != low:
             raise Refused(f"The sampler {request.sampler} takes exactly {low} steps.")
+        if sampler.counts and number(value) not in sampler.counts:
+            raise Refused(f"The number of steps with {sampler.title} must be {listed(sampler.counts)}.")
         return whole(value, low, high, f"The number of steps with {sampler.title}")
 
 

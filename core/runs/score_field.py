@@ -10,6 +10,7 @@ from core.models.point_network import TARGETS
 from core.runs.fields import SEED
 from core.runs.point_training import TRAININGS, PointRecipe, PointTraining
 from core.runs.points import OWN, SETS, point_set, rows_of
+from core.runs.prompts import prompt_of
 from core.runs.request import Choice, Kind, Real, Request, Several, Text, Whole, asked
 
 T = 1000
@@ -40,7 +41,7 @@ class ScoreFieldRequest(Request):
 
     Args:
         rows: points of x, y and class, for "drawn".
-        path: the noising path, a key of PATHS.
+        noising: the path to noise, a key of PATHS. (Gradio's client takes a dictionary with "path" for a file.)
         training: the id of the network trained in this page; "" for none.
         count: points that are noised or drawn.
     """
@@ -50,9 +51,11 @@ class ScoreFieldRequest(Request):
         "moons", Choice("Points", "Or your own: drawn, uploaded, or a word.", options=SETS | OWN, listed=True)
     )
     components: int = asked(5, Whole("Gaussians", "2 to 8 on a circle.", "The number of Gaussians", low=2, high=8))
-    word: str = asked("SCORE", Text("Word", "Its letters become points."))
+    word: str = asked(
+        "SCORE", Text("Word", "Its letters become points.", read=lambda text: prompt_of(text, "The word"))
+    )
     rows: tuple = asked((), Rows("Your points"))
-    path: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
+    noising: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
     model: str = asked("exact", Choice("Denoiser", "The best there can be, or what a network learned.", options=MODELS))
     training: str = asked("", Text("Network"))
     count: int = asked(600, Whole("Points drawn", "100 to 2,000.", low=100, high=2000, step=100))
@@ -76,7 +79,7 @@ class ScoreFieldRequest(Request):
 
     def schedule(self) -> Schedule:
         """Its path."""
-        return {"cosine": Schedule.cosine, "linear": Schedule.linear, "flow": Schedule.flow}[self.path](T)
+        return {"cosine": Schedule.cosine, "linear": Schedule.linear, "flow": Schedule.flow}[self.noising](T)
 
     def points(self) -> PointSet:
         """Its data. Raises Refused if there is none."""
@@ -86,7 +89,7 @@ class ScoreFieldRequest(Request):
     def subject(self) -> tuple:
         """What a network learns; another subject needs another network."""
         own = {"gaussians": self.components, "word": self.word, "drawn": self.rows}
-        return self.data, own.get(self.data), self.path
+        return self.data, own.get(self.data), self.noising
 
     def trained(self) -> PointTraining | None:
         """The network trained here, if there is one of this subject."""
@@ -126,4 +129,4 @@ class ScoreFieldRequest(Request):
             if self.data == "word"
             else what
         )
-        return f"{what}; {PATHS[self.path]}; {MODELS[self.model]}"
+        return f"{what}; {PATHS[self.noising]}; {MODELS[self.model]}"

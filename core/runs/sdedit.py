@@ -15,7 +15,7 @@ from core.models.registry import load
 from core.pictures.images import WAITING, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED
 from core.runs.frame import Frame
-from core.runs.plan import STATE, Plan, in_pixels
+from core.runs.plan import FINE, STATE, Plan, in_pixels
 from core.runs.prompts import clipped, prompt_of
 from core.runs.request import Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
@@ -144,6 +144,12 @@ class Ladder(Plan):
         source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
         starts, eta = self.starts * len(self.rows), ETAS[self.request.sampler]
         return in_pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
+
+    def made_from(self, k: int) -> tuple[str, int]:
+        return self.rows[k // self.columns][1:]
+
+    def truth(self, k: int) -> np.ndarray | None:
+        return None if (k + 1) % self.columns else self.inputs.get(FINE)
 
     def begun(self, k: int, i: int) -> bool:
         """Whether picture k has a clean estimate at step i: from the network, or as the original itself."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.noise import generator
 from core.diffusion.schedule import Schedule, per_sample
+from core.techniques.splits import lowpass
 
 SIGMAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.6, 3.0, 3.6, 4.3, 5.2, 6.3, 7.5, 9.0)
 """The standard deviations tried for the Gaussian blur, in pixels."""
@@ -48,8 +48,7 @@ def _best(filters: Sequence[Callable[[Tensor], Tensor]], names: Sequence[float],
 
 def blur(x: Tensor, sigma: float) -> Tensor:
     """Gaussian blur with standard deviation sigma in pixels; the border is mirrored. Keeps (B, C, H, W)."""
-    radius = min(math.ceil(3 * sigma), min(x.shape[-2:]) - 1)
-    return gaussian_blur(x, [2 * radius + 1] * 2, [sigma] * 2)
+    return lowpass(x, sigma, 2 * math.ceil(3 * sigma) + 1)
 
 
 def best_blur(noisy: Tensor, clean: Tensor) -> tuple[Tensor, list[float]]:

@@ -18,13 +18,13 @@ from core.diffusion.schedule import per_sample
 def zigzag(timesteps: Sequence[int], jump_length: int = 10, jump_n: int = 1, start: int | None = None) -> list[int]:
     """The timesteps that a run with resampling visits, -1 at the end (Lugmayr et al. 2022, algorithm 1, appendix B).
 
-    Every `jump_length` steps the run goes back up by as many. It goes down each stretch `jump_n` times before the next,
+    Every `jump_length` steps the run goes back up by as many. It goes down each interval `jump_n` times before the next,
     except the first, which is nearly pure noise.
 
     Args:
         timesteps: n descending ones; the paper has 250.
         jump_length: j, at least 1.
-        jump_n: r, the passes through a stretch; 1 is no resampling. The paper has j = 10, r = 10.
+        jump_n: r, the passes through an interval; 1 is no resampling. The paper has j = 10, r = 10.
         start: a jump is made only if at most this many steps remain at its top; None for all jumps.
 
     Raises:

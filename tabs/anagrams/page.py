@@ -6,7 +6,6 @@ from core.runs.anagrams import AnagramRequest
 from tabs.anagrams.job import JOB
 from tabs.anagrams.legal import legal_panel
 from tabs.ui.controls import Shared, formula_panel, wire
-from tabs.ui.enlarging import Enlarging
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
 from tabs.ui.presets import first
@@ -62,7 +61,7 @@ def build(shared: Shared) -> None:
         tab.readings(
             "The chosen picture, turning: press play", lambda: viewer("anagrams-motion", example("anagrams-motion"))
         )
-        enlarging = Enlarging(JOB, "in all its views")
+        tab.enlarging("in all its views")
         tab.inside("Inside the chosen picture: the noise that each view sees")
         lessons = legal_panel(form["view_seed"])
         formula_panel("anagrams")
@@ -70,4 +69,3 @@ def build(shared: Shared) -> None:
     for view, button in lessons.items():
         run, endpoint = JOB.handler("anagrams", view_2=view), f"anagrams_through_{view}"
         wire((button, tab.stop), run, tab.inputs, explained(JOB.keep), tab.kept, shared, endpoint)
-    enlarging.wire(tab.stop, tab.view, tab.index, shared)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from core.checks import Refused
@@ -19,7 +18,6 @@ from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
 from tabs.denoise.figures import comparison, moments, noising, on_page, progress, sheet, table
-from tabs.ui.canvas import small
 from tabs.ui.failures import explained
 from tabs.ui.files import offered
 from tabs.ui.gpu import placed
@@ -28,14 +26,6 @@ from tabs.ui.job import Job
 from tabs.ui.viewer import PREVIEW_SECONDS, RUNS
 
 ID = "denoise"
-NO_PICTURE = "There is no picture yet: upload one, choose an example, or let the model draw one."
-
-
-def original(picture: Image.Image | None) -> dict[str, np.ndarray]:
-    """Any picture as (64, 64, 3) uint8 for a run. Raises Refused if there is none."""
-    if not isinstance(picture, Image.Image):
-        raise Refused(NO_PICTURE)
-    return {"original": small(picture)}
 
 
 @explained

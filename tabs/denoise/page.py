@@ -2,20 +2,18 @@
 
 import gradio as gr
 
-from core.pictures import images
 from core.pictures.scenes import SCENES
 from core.runs.comparison import Comparison
 from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
-from tabs.denoise.job import ID, JOB, make, original
-from tabs.ui.canvas import examples
+from tabs.denoise.job import ID, JOB, make
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
 from tabs.ui.examples import STATUS
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
-from tabs.ui.inputs import Dropdown, Picture
-from tabs.ui.job import Source
-from tabs.ui.layout import QUIET, Layout
+from tabs.ui.inputs import Dropdown
+from tabs.ui.layout import Layout
+from tabs.ui.picture import picture_source
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.prompts import remark_line
 from tabs.ui.send import send_row
@@ -40,23 +38,11 @@ PRESETS = {
 """In presets without a scene, the model draws their prompt as the picture."""
 
 
-def picture_input() -> Picture:
-    """The input that takes a picture from disk, clipboard or another tab, with the examples under it."""
-    picture = Picture(
-        next(iter(SCENES.values()))(), type="pil", image_mode=None, format="png", label="Picture",
-        sources=["upload", "clipboard"], height=300, elem_id=f"{ID}-picture",
-    )  # fmt: skip
-    squared = picture.upload(lambda p: p, picture, picture, **QUIET)
-    squared.failure(lambda: None, None, picture, **QUIET)
-    examples(picture)
-    return picture
-
-
 def build(shared: Shared) -> None:
     """The tab."""
     tab = Layout(JOB, first(DenoiseRequest(), shared), shared, PRESETS, right_id=FIGURES)
     with tab.left:
-        tab.source("picture", Source(picture_input(), original, lambda inputs: images.to_pil(inputs["original"])))
+        tab.source("picture", picture_source(f"{ID}-picture"))
         tab.run_row("Noise and denoise", remarks=())
         tab.form.place("levels", "prompt")
         remark_line(tab.form["model"], tab.form["prompt"])

@@ -50,6 +50,7 @@ def build(shared: Shared) -> None:
     with tab.right:
         tab.viewer()
         tab.readings("The chosen picture, seen both ways: move the slider or press play", distance)
+        tab.enlarging()
         tab.inside("Inside the chosen picture: the part of the noise that each prompt gives")
         formula_panel("hybrids")
     tab.wire("make_hybrids")

@@ -10,7 +10,7 @@ from PIL import Image
 from core.checks import Refused
 from core.pictures import images, masks
 from core.runs.inpainting import InpaintRequest
-from tabs.ui.canvas import SIDE, canvas, on_canvas, small, trimmed
+from tabs.ui.canvas import SIDE, canvas, inputs_of, on_canvas, small, trimmed
 from tabs.ui.failures import explained
 from tabs.ui.figure import figure, tile
 from tabs.ui.sent import any_file
@@ -46,8 +46,8 @@ def repainted(picture: Image.Image, mask) -> dict:
 
 def pictures_of(editor: object) -> dict[str, np.ndarray]:
     """The original and the mask for a run from an editor's answer, uint8. Raises Refused without a picture."""
-    original, mask = painted(editor)
-    return {"original": original, "mask": grey(mask)}
+    parts = on_picture(editor)
+    return inputs_of(parts["background"]) | {"mask": grey(masks.mask_of(parts))}
 
 
 def editor_of(pictures: Mapping[str, np.ndarray]) -> dict:

@@ -77,6 +77,7 @@ def build(shared: Shared) -> None:
             form.place("model", "steps", "jump_length", "below")
     with tab.right:
         tab.viewer()
+        tab.enlarging()
         tab.inside("One filling, enlarged: step by step", opens=True)
         zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
         length = gr.HTML()

@@ -57,9 +57,11 @@ def fit(model: str) -> tuple:
 
 
 def fit_sampler(model: str, sampler: str) -> tuple:
-    """The model, guidance and steps that suit a sampler; a sampler of the other path changes the model."""
-    if sampler not in samplers_for(spec(model).path):
-        model = {"flow": "ddpm", "ddpm": "flow"}[spec(model).path] + ("-class" if spec(model).conditional else "-time")
+    """The model, guidance and steps that suit a sampler; a sampler of another kind changes the model."""
+    if sampler not in samplers_for(spec(model).sampled):
+        fitting = [m for m in of_task("digits") if sampler in samplers_for(m.sampled)]
+        alike = [m for m in fitting if m.conditional == spec(model).conditional]
+        model = (alike or fitting)[0].name
     return model, fit_guidance(model, sampler), SAMPLERS[sampler].steps[1]
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, MODELS, availability, card
+from core.models.spec import ModelSpec
 from core.pictures.images import data_uri
 from core.runs.mnist import DigitRequest
 from core.runs.single_step import SIGMA
@@ -13,6 +14,11 @@ from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
+
+
+def of_epochs() -> list[ModelSpec]:
+    """The models that learned from the digits, epoch by epoch; students learn from a teacher."""
+    return [m for m in MODELS.values() if m.family == "digits" and not m.student]
 
 
 def curve(name: str) -> pd.DataFrame:
@@ -89,13 +95,13 @@ def _short(value: object) -> str:
 @explained
 def show(name: str):
     """The curve, the strips and the facts of one model."""
-    name = choice(name, [m.name for m in MODELS.values() if m.family == "digits"], "The model")
+    name = choice(name, [m.name for m in of_epochs()], "The model")
     return curve(name), strips(name), facts(name)
 
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    names = [(m.title, m.name) for m in MODELS.values() if m.family == "digits" and availability(m.name)[0]]
+    names = [(m.title, m.name) for m in of_epochs() if availability(m.name)[0]]
     if not names:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return

@@ -9,7 +9,6 @@ from core.runs.sampling import PLANS, PictureRequest
 from tabs.sampling.known import known_words
 from tabs.sampling.learned import how_pocket_learned
 from tabs.ui.controls import Shared, formula_panel
-from tabs.ui.enlarging import Enlarging
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
 from tabs.ui.presets import Preset, offers_course
@@ -61,7 +60,7 @@ def build(shared: Shared) -> None:
             )
     with tab.right:
         tab.viewer()
-        enlarging = Enlarging(JOB)
+        tab.enlarging()
         tab.inside("Inside one picture: what guidance adds, step by step")
         formula_panel("sampling")
         with gr.Accordion("How pocket learned", open=False):
@@ -69,4 +68,3 @@ def build(shared: Shared) -> None:
         with gr.Accordion("What pocket knows", open=False):
             gr.HTML(known_words())
     tab.wire(ENDPOINTS)
-    enlarging.wire(tab.stop, tab.view, tab.index, shared)

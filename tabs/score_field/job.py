@@ -65,7 +65,8 @@ def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
         [
             inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v, annotation=type(v))
             for p, v in defaults.items()
-        ]
+        ],
+        return_annotation=tuple[dict, str],
     )
 
     @explained

@@ -24,7 +24,7 @@ ID = "score_field"
 FIGURE = "score-field-view"
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 TOGETHER = {"concurrency_id": "plane", "concurrency_limit": 4}
-SHARED_FIELDS = ("path", "model", "steps", "count", "seed")
+SHARED_FIELDS = ("noising", "model", "steps", "count", "seed")
 OPENED = "() => '%s'"
 PRESS = """() => {
   const press = (tries) => {
@@ -35,7 +35,7 @@ PRESS = """() => {
 }"""
 """Presses a view's button once its sub-tab is there."""
 DRAWN = "() => { delete document.querySelector('#%s').dataset.stale; }"
-FOLLOWED = ("data", "components", "word", "rows", "path", "count", "seed")
+FOLLOWED = ("data", "components", "word", "rows", "noising", "count", "seed")
 """Inputs that change Forward and Score."""
 
 

@@ -7,7 +7,7 @@ from core.pictures.images import WAITING, to_pil
 from core.pictures.scenes import SCENES
 from core.runs.recording import Recording
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.ui.canvas import COLOURS, canvas, drawn, examples, paper, static
+from tabs.ui.canvas import COLOURS, canvas, examples, flat, inputs_of, paper, static
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
@@ -65,7 +65,7 @@ def picture_canvas() -> Source:
     brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
     picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES[SCENE](), 340)
     examples(picture, {"White": paper, "Noise": static})
-    return Source(picture, lambda editor: {"original": drawn(editor)}, lambda given: to_pil(given["original"]))
+    return Source(picture, lambda editor: inputs_of(flat(editor)), lambda given: to_pil(given["original"]))
 
 
 def build(shared: Shared) -> None:
@@ -83,6 +83,7 @@ def build(shared: Shared) -> None:
             form.place("model", "sampler")
     with tab.right:
         tab.viewer()
+        tab.enlarging()
         tab.inside("One strength, enlarged: step by step", opens=True)
         formula_panel("sdedit")
     tab.wire({name: f"sdedit_{name}".replace("-", "_") for name in LADDERS}, [form["prompt"], form["prompts"]])

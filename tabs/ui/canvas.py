@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from core.checks import Refused, number
 from core.pictures import images
 from core.pictures.scenes import SCENES
+from core.runs.plan import FINE
 from tabs.ui.sent import forgiving
 
 SIDE = 512
@@ -138,7 +139,20 @@ def small(picture: Image.Image) -> np.ndarray:
     return np.asarray(ImageOps.fit(images.to_rgb(picture), (SIZE, SIZE), Image.Resampling.BOX))
 
 
-def drawn(editor: object) -> np.ndarray:
-    """The canvas with everything drawn on it, (64, 64, 3) uint8. Raises Refused if it is empty."""
+def inputs_of(picture: Image.Image) -> dict[str, np.ndarray]:
+    """A run's "original", (64, 64, 3) uint8, and FINE, (256, 256, 3), where the picture has more than 64 pixels a side."""
+    original = small(picture)
+    fine = np.asarray(ImageOps.fit(images.to_rgb(picture), (4 * SIZE, 4 * SIZE), Image.Resampling.BOX))
+    finer = min(picture.size) > SIZE and not np.array_equal(fine, images.enlarge(original, 4))
+    return {"original": original} | ({FINE: fine} if finer else {})
+
+
+def flat(editor: object) -> Image.Image:
+    """The canvas with everything drawn on it. Raises Refused if it is empty."""
     parts = trimmed(editor)
-    return small(parts["composite"] or parts["background"])
+    return parts["composite"] or parts["background"]
+
+
+def drawn(editor: object) -> np.ndarray:
+    """`flat`, (64, 64, 3) uint8. Raises Refused if it is empty."""
+    return small(flat(editor))

@@ -9,6 +9,7 @@ import gradio as gr
 
 from core.runs.request import Request
 from tabs.ui.controls import Shared, run_row, tell_cost, wire
+from tabs.ui.enlarging import Enlarging
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.form import Form
@@ -54,6 +55,7 @@ class Layout:
         self.around: gr.Accordion | None = None
         self.upload: gr.File | None = None
         self.panel: gr.Accordion | None = None
+        self.enlarger: Enlarging | None = None
         with gr.Row(elem_classes="presets") if presets else contextlib.nullcontext():
             self.presets = [
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
@@ -130,6 +132,10 @@ class Layout:
         with gr.Accordion(title, open=False) as self.panel:
             self.inner = viewer(f"{self.job.tab}-inside")
 
+    def enlarging(self, how: str = "") -> None:
+        """The panel that enlarges the chosen picture; see `tabs.ui.enlarging.Enlarging`."""
+        self.enlarger = Enlarging(self.job, how)
+
     # ---- all of it ----
 
     @property
@@ -158,6 +164,8 @@ class Layout:
             wire((button, self.stop), run, self.inputs, keep, self.kept, self.shared, endpoint)
         if self.panel is not None:
             self.wire_inside()
+        if self.enlarger is not None:
+            self.enlarger.wire(self.stop, self.view, self.index, self.shared)
         self.wire_inputs(takes)
 
     def wire_inside(self) -> None:

@@ -12,14 +12,15 @@ PRESSED = """() => {
   figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
-EDITED = """() => {
-  const figure = document.querySelector('#%s');
-  if (!figure) return;
-  if (figure.edited ?? %s) figure.dataset.stale = 'changed';
-  figure.edited = true;
+FILLED = """(value) => {
+  const figure = document.querySelector('#%s'), file = (f) => f?.path;
+  const now = [value?.background, ...(value?.layers ?? [])].map(file).join();
+  const before = (figure.canvases ??= {'%d': %s})['%d'];
+  figure.canvases['%d'] = now;
+  if (before !== undefined && before !== now) figure.dataset.stale = 'changed';
 }"""
-"""For an editor, which tells no change of its first stroke or of a picture that is sent to it: its inputs, of which the
-first is the picture that it begins with, where it begins with one."""
+"""For a canvas, which tells of a picture when it is first drawn too: by the files of the picture and of its layers. The
+last ones that it told of are kept; a canvas that begins empty has none, any other begins with those of its first picture."""
 ASKED = """() => {
   const figure = document.querySelector('#%s');
   if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
@@ -30,7 +31,10 @@ ANSWERED = """() => {
 }"""
 NEW_RUN = """(view) => {
   const figure = document.querySelector('#%s');
-  if (figure.dataset.run !== view?.run) delete figure.dataset.stale;
+  if (figure.dataset.run !== view?.run) {
+    delete figure.dataset.stale;
+    if (figure.underWay?.size) figure.dataset.live = '';
+  }
   figure.dataset.run = view?.run;
 }"""
 AGAIN = "(...values) => values.map((v) => ({__type__: 'update', interactive: !!v}))"
@@ -38,6 +42,7 @@ STOPPED = """() => { document.querySelector('#%s').stopped = true; }"""
 HELD = """(v, ...rest) => {
   const figure = document.querySelector('#%s');
   figure.underWay.delete(%d);
+  delete figure.dataset.live;
   const another = figure.stopped ? figure.taken : figure.underWay.size;
   figure.taken ||= figure.stopped;
   const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
@@ -84,8 +89,17 @@ def release(job: gr.events.Dependency, kept: Sequence) -> None:
 
 
 def mark(inputs: Sequence, figure: str) -> None:
-    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark."""
-    gr.on([c.change for c in inputs], None, None, None, js=CHANGED % figure, api_visibility="private")
+    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark.
+
+    A canvas may tell of a stroke late or never: the page's script marks the figure that its class names.
+    """
+    canvases = [c for c in inputs if isinstance(c, gr.ImageEditor)]
+    others = [c.change for c in inputs if c not in canvases]
+    gr.on(others, None, None, None, js=CHANGED % figure, api_visibility="private")
+    for canvas in canvases:
+        canvas.elem_classes = [*canvas.elem_classes, f"marks-{figure}"]
+        js = FILLED % (figure, canvas._id, "undefined" if canvas.value else "''", canvas._id, canvas._id)
+        canvas.upload(None, canvas, None, js=js, api_visibility="private")  # a stroke is none
 
 
 def unmark(view: gr.JSON, figure: str) -> None:
@@ -104,9 +118,5 @@ def follow(start: gr.Button, inputs: Sequence, figure: str) -> dict:
         The keywords of the job's `success`: they renew the figure, unless an input changed meanwhile.
     """
     mark(inputs, figure)
-    for editor in inputs:
-        if isinstance(editor, gr.ImageEditor):
-            begun = EDITED % (figure, "false" if editor.value else "true")
-            editor.input(None, None, None, js=begun, api_visibility="private")
     start.click(None, None, None, js=ASKED % figure, api_visibility="private")
     return {"fn": None, "js": ANSWERED % figure, "api_visibility": "private"}

@@ -172,4 +172,5 @@ def finished(recording: Recording, around: dict) -> dict:
         f"done in {took:.1f} s" if took else "done" if last.i == last.n else f"stopped at step {last.i + 1} / {last.n}"
     )
     frames = [entry(recording.plan, frame) for frame in recording.frames]
-    return around | {"run": recording.id, "running": False, "status": status, "frames": frames}
+    under = {"under": list(recording.under)} if recording.under else {}
+    return around | under | {"run": recording.id, "running": False, "status": status, "frames": frames}

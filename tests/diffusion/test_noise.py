@@ -129,3 +129,10 @@ def test_both_ways_begin_and_end_at_the_noises_and_the_straight_one_is_too_short
         torch.testing.assert_close(path[2], b)
     assert slerp(a, b, ends)[1].std() == pytest.approx(1, abs=0.02)
     assert lerp(a, b, ends)[1].std() == pytest.approx(2**-0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_between_a_noise_and_itself_there_is_nothing_else(seed):
+    """The cosine of the angle may round to 1 or to a little less."""
+    noise = randn((1, 3, 64, 64), generator(seed))[0]
+    assert torch.allclose(slerp(noise, noise.clone(), torch.linspace(0, 1, 5)), noise.expand(5, -1, -1, -1), atol=1e-5)

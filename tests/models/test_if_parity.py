@@ -3,10 +3,10 @@
 import functools
 from dataclasses import replace
 
+import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import IFImg2ImgPipeline, IFPipeline, IFSuperResolutionPipeline, StableDiffusionUpscalePipeline
 from tiny_if import SIZE
 
 from core.diffusion.noise import generator, randn
@@ -64,7 +64,7 @@ def last(steps):
 @EVERY_RUN
 def test_stage_one_is_the_pipeline(guidance, steps):
     model = deepfloyd.load("if-m", CPU)
-    expected = theirs(IFPipeline, "if-m", model, guidance, steps)
+    expected = theirs(diffusers.IFPipeline, "if-m", model, guidance, steps)
     ours = deepfloyd.sample(model, [PROMPT], schedule_of(steps), generator(5), Settings(guidance))
     assert torch.equal(last(ours), expected)
 
@@ -77,14 +77,14 @@ def test_what_the_page_draws_is_what_the_pipeline_draws(guidance, steps):
     plan = PLANS["samples"](PictureRequest.checked(prompt=PROMPT, **how, **timing))
     model = deepfloyd.load("if-m", CPU)
     sources = [generator(5), generator(6)]
-    expected = theirs(IFPipeline, "if-m", model, guidance, steps, generator=sources, num_images_per_prompt=2)
+    expected = theirs(diffusers.IFPipeline, "if-m", model, guidance, steps, generator=sources, num_images_per_prompt=2)
     assert torch.equal(last(plan.run("cpu")), expected)
 
 
 @EVERY_RUN
 def test_starting_from_a_picture_is_the_image_to_image_pipeline(guidance, steps):
     model, picture = deepfloyd.load("if-m", CPU), torch.linspace(-1, 1, 3 * SIZE**2).view(1, 3, SIZE, SIZE)
-    expected = theirs(IFImg2ImgPipeline, "if-m", model, guidance, steps, image=picture, strength=0.7)
+    expected = theirs(diffusers.IFImg2ImgPipeline, "if-m", model, guidance, steps, image=picture, strength=0.7)
     timesteps = schedule_of(steps)
     timesteps = timesteps[len(timesteps) - int(0.7 * len(timesteps)) :]
     ours = deepfloyd.sample(model, [PROMPT], timesteps, generator(5), Settings(guidance), clean=picture)
@@ -95,7 +95,7 @@ def test_starting_from_a_picture_is_the_image_to_image_pipeline(guidance, steps)
 def test_stage_two_is_the_super_resolution_pipeline(guidance, steps):
     model, low = deepfloyd.load("if-ii-m", CPU), torch.linspace(-1, 1, 3 * 8 * 8).view(1, 3, 8, 8)
     options = {"image": low, "noise_level": 250}
-    expected = theirs(IFSuperResolutionPipeline, "if-ii-m", model, guidance, steps, **options)
+    expected = theirs(diffusers.IFSuperResolutionPipeline, "if-ii-m", model, guidance, steps, **options)
     settings = Settings(guidance, top=1.0)
     ours = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(steps), generator(5), settings)
     assert torch.equal(last(ours), expected)
@@ -161,7 +161,7 @@ def test_stage_three_can_be_watched_and_kept(monkeypatch):
 
 def test_a_list_that_does_not_end_at_zero_keeps_the_noise_of_its_last_step():
     model, timesteps = deepfloyd.load("if-m", CPU), [600, 300, 10]
-    expected = pipeline(IFPipeline, "if-m")(
+    expected = pipeline(diffusers.IFPipeline, "if-m")(
         prompt_embeds=model.encode([PROMPT]),
         negative_prompt_embeds=model.encode([None]),
         timesteps=timesteps,
@@ -180,11 +180,11 @@ def test_each_picture_has_its_own_generator():
 
 
 def test_the_path_is_the_scheduler_s():
-    table = pipeline(IFPipeline, "if-m").scheduler.alphas_cumprod
+    table = pipeline(diffusers.IFPipeline, "if-m").scheduler.alphas_cumprod
     path = deepfloyd.SCHEDULE
     assert torch.equal(path.alpha_bar[:-1].float(), table)
     x, eps, t = randn((1000, 1, 1, 1), generator(1)), randn((1000, 1, 1, 1), generator(2)), torch.arange(1000)
-    expected = pipeline(IFPipeline, "if-m").scheduler.add_noise(x, eps, t)
+    expected = pipeline(diffusers.IFPipeline, "if-m").scheduler.add_noise(x, eps, t)
     assert torch.equal(path.forward(x, t, eps), expected)
     torch.testing.assert_close(path.alpha_bar, Schedule.cosine(1000).alpha_bar, rtol=2e-5, atol=0)
 
@@ -192,7 +192,7 @@ def test_the_path_is_the_scheduler_s():
 @pytest.mark.parametrize("guidance", [9.0, 1.0])
 def test_stage_three_is_the_upscale_pipeline(guidance):
     pipe, low = upscaler.load("x4-upscaler", CPU), randn((1, 3, 16, 16), generator(3)).clamp(-1, 1)
-    assert isinstance(pipe, StableDiffusionUpscalePipeline)
+    assert isinstance(pipe, diffusers.StableDiffusionUpscalePipeline)
     pipe.set_progress_bar_config(disable=True)
     options = {"num_inference_steps": 6, "guidance_scale": guidance, "output_type": "pt"}
     expected = pipe(prompt=PROMPT, image=low, generator=generator(5), **options).images  # in [0, 1]
@@ -203,7 +203,7 @@ def test_stage_three_is_the_upscale_pipeline(guidance):
 
 def test_projecting_the_text_once_changes_no_bit():
     """Prompts that come back, change, and are written over in place."""
-    plain, once = pipeline(IFPipeline, "if-m").unet, deepfloyd.load("if-m", CPU).net
+    plain, once = pipeline(diffusers.IFPipeline, "if-m").unet, deepfloyd.load("if-m", CPU).net
     x, t = randn((2, 3, SIZE, SIZE), generator(1)), torch.tensor([900, 20])
     one, two = (randn((2, 77, 32), generator(k)) for k in (2, 3))
     with torch.no_grad():

@@ -67,3 +67,19 @@ def test_ddpm_adds_the_same_noise_to_all_so_equal_ends_give_equal_pictures(way):
 def test_bad_values_are_refused(values, what):
     with pytest.raises(Refused, match=what):
         InterpolationRequest.checked(**values)
+
+
+def test_with_two_prompts_the_ends_are_the_pictures_of_their_prompts(pocket):
+    r = InterpolationRequest("a rose", last="a blue bird", columns=3, steps=4, seed=5, other=5)
+    row = result(between(r).run())
+    for k, prompt in ((0, "a rose"), (2, "a blue bird")):
+        torch.testing.assert_close(row[k : k + 1], result(draw(pocket, [prompt], 3.0, 4, 5)), atol=1e-4, rtol=0)
+    assert not torch.allclose(row[1], row[0], atol=0.02) and not torch.allclose(row[1], row[2], atol=0.02)
+
+
+def test_between_two_prompts_the_encoded_prompts_are_on_the_straight_line(pocket):
+    plan = both_ways(InterpolationRequest("a rose", last="a blue bird", columns=5))
+    first, last = pocket.encode(["a rose", "a blue bird"])
+    cond = plan.conditions(first, last)
+    assert len(cond) == 10 and torch.equal(cond[:5], cond[5:])
+    torch.testing.assert_close(cond[2], (first + last) / 2)

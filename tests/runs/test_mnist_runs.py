@@ -9,7 +9,7 @@ import pytest
 import torch
 from toys import played
 
-from core.checks import ModelError
+from core.checks import ModelError, Refused
 from core.diffusion.denoiser import NETWORK_LOCK
 from core.diffusion.guidance import guide
 from core.diffusion.noise import generators, randn
@@ -66,6 +66,28 @@ def test_bad_values_get_one_sentence(bad, sentence):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"steps": 3}, r"number of steps with Few steps, distilled must be 1, 2, 4, 8 or 16\.$"),
+        ({"steps": 300}, r"number of steps with Few steps, distilled must be 1, 2, 4, 8 or 16\.$"),
+        ({"guidance": 0.5}, r"guidance with Few steps, distilled must be a number from 1 to 5\.$"),
+        ({"guidance": 5.5}, r"guidance with Few steps, distilled must be a number from 1 to 5\.$"),
+        ({"sampler": "euler"}, r"sampler for flow-class-fast must be one of few-steps\.$"),
+        ({"sampler": "consistency"}, "sampler for flow-class-fast must be one of few-steps"),
+        ({"model": "flow-class-consistency", "sampler": "consistency-same", "steps": 8}, "must be 1, 2 or 4"),
+        ({"model": "flow-class"}, "sampler for flow-class must be one of euler, heun"),
+    ],
+)
+def test_what_a_student_did_not_learn_is_refused_in_one_sentence(bad, sentence, monkeypatch):
+    monkeypatch.setattr("core.runs.mnist.availability", lambda name: (True, "Ready."))
+    student = {"model": "flow-class-fast", "sampler": "few-steps", "steps": 4}
+    assert DigitRequest.checked(**student).cost() == (4, 20)  # no second half for guidance
+    with pytest.raises(Refused, match=sentence) as error:
+        DigitRequest.checked(**student | bad)
+    assert "\n" not in str(error.value)
+
+
 def test_unknown_and_unfit_models():
     with pytest.raises(ModelError, match="no model called"):
         DigitRequest.checked(model="x")
@@ -76,7 +98,7 @@ def test_unknown_and_unfit_models():
 @pytest.mark.parametrize("name", [m.name for m in MODELS.values() if m.task == "digits"])
 def test_every_model_has_a_default_request_that_passes_its_own_check(name):
     r = DigitRequest.of(name)
-    assert r.sampler in samplers_for(MODELS[name].path)
+    assert r.sampler in samplers_for(MODELS[name].sampled)
     low, _, high = SAMPLERS[r.sampler].steps
     assert low <= r.steps <= high
 

@@ -73,7 +73,7 @@ def keep(panel: Enlarging, view: dict) -> tuple[dict, str]:
 
 def test_an_enlarged_picture_can_be_saved_with_its_settings(tab):
     panel, request, _ = tab
-    *_, last = panel.enlarge(drawn(panel, request), 2, "cpu")
+    *_, last = panel.enlarge(drawn(panel, request), 2, None, "cpu")
     value, path = keep(panel, last)
     assert not value["running"] and value["status"].startswith("done in") and value["caption"] == last["caption"]
     recording = RUNS.get(last)
@@ -90,7 +90,7 @@ def test_an_enlarged_picture_can_be_saved_with_its_settings(tab):
 
 def test_enlarging_that_is_stopped_leaves_what_there_is_checked_and_marked_as_such(tab):
     panel, request, _ = tab
-    job = panel.enlarge(drawn(panel, request), 1, "cpu")
+    job = panel.enlarge(drawn(panel, request), 1, None, "cpu")
     value = next(job)
     recording = RUNS.get(value)
     with pytest.raises(ValueError, match="still to be checked"):
@@ -103,7 +103,7 @@ def test_enlarging_that_is_stopped_leaves_what_there_is_checked_and_marked_as_su
 
 def test_a_picture_that_is_not_checked_is_not_saved(tab, monkeypatch):
     panel, request, _ = tab
-    view = next(panel.enlarge(drawn(panel, request), 1, "cpu"))
+    view = next(panel.enlarge(drawn(panel, request), 1, None, "cpu"))
 
     def observe(*_):
         raise ModelError("The safety checker is not in there.")

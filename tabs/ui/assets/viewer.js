@@ -129,6 +129,8 @@ function show(k) {
     if (source) image.src = source;
     image.closest('figure').querySelector('figcaption').textContent = begin || lanes[i];
   });
+  const under = all[at].end ? value().under || [] : [];  // it is known of the result alone
+  find('.fv-lanes .fv-cells')?.childNodes.forEach((cell, k) => { cell.dataset.under = under[k] || ''; });
   find('.fv-range').value = at;
   find('.fv-label').textContent = all[at].label || '';
 }

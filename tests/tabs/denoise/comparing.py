@@ -2,7 +2,8 @@
 
 from core.pictures.scenes import mountains
 from core.runs.denoise import DenoiseRequest
-from tabs.denoise.job import JOB, original
+from tabs.denoise.job import JOB
+from tabs.ui.picture import original
 
 
 def start(levels="250, 500", stride=30, filtered="scaled", guidance=1):

@@ -8,8 +8,8 @@ from PIL import Image
 from core.checks import Refused
 from core.pictures import images
 from core.pictures.scenes import mountains
-from tabs.denoise.job import original
 from tabs.ui.inputs import Picture
+from tabs.ui.picture import original
 
 
 def sent(path):

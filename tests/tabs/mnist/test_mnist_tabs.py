@@ -19,7 +19,7 @@ from tabs.mnist.generate import PRESETS
 from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
-SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and availability(m.name)[0]]
+SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
 OURS = {"classifier", "flow-class-adamw"}
 
 

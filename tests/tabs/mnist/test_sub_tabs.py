@@ -74,6 +74,9 @@ def test_what_fits_a_model_is_its_first_request(name):
         ("flow-class", "ddim", "ddpm-class"),
         ("flow-time", "ddpm", "ddpm-time"),
         ("ddpm-class", "euler", "flow-class"),
+        ("ddpm-time", "few-steps", "flow-class-fast"),
+        ("flow-class-fast", "consistency-same", "flow-class-consistency"),
+        ("flow-class-fast", "ddim", "ddpm-class"),
     ],
 )
 def test_a_sampler_of_the_other_path_brings_its_model_along(model, sampler, brings):

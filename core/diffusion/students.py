@@ -1,0 +1,48 @@
+"""Students: Denoisers distilled to few steps, with the guidance scale and the number of steps among their inputs."""
+
+from collections.abc import Sequence
+
+from core.checks import Refused, real
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.guidance import guide
+
+FEW_STEPS = (1, 2, 4, 8, 16)
+"""The numbers of steps that a distilled student learns; the timesteps of each are among those of the next."""
+
+
+class Student(Denoiser):
+    """A Denoiser that was trained for a few numbers of steps and takes the guidance scale as an input.
+
+    Attributes:
+        counts: the numbers of steps that it learned.
+        scales: the smallest and the largest guidance scale that it learned.
+    """
+
+    counts: tuple[int, ...]
+    scales: tuple[float, float]
+
+    def for_steps(self, steps: int, guidance: float) -> "Student":
+        """The same network, set to a number of steps and a guidance scale that `checked` allows."""
+
+
+def checked(counts: Sequence[int], scales: tuple[float, float], steps: int, guidance: float) -> None:
+    """Raises Refused, in one sentence, for steps or a guidance scale that a student did not learn."""
+    if steps not in counts:
+        raise Refused(f"This student draws in {listed(counts)} steps, not in {steps}.")
+    real(guidance, *scales, "The guidance of this student, which has it inside,")
+
+
+def is_student(denoiser: Denoiser) -> bool:
+    """Whether it is a student, or a technique around one."""
+    return bool(getattr(denoiser, "counts", ()))
+
+
+def listed(counts: Sequence[int]) -> str:
+    """The numbers as words: "1, 2 or 4"."""
+    *most, last = map(str, counts)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def guided(denoiser: Denoiser, steps: int, guidance: float) -> Denoiser:
+    """The denoiser for a run of so many steps: a student takes the guidance as an input, others need two halves."""
+    return denoiser.for_steps(steps, guidance) if is_student(denoiser) else guide(denoiser, guidance)

@@ -1,0 +1,54 @@
+"""Students: networks that were taught to take fewer steps, beside their teacher."""
+
+from core.runs.students import PLANS, ROWS, StudentsRequest, measured
+from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.job import Job
+from tabs.ui.layout import Layout
+from tabs.ui.plane import chart, plane
+from tabs.ui.presets import Preset
+
+PRESETS = {
+    "As measured": Preset(StudentsRequest()),
+    "No guidance": Preset(StudentsRequest(guidance=1.0)),
+    "Much guidance": Preset(StudentsRequest(guidance=5.0)),
+    "Other noise": Preset(StudentsRequest(seed=7)),
+}
+JOB = Job("students", StudentsRequest, PLANS)
+TEACHER = next(iter(ROWS))
+MEASURED = "Measured on 2,000 digits at guidance 1.5 by: python -m benchmarks.fewer_steps"
+CHARTS = {
+    "Digits wrong": ("%", lambda m: max(0.05, 100 * (1 - m["accuracy"]))),  # a logarithm has no place for 0
+    "Fréchet distance": ("", lambda m: m["frechet"]),
+    "Time": ("milliseconds for ten digits", lambda m: m["ms_for_ten"]),
+}
+"""Title -> (unit, value of a measured row)."""
+
+
+def charts() -> list[dict]:
+    """Quality and time against network calls, as measured, on logarithmic axes."""
+    found = measured()
+    lines = {label: [m for m in found if (m["model"], m["sampler"]) == row] for label, row in ROWS.items()}
+    return [
+        chart(
+            title, "network calls", unit, log=(True, True), series=[
+                {"name": label.removeprefix("consistency, "), "x": [m["steps"] for m in rows], "y": [value(m) for m in rows], "dashed": label == TEACHER}
+                for label, rows in lines.items() if rows
+            ],
+        )
+        for title, (unit, value) in CHARTS.items()
+    ]  # fmt: skip
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    tab = Layout(JOB, StudentsRequest(), shared, PRESETS)
+    with tab.left:
+        tab.run_row("Draw with all", remarks=())
+        tab.form.place("guidance", "seed")
+        tab.settings("restore_students")
+    with tab.right:
+        tab.viewer()
+        tab.inside("One of them, enlarged")
+        plane("students-charts", {"panels": [], "charts": charts(), "caption": MEASURED})
+        formula_panel("students")
+    tab.wire({"students": "draw_with_students"})

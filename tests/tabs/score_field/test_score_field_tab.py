@@ -1,0 +1,116 @@
+"""The tab Score field: its presets, what its figures send, its files, and which inputs are shown."""
+
+import inspect
+import json
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from core.checks import Refused
+from core.pictures import images
+from core.runs.panels import Chart, Figure, Line, Panel
+from core.runs.score_field import ScoreFieldRequest
+from tabs.score_field import job
+from tabs.score_field.page import VIEWS, build, sub_tab
+from tabs.score_field.presets import PRESETS
+from tabs.ui.page import alone
+
+SHEET = np.zeros((8, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_request_that_the_checks_pass_and_a_button_runs(name):
+    maker, request = PRESETS[name]
+    assert ScoreFieldRequest.checked(**request.parameters()) == request
+    assert maker in job.MAKERS and maker in (sub_tab(maker), *VIEWS[sub_tab(maker)].buttons)
+
+
+def test_every_view_is_a_sub_tab_and_every_input_has_its_place():
+    page = alone("Score field", build)
+    found = {b.id: b.label for b in page.blocks.values() if b.get_block_name() == "tabitem" and b.id in VIEWS}
+    assert found == {name: view.title for name, view in VIEWS.items()}
+    placed = {field for view in VIEWS.values() for field in view.fields}
+    assert placed <= set(ScoreFieldRequest.names())
+
+
+@pytest.mark.parametrize("name", job.HANDLERS)
+def test_a_handler_has_the_parameters_of_the_request_with_their_defaults(name):
+    parameters = inspect.signature(job.HANDLERS[name]).parameters
+    assert {p.name: p.default for p in parameters.values()} == ScoreFieldRequest().parameters()
+
+
+def test_a_handler_answers_with_what_the_plane_shows_as_json():
+    (answer,) = job.HANDLERS["forward"](data="rings", count=100, seed=3)
+    value, training = answer
+    assert training == ""
+    value = json.loads(json.dumps(value))
+    assert value["frames"] == len(value["labels"]) and value["settings"]["experiment"] == "forward"
+    assert ScoreFieldRequest.restored(value["settings"]) == ScoreFieldRequest(data="rings", count=100, seed=3)
+
+
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"rate": 1e9}, "The learning rate must be"),
+        ({"data": "drawn"}, "There are no points yet"),
+        ({"rows": {"points": [["a", 1]]}}, "Point 1 needs two finite numbers"),
+        ({"model": "learned"}, "No network is trained here yet"),
+    ],
+)
+def test_a_refusal_is_told_in_its_sentence_and_is_not_logged(values, sentence, caplog):
+    with pytest.raises(gr.Error, match=sentence):
+        list(job.HANDLERS["sample"](**values))
+    assert not caplog.records
+
+
+def test_the_parts_of_a_figure_travel():
+    line = Line("loss", [1, 2], [0.5, 0.25], True)
+    figure = Figure(
+        [Panel("A", "note", points=np.zeros((2, 5, 2)), classes=np.zeros(5, np.uint8), paths=3)],
+        ["a", "b"], at=1, caption="c", description="d", status="s", fraction=0.5, live=True, run="r",
+        charts=[Chart("Loss", "x", "y", [line], (False, True), 0.1)],
+    )  # fmt: skip
+    value = job.shown(figure, {"seed": 1})
+    assert (value["frames"], value["at"], value["keep"], value["fraction"], value["run"]) == (2, 1, True, 0.5, "r")
+    assert value["panels"][0]["points"]["at"]["shape"] == [2, 5, 2] and value["panels"][0]["paths"] == 3
+    assert value["charts"] == [
+        {
+            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "floor": 0.1,
+            "series": [{"name": "loss", "x": [1, 2], "y": [0.5, 0.25], "dashed": True}],
+        }
+    ]  # fmt: skip
+
+
+def test_only_views_without_a_button_follow_their_inputs():
+    values = list(ScoreFieldRequest(count=100).parameters().values())
+    for view in VIEWS:
+        made = list(job.follow(view, *values))
+        assert len(made) == 1 and (made[0][0] == gr.skip()) == (view not in job.FOLLOWING)
+    assert all(bool(view.buttons) == (name not in job.FOLLOWING) for name, view in VIEWS.items())
+
+
+def test_a_table_fills_the_sheet_and_chooses_it(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y,class\n0,0,a\n2,2,b\n")
+    sheet, data = job.upload(str(tmp_path / "t.csv"))
+    assert sheet == {"points": [[-1.0, -1.0, 0], [1.0, 1.0, 1]]} and data == "drawn"
+    (tmp_path / "t.csv").write_text("x,y\n0,0\n1,z\n")
+    with pytest.raises(gr.Error, match="Line 3 needs"):
+        job.upload(str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("data", ["tree", "drawn"])
+def test_a_saved_picture_gives_its_settings_back_with_drawn_points_but_no_network(tmp_path, data):
+    request = ScoreFieldRequest.checked(data=data, samplers=["heun"], rows=[[0.5, 1, 1]], training="gone", steps=9)
+    (tmp_path / "p.png").write_bytes(images.png(SHEET, request.settings() | {"experiment": "sample"}))
+    values = dict(zip(ScoreFieldRequest.names(), job.restore(str(tmp_path / "p.png")), strict=True))
+    rows = [[0.5, 1.0, 1]] if data == "drawn" else []
+    assert values == request.parameters() | {"training": "", "rows": {"points": rows}}
+    (tmp_path / "p.png").write_bytes(images.png(SHEET, {"app": images.SETTINGS_KEY, "kind": "picture"}))
+    with pytest.raises((gr.Error, Refused), match="holds no settings of this tab"):
+        job.restore(str(tmp_path / "p.png"))
+
+
+def test_the_inputs_of_the_chosen_data_are_shown():
+    for data, shown in (("gaussians", 0), ("word", 1), ("drawn", 2), ("moons", None)):
+        assert [update["visible"] for update in job.own_inputs(data)] == [k == shown for k in range(3)]

@@ -1,0 +1,148 @@
+"""The recipes of the students, and their losses: update k -> the loss of its batch, all drawn from the seed and k."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.diffusion.students import FEW_STEPS
+from core.models.mnist import CLASSES, FLOW, flow_time
+from core.models.mnist_students import StudentUNet
+from core.models.mnist_unet import layout
+from core.techniques.distillation import consistency_loss, consistency_pair, step_target
+from training.distil_paths import CHUNK, Paths
+
+FINEST = FEW_STEPS[-1]  # steps of the teacher's paths
+STAGES = 3  # of consistency tuning
+STARTS = [6.0, *[0.3] * 3, 1.5, *[0.3] * 3, 5.0, *[0.3] * 3, 1.5, *[0.3] * 3]
+"""How often consistency tuning starts at each of the 16 places of a path; its steps in a run of 1, 2 or 4 come first."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A student.
+
+    Args:
+        objective: "fast" or "consistency".
+        teacher: the checkpoint that it starts from and learns from.
+        steps: updates.
+        batch: samples in an update.
+        optimiser: "muon" for the matrices and Adam for the rest, or "adam" for all.
+        lr: the largest learning rate.
+        ema: the decay of the averaged weights.
+        chunks: of the teacher's paths, 250 each, at the start.
+        renew: updates after which a chunk is added.
+        shares: how often each of FEW_STEPS is drawn.
+    """
+
+    objective: str
+    teacher: str = "flow-class"
+    steps: int = 2000
+    batch: int = 32
+    optimiser: str = "adam"
+    lr: float = 8e-4
+    ema: float = 0.998
+    chunks: int = 17
+    renew: int = 200
+    shares: tuple[float, ...] = (0.35, 0.25, 0.2, 0.12, 0.08)
+
+    @property
+    def levels(self) -> int:
+        """Step sizes among the network's inputs."""
+        return len(FEW_STEPS) if self.objective == "fast" else 0
+
+
+RECIPES = {
+    "flow-class-fast": Recipe("fast"),
+    "flow-class-consistency": Recipe("consistency", steps=1200),
+}
+Loss = Callable[[StudentUNet, torch.Generator, int], Tensor]
+"""(the network, the source of random numbers, update k) -> () the loss of its batch."""
+
+
+Picked = tuple[dict[str, Tensor], int]
+"""A path: its chunk, and its row there."""
+
+
+class PathLoss:
+    """Base of the losses on pairs of states of the teacher's paths, at random places.
+
+    Args:
+        paths: the teacher's; they become more as the training goes on.
+    """
+
+    def __init__(self, recipe: Recipe, paths: Paths, device: torch.device):
+        self.recipe, self.paths, self.device = recipe, paths, device
+        self.timesteps = torch.tensor([*FLOW.timesteps(FINEST), -1])
+
+    def pick(self, g: torch.Generator, k: int) -> list[Picked]:
+        """As many random paths as a batch has, of those that there are at update k."""
+        chunks = self.paths.upto(self.recipe.chunks + k // self.recipe.renew)
+        rows = torch.randint(len(chunks) * CHUNK, (self.recipe.batch,), generator=g).tolist()
+        return [(chunks[row // CHUNK], row % CHUNK) for row in rows]
+
+    def asked(self, picked: list[Picked]) -> tuple[Tensor, Tensor]:
+        """The classes (B, 10) and guidance scales (B,) of paths."""
+        labels, w = (torch.stack([chunk[key][row] for chunk, row in picked]) for key in ("labels", "w"))
+        return F.one_hot(labels, CLASSES).float().to(self.device), w.to(self.device)
+
+    def states(self, picked: list[Picked], places: Tensor) -> Tensor:
+        """The states (B, 1, 28, 28) of paths at places (B,) from 0, noise, to 16, the digit."""
+        rows = [chunk["states"][i, row] for (chunk, row), i in zip(picked, places.tolist(), strict=True)]
+        return torch.stack(rows).to(self.device).contiguous(memory_format=layout(self.device))
+
+
+class FastLoss(PathLoss):
+    """The squared error of the mean velocity over steps of random size and place.
+
+    The targets are exact ends of the teacher's run with guidance, not two half-steps of the student (Frans et al. 2025,
+    eq. 5), so the errors of small steps do not add up in large ones.
+    """
+
+    def __call__(self, net: StudentUNet, g: torch.Generator, k: int) -> Tensor:
+        n, picked = self.recipe.batch, self.pick(g, k)
+        level = torch.multinomial(torch.tensor(self.recipe.shares), n, replacement=True, generator=g)
+        count = 2**level  # steps in the run
+        start = (torch.rand(n, generator=g) * count).long() * (FINEST // count)
+        end = start + FINEST // count
+        x, x_next = self.states(picked, start), self.states(picked, end)
+        t, t_next, level = (v.to(self.device) for v in (self.timesteps[start], self.timesteps[end], level))
+        target = step_target(FLOW, x, t, x_next, t_next)
+        return F.mse_loss(net(x, flow_time(t), *self.asked(picked), level).float(), target.x_0 - target.eps)
+
+
+class ConsistencyLoss(PathLoss):
+    """Consistency tuning (Geng et al. 2024), its noise level t = 1 - tau, with both states on one path of the teacher.
+
+    The published recipe takes x_t and x_r from a digit and a noise, so that its targets tend to the path only as r
+    comes close to t; on the teacher's path, which has the guidance inside, they are right from the start.
+    """
+
+    def __call__(self, net: StudentUNet, g: torch.Generator, k: int) -> Tensor:
+        stage, picked = STAGES * k // self.recipe.steps, self.pick(g, k)
+        start = torch.multinomial(torch.tensor(STARTS), self.recipe.batch, replacement=True, generator=g)
+        t = 1 - start / FINEST
+        end = (FINEST * (1 - consistency_pair(t, stage))).round().long()
+        end = torch.maximum(end, start + 1)
+        (x_t, t), (x_r, r) = ((self.states(picked, at), self._level(at)) for at in (start, end))
+        c, w = self.asked(picked)
+        ahead, behind = self._clean(net, x_t, t, c, w), x_r
+        if (r > 0).any():
+            with torch.no_grad():
+                behind = self._clean(net, x_r, r, c, w)
+        return consistency_loss(ahead, behind, t - r)
+
+    def _level(self, places: Tensor) -> Tensor:
+        """The noise levels (B,) at places of the paths."""
+        return FLOW.s[self.timesteps[places]].float().to(self.device)
+
+    @staticmethod
+    def _clean(net: StudentUNet, x: Tensor, s: Tensor, c: Tensor, w: Tensor) -> Tensor:
+        """f(x) = x + s u, which at s = 0 is x itself."""
+        level = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        return x + s.view(-1, 1, 1, 1) * net(x, 1 - s, c, w, level).float()
+
+
+LOSSES = {"fast": FastLoss, "consistency": ConsistencyLoss}

@@ -1,0 +1,129 @@
+"""One resumable training run of a student. Every batch depends only on the seed and the update, so a run that was
+stopped and resumed ends with the same weights as one that was not."""
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from core.diffusion.sampler_table import generate
+from core.diffusion.students import Student
+from core.diffusion.training import Curve, Ema, train
+from core.models.mnist import CLASSES
+from core.models.mnist_students import STUDENTS, StudentUNet
+from core.models.mnist_unet import layout
+from core.models.registry import load
+from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
+from training.budgeted import Budgeted
+from training.distil_paths import Paths
+from training.distil_recipes import LOSSES, Loss, Recipe
+from training.muon import Muon, split
+from training.state import load_state, optimiser_tensors, restore_optimiser, save_state
+
+CURVE_EVERY = 50
+WARM_UP = 50  # updates
+QUICK = 300
+"""Digits of a quick look; `benchmarks.fewer_steps` measures in full."""
+SAMPLERS = {"fast": "few-steps", "consistency": "consistency"}
+
+
+class Run(Budgeted):
+    """One training run: its network, optimisers, average, loss curve and quick scores.
+
+    A fast student's number of updates may be changed while the learning rate has not begun to fall; the result is then that of a run
+    with the new number from the start.
+
+    BatchNorm keeps the teacher's statistics, so that teacher and student are the same function at first, and each
+    sample's output depends on that sample alone.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, seed: int, device: torch.device, bf16: bool):
+        self.recipe, self.folder, self.seed, self.device, self.bf16 = recipe, folder, seed, device, bf16
+        teacher = load(recipe.teacher, str(device)).net
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = StudentUNet(teacher.places[0], recipe.levels)
+        self.net.load_state_dict(teacher.state_dict(), strict=False)
+        self.net.eval().to(device, memory_format=layout(device))
+        self.optimisers = _optimisers(self.net, recipe)
+        self.ema = Ema(self.net, recipe.ema)
+        self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
+        paths = Paths(recipe.teacher, folder.parent / f"{recipe.teacher}-paths", seed, device, bf16)
+        self.objective: Loss = LOSSES[recipe.objective](recipe, paths, device)
+        if self.state_file.exists():
+            self._resume()
+        self.updates = train(self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clip=1.0)
+        self.start()
+
+    def progress(self) -> float:
+        """The share of the updates that are done."""
+        return self.step / self.recipe.steps
+
+    def rate(self, k: int) -> float:
+        """The learning rate of update k: it rises over the first updates, and falls to 0 over the last half."""
+        return self.recipe.lr * min(1.0, (k + 1) / WARM_UP, 2 * (1 - k / self.recipe.steps))
+
+    def loss(self, k: int) -> Tensor:
+        """() the loss of update k."""
+        g = torch.Generator().manual_seed(self.seed * 1_000_003 + 7919 * k)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.objective(self.net, g, k)
+
+    @torch.no_grad()
+    def check(self) -> None:
+        """A quick look at the averaged weights: accuracy and Frechet distance of a few digits, by steps."""
+        net = StudentUNet(self.net.places[0], self.recipe.levels).to(self.device).eval()
+        net.load_state_dict(self.ema.shadow)
+        kind = STUDENTS[self.recipe.objective]
+        student, found = kind(net, kind.counts[0], device=self.device), {}
+        for steps in kind.counts[:3]:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                found[str(steps)] = quick(student, SAMPLERS[self.recipe.objective], steps)
+        self.validation.append([self.step, found])
+        tqdm.write(f"{self.step} {self.clock():.0f} s {found}")
+
+    def save(self) -> None:
+        """Write everything that `_resume` needs."""
+        self.seconds = self.clock()
+        parts = {"net": self.net.state_dict(), "ema": self.ema.shadow}
+        parts |= {name: optimiser_tensors(optimiser) for name, optimiser in self.optimisers.items()}
+        if self.curve.pending:
+            parts["pending"] = {"losses": torch.stack(self.curve.pending)}
+        facts = {"step": self.step, "seconds": self.seconds, "curve": self.curve.points, "validation": self.validation}
+        save_state(self.state_file, parts, facts | {"recipe": self._recipe, "seed": self.seed})
+
+    @property
+    def _recipe(self) -> dict:
+        return dataclasses.asdict(self.recipe) | {"shares": list(self.recipe.shares)}
+
+    def _resume(self) -> None:
+        parts, facts = load_state(self.state_file)
+        before, now = facts["recipe"], self._recipe
+        if before | {"steps": now["steps"]} != now or facts["seed"] != self.seed:
+            raise ValueError(f"{self.state_file} belongs to another recipe or seed; move it away or pass --work.")
+        late = now["objective"] == "consistency" or 2 * facts["step"] > min(before["steps"], now["steps"])
+        if before["steps"] != now["steps"] and late:
+            raise ValueError(f"{self.state_file} is past half of its updates; their number cannot change any more.")
+        self.net.load_state_dict(parts["net"])
+        self.ema.shadow = {k: v.to(self.device) for k, v in parts["ema"].items()}
+        for name, optimiser in self.optimisers.items():
+            restore_optimiser(optimiser, parts.get(name, {}))
+        self.curve = Curve(CURVE_EVERY, facts["curve"], parts.get("pending", {}).get("losses"))
+        self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
+
+
+def _optimisers(net: StudentUNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+    if recipe.optimiser == "adam":
+        return {"adam": torch.optim.Adam(net.parameters(), recipe.lr)}
+    matrices, others = split(net, outside=1)
+    return {"muon": Muon(matrices, recipe.lr, weight_decay=0.0), "adam": torch.optim.Adam(others, recipe.lr)}
+
+
+def quick(student: Student, sampler: str, steps: int, guidance: float = 1.5, seed: int = 0) -> dict:
+    """Accuracy and Frechet distance of QUICK digits."""
+    *_, last = generate(student, [k % CLASSES for k in range(QUICK)], sampler, steps, guidance, seed)
+    named, features = judge(load("classifier", "cpu"), last.x_t.clamp(0, 1).cpu())
+    right = accuracy(named, torch.arange(QUICK) % CLASSES)
+    return {"accuracy": round(right, 4), "frechet": round(frechet_distance(Statistics.of(features), reference()), 3)}
