@@ -92,8 +92,9 @@ class Weigh:
         return (self.factors != 1).any(1).nonzero().flatten().tolist()
 
     def used(self, own: Tensor, row: int) -> Tensor:
-        """The weights (heads, N, L) that picture `row` uses, from those of all pictures (B, heads, N, L)."""
-        return own[row] * self.factors[row].to(own)
+        """The weights (heads, N, K) that picture `row` uses, from those of all pictures (B, heads, N, K), K >= L."""
+        factors = torch.nn.functional.pad(self.factors[row], (0, own.shape[-1] - self.factors.shape[1]), value=1.0)
+        return own[row] * factors.to(own)
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,9 @@ class Keep:
         return [self.target] if t > self.above else []
 
     def used(self, own: Tensor, row: int) -> Tensor:
-        """The weights (heads, N, L) that picture `row` uses, from those of all pictures; rows sum to 1."""
-        taken = torch.where((self.partner >= 0).to(own.device), own[self.source][..., self.partner], own[row])
+        """The weights (heads, N, K) that picture `row` uses, from those of all pictures, K >= L; rows sum to 1."""
+        partner = torch.nn.functional.pad(self.partner, (0, own.shape[-1] - len(self.partner)), value=-1).to(own.device)
+        taken = torch.where(partner >= 0, own[self.source][..., partner], own[row])
         return taken / taken.sum(-1, keepdim=True)
 
 
@@ -165,11 +167,14 @@ class Recorder:
             out[len(out) - n + row] = (used @ v[len(v) - n + row].float()).to(out.dtype)
             if isinstance(change, Keep):
                 own[row] = used
-        self.maps[layer] = own @ self.columns.to(own)[:, None]  # (B, heads, N, W)
+        length = self.columns.shape[1]
+        maps = own[..., :length] @ self.columns.to(own)[:, None]  # (B, heads, N, W)
+        rest = own[..., length:].sum(-1, keepdim=True)  # of layers that attend to their picture too
+        self.maps[layer] = torch.cat([maps, rest], -1) if own.shape[-1] > length else maps
         return out
 
     def take(self) -> dict[str, Tensor]:
-        """The maps since the last time, (B, heads, N, W) by layer."""
+        """The maps since the last time, (B, heads, N, W) by layer; W + 1 where keys that are no tokens come last."""
         maps, self.maps = self.maps, {}
         return maps
 

@@ -9,13 +9,16 @@ from core.runs.words import Words
 from tabs.ui.plane import bytes64
 from tabs.ui.theme import asset
 
+SCRIPTS = ("maps", "main")
+"""The parts of its script, in order; together they are one function."""
+
 
 def view(elem_id: str, value: dict | None = None) -> gr.HTML:
     """Live preview and scrubber of pictures, with the maps of their words under them."""
     return gr.HTML(
         value=value or {},
         html_template=asset("words/words.html"),
-        js_on_load=asset("words/words.js"),
+        js_on_load="\n".join(asset(f"words/{name}.js") for name in SCRIPTS),
         elem_id=elem_id,
         apply_default_css=False,
         min_height=420,

@@ -21,12 +21,14 @@ def page(page):
     field = page.get_by_label("number input for Steps").locator("visible=true")
     field.fill("5")
     field.press("Tab")
+    expect(page.locator("#words-tab .cost").first).to_have_text(re.compile("^5 network calls"))
     return page
 
 
 def press(page, name: str):
     page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
     expect(page.locator("#words-view .fv-text")).to_have_text(DONE)
+    expect(page.locator("#words-tab").get_by_role("button", name="PNG", exact=True)).to_be_enabled()
 
 
 def map_of(page, k: int):

@@ -23,8 +23,10 @@ from core.diffusion.timestep_lists import timestep_list
 from core.diffusion.visits import visits_together
 from core.locks import new_lock
 from core.models.deepfloyd import failures, hub
+from core.models.deepfloyd.attention import watching
 from core.models.deepfloyd.text_cache import project_text_once
 from core.models.deepfloyd.text_encoder import Text
+from core.techniques.attention import Hook
 from core.techniques.illusions import anagram
 from core.techniques.views.catalogue import View
 
@@ -83,8 +85,20 @@ class DeepFloyd(Denoiser):
         """One network call for x_t (B, 3, H, W) float32, t (B,), cond (B, 77, 4096)."""
         return self.ask(x_t, x_t, t, cond)
 
+    def watched(self, hook: Hook) -> Denoiser:
+        """The same network; its attention to the text calls the hook, in calls of this denoiser alone."""
+        return _Watched(self, hook)
+
     @torch.no_grad()
-    def ask(self, x_t: Tensor, x_in: Tensor, t: Tensor, cond: Tensor, class_labels: Tensor | None = None) -> Prediction:
+    def ask(
+        self,
+        x_t: Tensor,
+        x_in: Tensor,
+        t: Tensor,
+        cond: Tensor,
+        class_labels: Tensor | None = None,
+        hook: Hook | None = None,
+    ) -> Prediction:
         """One network call on x_in (B, C, H, W); its 6 output channels are eps and the learned variance.
 
         Raises:
@@ -93,11 +107,24 @@ class DeepFloyd(Denoiser):
 
         def call() -> Tensor:
             net = self.net
-            with NETWORK_LOCK:
+            with NETWORK_LOCK, watching(net, hook):
                 return net(x_in.to(self.dtype), t, cond, class_labels, return_dict=False)[0]
 
         eps, v = failures.attempt(call, self.name).to(x_t.dtype).split(3, 1)
         return Prediction(self.schedule.x_0(x_t, t, eps), eps, v)
+
+
+class _Watched(Technique):
+    """A stage whose attention calls a hook."""
+
+    inner: DeepFloyd
+
+    def __init__(self, inner: DeepFloyd, hook: Hook):
+        super().__init__(inner)
+        self.hook = hook
+
+    def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
+        return self.inner.ask(x_t, x_t, t, cond, hook=self.hook)
 
 
 class _Upscaling(Technique):
