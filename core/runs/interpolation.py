@@ -42,7 +42,7 @@ class InterpolationRequest(Request):
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(30, STEPS)
-    last: str = asked("", replace(PROMPT, label="Prompt of the last picture", info="Empty: the same for all."))
+    last: str = asked("", replace(PROMPT, label="Last prompt", info="Of the last picture; empty for the same in all."))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,11 @@ UNTRAINED = "No network is trained here yet: open Train and press Start, or take
 OTHER_DATA = "The network learned other points or another path: train one on these, or take the exact denoiser."
 
 
+def word_of(text: object) -> str:
+    """A word as one line; `core.runs.points.written` bounds its length. Raises Refused if it is not text."""
+    return prompt_of(text[:100] if isinstance(text, str) else text, "The word")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows(Kind):
     """Rows of x, y and class, 0 or 1."""
@@ -51,9 +56,7 @@ class ScoreFieldRequest(Request):
         "moons", Choice("Points", "Or your own: drawn, uploaded, or a word.", options=SETS | OWN, listed=True)
     )
     components: int = asked(5, Whole("Gaussians", "2 to 8 on a circle.", "The number of Gaussians", low=2, high=8))
-    word: str = asked(
-        "SCORE", Text("Word", "Its letters become points.", read=lambda text: prompt_of(text, "The word"))
-    )
+    word: str = asked("SCORE", Text("Word", "Its letters become points.", read=word_of))
     rows: tuple = asked((), Rows("Your points"))
     noising: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
     model: str = asked("exact", Choice("Denoiser", "The best there can be, or what a network learned.", options=MODELS))

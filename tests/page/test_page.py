@@ -124,7 +124,7 @@ def test_a_saved_png_restores_the_settings(page, tmp_path):
         ).first.click()
     download.value.save_as(tmp_path / "saved.png")
     page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("9")
-    page.get_by_text("Settings from a saved picture").click()
+    page.get_by_text("Settings from a saved picture").locator("visible=true").click()
     page.locator("#mnist-tab input[type=file]").first.set_input_files(tmp_path / "saved.png")
     expect(page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first).to_have_value("42")
 
@@ -228,7 +228,8 @@ def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
     colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3).map(Number)"
     page.emulate_media(color_scheme="dark")
     page.reload()
-    page.locator("button.do-run").first.wait_for()
+    page.get_by_role("tab", name="Forward & denoise").click()
+    page.locator("button.do-run:visible").first.wait_for()
     assert max(page.locator("gradio-app").evaluate(colour, "backgroundColor")) < 40
     for selector in ("h1", "button[role=tab][aria-selected=false] >> visible=true", ".cost >> visible=true"):
         assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector

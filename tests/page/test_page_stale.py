@@ -21,7 +21,8 @@ PLACE = {
     "sdedit": ("SDEdit",), "inpainting": ("Inpainting",), "anagrams": ("Visual anagrams",), "hybrids": ("Hybrids",),
     "digits": ("MNIST", "Generate"), "compare": ("MNIST", "Same noise, two models"),
     "denoiser": ("MNIST", "Single-step denoiser"), "roads": ("Fewer steps", "One noise, many roads"),
-    "inversion": ("Fewer steps", "Inversion"),
+    "inversion": ("Fewer steps", "Inversion"), "students": ("Fewer steps", "Students"),
+    "words": ("Words in the picture",),
 }  # fmt: skip
 """Tab -> the names of the tabs to press."""
 CHOICES = lambda c: isinstance(c, gr.Radio | gr.Dropdown)  # noqa: E731
