@@ -18,8 +18,8 @@ from core.diffusion.guidance import classifier_guide, guide
 from core.diffusion.noise import generator, randn
 from core.diffusion.point_sets import POINT_SETS, unequal
 from core.diffusion.schedule import Schedule
+from core.runs.plane_sampling import steps_of, way
 from core.runs.plane_training import train
-from core.runs.plane_views import steps_of, way
 from core.runs.point_training import TRAININGS
 from core.runs.score_field import ScoreFieldRequest
 

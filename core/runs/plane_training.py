@@ -12,7 +12,8 @@ from core.diffusion.noise import branch, generator, randn
 from core.diffusion.samplers import heun
 from core.diffusion.visits import visits_together
 from core.runs.panels import Chart, Figure, Line, Panel
-from core.runs.plane_views import ARROWS, Judge, grid
+from core.runs.plane_sampling import Judge
+from core.runs.plane_views import ARROWS, grid
 from core.runs.plane_views import field as score_of
 from core.runs.point_training import TRAININGS, PointTraining
 from core.runs.score_field import ScoreFieldRequest

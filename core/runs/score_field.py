@@ -1,4 +1,4 @@
-"""The score field: what is asked of it. The views themselves are in `core.runs.plane_views` and `core.runs.plane_training`."""
+"""The score field: what is asked of it. Its views are in `core.runs.plane_views` and `core.runs.plane_training`."""
 
 from dataclasses import dataclass, replace
 

@@ -9,7 +9,9 @@ import torch
 from core.checks import Refused
 from core.diffusion.noise import generator
 from core.runs.panels import Figure
-from core.runs.plane_views import ARROWS, BLUR, CELLS, COUNTS, FRAMES, LEVELS, VIEWS, Judge, grid, guided_by
+from core.runs.plane_guidance import BLUR, guided_by
+from core.runs.plane_sampling import COUNTS, FRAMES, Judge
+from core.runs.plane_views import ARROWS, CELLS, LEVELS, VIEWS, grid
 from core.runs.point_training import TRAININGS, PointTraining
 from core.runs.points import OWN, SETS
 from core.runs.score_field import GUIDES, PATHS, SAMPLERS, ScoreFieldRequest

@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from core.checks import ModelError
-from core.runs.inpainting import MAX_STEPS, InpaintRequest
+from core.runs.inpainting_request import MAX_STEPS, InpaintRequest
 from tabs.inpainting import mask as _mask
 from tabs.inpainting import page as inpainting
 

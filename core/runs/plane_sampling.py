@@ -1,0 +1,172 @@
+"""Sampling in the plane: runs of each sampler from one noise, and how far their points end from the data."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checks import Refused
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.distances import energy_distance
+from core.diffusion.langevin import REPEATS, annealed_langevin, geometric
+from core.diffusion.loop import Step
+from core.diffusion.noise import branch, generator, randn
+from core.diffusion.sampler_table import ANCESTRAL
+from core.diffusion.samplers import ddim, heun
+from core.diffusion.schedule import Schedule
+from core.diffusion.visits import visits_together
+from core.runs.panels import Chart, Figure, Line, Panel
+from core.runs.score_field import SAMPLERS, ScoreFieldRequest
+
+FRAMES = 33
+"""The most kept frames of a run."""
+DATA = 1000
+"""Data points that a distance is measured to, and that are shown."""
+NOISE_LEVELS = 10
+"""Of Langevin dynamics."""
+LANGEVIN_PATHS = 3
+"""Paths drawn of a random walk, which soon cover all."""
+COUNTS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100)
+"""Steps in the chart of quality."""
+
+
+def array(tensors: Sequence[Tensor]) -> np.ndarray:
+    """(F, ...) float32 from F tensors."""
+    return torch.stack(list(tensors)).float().numpy()
+
+
+@dataclass(frozen=True)
+class Way:
+    """A sampler at a number of steps: its timesteps, its Steps, and the network calls that it takes."""
+
+    run: Callable
+    timesteps: list[int]
+    calls: int
+
+
+def way(name: str, schedule: Schedule, steps: int) -> Way:
+    """A sampler of SAMPLERS; Langevin dynamics take NOISE_LEVELS levels whatever the steps."""
+    if name == "langevin":
+        return Way(annealed_langevin, geometric(schedule, NOISE_LEVELS), NOISE_LEVELS * REPEATS)
+    if name == "plain":
+        smallest = geometric(schedule, NOISE_LEVELS)[-1:]
+        return Way(
+            lambda *args: annealed_langevin(*args, repeats=NOISE_LEVELS * REPEATS), smallest, NOISE_LEVELS * REPEATS
+        )
+    run, calls = {"ddpm": (ANCESTRAL, steps), "ddim": (ddim, steps), "heun": (heun, 2 * steps - 1)}[name]
+    return Way(run, schedule.timesteps(steps), calls)
+
+
+def steps_of(w: Way, denoiser: Denoiser, x: Tensor, prompts: Sequence, seed: int) -> Iterator[Step]:
+    """Its Steps from the noise x (N, 2); noise on the way has a seed of its own, the same for all."""
+    visits = visits_together(w.timesteps, len(x))
+    return w.run(denoiser, x, visits, denoiser.encode(prompts), generator(branch(seed, 1)))
+
+
+def kept(steps: Iterator[Step], n: int) -> Iterator[Tensor]:
+    """FRAMES of n + 1 states (N, 2), evenly spaced, with the first and the last."""
+    wanted = {round(k * n / (FRAMES - 1)) for k in range(FRAMES)}
+    return (step.x_t for step in steps if step.i in wanted)
+
+
+def film(w: Way, denoiser: Denoiser, x: Tensor, prompts: Sequence, seed: int) -> np.ndarray:
+    """(F, N, 2) the run's states, F <= FRAMES. Raises Refused if they are not finite, as with too much guidance."""
+    n = (
+        len(w.timesteps) * REPEATS
+        if w.run is annealed_langevin
+        else w.calls
+        if len(w.timesteps) == 1
+        else len(w.timesteps)
+    )
+    states = list(kept(steps_of(w, denoiser, x, prompts, seed), n))
+    if not states[-1].isfinite().all():
+        raise Refused("The points ran away to infinity: lower the scale, or take more steps.")
+    return array(states)
+
+
+def same_length(films: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """All of them with as many frames as the longest; frames of shorter ones are repeated."""
+    most = max(map(len, films))
+    return [f[np.linspace(0, len(f) - 1, most).round().astype(int)] for f in films]
+
+
+class Judge:
+    """Distances of samples to fresh data, and the floor: that of fresh data itself.
+
+    Args:
+        count: samples that are judged at once, on which the floor depends.
+    """
+
+    def __init__(self, points, count: int, seed: int, label: int | None = None):
+        self.data = self._drawn(points, DATA, branch(seed, 2), label)
+        others = (self._drawn(points, count, branch(seed, k), label) for k in (3, 4, 5))
+        self.floor = sum(energy_distance(other, self.data) for other in others) / 3
+
+    @staticmethod
+    def _drawn(points, n: int, seed: int, label: int | None) -> Tensor:
+        x, classes = points.draw(n if label is None else 4 * n, generator(seed))
+        return x if label is None else x[classes == label][:n]
+
+    def of(self, x: Tensor | np.ndarray) -> float:
+        """The energy distance of samples (N, 2) to the data."""
+        return energy_distance(torch.as_tensor(x), self.data)
+
+
+def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
+    """The same noise run by each sampler: the paths of the points, and how far they end from the data."""
+    denoiser, points = r.denoiser(), r.points()
+    x, judge = randn((r.count, 2), generator(r.seed)), Judge(points, r.count, r.seed)
+    truth, films, panels = judge.data.numpy(), [], []
+    for done, name in enumerate(r.samplers):
+        w = way(name, denoiser.schedule, r.steps)
+        films.append(film(w, denoiser, x, [None] * r.count, r.seed))
+        note = f"{w.calls} calls · energy distance {judge.of(films[-1][-1]):.4f}, floor {judge.floor:.4f}"
+        panels.append(
+            Panel(SAMPLERS[name], note, truth=truth, paths=LANGEVIN_PATHS if w.calls == NOISE_LEVELS * REPEATS else 24)
+        )
+        shown = [replace(p, points=f) for p, f in zip(panels, same_length(films), strict=True)]
+        caption = f"{r.about}; {r.count} points, {r.steps} steps, seed {r.seed}; faint: data never used."
+        last = done + 1 == len(r.samplers)
+        yield Figure(
+            shown, progress_labels(shown), caption=caption, playing=last, fraction=None if last else (done + 1) / len(r.samplers),
+            status="" if last else f"{SAMPLERS[r.samplers[done + 1]]} …",
+            description=f"{len(shown)} planes: a round cloud of points moves onto {r.about}, by {', '.join(p.title for p in shown)}.",
+        )  # fmt: skip
+
+
+def progress_labels(panels: Sequence[Panel]) -> list[str]:
+    """A label for each frame of runs of different lengths."""
+    n = len(panels[0].points) - 1
+    return [f"{100 * k / max(n, 1):.0f} % of the way" for k in range(n + 1)]
+
+
+def quality(r: ScoreFieldRequest) -> Iterator[Figure]:
+    """The distance to the data against network calls, by sampler, all from one noise."""
+    denoiser, points = r.denoiser(), r.points()
+    x, judge = randn((r.count, 2), generator(r.seed)), Judge(points, r.count, r.seed)
+    names = [name for name in r.samplers if name in ("ddpm", "ddim", "heun")] or ["ddpm", "ddim", "heun"]
+    curves, total = {name: ([], []) for name in names}, len(names) * len(COUNTS)
+    panels, done = {}, 0
+    for steps in COUNTS:
+        for name in names:
+            w = way(name, denoiser.schedule, steps)
+            *_, last = steps_of(w, denoiser, x, [None] * r.count, r.seed)
+            curves[name][0].append(w.calls)
+            curves[name][1].append(judge.of(last.x_t))
+            panels[name] = Panel(
+                SAMPLERS[name],
+                f"{w.calls} calls · {curves[name][1][-1]:.4f}",
+                points=array([last.x_t]),
+                truth=judge.data.numpy(),
+            )
+            done += 1
+        lines = [Line(SAMPLERS[name], *curve) for name, curve in curves.items()]
+        chart = Chart("Distance to the data", "network calls", "energy distance", lines, (True, True), judge.floor)
+        yield Figure(
+            list(panels.values()), charts=[chart], live=True, fraction=None if done == total else done / total,
+            status="" if done == total else f"{steps} steps",
+            caption=f"{r.about}; {r.count} points from one noise, seed {r.seed}; dotted: the floor, fresh data against data.",
+            description="A chart: the distance to the data falls with the number of network calls and ends near the floor; Heun falls fastest.",
+        )  # fmt: skip
