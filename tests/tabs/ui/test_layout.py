@@ -18,5 +18,5 @@ def test_a_field_without_a_place_is_named():
             tab.run_row("Run")
         with tab.right:
             tab.viewer()
-        with pytest.raises(ValueError, match=r"no place on the page: steps\.$"):
+        with pytest.raises(ValueError, match=r"no place on the page: steps, last\.$"):
             tab.wire({"between": "toy"})
