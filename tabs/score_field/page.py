@@ -75,7 +75,7 @@ class ScoreField:
         self.sheet = drawing("score-field-sheet")
         self.sheet.unrender()
         self.training = Textbox("", visible=False, render=False)
-        self.open = Textbox("forward", visible=False, render=False)
+        self.open = Textbox("forward", visible="hidden", render=False)  # mounted, so that it tells its changes
         self.form = Form(ScoreFieldRequest(), {"rows": self.sheet, "training": self.training})
         self.buttons: dict[str, gr.Button] = {}
         self.jobs: dict[str, list[gr.events.Dependency]] = {}
@@ -172,8 +172,8 @@ class ScoreField:
         for name, tab in self.tabs.items():
             others = [j for j in self.all_jobs if j not in self.jobs[name]]
             tab.select(None, None, None, cancels=others, api_visibility="private")
-            opened = tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
-            self.run(opened.then, job.follow)
+            tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
+        self.run(self.open.change, job.follow)  # not by `select`, which also tells of the tab that a new page opens
 
     def run(self, event: Callable, handler: Callable, api_name: str = "") -> gr.events.Dependency:
         """Connect an event to a handler, which fills the figure; with its answer the figure is not stale any more."""
