@@ -136,7 +136,9 @@ def one_update(r: ScoreFieldRequest) -> Iterator[Figure]:
 
 def trained_so_far(r: ScoreFieldRequest) -> Iterator[Figure]:
     """All kept moments of the training in this page, as after Pause. Raises Refused if there is none."""
-    yield whole(r, r.network().watched)
+    learner = r.network()
+    learner.rest()
+    yield whole(r, learner.watched)
 
 
 def now(r: ScoreFieldRequest, seen: Watched, said: str = "", running: bool = True) -> Figure:

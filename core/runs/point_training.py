@@ -122,6 +122,11 @@ class PointTraining:
         self.average.shadow = copy.deepcopy(shadow)
         self.optimiser.load_state_dict(copy.deepcopy(optimiser))
 
+    def rest(self, seconds: float = 2.0) -> None:
+        """Wait until nobody makes updates, at most so long: a run that is ended still finishes one."""
+        if self._one.acquire(timeout=seconds):
+            self._one.release()
+
     # ---- serving ----
 
     def denoiser(self) -> PointDenoiser:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -89,6 +91,18 @@ def test_a_second_who_trains_it_is_refused_until_the_first_ends():
     assert next(first).step == 2, "the first goes on"
     first.close()
     assert next(this.updates()).step == 3
+
+
+def test_rest_waits_until_the_update_under_way_is_done():
+    this = training()
+    updates = this.updates()
+    next(updates)
+    threading.Timer(0.3, updates.close).start()
+    started = time.monotonic()
+    this.rest(10)
+    assert 0.2 < time.monotonic() - started < 5
+    this.rest(10)  # nobody trains: at once
+    assert next(this.updates()).step == 2
 
 
 def test_who_is_forgotten_sets_it_free():
