@@ -129,7 +129,7 @@ class Students(Plan):
         r = self.request
         return (
             f"The digits 0 to 9 from the same ten noises (seed {r.seed}), guidance {r.guidance:g}. Under each, as measured on "
-            f"2,000 digits at guidance 1.5: digits right, and Fréchet distance. The teacher takes two network halves a call."
+            f"2,000 digits at guidance 1.5: digits right, and Fréchet distance. The teacher runs the network twice a call, with the digit and without."
         )
 
     @property

@@ -106,6 +106,11 @@ def opening() -> dict:
     return shown(replace(figure, playing=True), request.settings())
 
 
+def forgotten() -> tuple[dict, str]:
+    """After Reset: the data alone, and no network."""
+    return opening() | {"playing": False, "status": "no network yet: press Start"}, ""
+
+
 @explained
 def upload(path: str) -> tuple[dict, str]:
     """The points of a CSV file, for the sheet, and the choice of them."""

@@ -34,9 +34,13 @@ PRESS = """() => {
   setTimeout(press, 50, 40);
 }"""
 """Presses a view's button once its sub-tab is there."""
-DRAWN = "() => { delete document.querySelector('#%s').dataset.stale; }"
-FOLLOWED = ("data", "components", "word", "rows", "noising", "count", "seed")
-"""Inputs that change Forward and Score."""
+DRAWN = """() => {
+  const open = document.querySelector('#score-field-views [role=tab][aria-selected=true]');
+  if (['Forward', 'Score'].includes(open?.textContent.trim())) delete document.querySelector('#%s').dataset.stale;
+}"""
+"""Of the views that follow their inputs; the others wait for their button."""
+FOLLOWED = ("data", "components", "word", "rows", "noising", "model", "steps", "count", "seed")
+"""Inputs that are in sight in Forward and Score."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ class ScoreField:
                 stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
         stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
         reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
-        reset.then(lambda: "", None, self.training, **QUIET)
+        reset.then(job.forgotten, None, [self.figure, self.training], **QUIET)
 
     def wire_data(self) -> None:
         """Show the inputs that the chosen data has, and take tables."""
