@@ -37,8 +37,8 @@ SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
 SLOPE = "its gradient"
 """The label of the row with the gradient."""
 COLOURS = "red where more ink would make the digit likelier, blue where less"
-FULL = 0.02
-"""The size of the gradient's component that has the full colour."""
+FAINT = 0.02
+"""The largest component of a gradient that is too small for the full colour: the classifier is sure, and white is right."""
 SCALE = Real(
     "Classifier scale", "0 to 10: an unconditional model learns the digit from the classifier alone.",
     "The classifier scale", high=10, step=0.5,
@@ -59,7 +59,9 @@ class GuidesRequest(Request):
     """
 
     KIND = "guides"
-    digits: str = asked("0123456789", replace(DIGITS, label="Digits, a column each", info="1 to 10, such as 0123456789 or 333."))
+    digits: str = asked(
+        "0123456789", replace(DIGITS, label="Digits, a column each", info="1 to 10, such as 0123456789 or 333.")
+    )
     scale: float = asked(4.0, SCALE)
     guidance: float = asked(2.5, GUIDANCE)
     guide: str = asked("classifier-noisy", Choice("The classifier", "", options=GUIDES))
@@ -110,9 +112,9 @@ def in_colour(x: Tensor) -> Tensor:
 
 
 def slope_in_colour(gradient: Tensor) -> Tensor:
-    """The gradient (B, 1, H, W) as pictures (B, 3, H, W) in [0, 1], each pixel's root, so that small ones are seen too."""
+    """The gradient (B, 1, H, W) as pictures (B, 3, H, W) in [0, 1], each up to its own most, but at least FAINT."""
     values = gradient[:, 0].cpu().numpy()
-    pixels = signed(np.sign(values) * np.sqrt(np.abs(values)), FULL**0.5)
+    pixels = np.stack([signed(v, max(FAINT, np.abs(v).max())) for v in values])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(gradient) / 255
 
 
@@ -273,7 +275,9 @@ class ByScale(Guides):
 
     @property
     def starts(self) -> str:
-        return f"all start from one noise, seed {self.request.seed}, and ask for a {self.classes[0]}; a column per scale"
+        return (
+            f"all start from one noise, seed {self.request.seed}, and ask for a {self.classes[0]}; a column per scale"
+        )
 
     def cost(self) -> tuple[int, float]:
         return self.request.steps, self.columns * 4

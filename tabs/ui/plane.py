@@ -92,7 +92,8 @@ def chart(
 
     Args:
         x, y: the names of the axes.
-        series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out.
+        series: {"name": str, "x": [...], "y": [...], "dashed": bool, "labels": [...]} each; what is not finite is left
+            out. The labels stand beside the points; there need be none.
         log: whether x and y are logarithmic.
         floor: a y that no curve can get below, drawn dotted.
     """

@@ -103,8 +103,8 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
 }
 
 function curve(pen, series, colour, { x, y }, unit) {
-  const places = (series.x || []).map((v, i) => [v, series.y[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
-  const shown = places.map(([a, b]) => [x.place(a), y.place(b)]);
+  const places = (series.x || []).map((v, i) => [v, series.y[i], (series.labels || [])[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
+  const shown = places.map(([a, b, label]) => [x.place(a), y.place(b), label]);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
   if (shown.length > 25) return;
   pen.fillStyle = colour;
@@ -113,6 +113,8 @@ function curve(pen, series, colour, { x, y }, unit) {
     pen.arc(a, b, 2.6 * unit, 0, 7);
     pen.fill();
   }
+  pen.textAlign = 'right';
+  for (const [a, b, label] of shown) if (label) pen.fillText(label, a - 5 * unit, b - 4 * unit);
 }
 
 // The value of a curve under the pointer.
