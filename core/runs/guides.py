@@ -64,7 +64,7 @@ class GuidesRequest(Request):
     )
     scale: float = asked(4.0, SCALE)
     guidance: float = asked(2.5, GUIDANCE)
-    guide: str = asked("classifier-noisy", Choice("The classifier", "", options=GUIDES))
+    guide: str = asked("classifier-noisy", Choice("Classifier", "The one that guides.", options=GUIDES))
     path: str = asked("ddpm", Choice("Path", "Each has an unconditional model and a conditional one.", options=PATHS))
     steps: int = asked(25, Whole("Steps", "5 to 100.", low=5, high=100))
     seed: int = asked(180, SEED)
@@ -118,12 +118,12 @@ def slope_in_colour(gradient: Tensor) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(gradient) / 255
 
 
-def measured() -> Mapping:
-    """The benchmark's JSON; empty if it was not run."""
+def measured() -> list[Mapping]:
+    """The benchmark's rows: way, scale, digits, steps, accuracy, frechet; empty if it was not run."""
     try:
-        return json.loads(FILE.read_text())
-    except (OSError, ValueError):
-        return {}
+        return json.loads(FILE.read_text())["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ MEASURED = (
 
 def curves() -> dict:
     """The measured table as one chart, fidelity against variety; without a chart if there is none."""
-    rows = measured().get("rows", [])
+    rows = measured()
     if not rows:
         return {"panels": [], "charts": [], "caption": "Not measured yet: run python -m benchmarks.guides"}
     lines = {name: [r for r in rows if r["way"] == way] for way, name in NAMES.items()}
