@@ -4,7 +4,7 @@ import numpy as np
 
 MOST = 3.0
 """The size at the right edge; larger ones are counted there."""
-BACK, BARS, OUTSIDE = (250, 250, 250), (120, 132, 150), (217, 119, 87)
+BACK, BARS, OUTSIDE = (255, 255, 255), (120, 132, 150), (217, 119, 87)
 QUANTILE, CUT = (33, 113, 181), (20, 20, 20)
 GLYPHS = dict(
     zip(
@@ -18,7 +18,7 @@ GLYPHS = dict(
 """Digits of 3 x 5 pixels: a row of three bits for every line."""
 
 
-def histogram(sizes: np.ndarray, quantile: float, cut: float | None, width: int = 64, height: int = 28) -> np.ndarray:
+def histogram(sizes: np.ndarray, quantile: float, cut: float | None, width: int = 64, height: int = 26) -> np.ndarray:
     """How often sizes from 0 to MOST occur: bars by the root of their share, those above 1 in another colour.
 
     Args:

@@ -37,6 +37,8 @@ class Plan:
     """The values of black and white in the pictures."""
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """The same for recorded parts, by name; NOISE for the others."""
+    TALL: ClassVar[float] = 1.0
+    """The height of a picture over its width."""
 
     LARGER: ClassVar[type | None] = None
     """The plan that enlarges one of its pictures; None for `core.runs.enlarging.Larger`."""

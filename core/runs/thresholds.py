@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core.checks import Refused, real
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
@@ -26,6 +27,8 @@ from core.runs.request import Request, Text, asked
 ROWS = {"none": "no threshold", "clip": "clip to [-1, 1]", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
 MOST_COLUMNS = 6
+TALL, FOOT = 26, 10
+"""Rows of pixels below a picture of 64: the histogram, and a place for a number."""
 UNBOUNDED = "unbounded"
 """The part with the clean estimate before its threshold."""
 
@@ -69,6 +72,8 @@ class _Noted(Technique):
 @dataclass(frozen=True, kw_only=True)
 class Thresholds(Plan):
     """A row per threshold, a column per guidance scale; under each picture the histogram of its |x_0|."""
+
+    TALL = 1 + (TALL + FOOT) / 64
 
     request: ThresholdsRequest
 
@@ -114,7 +119,7 @@ class Thresholds(Plan):
         return (
             f"{r.model}: “{clipped(r.prompt, 200)}”; {TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; seed {r.seed}. Below each "
             f"picture how often its clean estimate has which size before the threshold, from 0 to 3, orange above 1; blue its "
-            f"{100 * r.ratio:g} % quantile; black where it is cut. Under that, how many values of the result are at an end of their range."
+            f"{100 * r.ratio:g} % quantile; black where it is cut. Under that, how much of the result is at an end of its range."
         )
 
     @property
@@ -155,12 +160,14 @@ class Thresholds(Plan):
         r, rows = self.request, x_0.flatten(1).abs().float().cpu().numpy()
         quantiles = np.quantile(rows, r.ratio, axis=1)
         cuts = {"none": lambda q: None, "clip": lambda q: 1.0, "dynamic": lambda q: min(max(q, 1.0), r.top)}
-        made = [histogram(row, q, cuts[threshold](q), x_0.shape[3]) for row, q in zip(rows, quantiles, strict=True)]
-        return from_uint8(np.stack(made), -1, 1)
+        made = [
+            histogram(row, q, cuts[threshold](q), x_0.shape[3], TALL) for row, q in zip(rows, quantiles, strict=True)
+        ]
+        return pad(from_uint8(np.stack(made), -1, 1), (0, 0, 0, FOOT), value=1)
 
     def under(self, pixels: np.ndarray) -> Sequence[str]:
         square = pixels[:, : pixels.shape[2]]
-        return [f"{100 * np.isin(picture, (0, 255)).mean():.0f} % at an end" for picture in square]
+        return [f"{100 * np.isin(picture, (0, 255)).mean():.0f} %" for picture in square]
 
 
 PLANS = {"thresholds": lambda r: Thresholds(request=r)}
