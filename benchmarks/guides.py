@@ -27,7 +27,8 @@ from core.models.mnist import CLASSES
 from core.models.registry import load
 from core.models.scores import accuracy
 from core.pictures.images import to_uint8
-from core.runs.guides import FILE, log_prob
+from core.runs.digit_guides import log_prob
+from core.runs.guides import FILE
 
 STEPS = 20
 SCALES = {

@@ -3,22 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from core.checks import ModelError, Refused
-from core.diffusion.denoiser import NETWORK_LOCK, Denoiser
+from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import GRADIENT, LogProb, classifier_guide, guide, halves
 from core.diffusion.noise import generator, randn, seeds
 from core.diffusion.samplers import Step, ddim
-from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
 from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
-from core.pictures.heat import signed
+from core.runs.digit_guides import COLOURS, GUIDES, in_colour, log_prob, slope_in_colour
 from core.runs.fields import SEED
 from core.runs.frame import Frame
 from core.runs.mnist import DIGITS, read
@@ -30,15 +27,10 @@ FILE = CHECKPOINTS / "guides.json"
 PATHS = {"ddpm": "DDPM", "flow": "Flow matching"}
 BOTH = {"ddpm": ("ddpm-time", "ddpm-class"), "flow": ("flow-time", "flow-class")}
 """Path -> its unconditional and its conditional model."""
-GUIDES = {"classifier-noisy": "has seen noise", "classifier": "has seen clean digits only"}
-"""Model -> what people read."""
 SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
 """The columns of the experiment."""
 SLOPE = "its gradient"
 """The label of the row with the gradient."""
-COLOURS = "red where more ink would make the digit likelier, blue where less"
-FAINT = 0.02
-"""The largest component of a gradient that is too small for the full colour: the classifier is sure, and white is right."""
 SCALE = Real(
     "Classifier scale", "0 to 10: an unconditional model learns the digit from the classifier alone.",
     "The classifier scale", high=10, step=0.5,
@@ -88,34 +80,6 @@ class GuidesRequest(Request):
             if not ready:
                 raise ModelError(sentence)
         return self
-
-
-def log_prob(name: str, path: Schedule, labels: Tensor, device: str = "auto") -> LogProb:
-    """log p(y | x_t) for `classifier_guide` by a classifier of GUIDES; one that never saw noise is not told t.
-
-    Args:
-        labels: (B,) the classes y.
-    """
-    net = load(name, device)
-    logits = partial(net.at, path) if name == "classifier-noisy" else lambda x_t, t: net(x_t)
-
-    def log_p(x_t: Tensor, t: Tensor) -> Tensor:
-        with NETWORK_LOCK:
-            return logits(x_t, t).log_softmax(1).gather(1, labels.to(x_t.device)[:, None])[:, 0]
-
-    return log_p
-
-
-def in_colour(x: Tensor) -> Tensor:
-    """Grey pictures (B, 1, H, W) as (B, 3, H, W)."""
-    return x.expand(-1, 3, -1, -1)
-
-
-def slope_in_colour(gradient: Tensor) -> Tensor:
-    """The gradient (B, 1, H, W) as pictures (B, 3, H, W) in [0, 1], each up to its own most, but at least FAINT."""
-    values = gradient[:, 0].cpu().numpy()
-    pixels = np.stack([signed(v, max(FAINT, np.abs(v).max())) for v in values])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(gradient) / 255
 
 
 def measured() -> list[Mapping]:
@@ -188,7 +152,8 @@ class Guides(Plan):
         r = self.request
         return (
             f"{' and '.join(BOTH[r.path])}; {r.steps} steps, no noise on the way; {self.starts}; the classifier "
-            f"{GUIDES[r.guide]}. Its gradient: {COLOURS}. Under each digit what the judge reads, a classifier that guides none."
+            f"{GUIDES[r.guide]}.{f' Its gradient: {COLOURS}.' * (SLOPE in self.down)} Under each digit what the judge reads: "
+            f"{'here the guide itself' if r.guide == 'classifier' else 'another classifier, which guides none'}."
         )
 
     @property

@@ -9,8 +9,9 @@ from core.diffusion.sampler_table import generate
 from core.models.mnist import DDPM, Classifier, Digits
 from core.models.mnist_unet import UNet
 from core.models.noisy_classifier import NoisyClassifier
-from core.runs import guides
-from core.runs.guides import FAINT, PLANS, SCALES, SLOPE, GuidesRequest, log_prob, slope_in_colour
+from core.runs import digit_guides, guides
+from core.runs.digit_guides import FAINT, log_prob, slope_in_colour
+from core.runs.guides import PLANS, SCALES, SLOPE, GuidesRequest
 
 R = GuidesRequest("307", steps=5, seed=3)
 
@@ -26,7 +27,8 @@ def models(monkeypatch):
             "classifier": Classifier(4).eval(), "classifier-noisy": NoisyClassifier(4).eval(),
         }  # fmt: skip
         made["classifier-noisy"].classify.weight.mul_(100_000)  # an untrained one is not sure enough to be seen
-    monkeypatch.setattr(guides, "load", lambda name, device="auto": made[name])
+    for module in (guides, digit_guides):
+        monkeypatch.setattr(module, "load", lambda name, device="auto": made[name])
     monkeypatch.setattr(guides, "availability", lambda name: (True, "Ready."))
     monkeypatch.setattr(guides, "read", lambda pixels, device="auto": "3" * len(pixels))
     return made
@@ -137,6 +139,12 @@ def test_a_missing_classifier_is_named(monkeypatch):
     with pytest.raises(ModelError, match=r"classifier-noisy is not here\."):
         GuidesRequest.checked()
     assert GuidesRequest.checked(guide="classifier").guide == "classifier"
+
+
+def test_the_caption_says_when_the_judge_is_the_guide_itself():
+    said = {guide: PLANS["guides"](GuidesRequest(guide=guide)).caption for guide in guides.GUIDES}
+    assert "here the guide itself" in said["classifier"] and "another classifier" in said["classifier-noisy"]
+    assert "gradient" in said["classifier"] and "gradient" not in PLANS["by-scale"](R).caption
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])
