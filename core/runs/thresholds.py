@@ -24,10 +24,10 @@ from core.runs.plan import ESTIMATE, Plan, in_pixels
 from core.runs.prompts import MAX_GUIDANCE, clipped
 from core.runs.request import Request, Text, asked
 
-ROWS = {"none": "no threshold", "clip": "clip to [-1, 1]", "dynamic": "dynamic"}
+ROWS = {"none": "no threshold", "clip": "clipped", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
 MOST_COLUMNS = 6
-TALL, FOOT = 26, 10
+TALL, FOOT = 26, 12
 """Rows of pixels below a picture of 64: the histogram, and a place for a number."""
 UNBOUNDED = "unbounded"
 """The part with the clean estimate before its threshold."""

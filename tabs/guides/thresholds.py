@@ -10,7 +10,7 @@ from tabs.ui.presets import Preset
 
 PRESETS = {
     "Guidance too high": Preset(ThresholdsRequest()),
-    "A drawing bears more": Preset(ThresholdsRequest("an emoji of a red apple")),
+    "A drawing": Preset(ThresholdsRequest("an emoji of a red apple")),
     "Dynamic, held at 1.5": Preset(ThresholdsRequest(top=1.5)),
     "Half of all values": Preset(ThresholdsRequest(ratio=0.5)),
 }
@@ -32,7 +32,7 @@ def build(shared: Shared) -> None:
     tab = Layout(JOB, ThresholdsRequest(), shared, PRESETS)
     with tab.left:
         tab.form.place("prompt")
-        tab.run_row("Draw with every threshold")
+        tab.run_row("Draw")
         tab.form.place("scales", "ratio", "top", "seed")
         with tab.more("restore_thresholds"):
             tab.form.place("model", "sampler", "steps")

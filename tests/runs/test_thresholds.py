@@ -75,7 +75,7 @@ def test_the_announced_images_are_those_that_are_made(pocket):
 
 
 def test_under_a_picture_stands_how_much_of_it_is_at_an_end():
-    pixels = np.full((6, 100, 64, 3), 7, np.uint8)
+    pixels = np.full((6, 102, 64, 3), 7, np.uint8)
     pixels[1, :16] = 255
     pixels[2, 64:] = 0  # the histogram does not count
     assert list(Thresholds(request=R).under(pixels))[:3] == ["0 %", "25 %", "0 %"]
