@@ -42,8 +42,8 @@ def test_it_has_a_gradient_in_x_t_and_no_weight_asks_for_one():
 
 
 @pytest.mark.skipif(not availability("classifier-noisy")[0], reason="classifier-noisy is not in checkpoints/")
-def test_the_shipped_one_reads_noisy_digits_as_well_as_its_card_promises():
+def test_the_shipped_one_reads_noisy_digits_and_pure_noise_by_chance():
     reached = card("classifier-noisy")["metrics"]["test_accuracy_by_t"]
-    assert min(reached["ddpm"][t] for t in ("0", "50")) >= 0.98 and reached["ddpm"]["150"] >= 0.9
+    assert min(reached["ddpm"][t] for t in ("0", "50")) >= 0.99 and reached["ddpm"]["150"] >= 0.8
     assert reached["flow"]["999"] < 0.2, "pure noise tells nothing"
     assert load("classifier-noisy", "cpu").at(DDPM, torch.zeros(1, 1, 28, 28), torch.tensor([0])).shape == (1, CLASSES)
