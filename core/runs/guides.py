@@ -131,7 +131,7 @@ class Guides(Plan):
     @property
     def down(self) -> Sequence[str]:
         r = self.request
-        return ("no guidance", f"classifier, {r.scale:g}", SLOPE, f"CFG, w = {r.guidance:g}")
+        return ("no guidance", f"classifier × {r.scale:g}", SLOPE, f"CFG, w = {r.guidance:g}")
 
     @property
     def lane_titles(self) -> Sequence[str]:
@@ -214,8 +214,8 @@ class Guides(Plan):
     def judged(self, pixels: np.ndarray, device: str) -> str:
         words = self.under(pixels)
         counts = [sum("✓" in w for w in words[k : k + self.columns]) for k in range(0, self.count, self.columns)]
-        said = [f"{label} {n}" for label, n in zip(self.down, counts, strict=True) if label != SLOPE]
-        return f"Read as asked, of {self.columns}: {'; '.join(said)}."
+        said = [f"{label}: {n}" for label, n in zip(self.down, counts, strict=True) if label != SLOPE]
+        return f"Read as asked, of {self.columns} — {'; '.join(said)}."
 
 
 @dataclass(frozen=True, kw_only=True)
