@@ -117,7 +117,8 @@ class Pocket(Family):
     @torch.no_grad()
     def look(self, run: Any, net: nn.Module, all_steps: bool) -> dict[str, dict]:
         """PSNR to the ends of paths that it does not learn from, by steps; and a sheet of them, the teacher's first."""
-        path = {key: value[:SHOWN] for key, value in run.paths.one(LOOKED_AT).items()}
+        chunk = run.paths.one(LOOKED_AT)
+        path = {"states": chunk["states"][:, :SHOWN], "labels": chunk["labels"][:SHOWN], "w": chunk["w"][:SHOWN]}
         student = FastPocket(net, prompts().vocabulary, run.device)
         rows, found = [path["states"][-1].float()], {}
         for steps in reversed(COUNTS):

@@ -63,9 +63,7 @@ FAMILIES = {"flow-class": Digits(), "pocket": Pocket()}
 RECIPES = {
     "flow-class-fast": Recipe("fast"),
     "flow-class-consistency": Recipe("consistency", steps=1200),
-    "pocket-fast": Recipe(
-        "fast", "pocket", 1600, lr=5e-4, chunks=3, renew=120, shares=(0.3, 0.2, 0.35, 0.15)
-    ),
+    "pocket-fast": Recipe("fast", "pocket", 1600, lr=5e-4, chunks=3, renew=120, shares=(0.3, 0.2, 0.35, 0.15)),
 }
 Loss = Callable[[nn.Module, torch.Generator, int], Tensor]
 """(the network, the source of random numbers, update k) -> () the loss of its batch."""

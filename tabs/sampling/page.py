@@ -6,6 +6,7 @@ import gradio as gr
 
 from core.runs.prompts import clipped
 from core.runs.sampling import PLANS, PictureRequest
+from tabs.sampling import as_typed
 from tabs.sampling.known import known_words
 from tabs.sampling.learned import how_pocket_learned
 from tabs.ui.controls import Shared, formula_panel
@@ -52,6 +53,7 @@ def build(shared: Shared) -> None:
     with tab.left:
         form.place("prompt")
         tab.run_row("Sample")
+        as_typed.place(form, shared)
         form.place("n", "steps", "guidance", "seed")
         tab.experiments("Experiments: the same noise throughout, so only one thing changes.")
         with tab.more("restore_pictures"):

@@ -92,7 +92,8 @@ def chart(
 
     Args:
         x, y: the names of the axes.
-        series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out.
+        series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out. "hollow": [bool]
+            marks points that stand for another value.
         log: whether x and y are logarithmic.
         floor: a y that no curve can get below, drawn dotted.
     """

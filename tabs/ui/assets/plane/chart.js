@@ -46,17 +46,21 @@ function axes(chart, width, height, unit, left) {
   };
 }
 
-function legend(pen, chart, unit, left) {
-  let x = left;
-  pen.textAlign = 'left';
+function legend(pen, chart, width, unit, left) {
   const named = chart.series.map((s, k) => [s.name, ink.classes[CURVES[k % 7]], s.dashed ? [4, 3] : []]);
   if ((chart.floor ?? null) !== null) named.push(['floor', ink.soft, [1.5, 2.5]]);
+  const gap = 34 * unit, total = named.reduce((sum, [name]) => sum + gap + pen.measureText(name).width, 0) - 14 * unit;
+  let x = Math.min(left, Math.max(0, width - total));
+  const small = Math.min(1, width / total);  // a narrow chart has smaller words, not fewer
+  pen.textAlign = 'left';
+  pen.font = `${11.5 * unit * small}px ${ink.font}`;
   for (const [name, colour, dash] of named) {
-    line(pen, [[x, 29 * unit], [x + 16 * unit, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
+    line(pen, [[x, 29 * unit], [x + 16 * unit * small, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
     pen.fillStyle = ink.soft;
-    pen.fillText(name, x + 20 * unit, 33 * unit);
-    x += 34 * unit + pen.measureText(name).width;
+    pen.fillText(name, x + 20 * unit * small, 33 * unit);
+    x += gap * small + pen.measureText(name).width;
   }
+  pen.font = `${11.5 * unit}px ${ink.font}`;
 }
 
 function line(pen, places, colour, width, dash = []) {
@@ -98,20 +102,21 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
   chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
-  legend(pen, chart, unit, left);
+  legend(pen, chart, width, unit, left);
   if (mark) paintMark(pen, mark, both, width, unit);
 }
 
 function curve(pen, series, colour, { x, y }, unit) {
-  const places = (series.x || []).map((v, i) => [v, series.y[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
-  const shown = places.map(([a, b]) => [x.place(a), y.place(b)]);
+  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
+  const shown = places.map(([a, b, hollow]) => [x.place(a), y.place(b), hollow]);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
   if (shown.length > 25) return;
-  pen.fillStyle = colour;
-  for (const [a, b] of shown) {
+  for (const [a, b, hollow] of shown) {
     pen.beginPath();
-    pen.arc(a, b, 2.6 * unit, 0, 7);
+    pen.arc(a, b, (hollow ? 3.4 : 2.6) * unit, 0, 7);
+    pen.fillStyle = hollow ? ink.back : colour;
     pen.fill();
+    if (hollow) pen.stroke();
   }
 }
 
