@@ -31,7 +31,7 @@ class Recipe:
         optimiser: "muon" for the matrices and Adam for the rest, or "adam" for all.
         lr: the largest learning rate.
         ema: the decay of the averaged weights.
-        chunks: of the teacher's paths at the start, see `training.distil_families.Family.chunk`.
+        chunks: of the teacher's paths at the start, as large as its family's.
         renew: updates after which a chunk is added.
         shares: how often each of FEW_STEPS is drawn.
     """

@@ -38,12 +38,13 @@ class Turns:
         """The last Step of a run; None if the same person asked for another picture meanwhile."""
         ticket = self._newest[who] = next(self._tickets)
         wanted = lambda: self._newest.get(who) == ticket  # noqa: E731
-        with self._turn:
-            self._rest(wanted)
-            last = self._drawn(run, wanted)
-        if wanted():
-            del self._newest[who]
-        return last
+        try:
+            with self._turn:
+                self._rest(wanted)
+                return self._drawn(run, wanted)
+        finally:
+            if wanted():
+                del self._newest[who]
 
     def _rest(self, wanted: Callable[[], bool]) -> None:
         while wanted() and (left := self._rest_until - self.clock()) > 0:
