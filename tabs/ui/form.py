@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
+from core.models.registry import MODELS
 from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Several, Suggested, Text, Whole
 from tabs.ui.inputs import CheckboxGroup, Dropdown, Number, Radio, Slider, Textbox
 
@@ -103,6 +104,20 @@ class Form:
             self.widgets[name].render()
             dice = gr.Button("⚄", elem_classes="dice", scale=0)
         dice.click(None, None, self.widgets[name], js=DICE, api_visibility="private")
+
+    def follow_model(self) -> None:
+        """Let the steps follow the choice of a student, which learned few numbers of them, and back."""
+        if getattr(self.kind.kinds().get("model"), "few", False):
+            how = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+            self["model"].input(self.steps_for, [self["model"], self["steps"]], self["steps"], **how)
+
+    def steps_for(self, model: str, steps: float) -> float:
+        """The number of steps that suits a model: the present one, if it can be."""
+        counts = getattr(MODELS.get(model), "counts", ())
+        if counts:
+            return steps if steps in counts else MODELS[model].defaults["steps"]
+        of_students = {n for spec in MODELS.values() for n in spec.counts}
+        return self.kind().steps if steps in of_students else steps
 
     @property
     def inputs(self) -> list[gr.components.Component]:

@@ -182,6 +182,7 @@ class Layout:
         Returns:
             The events that fill in the presets, in their order.
         """
+        self.form.follow_model()
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
         if self.upload is not None:
             restore = explained(self.job.restore)
