@@ -138,7 +138,10 @@ class Students(Plan):
     def measured_words(self) -> str:
         """What the numbers under the digits are, or why there are none."""
         if self.request.guidance == MEASURED_AT:
-            return f"Under each, as measured on 2,000 digits at guidance {MEASURED_AT}: digits right, and Fréchet distance."
+            return (
+                f"Under each, where there is room, as measured on 2,000 digits at guidance {MEASURED_AT}: "
+                "digits right, and Fréchet distance."
+            )
         return f"What was measured stands under them at guidance {MEASURED_AT}, where it was."
 
     @property
