@@ -36,7 +36,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(OLD, OLD)) as demo:
         picker, facts = page.build(TITLE, device)
-        with gr.Tabs(overflow_behavior="wrap") as tabs:
+        with gr.Tabs(overflow_behavior="wrap", elem_id="tabs") as tabs:
             offered = [tab(name) for name in TABS]
             takers = {t.ID: getattr(t, "SHORT", t.TITLE) for t in offered if getattr(t, "TAKES_PICTURES", False)}
             shared = Shared(picker, facts, tabs, model, takers)
