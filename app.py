@@ -13,6 +13,8 @@ import time
 
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from core.checks import ModelError
 from core.models.device import DEVICES, pick_device
@@ -30,6 +32,8 @@ CLEANED, OLD = 600, 10_800
 """Seconds between deletions of old files, and their minimum age: a class's run is 5 MB, and a Space has 50 GB."""
 SESSIONS = 200
 """The number of open pages whose last values Gradio keeps, some MB each. The app itself needs none."""
+COMPRESSED = [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
+"""A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are left alone."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
@@ -80,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     # app that already serves; nothing else depends on it.
     demo.launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
-        state_session_capacity=SESSIONS, _frontend=False, **look(),
+        state_session_capacity=SESSIONS, _frontend=False, app_kwargs={"middleware": COMPRESSED}, **look(),
     )  # fmt: skip
 
 
