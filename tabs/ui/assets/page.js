@@ -17,6 +17,16 @@ function whileWaiting(element, tell) {
   }).observe(line, { childList: true, characterData: true, subtree: true });
 }
 
+// A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays.
+function fetchExample(props, server, refresh) {
+  const name = props.value?.example;
+  if (name) server.fetched(name).then((value) => {
+    if (props.value?.example !== name) return;
+    props.value = value;
+    refresh();
+  });
+}
+
 // Projector mode, turned over or, when the page opens, as it was left; returns what its button says.
 function projectorMode(turn) {
   const key = 'projector-mode';
