@@ -17,13 +17,14 @@ from tabs.ui.theme import asset
 from tabs.ui.viewer import as_uri
 
 STUDENT = "pocket-fast"
+CHANGED = "(...values) => { window.typedChanged?.(values); }"
 ASKED = """(...values) => {
   window.typedAsked = window.typedKey || performance.now();
   window.typedKey = 0;
   return values;
 }"""
 """Remembers when the oldest key was pressed that no picture has answered yet."""
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
 
 
 def place(form: Form, shared: Shared) -> None:
@@ -33,16 +34,19 @@ def place(form: Form, shared: Shared) -> None:
     about = f"One picture by {STUDENT} follows the prompt, the seed and the guidance; it grows when you pause."
     switch = gr.Checkbox(False, label="Draw as I type", info=about, elem_id="typed-switch")
     box = gr.HTML(
-        {"on": False},
+        {},
         html_template=asset("typed.html"),
         js_on_load=asset("typed.js"),
         elem_id="typed",
         apply_default_css=False,
     )
     fields = [form[name] for name in ("prompt", "seed", "guidance")]
-    inputs = [switch, *fields, shared.device]
-    gr.on([c.change for c in (switch, *fields)], typed, inputs, box, js=ASKED, trigger_mode="always_last", **QUIET)
-    box.submit(enlarged, inputs, box, trigger_mode="always_last", **QUIET)
+    # the box asks, not the fields: Gradio repeats all events of a field, the remarks' too, for one that had to wait
+    told = [switch, *fields]
+    gr.on([c.change for c in told], None, told, None, js=CHANGED, api_visibility="private")
+    inputs = [*fields, shared.device]
+    box.input(typed, inputs, box, js=ASKED, **QUIET)
+    box.submit(enlarged, inputs, box, **QUIET)
 
 
 def plan_of(prompt: str, seed: float, guidance: float) -> Plan:
@@ -63,14 +67,12 @@ def words_on(plan: Plan, guidance: float) -> str:
 def answered(answer: Callable[..., dict]) -> Callable[..., dict]:
     """An answer for the box; on a failure the sentence on it, which leaves the picture before in its place."""
 
-    def call(on: bool, prompt: str, seed: float, guidance: float, device: str, request: gr.Request) -> dict:
-        if not on:
-            return {"on": False}
+    def call(prompt: str, seed: float, guidance: float, device: str, request: gr.Request) -> dict:
         try:
             plan = plan_of(prompt, seed, guidance)
             return answer(plan, request.session_hash, device, words_on(plan, guidance))
         except Exception as e:  # outside the queue Gradio shows no error
-            return {"on": True, "words": in_words(e).message}
+            return {"words": in_words(e).message}
 
     return call
 
@@ -87,7 +89,7 @@ def typed(plan: Plan, who: str, device: str, words: str) -> dict:
     pixels = drawn(plan, who, device)
     if pixels is None:
         return gr.skip()
-    return {"on": True, "drawn": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
+    return {"drawn": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
 
 
 @answered
@@ -98,4 +100,4 @@ def enlarged(plan: Plan, who: str, device: str, words: str) -> dict:
     if pixels is None:
         return gr.skip()
     told = f"{words} Enlarged to 256 pixels."
-    return {"on": True, "large": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": told}
+    return {"large": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": told}

@@ -32,23 +32,18 @@ def student(monkeypatch):
 
 
 def test_one_picture_by_the_student_in_four_calls(student):
-    value = typed(True, "an emoji of a rose", 7, 3.0, "cpu", WHO)
+    value = typed("an emoji of a rose", 7, 3.0, "cpu", WHO)
     (r,) = student
     assert (r.model, r.n, r.steps, r.guidance, r.seed) == ("pocket-fast", 1, 4, 3.0, 7)
-    assert value["on"] and value["drawn"] and value["image"].startswith("data:image/")
+    assert value["drawn"] and value["image"].startswith("data:image/")
     assert (
         value["words"] == "pocket-fast, 4 network calls, guidance 3, seed 7." and value["alt"] == "an emoji of a rose"
     )
 
 
-def test_off_draws_nothing(student):
-    assert typed(False, "a rose", 7, 3.0, "cpu", WHO) == enlarged(False, "a rose", 7, 3.0, "cpu", WHO) == {"on": False}
-    assert not student
-
-
 @pytest.mark.parametrize(("asked", "used"), [(0.0, 1.0), (20, 8.0)])
 def test_guidance_that_it_did_not_learn_becomes_the_nearest_and_is_said(asked, used, student):
-    value = typed(True, "a rose", 7, asked, "cpu", WHO)
+    value = typed("a rose", 7, asked, "cpu", WHO)
     assert student[0].guidance == used and f"the nearest to {asked:g} that it learned" in value["words"]
 
 
@@ -62,20 +57,20 @@ def test_guidance_that_it_did_not_learn_becomes_the_nearest_and_is_said(asked, u
     ],
 )
 def test_bad_input_is_one_sentence_and_the_picture_before_stays(prompt, seed, guidance, words, student):
-    value = typed(True, prompt, seed, guidance, "cpu", WHO)
+    value = typed(prompt, seed, guidance, "cpu", WHO)
     assert words in value["words"] and "image" not in value and not student
 
 
 def test_a_picture_that_is_no_longer_wanted_is_not_shown(monkeypatch):
     monkeypatch.setattr(as_typed.TURNS, "draw", lambda who, run: None)
-    assert typed(True, "a rose", 7, 3.0, "cpu", WHO) == enlarged(True, "a rose", 7, 3.0, "cpu", WHO) == gr.skip()
+    assert typed("a rose", 7, 3.0, "cpu", WHO) == enlarged("a rose", 7, 3.0, "cpu", WHO) == gr.skip()
 
 
 def test_after_a_pause_it_grows(monkeypatch):
     x = torch.zeros(1, 3, 256, 256)
     plan = SimpleNamespace(run=lambda device: iter([Step(4, 4, torch.tensor([-1]), x, x)]))
     monkeypatch.setattr(as_typed, "larger", lambda small, k, pixels: plan if pixels.shape == (64, 64, 3) else None)
-    value = enlarged(True, "a rose", 7, 3.0, "cpu", WHO)
+    value = enlarged("a rose", 7, 3.0, "cpu", WHO)
     assert value["large"] and "drawn" not in value and value["words"].endswith("Enlarged to 256 pixels.")
 
 
