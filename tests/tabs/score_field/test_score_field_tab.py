@@ -12,7 +12,7 @@ from core.pictures import images
 from core.runs.panels import Chart, Figure, Line, Panel
 from core.runs.score_field import ScoreFieldRequest
 from tabs.score_field import job
-from tabs.score_field.page import VIEWS, build, sub_tab
+from tabs.score_field.page import VIEWS, build
 from tabs.score_field.presets import PRESETS
 from tabs.ui.page import alone
 
@@ -23,7 +23,7 @@ SHEET = np.zeros((8, 8, 3), np.uint8)
 def test_a_preset_is_a_request_that_the_checks_pass_and_a_button_runs(name):
     maker, request = PRESETS[name]
     assert ScoreFieldRequest.checked(**request.parameters()) == request
-    assert maker in job.MAKERS and maker in (sub_tab(maker), *VIEWS[sub_tab(maker)].buttons)
+    assert maker in job.MAKERS and maker in (job.SUB_TAB[maker], *VIEWS[job.SUB_TAB[maker]].buttons)
 
 
 def test_every_view_is_a_sub_tab_and_every_input_has_its_place():
@@ -76,7 +76,7 @@ def test_the_parts_of_a_figure_travel():
     assert value["panels"][0]["points"]["at"]["shape"] == [2, 5, 2] and value["panels"][0]["paths"] == 3
     assert value["charts"] == [
         {
-            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "floor": 0.1,
+            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "fresh": 0.1,
             "series": [{"name": "loss", "x": [1, 2], "y": [0.5, 0.25], "dashed": True}],
         }
     ]  # fmt: skip
