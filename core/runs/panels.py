@@ -104,7 +104,7 @@ MARKS = {
     "class B": "class B",
     "truth": "data",
     "paths": "paths of single points",
-    "arrows": "score; an arrow is as long as the square root of its vector, on one scale in all panels",
+    "arrows": "score; arrow length: square root of its size, one scale for all panels, set anew in each frame",
     "density": "density",
 }
 """The marks of panels in the order of the legend, and what they usually are."""

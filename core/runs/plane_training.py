@@ -187,10 +187,10 @@ def _figure(r: ScoreFieldRequest, seen: Watched, moments: Sequence[Moment], show
     note = f"at update {last.step:,}: energy distance {last.distance:.4f}\n(fresh data: {seen.judge.fresh:.4f})"
     panels = [
         Panel(
-            "Learned: samples and score", note, truth=seen.truth, places=places,
+            "Learned", note, truth=seen.truth, places=places,
             points=np.stack([m.samples for m in shown]), arrows=np.stack([m.arrows for m in shown]),
         ),
-        Panel("Exact score", f"Both show the score at t = {t}.", truth=seen.truth, places=places, arrows=seen.exact[None]),
+        Panel("Exact", f"Both panels show the score at t = {t}.", truth=seen.truth, places=places, arrows=seen.exact[None]),
     ]  # fmt: skip
     return Figure(
         panels, [f"update {m.step:,}" for m in shown], charts=_charts(seen, moments), run=seen.learner.id, words=WORDS,
@@ -207,7 +207,5 @@ def _charts(seen: Watched, moments: Sequence[Moment]) -> list[Chart]:
     far = Line("energy distance", [m.step for m in moments], [m.distance for m in moments])
     return [
         Chart("Loss", "updates", "squared error", [loss], (False, True)),
-        Chart(
-            "Distance of the samples to the data", "updates", "energy distance", [far], (False, True), seen.judge.fresh
-        ),
+        Chart("Distance to the data", "updates", "energy distance", [far], (False, True), seen.judge.fresh),
     ]

@@ -90,7 +90,7 @@ class ScoreField:
         with gr.Row(elem_classes="presets"):
             presets = [gr.Button(name, size="sm", min_width=60) for name in PRESETS]
         with gr.Row():
-            with gr.Column(scale=2, min_width=340, elem_classes="below-figure"):
+            with gr.Column(scale=2, min_width=340, elem_classes="beside-plane"):
                 self.data()
                 self.views()
                 self.settings()
