@@ -121,7 +121,7 @@ def _watch(learner: PointTraining, r: ScoreFieldRequest) -> Watched:
 
 
 def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
-    """Train until the planned updates are done, or for as long as figures are asked for."""
+    """Train until the planned updates are done, another run takes over, or no more figures are asked for."""
     seen = watched(r)
     learner, start = seen.learner, time.monotonic()
     end = learner.step + r.updates if learner.step >= r.updates else r.updates
@@ -138,6 +138,8 @@ def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
             if time.monotonic() - last > SHOWN_EVERY:
                 yield now(r, seen)
                 last = time.monotonic()
+        else:  # another run of it has taken over, and shows it
+            return
     except Refused as e:
         yield now(r, seen, str(e))
         raise

@@ -31,7 +31,7 @@ FLOOR = 0.05
 WEAKER_AFTER = 8
 """The weaker network of autoguidance has had one update for this many of the network's."""
 PATIENCE = 3.0
-"""Seconds to wait for another run of the same training: one that is ended still finishes its update and its figure."""
+"""Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
 TURNS = Turns()
 """Of all trainings: one update each in turn, so that each keeps its share of the speed."""
 DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
@@ -67,7 +67,7 @@ class PointTraining:
         self.step, self.seconds = 0, 0.0
         self.early: list[tuple[int, dict[str, Tensor]]] = [(0, copy.deepcopy(self.net.state_dict()))]
         self._good = self._snapshot()
-        self._one = threading.Lock()
+        self._one, self._latest = threading.Lock(), object()  # who makes updates holds it; who asked for them last
         self._reader: PointNet | None = None
         self.watched: Any = None  # what is shown of it, of `core.runs.plane_training`
 
@@ -89,21 +89,24 @@ class PointTraining:
         return F.mse_loss(self.net(x_t, time_of(r.path, t, x_t), told), wanted(r.path, r.target, x_0, t, eps))
 
     def updates(self) -> Iterator[Progress]:
-        """One Progress per update, for as long as it is asked for.
+        """One Progress per update, for as long as it is asked for. Who asks later takes over: an earlier run ends quietly.
 
         Raises:
-            Refused: the loss is not finite; the last good weights are back. Or somebody else goes on making updates.
+            Refused: the loss is not finite; the last good weights are back. Or the earlier run does not end.
         """
+        before, mine = self._latest, object()
+        self._latest = mine
         if not self._one.acquire(timeout=PATIENCE):
+            self._latest = before
             raise Refused("This network is being trained already.")
         try:
-            started, before = time.monotonic(), self.seconds
+            started, spent = time.monotonic(), self.seconds
             made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average)
-            while True:
+            while self._latest is mine:
                 with TURNS:
                     progress = next(made)
                 self._accept(progress)
-                self.seconds = before + time.monotonic() - started
+                self.seconds = spent + time.monotonic() - started
                 yield progress
         finally:
             self._one.release()

@@ -99,12 +99,18 @@ def test_a_second_who_trains_it_is_refused_until_the_first_ends(hasty):
     assert next(this.updates()).step == 3
 
 
-def test_who_starts_a_training_while_another_run_of_it_ends_waits_for_that_and_goes_on():
-    this = training()
-    first = this.updates()
-    next(first)
-    threading.Timer(0.3, first.close).start()
-    assert next(this.updates()).step == 2
+def test_who_starts_a_training_takes_it_over_and_the_earlier_run_ends_quietly(often):
+    """Start while it runs slowly."""
+    slow, ended = train(R, slow=True), []
+    shown = next(slow)
+    thread = threading.Thread(target=lambda: ended.extend(slow))
+    thread.start()
+    while TRAININGS.get(shown.run).step < 2:
+        time.sleep(0.01)
+    *_, end = train(in_page(R, shown))
+    thread.join()
+    assert step_of(end) == 100 and end.run == shown.run
+    assert all(f.live and step_of(f) < 100 for f in ended), "it shows no end"
 
 
 def test_two_trainings_at_once_take_turns(monkeypatch):
