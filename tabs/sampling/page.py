@@ -12,6 +12,7 @@ from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
 from tabs.ui.presets import Preset, offers_course
+from tabs.ui.viewer import made_when_seen
 
 TITLE = "Sampling & guidance"
 ID = "sampling"
@@ -64,7 +65,7 @@ def build(shared: Shared) -> None:
         tab.inside("Inside one picture: what guidance adds, step by step")
         formula_panel("sampling")
         with gr.Accordion("How pocket learned", open=False):
-            gr.HTML(how_pocket_learned())
+            made_when_seen(how_pocket_learned)
         with gr.Accordion("What pocket knows", open=False):
-            gr.HTML(known_words())
+            made_when_seen(known_words)
     tab.wire(ENDPOINTS)
