@@ -150,11 +150,14 @@ class ScoreField:
         """Connect the inputs, the views and their buttons."""
         mark([w for name, w in self.form.widgets.items() if name != "training"], FIGURE)
         self.wire_data()
+        # not by `select`, which also tells of the tab that a new page opens
+        opening = self.run(self.open.change, job.opening_of)
         for name, view in VIEWS.items():
-            self.jobs[name] = [
-                self.run(self.buttons[maker].click, job.HANDLERS[maker], f"score_field_{maker}")
-                for maker in view.buttons
-            ]
+            self.jobs[name] = []
+            for maker in view.buttons:  # what a click ends comes first: the page waits for its job before the rest
+                click, earlier = self.buttons[maker].click, [opening, *self.jobs[name]]
+                click(None, None, None, cancels=earlier, api_visibility="private")
+                self.jobs[name].append(self.run(click, job.HANDLERS[maker], f"score_field_{maker}"))
             if not view.buttons:
                 gr.api(job.HANDLERS[name], api_name=f"score_field_{name}", **TOGETHER)
         widgets = [w for name, w in self.form.widgets.items() if name in FOLLOWED]
@@ -173,16 +176,11 @@ class ScoreField:
         return [j for jobs in self.jobs.values() for j in jobs]
 
     def wire_views(self) -> None:
-        """Opening a view ends the jobs of the others, whose figure it takes over. A button ends the others of its view."""
+        """Opening a view ends the jobs of the others, whose figure it takes over."""
         for name, tab in self.tabs.items():
             others = [j for j in self.all_jobs if j not in self.jobs[name]]
             tab.select(None, None, None, cancels=others, api_visibility="private")
             tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
-        opening = self.run(self.open.change, job.opening_of)  # not by `select`, which tells of a new page's tab too
-        for name, jobs in self.jobs.items():
-            for maker, made in zip(VIEWS[name].buttons, jobs, strict=False):
-                others = [opening, *(j for j in jobs if j is not made)]
-                self.buttons[maker].click(None, None, None, cancels=others, api_visibility="private")
 
     def run(self, event: Callable, handler: Callable, api_name: str = "") -> gr.events.Dependency:
         """Connect an event to a handler, which fills the figure; with its answer the figure is not stale any more."""

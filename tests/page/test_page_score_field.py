@@ -117,8 +117,10 @@ def test_a_preset_runs_and_shows_its_own_figure(visit, name):
     page = visit()
     before = page.locator(CAPTION).inner_text()
     page.get_by_role("button", name=name, exact=True).click()
-    expect(page.locator(SHEETS)).to_have_count(PANELS[name])
     view, request = PRESETS[name]
+    expect(page.locator(CAPTION)).to_have_text(re.compile(re.escape(request.about)))
+    expect(page.locator(STATUS)).to_have_text("")  # neither "Press ..." of the view that opens, nor a run under way
+    expect(page.locator(SHEETS)).to_have_count(PANELS[name])
     expect(page.locator(CAPTION)).to_have_text(re.compile(re.escape(request.about)))
     expect(page.locator(f"{VIEW} .fv-running")).to_have_count(0)
     expect(page.locator(f"{VIEW}[data-stale]")).to_have_count(0)
