@@ -118,11 +118,12 @@ class Whole(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Real(Kind):
-    """A number from low to high, in steps of `step` on its slider."""
+    """A number from low to high, in steps of `step` on its slider; with `usual` values, a list of them or one that is typed."""
 
     low: float = 0.0
     high: float = 1.0
     step: float = 0.1
+    usual: tuple[float, ...] = ()
 
     def check(self, value: object, request: "Request") -> float:
         return real(value, self.low, self.high, self.named)

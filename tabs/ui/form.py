@@ -22,7 +22,9 @@ def suggested(kind: Suggested, **how) -> gr.Dropdown:
 
 
 def number(kind: Whole | Real, **how) -> gr.Slider | gr.Number:
-    """A slider, or a number to type."""
+    """A slider, a number to type, or a list of usual numbers that takes others too."""
+    if getattr(kind, "usual", ()):
+        return Dropdown([(f"{v:g}", v) for v in kind.usual], allow_custom_value=True, **how)
     if not getattr(kind, "slider", True):
         return Number(precision=0, **how)
     return Slider(kind.low, kind.high, step=kind.step, **how)

@@ -20,7 +20,7 @@ function number(v) {
   return String(+v.toPrecision(3)).replace('-', '−');
 }
 
-// The range of an axis over all curves, a little wider than what is shown; the floor belongs to it.
+// The range of an axis over all curves, a little wider than what is shown; that of fresh data belongs to it.
 function range(values, log) {
   const kept = values.filter((v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0));
   let low = Math.min(...kept), high = Math.max(...kept);
@@ -39,16 +39,16 @@ function axis(values, log, from, to, pad) {
 
 function axes(chart, width, height, unit, left) {
   const all = (key) => chart.series.flatMap((s) => s[key] || []), [logX, logY] = chart.log || [];
-  const floor = chart.floor ?? null;
+  const fresh = chart.fresh ?? null;
   return {
     x: axis(all('x'), logX, left, width - 10 * unit, false),
-    y: axis(floor === null ? all('y') : [...all('y'), floor], logY, height - 34 * unit, 40 * unit, true),
+    y: axis(fresh === null ? all('y') : [...all('y'), fresh], logY, height - 34 * unit, 40 * unit, true),
   };
 }
 
 function legend(pen, chart, width, unit, left) {
   const named = chart.series.map((s, k) => [s.name, ink.classes[CURVES[k % 7]], s.dashed ? [4, 3] : []]);
-  if ((chart.floor ?? null) !== null) named.push(['floor', ink.soft, [1.5, 2.5]]);
+  if ((chart.fresh ?? null) !== null) named.push(['fresh data', ink.soft, [1.5, 2.5]]);
   const gap = 34 * unit, total = named.reduce((sum, [name]) => sum + gap + pen.measureText(name).width, 0) - 14 * unit;
   let x = Math.min(left, Math.max(0, width - total));
   const small = Math.min(1, width / total);  // a narrow chart has smaller words, not fewer
@@ -97,8 +97,8 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
   pen.fillText(chart.y && chart.title !== chart.y ? `${chart.title} · ${chart.y}` : chart.title, 0, 14 * unit);
   pen.font = `${11.5 * unit}px ${ink.font}`;
   paintAxes(pen, chart, both, width, height, unit, left);
-  if ((chart.floor ?? null) !== null) {
-    const y = both.y.place(chart.floor);
+  if ((chart.fresh ?? null) !== null) {
+    const y = both.y.place(chart.fresh);
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
   chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
@@ -151,5 +151,5 @@ function markAt(chart, px, py, width, height, ratio) {
 // The same in words, for a screen reader.
 function chartInWords(chart) {
   const ends = chart.series.map((s) => `${s.name}: ${number(s.y?.at(-1) ?? 0)} at ${chart.x} ${number(s.x?.at(-1) ?? 0)}`);
-  return `${chart.title}, ${chart.y} by ${chart.x}. ${ends.join('; ')}${(chart.floor ?? null) === null ? '' : `; floor ${number(chart.floor)}`}`;
+  return `${chart.title}, ${chart.y} by ${chart.x}. ${ends.join('; ')}${(chart.fresh ?? null) === null ? '' : `; fresh data: ${number(chart.fresh)}`}`;
 }
