@@ -8,17 +8,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import contextlib
+import signal
+import sys
 import threading
 import time
 
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from core.checks import ModelError
 from core.models.device import DEVICES, pick_device
 from core.models.registry import of_task
 from tabs import TABS, tab
-from tabs.ui import page
+from tabs.ui import memory, page
 from tabs.ui.controls import Shared
 from tabs.ui.send import connect
 from tabs.ui.theme import look
@@ -26,17 +30,20 @@ from tabs.ui.theme import look
 TITLE = "Fun with Diffusion Models"
 QUEUE = 200
 """The most waiting events of all users: several clicks per person in a lecture room."""
-CLEANED, OLD = 600, 10_800
-"""Seconds between deletions of old files, and their minimum age: a class's run is 5 MB, and a Space has 50 GB."""
+TIDIED, CLEANED, OLD = 60, 600, 10_800
+"""Seconds between returns of freed memory, between deletions of old files, and their minimum age: a class's run is 5 MB,
+and a Space has 50 GB."""
 SESSIONS = 200
 """The number of open pages whose last values Gradio keeps, some MB each. The app itself needs none."""
+COMPRESSED = [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
+"""A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are left alone."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
     """The page: a header and one tab per entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(OLD, OLD)) as demo:
         picker, facts = page.build(TITLE, device)
-        with gr.Tabs(overflow_behavior="wrap") as tabs:
+        with gr.Tabs(overflow_behavior="wrap", elem_id="tabs") as tabs:
             offered = [tab(name) for name in TABS]
             takers = {t.ID: getattr(t, "SHORT", t.TITLE) for t in offered if getattr(t, "TAKES_PICTURES", False)}
             shared = Shared(picker, facts, tabs, model, takers)
@@ -64,23 +71,38 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def clean(demo: gr.Blocks) -> None:
-    """Delete old files while the app runs. Gradio's own cleaning stops for good if a file arrives during it."""
+    """Return freed memory and delete old files while the app runs. Gradio's own cleaning stops for good if a file arrives
+    during it."""
     while True:
-        time.sleep(CLEANED)
+        for _ in range(CLEANED // TIDIED):
+            time.sleep(TIDIED)
+            memory.give_back()
         with contextlib.suppress(RuntimeError, OSError):
             delete_files_created_by_app(demo, OLD)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse the flags and serve until interrupted."""
+    """Parse the flags and serve until interrupted or terminated; what was written on the way is then removed."""
     args = parse(argv)
+    memory.share_pools()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     demo = create_app(args.device, args.model)
     threading.Thread(target=clean, args=[demo], daemon=True).start()
+    try:
+        serve(demo, args)
+    except OSError as e:
+        if "empty port" not in str(e):
+            raise
+        sys.exit(f"Port {args.port or 7860} is in use; end what uses it, or choose another with --port.")
+
+
+def serve(demo: gr.Blocks, args: argparse.Namespace) -> None:
+    """Open the page at the address that the flags ask for; returns when it is closed."""
     # _frontend=False skips Gradio's check that the page answers within 3 seconds. On a busy machine the check ends an
     # app that already serves; nothing else depends on it.
     demo.launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
-        state_session_capacity=SESSIONS, _frontend=False, **look(),
+        state_session_capacity=SESSIONS, _frontend=False, app_kwargs={"middleware": COMPRESSED}, **look(),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 
 
 def new_lock() -> threading.Lock:
@@ -10,3 +11,30 @@ def new_lock() -> threading.Lock:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lock._at_fork_reinit)  # as the standard library does with its own
     return lock
+
+
+class Turns:
+    """A lock that those who wait get in the order in which they came, for work that many do bit by bit.
+
+    With a common lock, who lets go of it mostly takes it again at once, and the others starve.
+    """
+
+    def __init__(self):
+        self._lock, self._waiting, self._taken = threading.Lock(), deque(), False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            mine = threading.Event()
+            if self._taken:
+                self._waiting.append(mine)
+            else:
+                self._taken = True
+                mine.set()
+        mine.wait()
+
+    def __exit__(self, *failure: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()  # handed over: nobody can come in between
+            else:
+                self._taken = False

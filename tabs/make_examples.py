@@ -94,11 +94,12 @@ def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
 
 
 def denoising() -> dict:
-    """The figures of the first tab, and the points of its chart."""
+    """The figures of Forward & denoise with the points of its chart, and the look inside its longest run."""
     plan = denoise.JOB.planned("compare", DenoiseRequest(), original(mountains()))
     forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
     figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
-    return figures | {"inside": as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))}
+    inside = as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))
+    return {"denoise.json": figures, "denoise-inside.json": inside}
 
 
 def anagram() -> dict:
@@ -152,7 +153,7 @@ def pair() -> dict:
 
 
 EXAMPLES = {
-    "denoise": lambda: {"denoise.json": denoising()},
+    "denoise": denoising,
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "guides": lambda: ran(classifier.JOB, GuidesRequest(), {}),

@@ -1,5 +1,9 @@
 """The shell: flags, tabs that run alone, and nothing loaded before it is asked for."""
 
+import gzip
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +61,42 @@ def test_every_tab_opens_alone(name):
     )
     assert done.stdout.strip().endswith("served"), done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_a_port_in_use_is_told_in_one_sentence(monkeypatch):
+    with gr.Blocks() as page:
+        gr.HTML()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(app, "create_app", lambda *_: page)
+        monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(app.memory, "share_pools", lambda: None)
+        with pytest.raises(
+            SystemExit, match=rf"^Port {port} is in use; end what uses it, or choose another with --port\.$"
+        ):
+            app.main(["--port", str(port), "--device", "cpu"])
+
+
+def test_who_is_terminated_leaves_no_files(tmp_path):
+    code = (
+        "import os, signal, time, app; from tabs.ui.files import temporary;"
+        "app.create_app = lambda *_: None;"
+        "app.serve = lambda *_: (print(temporary('a.txt', b'a')), os.kill(os.getpid(), signal.SIGTERM), time.sleep(60));"
+        "app.main(['--device', 'cpu'])"
+    )
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path)) and not list(tmp_path.glob("fun-with-diffusion-*"))
+
+
+def test_the_page_is_small_over_the_wire():
+    """Examples and pictures come when they are seen; what stays is text, which is sent compressed."""
+    page = json.dumps(app.create_app("cpu").get_config_file()).encode()
+    assert len(gzip.compress(page, 4)) < 300_000
+    assert b"data:image" not in page.replace(b"data:image/svg", b"")
 
 
 def test_building_the_app_loads_no_model_and_no_foreign_library():

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from core.models.cards import write_card
-from core.models.mnist_students import build_student
 from core.models.registry import CHECKPOINTS
 from training import provenance
 from training.distil_recipes import RECIPES, Recipe
-from training.distil_run import QUICK, SAMPLERS, Run, quick
+from training.distil_run import Run
+from training.publish_pocket import SHARD, write_shards
 from training.state import hardware
 
 
@@ -23,18 +24,22 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     out = folder / name
     out.mkdir(parents=True, exist_ok=True)
     half = {k: v.detach().cpu().half() if v.is_floating_point() else v.cpu() for k, v in run.ema.shadow.items()}
-    save_file({k: v.contiguous() for k, v in half.items()}, out / "weights.safetensors")
-    student = build_student(architecture(run), {k: v.float() if v.is_floating_point() else v for k, v in half.items()})
-    found = {str(n): quick(student, SAMPLERS[run.recipe.objective], n) for n in student.counts}
-    card = _card(run, name, out / "weights.safetensors") | {"metrics": {f"quick_by_steps_{QUICK}": found}}
+    sums = write_weights(out, half)
+    net = run.fresh({k: v.float() if v.is_floating_point() else v for k, v in half.items()})
+    found = run.family.look(run, net, all_steps=True)
+    card = _card(run, name, sums) | {"metrics": {run.family.quick_look: found}}
     write_card(out / "card.json", card)
     provenance.write(folder)
     return card
 
 
-def architecture(run: Run) -> dict:
-    """What `core.models.registry` needs to rebuild the network."""
-    return {"objective": run.recipe.objective, "hidden": run.net.places[0], "levels": run.recipe.levels}
+def write_weights(out: Path, half: dict[str, Tensor]) -> dict[str, str]:
+    """Write the weights in files under 10 MB, one or several; returns file name -> checksum."""
+    if sum(v.nbytes for v in half.values()) > SHARD:
+        return write_shards(out, half)
+    file = out / "weights.safetensors"
+    save_file({k: v.contiguous() for k, v in half.items()}, file)
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 def command(name: str, recipe: Recipe, seed: int) -> str:
@@ -48,10 +53,12 @@ def _written(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _card(run: Run, name: str, file: Path) -> dict:
+def _card(run: Run, name: str, sums: dict[str, str]) -> dict:
+    family, objective = run.family, run.recipe.objective
     return {
         "name": name,
-        "architecture": architecture(run) | {"parameters": sum(p.numel() for p in run.net.parameters())},
+        "architecture": family.architecture(run.net, objective)
+        | {"parameters": sum(p.numel() for p in run.net.parameters())},
         "recipe": dataclasses.asdict(run.recipe),
         "command": command(name, run.recipe, run.seed),
         "weights": "ema",
@@ -62,9 +69,10 @@ def _card(run: Run, name: str, file: Path) -> dict:
         "training_seconds": round(run.seconds),
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
-        "data": f"paths of {run.recipe.teacher} with guidance, from noise; no digits of MNIST",
+        "data": f"paths of {run.recipe.teacher} with guidance, from noise; no {family.pictures}",
+        **family.facts,
         "curve": [[step, round(loss, 5)] for step, loss in run.curve.points],
         "validation": run.validation,
         "metrics": {},
-        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
+        "sha256": sums,
     }

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.diffusion.students import FEW_STEPS
-from core.models.mnist import CLASSES, FLOW, flow_time
-from core.models.mnist_students import StudentUNet
+from core.diffusion.schedule import per_sample
 from core.models.mnist_unet import layout
 from core.techniques.distillation import consistency_loss, consistency_pair, step_target
-from training.distil_paths import CHUNK, Paths
+from training.distil_families import Digits, Family
+from training.distil_paths import Paths
+from training.distil_pocket import Pocket
 
-FINEST = FEW_STEPS[-1]  # steps of the teacher's paths
 STAGES = 3  # of consistency tuning
 STARTS = [6.0, *[0.3] * 3, 1.5, *[0.3] * 3, 5.0, *[0.3] * 3, 1.5, *[0.3] * 3]
 """How often consistency tuning starts at each of the 16 places of a path; its steps in a run of 1, 2 or 4 come first."""
@@ -32,7 +31,7 @@ class Recipe:
         optimiser: "muon" for the matrices and Adam for the rest, or "adam" for all.
         lr: the largest learning rate.
         ema: the decay of the averaged weights.
-        chunks: of the teacher's paths, 250 each, at the start.
+        chunks: of the teacher's paths at the start, as large as its family's.
         renew: updates after which a chunk is added.
         shares: how often each of FEW_STEPS is drawn.
     """
@@ -51,14 +50,22 @@ class Recipe:
     @property
     def levels(self) -> int:
         """Step sizes among the network's inputs."""
-        return len(FEW_STEPS) if self.objective == "fast" else 0
+        return len(self.shares) if self.objective == "fast" else 0
+
+    @property
+    def family(self) -> Family:
+        """That of the teacher."""
+        return FAMILIES[self.teacher]
 
 
+FAMILIES = {"flow-class": Digits(), "pocket": Pocket()}
+"""Teacher -> its family."""
 RECIPES = {
     "flow-class-fast": Recipe("fast"),
     "flow-class-consistency": Recipe("consistency", steps=1200),
+    "pocket-fast": Recipe("fast", "pocket", 1600, lr=5e-4, chunks=3, renew=120, shares=(0.3, 0.2, 0.35, 0.15)),
 }
-Loss = Callable[[StudentUNet, torch.Generator, int], Tensor]
+Loss = Callable[[nn.Module, torch.Generator, int], Tensor]
 """(the network, the source of random numbers, update k) -> () the loss of its batch."""
 
 
@@ -74,43 +81,44 @@ class PathLoss:
     """
 
     def __init__(self, recipe: Recipe, paths: Paths, device: torch.device):
-        self.recipe, self.paths, self.device = recipe, paths, device
-        self.timesteps = torch.tensor([*FLOW.timesteps(FINEST), -1])
+        self.recipe, self.paths, self.device, self.family = recipe, paths, device, recipe.family
+        self.timesteps, self.places = self.family.timesteps, self.family.places
 
     def pick(self, g: torch.Generator, k: int) -> list[Picked]:
         """As many random paths as a batch has, of those that there are at update k."""
         chunks = self.paths.upto(self.recipe.chunks + k // self.recipe.renew)
-        rows = torch.randint(len(chunks) * CHUNK, (self.recipe.batch,), generator=g).tolist()
-        return [(chunks[row // CHUNK], row % CHUNK) for row in rows]
+        size = self.family.chunk
+        rows = torch.randint(len(chunks) * size, (self.recipe.batch,), generator=g).tolist()
+        return [(chunks[row // size], row % size) for row in rows]
 
     def asked(self, picked: list[Picked]) -> tuple[Tensor, Tensor]:
-        """The classes (B, 10) and guidance scales (B,) of paths."""
+        """The labels (B, ...) and guidance scales (B,) of paths."""
         labels, w = (torch.stack([chunk[key][row] for chunk, row in picked]) for key in ("labels", "w"))
-        return F.one_hot(labels, CLASSES).float().to(self.device), w.to(self.device)
+        return labels.to(self.device), w.to(self.device)
 
     def states(self, picked: list[Picked], places: Tensor) -> Tensor:
-        """The states (B, 1, 28, 28) of paths at places (B,) from 0, noise, to 16, the digit."""
-        rows = [chunk["states"][i, row] for (chunk, row), i in zip(picked, places.tolist(), strict=True)]
+        """The states (B, C, H, W) of paths at places (B,) from 0, noise, to the last, the picture."""
+        rows = [chunk["states"][i, row].float() for (chunk, row), i in zip(picked, places.tolist(), strict=True)]
         return torch.stack(rows).to(self.device).contiguous(memory_format=layout(self.device))
 
 
 class FastLoss(PathLoss):
-    """The squared error of the mean velocity over steps of random size and place.
+    """The squared error of the output over steps of random size and place; of digits it is the mean velocity.
 
     The targets are exact ends of the teacher's run with guidance, not two half-steps of the student (Frans et al. 2025,
     eq. 5), so the errors of small steps do not add up in large ones.
     """
 
-    def __call__(self, net: StudentUNet, g: torch.Generator, k: int) -> Tensor:
-        n, picked = self.recipe.batch, self.pick(g, k)
+    def __call__(self, net: nn.Module, g: torch.Generator, k: int) -> Tensor:
+        n, picked, family = self.recipe.batch, self.pick(g, k), self.family
         level = torch.multinomial(torch.tensor(self.recipe.shares), n, replacement=True, generator=g)
         count = 2**level  # steps in the run
-        start = (torch.rand(n, generator=g) * count).long() * (FINEST // count)
-        end = start + FINEST // count
+        start = (torch.rand(n, generator=g) * count).long() * (self.places // count)
+        end = start + self.places // count
         x, x_next = self.states(picked, start), self.states(picked, end)
         t, t_next, level = (v.to(self.device) for v in (self.timesteps[start], self.timesteps[end], level))
-        target = step_target(FLOW, x, t, x_next, t_next)
-        return F.mse_loss(net(x, flow_time(t), *self.asked(picked), level).float(), target.x_0 - target.eps)
+        target = family.target(step_target(family.schedule, x, t, x_next, t_next), x, t)
+        return F.mse_loss(family.output(net, x, t, *self.asked(picked), level).float(), target)
 
 
 class ConsistencyLoss(PathLoss):
@@ -120,29 +128,28 @@ class ConsistencyLoss(PathLoss):
     comes close to t; on the teacher's path, which has the guidance inside, they are right from the start.
     """
 
-    def __call__(self, net: StudentUNet, g: torch.Generator, k: int) -> Tensor:
+    def __call__(self, net: nn.Module, g: torch.Generator, k: int) -> Tensor:
         stage, picked = STAGES * k // self.recipe.steps, self.pick(g, k)
         start = torch.multinomial(torch.tensor(STARTS), self.recipe.batch, replacement=True, generator=g)
-        t = 1 - start / FINEST
-        end = (FINEST * (1 - consistency_pair(t, stage))).round().long()
+        t = 1 - start / self.places
+        end = (self.places * (1 - consistency_pair(t, stage))).round().long()
         end = torch.maximum(end, start + 1)
-        (x_t, t), (x_r, r) = ((self.states(picked, at), self._level(at)) for at in (start, end))
-        c, w = self.asked(picked)
-        ahead, behind = self._clean(net, x_t, t, c, w), x_r
-        if (r > 0).any():
+        (x_t, t), (x_r, r) = ((self.states(picked, at), self.timesteps[at].to(self.device)) for at in (start, end))
+        labels, w = self.asked(picked)
+        ahead, behind = self._clean(net, x_t, t, labels, w), x_r
+        if (r >= 0).any():
             with torch.no_grad():
-                behind = self._clean(net, x_r, r, c, w)
-        return consistency_loss(ahead, behind, t - r)
+                behind = self._clean(net, x_r, r, labels, w)
+        return consistency_loss(ahead, behind, self._level(t) - self._level(r))
 
-    def _level(self, places: Tensor) -> Tensor:
-        """The noise levels (B,) at places of the paths."""
-        return FLOW.s[self.timesteps[places]].float().to(self.device)
+    def _level(self, t: Tensor) -> Tensor:
+        """The noise levels (B,) at timesteps."""
+        return self.family.schedule.s.float().to(self.device)[t]
 
-    @staticmethod
-    def _clean(net: StudentUNet, x: Tensor, s: Tensor, c: Tensor, w: Tensor) -> Tensor:
+    def _clean(self, net: nn.Module, x: Tensor, t: Tensor, labels: Tensor, w: Tensor) -> Tensor:
         """f(x) = x + s u, which at s = 0 is x itself."""
         level = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        return x + s.view(-1, 1, 1, 1) * net(x, 1 - s, c, w, level).float()
+        return x + per_sample(self._level(t), x) * self.family.output(net, x, t, labels, w, level).float()
 
 
 LOSSES = {"fast": FastLoss, "consistency": ConsistencyLoss}

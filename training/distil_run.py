@@ -2,20 +2,16 @@
 stopped and resumed ends with the same weights as one that was not."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from core.diffusion.sampler_table import generate
-from core.diffusion.students import Student
 from core.diffusion.training import Curve, Ema, train
-from core.models.mnist import CLASSES
-from core.models.mnist_students import STUDENTS, StudentUNet
 from core.models.mnist_unet import layout
 from core.models.registry import load
-from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from training.budgeted import Budgeted
 from training.distil_paths import Paths
 from training.distil_recipes import LOSSES, Loss, Recipe
@@ -24,9 +20,6 @@ from training.state import load_state, optimiser_tensors, restore_optimiser, sav
 
 CURVE_EVERY = 50
 WARM_UP = 50  # updates
-QUICK = 300
-"""Digits of a quick look; `benchmarks.fewer_steps` measures in full."""
-SAMPLERS = {"fast": "few-steps", "consistency": "consistency"}
 
 
 class Run(Budgeted):
@@ -41,21 +34,32 @@ class Run(Budgeted):
 
     def __init__(self, recipe: Recipe, folder: Path, seed: int, device: torch.device, bf16: bool):
         self.recipe, self.folder, self.seed, self.device, self.bf16 = recipe, folder, seed, device, bf16
-        teacher = load(recipe.teacher, str(device)).net
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.net = StudentUNet(teacher.places[0], recipe.levels)
-        self.net.load_state_dict(teacher.state_dict(), strict=False)
+        self.family = recipe.family
+        self.net = self._student()
         self.net.eval().to(device, memory_format=layout(device))
         self.optimisers = _optimisers(self.net, recipe)
         self.ema = Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
-        paths = Paths(recipe.teacher, folder.parent / f"{recipe.teacher}-paths", seed, device, bf16)
-        self.objective: Loss = LOSSES[recipe.objective](recipe, paths, device)
+        kept = folder.parent / f"{recipe.teacher}-paths"
+        self.paths = Paths(recipe.teacher, self.family, kept, seed, device, bf16)
+        self.objective: Loss = LOSSES[recipe.objective](recipe, self.paths, device)
         if self.state_file.exists():
             self._resume()
         self.updates = train(self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clip=1.0)
         self.start()
+
+    def _student(self) -> nn.Module:
+        """A student's network that is its teacher yet."""
+        teacher = load(self.recipe.teacher, str(self.device))
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            return self.family.student(teacher, self.recipe.levels)
+
+    def fresh(self, weights: dict[str, Tensor]) -> nn.Module:
+        """Another student's network with these weights, for inference."""
+        net = self._student()
+        net.load_state_dict(weights)
+        return net.eval().requires_grad_(False).to(self.device, memory_format=layout(self.device))
 
     def progress(self) -> float:
         """The share of the updates that are done."""
@@ -73,14 +77,9 @@ class Run(Budgeted):
 
     @torch.no_grad()
     def check(self) -> None:
-        """A quick look at the averaged weights: accuracy and Frechet distance of a few digits, by steps."""
-        net = StudentUNet(self.net.places[0], self.recipe.levels).to(self.device).eval()
-        net.load_state_dict(self.ema.shadow)
-        kind = STUDENTS[self.recipe.objective]
-        student, found = kind(net, kind.counts[0], device=self.device), {}
-        for steps in kind.counts[:3]:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                found[str(steps)] = quick(student, SAMPLERS[self.recipe.objective], steps)
+        """A quick look at the averaged weights, by steps."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            found = self.family.look(self, self.fresh(self.ema.shadow), all_steps=False)
         self.validation.append([self.step, found])
         tqdm.write(f"{self.step} {self.clock():.0f} s {found}")
 
@@ -114,16 +113,13 @@ class Run(Budgeted):
         self.step, self.seconds, self.validation = facts["step"], facts["seconds"], facts["validation"]
 
 
-def _optimisers(net: StudentUNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+def _optimisers(net: nn.Module, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
     if recipe.optimiser == "adam":
-        return {"adam": torch.optim.Adam(net.parameters(), recipe.lr)}
-    matrices, others = split(net, outside=1)
+        return {"adam": torch.optim.Adam(learned(net.parameters()), recipe.lr)}
+    matrices, others = map(learned, split(net, outside=recipe.family.outside))
     return {"muon": Muon(matrices, recipe.lr, weight_decay=0.0), "adam": torch.optim.Adam(others, recipe.lr)}
 
 
-def quick(student: Student, sampler: str, steps: int, guidance: float = 1.5, seed: int = 0) -> dict:
-    """Accuracy and Frechet distance of QUICK digits."""
-    *_, last = generate(student, [k % CLASSES for k in range(QUICK)], sampler, steps, guidance, seed)
-    named, features = judge(load("classifier", "cpu"), last.x_t.clamp(0, 1).cpu())
-    right = accuracy(named, torch.arange(QUICK) % CLASSES)
-    return {"accuracy": round(right, 4), "frechet": round(frechet_distance(Statistics.of(features), reference()), 3)}
+def learned(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those that are not frozen."""
+    return [p for p in parameters if p.requires_grad]

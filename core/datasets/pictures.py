@@ -93,14 +93,24 @@ def photos(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
     Raises:
         FileNotFoundError: one sentence that says where they were looked for.
     """
+    lines = _classes(folder)
+    images = np.empty((len(lines), PER_CLASS, SIDE, SIDE, 3), np.uint8)
+    for place, (wnid, _) in zip(images, lines, strict=True):
+        place[:] = _tiles(data_folder(folder) / "photos64" / f"{wnid}.jpg")
+    return torch.from_numpy(images), photo_subjects(folder)
+
+
+def photo_subjects(folder: str | Path | None = None) -> list[Subject]:
+    """The subjects of `photos` without its pictures. Raises FileNotFoundError likewise."""
+    return [Subject(photo_names(lemmas), True) for _, lemmas in _classes(folder)]
+
+
+def _classes(folder: str | Path | None) -> list[list[str]]:
+    """[WNID, lemmas] of each kind of photo."""
     root = data_folder(folder) / "photos64"
     if not (root / "classes.tsv").exists():
         raise not_found("photos64", root.parent)
-    lines = [line.split("\t") for line in (root / "classes.tsv").read_text().splitlines()]
-    images = np.empty((len(lines), PER_CLASS, SIDE, SIDE, 3), np.uint8)
-    for place, (wnid, _) in zip(images, lines, strict=True):
-        place[:] = _tiles(root / f"{wnid}.jpg")
-    return torch.from_numpy(images), [Subject(photo_names(lemmas), True) for _, lemmas in lines]
+    return [line.split("\t") for line in (root / "classes.tsv").read_text().splitlines()]
 
 
 def emoji(which: str = "all", folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from core.checks import Refused, real
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import guide
@@ -24,6 +26,9 @@ class Student(Denoiser):
     def for_steps(self, steps: int, guidance: float) -> "Student":
         """The same network, set to a number of steps and a guidance scale that `checked` allows."""
 
+    def call(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        """The network's output as it is, without waiting for its turn: for measuring how long it takes."""
+
 
 def checked(counts: Sequence[int], scales: tuple[float, float], steps: int, guidance: float) -> None:
     """Raises Refused, in one sentence, for steps or a guidance scale that a student did not learn."""
@@ -43,6 +48,20 @@ def listed(counts: Sequence[int]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def guided(denoiser: Denoiser, steps: int, guidance: float) -> Denoiser:
-    """The denoiser for a run of so many steps: a student takes the guidance as an input, others need two halves."""
-    return denoiser.for_steps(steps, guidance) if is_student(denoiser) else guide(denoiser, guidance)
+def guided(
+    denoiser: Denoiser, steps: int | Tensor, guidance: float | Tensor, negative: object = None, interval: object = None
+) -> Denoiser:
+    """The denoiser for a run of so many steps: a student takes the guidance as an input, others need two halves.
+
+    Args:
+        steps: or (B,), one per sample.
+        guidance, negative, interval: as `guide` takes them.
+
+    Raises:
+        Refused: a student with a negative prompt, with guidance in an interval, or with what it did not learn.
+    """
+    if not is_student(denoiser):
+        return guide(denoiser, guidance, negative, interval)
+    if negative is not None or interval is not None:
+        raise Refused("A student has guidance inside: it takes no negative prompt, and guidance is on throughout.")
+    return denoiser.for_steps(steps, guidance)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from core.checks import ModelError
@@ -29,13 +29,17 @@ class Checkpoint(Source):
         except ModelError as e:
             return False, str(e)
         missing = [f for f in files if not (folder / model.name / f).exists()]
-        return (False, f"Missing: {', '.join(missing)}.") if missing else (True, "Ready.")
+        if not missing:
+            return True, "Ready."
+        here = f"{folder.name}/{model.name}"
+        return False, f"The model {model.name} lacks {', '.join(missing)}; get {here} from the repository again."
 
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
         """As the base says."""
         folder = folder or CHECKPOINTS
         try:
-            return json.loads((folder / model.name / "card.json").read_text())
+            card = json.loads(_read(folder, model.name, "card.json"))
+            return _whole(card)
         except FileNotFoundError:
             raise ModelError(
                 f"The model {model.name} is not in {folder.name}/; get that folder from the repository again, "
@@ -54,14 +58,16 @@ class Checkpoint(Source):
         """
         folder, tensors = folder or CHECKPOINTS, {}
         for file, checksum in self.card(model, folder)["sha256"].items():
-            path, called = folder / model.name / file, f"{folder.name}/{model.name}/{file}"
-            if not path.exists():
-                raise ModelError(f"The file {called} is missing; get it from the repository again.")
-            if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+            called = f"{folder.name}/{model.name}/{file}"
+            try:
+                content = _read(folder, model.name, file)
+            except FileNotFoundError:
+                raise ModelError(f"The file {called} is missing; get it from the repository again.") from None
+            if hashlib.sha256(content).hexdigest() != checksum:
                 raise ModelError(
                     f"The file {called} is damaged (its checksum is wrong); get it from the repository again."
                 )
-            tensors |= load_file(path)
+            tensors |= load(content)
         return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
     def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
@@ -69,8 +75,15 @@ class Checkpoint(Source):
         folder = folder or CHECKPOINTS
         key = model.name, device, folder
         if key not in self._networks:
-            architecture = self.card(model, folder)["architecture"]
-            self._networks[key] = named(model.build)(architecture, self.weights(model, folder)).to(device)
+            architecture, weights = self.card(model, folder)["architecture"], self.weights(model, folder)
+            try:
+                network = named(model.build)(architecture, weights)
+            except (KeyError, TypeError, ValueError, RuntimeError):
+                raise ModelError(
+                    f"The card of {model.name} does not fit its weights; get {folder.name}/{model.name} from the "
+                    "repository again."
+                ) from None
+            self._networks[key] = network.to(device)
         return self._networks[key]
 
     def in_memory(self) -> list[tuple[str, str]]:
@@ -80,6 +93,26 @@ class Checkpoint(Source):
     def release(self) -> None:
         """Free every network; the next call loads it again."""
         self._networks.clear()
+
+
+def _read(folder: Path, name: str, file: str) -> bytes:
+    """A file of a model. Raises ModelError if it may not be read, FileNotFoundError if it is not there."""
+    try:
+        return (folder / name / file).read_bytes()
+    except PermissionError:
+        raise ModelError(
+            f"The file {folder.name}/{name}/{file} may not be read; give the app the right to read it."
+        ) from None
+
+
+def _whole(card: object) -> dict[str, Any]:
+    """A card that names an architecture and files of its own folder. Raises ValueError if it does not."""
+    if not isinstance(card, dict) or not isinstance(card.get("architecture"), dict):
+        raise ValueError
+    files = card.get("sha256")
+    if not isinstance(files, dict) or not files or any(f in ("", ".", "..") or Path(f).name != f for f in files):
+        raise ValueError
+    return card
 
 
 CHECKPOINT = Checkpoint()

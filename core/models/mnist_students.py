@@ -88,13 +88,17 @@ class DigitStudent(Student):
         """(B, 11): one-hot rows, and the guidance scale."""
         return torch.cat([one_hot(prompts), torch.full((len(prompts), 1), float(self.guidance))], 1).to(self.device)
 
+    def call(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        """The network's velocity, (B, 1, 28, 28), without the lock."""
+        level = torch.full_like(t, self.steps.bit_length() - 1, dtype=torch.long)
+        x = x_t.contiguous(memory_format=layout(x_t.device))
+        return self.net(x, flow_time(t), cond[:, :CLASSES], cond[:, CLASSES], level)
+
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 11)."""
-        level = torch.full_like(t, self.steps.bit_length() - 1)
-        x = x_t.contiguous(memory_format=layout(x_t.device))
         with NETWORK_LOCK:
-            u = self.net(x, flow_time(t), cond[:, :CLASSES], cond[:, CLASSES], level).float().contiguous()
+            u = self.call(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_velocity(x_t, t, u))
 
 

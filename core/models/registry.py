@@ -90,6 +90,23 @@ MODELS = {
             guidance=3.0,  # by the benchmark
             reader="core.models.pocket:CaptionReader",
         ),
+        ModelSpec(
+            *("pocket-fast", "Pocket, distilled to 1 to 8 steps", "pocket", "text"),
+            source=CHECKPOINT,
+            build="core.models.pocket_students:build_fast_pocket",
+            path="ddpm",
+            student="fast",
+            counts=(1, 2, 4, 8),
+            scales=(1.0, 8.0),
+            schedule="core.models.pocket:SCHEDULE",
+            conditional=True,
+            command="training.distil pocket-fast",
+            ours=True,
+            loss="mean squared error of v over a step",
+            guidance=3.0,
+            defaults={"steps": 4},
+            reader="core.models.pocket:CaptionReader",
+        ),
         _digits("ddpm-class", "DDPM, class-conditioned", DDPM, conditional=True),
         _digits("flow-class", "Flow matching, class-conditioned", FLOW, conditional=True),
         _digits(

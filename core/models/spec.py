@@ -33,6 +33,8 @@ class ModelSpec:
         build: named; makes the network, called as its source says.
         path: "ddpm" or "flow"; None for a model without a diffusion path.
         student: the kind of student of few steps, whose samplers it needs: "fast", "consistency"; "" for other models.
+        counts: the numbers of steps that a student of a text model learned; others are refused.
+        scales: the guidance scales that it learned, smallest and largest.
         schedule: named; the schedule of that path, for plans made without the model.
         conditional: whether it takes a class or a prompt.
         command: the training module with its arguments.
@@ -59,6 +61,8 @@ class ModelSpec:
     build: str
     path: str | None = None
     student: str = ""
+    counts: tuple[int, ...] = ()
+    scales: tuple[float, float] | None = None
     schedule: str = ""
     conditional: bool = False
     command: str = ""

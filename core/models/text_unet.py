@@ -219,9 +219,13 @@ class TextUNet(nn.Module):
         number = lambda i: f", {names[: i + 1].count(names[i])}" * (names.count(names[i]) > 1)  # noqa: E731
         return {name + number(i): layer for i, (name, layer) in enumerate(found)}
 
-    def forward(self, x: Tensor, t: Tensor, text: Tensor) -> Tensor:
-        """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`."""
-        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text[:, 0])
+    def forward(self, x: Tensor, t: Tensor, text: Tensor, more: Tensor | float = 0.0) -> Tensor:
+        """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`.
+
+        Args:
+            more: (B, 4 c0) of a student's further inputs, added to the embedding of time and caption.
+        """
+        emb = self.time(sinusoid(t, self.enter.out_channels)) + self.caption(text[:, 0]) + more
         emb = F.silu(emb)
         h = self.enter(F.pixel_unshuffle(x, 2).contiguous(memory_format=layout(x.device)))  # (B, c0, 32, 32)
         skips = [h]

@@ -17,7 +17,7 @@ from torch import Tensor
 from core.checks import Refused
 
 SETTINGS_KEY = "fun-with-diffusion-models"
-MAX_PIXELS = 150_000_000  # Pillow's own limit is 179 million
+MAX_PIXELS = 40_000_000  # as decoded, in at most 160 MB; a JPEG is decoded at a fraction of its size
 LARGE = 16_000_000  # pixels; a larger picture is shrunk first, as every other operation takes memory for each pixel
 NO_DIGIT = "There is no digit yet: draw one, upload one, or let the model make one."
 WAITING = 222  # the grey of a picture that has not begun
@@ -25,17 +25,27 @@ TOO_LARGE = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixel
 
 
 def shrunk(picture: Image.Image, large: int | None = None) -> Image.Image:
-    """The picture; its first frame, shrunk, if it has more than `large` pixels, by default LARGE. Raises Refused if it
-    has more than MAX_PIXELS."""
+    """The picture; its first frame, shrunk, if it has more than `large` pixels, by default LARGE.
+
+    Raises:
+        Refused: it would be decoded to more than MAX_PIXELS.
+    """
     large = large or LARGE
+    if picture.width * picture.height > large:
+        picture.draft(None, _within(picture.size, large // 4))  # a JPEG is decoded at least that large, others whole
     pixels = picture.width * picture.height
     if pixels > MAX_PIXELS:
         raise Refused(TOO_LARGE)
     picture.seek(0)
     if pixels > large:
-        share = (large / pixels) ** 0.5
-        picture.thumbnail((max(1, int(picture.width * share)), max(1, int(picture.height * share))))
+        picture.thumbnail(_within(picture.size, large))
     return picture
+
+
+def _within(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """(width, height) of the same shape with at most that many pixels."""
+    share = (pixels / (size[0] * size[1])) ** 0.5
+    return max(1, int(size[0] * share)), max(1, int(size[1] * share))
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

@@ -38,7 +38,7 @@ def _timed(model: Denoiser, n: int) -> float:
     cond = model.encode([None] * n)
     with NETWORK_LOCK:
         started = time.perf_counter()
-        model.net(x, t, cond).cpu()  # the copy waits for the device
+        getattr(model, "call", model.net)(x, t, cond).cpu()  # the copy waits for the device
         return time.perf_counter() - started
 
 
@@ -86,7 +86,8 @@ def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> st
     words = {"images": round(images)} | plan.guiding
     expected = seconds(plan.model, device, calls, images)
     more = [(title, seconds(p.model, device, *p.cost())) for title, p in beside]
-    return sentence(calls, expected=expected, **words) + plan.remark + others(more)
+    told = f"{plan.work}, about {_rounded(expected)} s" if plan.work else sentence(calls, expected=expected, **words)
+    return told + plan.remark + others(more)
 
 
 def others(expected: Iterable[tuple[str, float]]) -> str:

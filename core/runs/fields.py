@@ -1,5 +1,7 @@
 """The fields that the requests of text-to-image tabs share, with their ranges and words."""
 
+from dataclasses import replace
+
 from core.diffusion.guidance import THRESHOLDS
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.timestep_lists import TIMESTEP_LISTS
@@ -15,6 +17,7 @@ NEGATIVE = Prompt(
     "Guidance above 1 leads away from it; at 1 it does nothing, at 0 it is what is drawn. Empty for none.",
 )
 MODEL = Model("Model", "The header says what each one needs.")
+OR_STUDENT = replace(MODEL, few=True)
 SAMPLER = Choice(
     "Sampler",
     "DDIM adds no noise on the way, DDPM does; DPM-Solver++ needs 10 to 25 steps.",

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.diffusion.guidance import bounded, guide, halves
+from core.checks import Refused
+from core.diffusion.guidance import bounded, halves
 from core.diffusion.noise import generator, generators, lerp, randn, slerp
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
+from core.diffusion.students import checked, guided
 from core.diffusion.visits import visits_together
-from core.models.registry import load
-from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
+from core.models.registry import load, spec
+from core.runs.fields import GUIDANCE, OR_STUDENT, PROMPT, SAMPLER, SEED, STEPS
 from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
@@ -39,10 +41,18 @@ class InterpolationRequest(Request):
     guidance: float = asked(3.0, GUIDANCE)
     seed: int = asked(180, replace(SEED, label="Seed of the first noise"))
     other: int = asked(7, replace(SEED, label="Seed of the last noise"))
-    model: str = asked("pocket", MODEL)
+    model: str = asked("pocket", OR_STUDENT)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(30, STEPS)
     last: str = asked("", replace(PROMPT, label="Last prompt", info="Of the last picture; empty for the same in all."))
+
+    def agreed(self) -> "InterpolationRequest":
+        """Raises Refused for what a student did not learn."""
+        if (student := spec(self.model)).counts:
+            if self.sampler != "ddim":
+                raise Refused(f"{student.name} takes DDIM's steps: it learned no other.")
+            checked(student.counts, student.scales, self.steps, self.guidance)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +96,14 @@ class Interpolation(Plan):
 
     @property
     def guiding(self) -> dict:
-        return {"guidance": self.request.guidance}
+        return {} if spec(self.request.model).counts else {"guidance": self.request.guidance}
 
     def made_from(self, k: int) -> tuple[str, int]:
         return self.request.prompt, self.request.seed if (k + 1) % self.columns else self.request.other
 
     def cost(self) -> tuple[int, float]:
-        return self.request.steps, halves(self.request.guidance) * self.count
+        one = 1 if spec(self.request.model).counts else halves(self.request.guidance)
+        return self.request.steps, one * self.count
 
     def noises(self, shape: Sequence[int]) -> Tensor:
         """The noises (count, ...) that the pictures start from; `shape` is that of one."""
@@ -106,12 +117,12 @@ class Interpolation(Plan):
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         r, model = self.request, load(self.request.model, device)
-        guided = bounded(guide(model, r.guidance))
-        cond = self.conditions(*guided.encode([r.prompt or None, r.last or r.prompt or None]))
+        denoiser = bounded(guided(model, r.steps, r.guidance))
+        cond = self.conditions(*denoiser.encode([r.prompt or None, r.last or r.prompt or None]))
         on_the_way = [generators(r.seed, 1)[0] for _ in range(self.count)]  # DDPM adds the same noise to all pictures
         x = self.noises(model.shape).to(model.device)
         visits = visits_together(model.schedule.timesteps(r.steps), self.count)
-        return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, on_the_way))
+        return in_pixels(denoiser, TEXT_SAMPLERS[r.sampler].run(denoiser, x, visits, cond, on_the_way))
 
 
 def between(r: InterpolationRequest) -> Interpolation:

@@ -117,7 +117,7 @@ class Edit(Inversion):
 
     @property
     def across(self) -> Sequence[str]:
-        return ["the picture", "its noise", "back", "back, other prompt", "SDEdit, as far"]
+        return ["the picture", "its noise", "back", "back, other prompt", "SDEdit that changes as much"]
 
     @property
     def caption(self) -> str:

@@ -1,6 +1,6 @@
 """Figures of the plane as numbers: what a view shows, before it is packed for the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,10 +11,10 @@ class Panel:
     """One square of a figure. F is the figure's number of frames; a part with one frame stands still.
 
     Args:
-        title, note: above and below it.
+        title, note: above and below it; the note may have several lines.
         points: (F or 1, N, 2).
         classes: (N,) uint8, the colours of the points; None for one colour.
-        truth: (N', 2), the data, faint behind the points.
+        truth: (N', 2) or (F, N', 2), the data, faint behind the points.
         places: (M, 2), where the arrows stand.
         arrows: (F or 1, M, 2), in units of the data.
         density: (F or 1, H, W) from 0 to 1; row 0 has the largest y.
@@ -44,14 +44,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves with named axes. `log`: whether x and y are logarithmic. `floor`: a level below which nothing can come."""
+    """Curves with named axes. `log`: whether x and y are logarithmic. `fresh`: the y of fresh data, to compare with."""
 
     title: str
     x: str
     y: str
     lines: Sequence[Line]
     log: tuple[bool, bool] = (False, False)
-    floor: float | None = None
+    fresh: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Figure:
         fraction: its done share; None if no run is under way.
         live: whether it replaces a figure of the same run, whose slider and zoom stay.
         run: the id of what it belongs to, such as a training; "" for nothing.
+        words: what the marks of its panels are, for the legend: a key of MARKS -> words other than those in MARKS.
     """
 
     panels: Sequence[Panel]
@@ -80,3 +81,30 @@ class Figure:
     playing: bool = False
     run: str = ""
     charts: Sequence[Chart] = field(default_factory=tuple)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def legend(self) -> list[tuple[str, str]]:
+        """(key of MARKS, words) of the marks that its panels have."""
+        shown = {
+            name for p in self.panels for name in ("points", "truth", "density", "arrows", "paths") if _has(p, name)
+        }
+        if any(p.classes is not None for p in self.panels):
+            shown = shown - {"points"} | {"class A", "class B"}
+        return [(name, self.words.get(name, words)) for name, words in MARKS.items() if name in shown]
+
+
+def _has(p: Panel, name: str) -> bool:
+    part = getattr(p, name)
+    return part is not None and not (name == "paths" and (not part or len(p.points) < 2))
+
+
+MARKS = {
+    "points": "points",
+    "class A": "class A",
+    "class B": "class B",
+    "truth": "data",
+    "paths": "paths of single points",
+    "arrows": "score; arrow length: square root of its size, one scale for all panels, set anew in each frame",
+    "density": "density",
+}
+"""The marks of panels in the order of the legend, and what they usually are."""

@@ -109,6 +109,11 @@ class Plan:
         return {}
 
     @property
+    def work(self) -> str:
+        """Its network calls in words, for the cost line; "" for the usual sentence."""
+        return ""
+
+    @property
     def remark(self) -> str:
         """A further remark in the cost line."""
         return ""

@@ -14,11 +14,18 @@ from core.diffusion.guidance import autoguide, classifier_guide, clip, guide
 from core.diffusion.noise import generator, randn
 from core.models.point_network import time_of
 from core.runs.panels import Figure, Panel
-from core.runs.plane_sampling import Judge, film, progress_labels, same_length, way
+from core.runs.plane_sampling import SAMPLED_WORDS, Judge, cost, film, progress_labels, same_length, way
 from core.runs.score_field import GUIDES, ScoreFieldRequest
 
 BLUR = 0.25
 """By how much the exact but weaker denoiser of autoguidance blurs the data."""
+SECOND = {
+    "classifier": ", each with one of the classifier",
+    "cfg": " of two halves",
+    "auto": ", each with one of the weaker",
+}
+"""What a network call takes besides."""
+GUIDED_WORDS = SAMPLED_WORDS | {"class A": "asked to be of class A", "class B": "asked to be of class B"}
 FARTHEST = 4.0
 """Clean estimates under guidance are clipped to this; near pure noise a small push on eps is a large one on x_0."""
 
@@ -67,13 +74,12 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
     films, panels = [], []
     for done, name in enumerate(r.guides):
         denoiser, prompts = guided_by(r, name, classes)
-        films.append(
-            film(way("heun", denoiser.schedule, r.steps), clip(denoiser, -FARTHEST, FARTHEST), x, prompts, r.seed)
-        )
+        w = way("heun", denoiser.schedule, r.steps)
+        films.append(film(w, clip(denoiser, -FARTHEST, FARTHEST), x, prompts, r.seed))
         panels.append(
             Panel(
                 titled(r, name),
-                judged(reader, judges, films[-1][-1], classes),
+                f"{cost(w, second(r, name))}\n{judged(reader, judges, films[-1][-1], classes)}",
                 classes=classes.byte().numpy(),
                 truth=truth,
                 paths=24,
@@ -84,14 +90,20 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
         yield Figure(
             shown, progress_labels(shown), playing=last, fraction=None if last else (done + 1) / len(r.guides),
             status="" if last else f"{GUIDES[r.guides[done + 1]]} …",
-            caption=f"{r.about}; w = {r.scale:g}; Heun, {r.steps} steps, {r.count} points, seed {r.seed}; colour: the class asked for.",
+            caption=f"{r.about}; w = {r.scale:g}; Heun; {r.count} points from one noise, seed {r.seed}.", words=GUIDED_WORDS,
             description=f"{len(shown)} planes with points of two classes: {', '.join(p.title for p in shown)}. With more guidance they gather where their class is surest.",
         )  # fmt: skip
 
 
+def second(r: ScoreFieldRequest, name: str) -> str:
+    """What a network call takes besides, in words."""
+    alone = (r.scale == 1 and name != "classifier") or (r.scale == 0 and name == "cfg")
+    return "" if alone else SECOND.get(name, "")
+
+
 def titled(r: ScoreFieldRequest, name: str) -> str:
     """A guide's title with its scale."""
-    return "conditional (w = 1)" if name == "none" else f"{GUIDES[name]}, w = {r.scale:g}"
+    return GUIDES[name] if name == "none" else f"{GUIDES[name]}, w = {r.scale:g}"
 
 
 def judged(reader: Mixture, judges: Sequence[Judge], x: np.ndarray, classes: Tensor) -> str:
@@ -100,4 +112,5 @@ def judged(reader: Mixture, judges: Sequence[Judge], x: np.ndarray, classes: Ten
     odds = [reader.log_density(x, t, reader.encode([k] * len(x))) for k in (0, 1)]
     right = ((odds[1] > odds[0]).long() == classes).float().mean()
     far = sum(judge.of(x[classes == k]) for k, judge in enumerate(judges)) / 2
-    return f"class right {right:.0%} · energy distance {far:.4f}, floor {sum(j.floor for j in judges) / 2:.4f}"
+    fresh = sum(j.fresh for j in judges) / 2
+    return f"at the end: {right:.0%} in the right class,\nenergy distance {far:.4f} (fresh data: {fresh:.4f})"

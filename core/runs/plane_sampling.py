@@ -39,24 +39,28 @@ def array(tensors: Sequence[Tensor]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Way:
-    """A sampler at a number of steps: its timesteps, its Steps, and the network calls that it takes."""
+    """A sampler at a number of steps: its timesteps, its Steps, and the network calls that it takes.
+
+    Args:
+        words: its steps in words.
+    """
 
     run: Callable
     timesteps: list[int]
     calls: int
+    words: str
 
 
 def way(name: str, schedule: Schedule, steps: int) -> Way:
     """A sampler of SAMPLERS; Langevin dynamics take NOISE_LEVELS levels whatever the steps."""
     if name == "langevin":
-        return Way(annealed_langevin, geometric(schedule, NOISE_LEVELS), NOISE_LEVELS * REPEATS)
+        levels = f"{NOISE_LEVELS} levels of {REPEATS} steps"
+        return Way(annealed_langevin, geometric(schedule, NOISE_LEVELS), NOISE_LEVELS * REPEATS, levels)
     if name == "plain":
-        smallest = geometric(schedule, NOISE_LEVELS)[-1:]
-        return Way(
-            lambda *args: annealed_langevin(*args, repeats=NOISE_LEVELS * REPEATS), smallest, NOISE_LEVELS * REPEATS
-        )
+        smallest, many = geometric(schedule, NOISE_LEVELS)[-1:], NOISE_LEVELS * REPEATS
+        return Way(lambda *args: annealed_langevin(*args, repeats=many), smallest, many, f"{many:,} steps at one level")
     run, calls = {"ddpm": (ANCESTRAL, steps), "ddim": (ddim, steps), "heun": (heun, 2 * steps - 1)}[name]
-    return Way(run, schedule.timesteps(steps), calls)
+    return Way(run, schedule.timesteps(steps), calls, f"{steps} step{'s' * (steps > 1)}")
 
 
 def steps_of(w: Way, denoiser: Denoiser, x: Tensor, prompts: Sequence, seed: int) -> Iterator[Step]:
@@ -93,25 +97,38 @@ def same_length(films: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 class Judge:
-    """Distances of samples to fresh data, and the floor: that of fresh data itself.
+    """Distances of samples to data, and that of as many fresh data points, which a good sampler may be above or below.
 
     Args:
-        count: samples that are judged at once, on which the floor depends.
+        count: samples that are judged at once, on which the distance of fresh data depends.
     """
 
     def __init__(self, points, count: int, seed: int, label: int | None = None):
         self.data = self._drawn(points, DATA, branch(seed, 2), label)
         others = (self._drawn(points, count, branch(seed, k), label) for k in (3, 4, 5))
-        self.floor = sum(energy_distance(other, self.data) for other in others) / 3
+        self.fresh = sum(energy_distance(other, self.data) for other in others) / 3
 
     @staticmethod
     def _drawn(points, n: int, seed: int, label: int | None) -> Tensor:
         x, classes = points.draw(n if label is None else 4 * n, generator(seed))
         return x if label is None else x[classes == label][:n]
 
+    def note(self, x: Tensor | np.ndarray) -> str:
+        """Two lines about the end of a run (N, 2)."""
+        return f"at the end: energy distance {self.of(x):.4f}\n(fresh data: {self.fresh:.4f})"
+
     def of(self, x: Tensor | np.ndarray) -> float:
         """The energy distance of samples (N, 2) to the data."""
         return energy_distance(torch.as_tensor(x), self.data)
+
+
+SAMPLED_WORDS = {"points": "samples", "truth": "data, for comparison", "paths": "paths of a few samples from the noise"}
+"""The legend of a figure of samples."""
+
+
+def cost(w: Way, factor: str = "") -> str:
+    """A sampler's steps and network calls in words."""
+    return f"{w.words}, {w.calls:,} network call{'s' * (w.calls > 1)}{factor}"
 
 
 def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
@@ -122,15 +139,15 @@ def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
     for done, name in enumerate(r.samplers):
         w = way(name, denoiser.schedule, r.steps)
         films.append(film(w, denoiser, x, [None] * r.count, r.seed))
-        note = f"{w.calls} calls · energy distance {judge.of(films[-1][-1]):.4f}, floor {judge.floor:.4f}"
+        note = f"{cost(w)}\n{judge.note(films[-1][-1])}"
         panels.append(
             Panel(SAMPLERS[name], note, truth=truth, paths=LANGEVIN_PATHS if w.calls == NOISE_LEVELS * REPEATS else 24)
         )
         shown = [replace(p, points=f) for p, f in zip(panels, same_length(films), strict=True)]
-        caption = f"{r.about}; {r.count} points, {r.steps} steps, seed {r.seed}; faint: data never used."
+        caption = f"{r.about}; {r.count} points from one noise, seed {r.seed}."
         last = done + 1 == len(r.samplers)
         yield Figure(
-            shown, progress_labels(shown), caption=caption, playing=last, fraction=None if last else (done + 1) / len(r.samplers),
+            shown, progress_labels(shown), caption=caption, playing=last, words=SAMPLED_WORDS, fraction=None if last else (done + 1) / len(r.samplers),
             status="" if last else f"{SAMPLERS[r.samplers[done + 1]]} …",
             description=f"{len(shown)} planes: a round cloud of points moves onto {r.about}, by {', '.join(p.title for p in shown)}.",
         )  # fmt: skip
@@ -157,16 +174,16 @@ def quality(r: ScoreFieldRequest) -> Iterator[Figure]:
             curves[name][1].append(judge.of(last.x_t))
             panels[name] = Panel(
                 SAMPLERS[name],
-                f"{w.calls} calls · {curves[name][1][-1]:.4f}",
+                f"{cost(w)}\n{judge.note(last.x_t)}",
                 points=array([last.x_t]),
                 truth=judge.data.numpy(),
             )
             done += 1
         lines = [Line(SAMPLERS[name], *curve) for name, curve in curves.items()]
-        chart = Chart("Distance to the data", "network calls", "energy distance", lines, (True, True), judge.floor)
+        chart = Chart("Distance to the data", "network calls", "energy distance", lines, (True, True), judge.fresh)
         yield Figure(
             list(panels.values()), charts=[chart], live=True, fraction=None if done == total else done / total,
-            status="" if done == total else f"{steps} steps",
-            caption=f"{r.about}; {r.count} points from one noise, seed {r.seed}; dotted: the floor, fresh data against data.",
-            description="A chart: the distance to the data falls with the number of network calls and ends near the floor; Heun falls fastest.",
+            status="" if done == total else f"{steps} steps", words=SAMPLED_WORDS,
+            caption=f"{r.about}; {r.count} points from one noise, seed {r.seed}. The dotted line is the distance of as many fresh data points.",
+            description="A chart: the distance to the data falls with the number of network calls and ends near that of fresh data; Heun falls fastest.",
         )  # fmt: skip

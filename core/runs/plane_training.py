@@ -1,7 +1,8 @@
 """The score field's network while it learns: its arrows, its samples, its loss, live; and all of it afterwards, to scrub."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,50 +28,72 @@ SHOWN_AT = 0.3
 """The share of the way to noise at which the arrows are shown."""
 MOMENTS = 60
 """The most kept figures of a training; when there are more, every other one is dropped."""
+WORDS = {
+    "points": f"samples: {SAMPLED} points, Heun, {HEUN_STEPS} steps, one noise",
+    "truth": "data, without noise (t = 0)",
+}
+READING = (
+    "The loss cannot reach 0: many targets fit one x_t, and the best network answers with their mean, so their variance is left. "
+    f"The distance is of {SAMPLED} samples; that of fresh points wavers by about a third too, from draw to draw."
+)
+"""How to read the charts."""
 SLOW = 5
 """Updates a second in slow motion."""
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What is shown of a training after `step` updates: samples (SAMPLED, 2), arrows (M, 2), the samples' energy distance."""
+
+    step: int
+    samples: np.ndarray
+    arrows: np.ndarray
+    distance: float
+
+
 @dataclass
 class Watched:
-    """What people see of one training: its moments so far, and what it is measured against."""
+    """What people see of one training: its moments so far, by step, and what it is measured against.
+
+    Several threads may look: a run that was ended may still make its last figure when the next one begins.
+    """
 
     learner: PointTraining
     judge: Judge
     noise: torch.Tensor
     exact: np.ndarray
     truth: np.ndarray
-    steps: list[int] = field(default_factory=list)
-    samples: list[np.ndarray] = field(default_factory=list)
-    arrows: list[np.ndarray] = field(default_factory=list)
-    distances: list[float] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
     every: int = 1
     looked: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def look(self) -> None:
-        """Add the present moment, once per update; so many moments only that MOMENTS are kept."""
-        while self.steps and self.steps[-1] > self.learner.step:  # it went back to its last good weights
-            self._drop(slice(-1, None))
-        if self.steps and self.steps[-1] == self.learner.step:
-            return
+    def look(self) -> tuple[Moment, ...]:
+        """Add the present moment, once per update; so many moments only that MOMENTS are kept. All of them, by step."""
+        with self.lock:
+            now = self.learner.step
+            while self.moments and self.moments[-1].step > now:  # it went back to its last good weights
+                self.moments.pop()
+            if not self.moments or self.moments[-1].step < now:
+                self._add(now)
+            return tuple(self.moments)
+
+    def _add(self, step: int) -> None:
         self.looked += 1
-        if len(self.steps) > 1 and (self.looked - 1) % self.every:  # it takes the place of the last one
-            self._drop(slice(-1, None))
+        if len(self.moments) > 1 and (self.looked - 1) % self.every:  # it takes the place of the last one
+            self.moments.pop()
+        self.moments.append(self._moment(step))
+        if len(self.moments) > MOMENTS:
+            self.every *= 2
+            del self.moments[1:-1:2]
+
+    def _moment(self, step: int) -> Moment:
         model, schedule = self.learner.denoiser(), self.learner.recipe.path
         visits = visits_together(schedule.timesteps(HEUN_STEPS), SAMPLED)
         *_, last = heun(model, self.noise, visits, model.encode([None] * SAMPLED))
-        self.steps.append(self.learner.step)
-        self.samples.append(last.x_t.nan_to_num(0, 0, 0).numpy())
-        self.arrows.append(score_of(model, round(SHOWN_AT * schedule.T), grid(ARROWS)).numpy())
-        self.distances.append(self.judge.of(self.samples[-1]))
-        if len(self.steps) > MOMENTS:
-            self.every *= 2
-            self._drop(slice(1, -1, 2))
-
-    def _drop(self, some: slice) -> None:
-        """Forget these moments."""
-        for values in (self.steps, self.samples, self.arrows, self.distances):
-            del values[some]
+        samples = last.x_t.nan_to_num(0, 0, 0).numpy()
+        arrows = score_of(model, round(SHOWN_AT * schedule.T), grid(ARROWS)).numpy()
+        return Moment(step, samples, arrows, self.judge.of(samples))
 
 
 def watched(r: ScoreFieldRequest) -> Watched:
@@ -98,7 +121,7 @@ def _watch(learner: PointTraining, r: ScoreFieldRequest) -> Watched:
 
 
 def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
-    """Train until the planned updates are done, or for as long as figures are asked for."""
+    """Train until the planned updates are done, another run takes over, or no more figures are asked for."""
     seen = watched(r)
     learner, start = seen.learner, time.monotonic()
     end = learner.step + r.updates if learner.step >= r.updates else r.updates
@@ -115,6 +138,8 @@ def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
             if time.monotonic() - last > SHOWN_EVERY:
                 yield now(r, seen)
                 last = time.monotonic()
+        else:  # another run of it has taken over, and shows it
+            return
     except Refused as e:
         yield now(r, seen, str(e))
         raise
@@ -143,50 +168,46 @@ def trained_so_far(r: ScoreFieldRequest) -> Iterator[Figure]:
 
 def now(r: ScoreFieldRequest, seen: Watched, said: str = "", running: bool = True) -> Figure:
     """The present moment of a learner."""
-    seen.look()
-    step, seconds = seen.learner.step, seen.learner.seconds
+    moments = seen.look()
+    step, seconds, planned = seen.learner.step, seen.learner.seconds, seen.learner.recipe.updates
     pace = f"{step / seconds:.0f} updates a second" if seconds > 0.5 else ""
-    status = said or " · ".join(filter(None, [f"update {step:,} of {seen.learner.recipe.updates:,}", pace]))
-    figure = _figure(r, seen, slice(-1, None))
-    return replace(
-        figure, status=status, fraction=min(1.0, step / seen.learner.recipe.updates) if running else None, live=True
-    )
+    status = said or " · ".join(filter(None, [f"update {step:,} of {planned:,}", pace]))
+    figure = _figure(r, seen, moments, moments[-1:])
+    return replace(figure, status=status, fraction=min(1.0, step / planned) if running else None, live=True)
 
 
 def whole(r: ScoreFieldRequest, seen: Watched) -> Figure:
     """All kept moments of a training, to scrub; the last one is shown."""
-    seen.look()
-    learner = seen.learner
+    moments, learner = seen.look(), seen.learner
     status = f"{learner.step:,} updates in {learner.seconds:.1f} s; this network now serves the other views"
-    return replace(_figure(r, seen, slice(None)), status=status, at=len(seen.steps) - 1)
+    return replace(_figure(r, seen, moments, moments), status=status, at=len(moments) - 1)
 
 
-def _figure(r: ScoreFieldRequest, seen: Watched, part: slice) -> Figure:
-    samples, arrows, places = np.stack(seen.samples[part]), np.stack(seen.arrows[part]), grid(ARROWS).numpy()
-    t, note = (
-        round(SHOWN_AT * seen.learner.recipe.path.T),
-        f"energy distance {seen.distances[-1]:.4f}, floor {seen.judge.floor:.4f}",
-    )
+def _figure(r: ScoreFieldRequest, seen: Watched, moments: Sequence[Moment], shown: Sequence[Moment]) -> Figure:
+    """The moments shown as frames; the charts have all moments."""
+    t, places, last = round(SHOWN_AT * seen.learner.recipe.path.T), grid(ARROWS).numpy(), shown[-1]
+    note = f"at update {last.step:,}: energy distance {last.distance:.4f}\n(fresh data: {seen.judge.fresh:.4f})"
     panels = [
-        Panel("Learned: samples and score", note, points=samples, truth=seen.truth, places=places, arrows=arrows),
-        Panel("Exact score", f"both at t = {t}", truth=seen.truth, places=places, arrows=seen.exact[None]),
-    ]
+        Panel(
+            "Learned", note, truth=seen.truth, places=places,
+            points=np.stack([m.samples for m in shown]), arrows=np.stack([m.arrows for m in shown]),
+        ),
+        Panel("Exact", f"Both panels show the score at t = {t}.", truth=seen.truth, places=places, arrows=seen.exact[None]),
+    ]  # fmt: skip
     return Figure(
-        panels, [f"update {step:,}" for step in seen.steps[part]], charts=_charts(seen), run=seen.learner.id,
-        caption=f"{replace(r, model='learned').about}; a perceptron of {r.depth} x {r.width} that tells {r.target}, batch {r.batch}, rate {r.rate:g}, seed {r.seed}; samples by Heun, {HEUN_STEPS} steps, always from the same noise.",
-        description=f"Samples of a network after {seen.learner.step} updates gather on the data; its arrows come to agree with the exact ones beside them.",
+        panels, [f"update {m.step:,}" for m in shown], charts=_charts(seen, moments), run=seen.learner.id, words=WORDS,
+        caption=f"{replace(r, model='learned').about}; {r.depth} layers of {r.width}, output {r.target}, batch {r.batch}, rate {r.rate:g}, seed {r.seed}. {READING}",
+        description=f"Samples of a network after {last.step} updates gather on the data; its arrows come to agree with the exact ones beside them.",
     )  # fmt: skip
 
 
-def _charts(seen: Watched) -> list[Chart]:
+def _charts(seen: Watched, moments: Sequence[Moment]) -> list[Chart]:
     """The loss, and the distance of the samples to the data, by updates."""
-    points = seen.learner.curve.points
+    points = list(seen.learner.curve.points)
     thin = points[:: max(1, len(points) // 200)]
     loss = Line("loss", [x for x, _ in thin], [y for _, y in thin])
-    far = Line("energy distance", seen.steps, seen.distances)
+    far = Line("energy distance", [m.step for m in moments], [m.distance for m in moments])
     return [
         Chart("Loss", "updates", "squared error", [loss], (False, True)),
-        Chart(
-            "Distance of the samples to the data", "updates", "energy distance", [far], (False, True), seen.judge.floor
-        ),
+        Chart("Distance to the data", "updates", "energy distance", [far], (False, True), seen.judge.fresh),
     ]

@@ -11,13 +11,15 @@ from core.diffusion.noise import generator
 from core.diffusion.schedule import Schedule
 from core.runs.panels import Figure, Panel
 from core.runs.plane_guidance import guided
-from core.runs.plane_sampling import DATA, array, quality, sample
+from core.runs.plane_sampling import array, quality, sample
 from core.runs.score_field import ScoreFieldRequest
 
 VIEW = 3.0
 """Half the width of the square that is shown."""
 LEVELS = 25
 """Noise levels of a view that slides over t."""
+NOISED = 400
+"""Noised points behind the score."""
 ARROWS, CELLS = 20, 48
 """Arrows and cells of the density along a side."""
 
@@ -64,9 +66,12 @@ def forward(r: ScoreFieldRequest) -> Iterator[Figure]:
         points=array(moved), classes=classes.byte().numpy(), places=grid(ARROWS).numpy(), arrows=array(arrows),
         density=array([density(mixture, t) for t in steps]), paths=12,
     )  # fmt: skip
-    caption = f"{r.about}; {r.count} points, seed {r.seed}. x_t = a x_0 + s eps; arrows: the score, grad log p_t(x)."
+    caption = (
+        f"{r.about}; {r.count} points, seed {r.seed}. A point at t is x_t = a x_0 + s eps, always with the same eps."
+    )
+    words = {"points": "noised points x_t", "paths": "paths of 12 of them, from t = 0", "density": "density p_t"}
     yield Figure(
-        [panel], [level(schedule, t) for t in steps], caption=caption,
+        [panel], [level(schedule, t) for t in steps], caption=caption, words=words,
         description=f"A plane with {r.count} points of {r.about}, which spread to a round cloud as t grows; arrows point to where data is likely.",
     )  # fmt: skip
 
@@ -75,7 +80,9 @@ def score(r: ScoreFieldRequest) -> Iterator[Figure]:
     """The score at every place and every t: exact, learned, and how far they are apart."""
     schedule, points, steps, places = r.schedule(), r.points(), levels(), grid(ARROWS)
     exact, trained = points.denoiser(schedule), r.trained()
-    truth = points.draw(DATA, generator(r.seed))[0].numpy()
+    g = generator(r.seed)
+    x_0, eps = points.draw(NOISED, g)[0], torch.randn(NOISED, 2, generator=g)
+    truth = array([schedule.forward(x_0, torch.full((NOISED,), t), eps) for t in steps])
     shade = array([density(exact, t) for t in steps])
     fields = {"Exact score": array([field(exact, t, places) for t in steps])}
     if trained is not None:
@@ -84,15 +91,16 @@ def score(r: ScoreFieldRequest) -> Iterator[Figure]:
     notes = (
         {"Learned score": f"after {trained.step:,} updates"}
         if trained is not None
-        else {"Exact score": "Train a network to see its score beside it."}
+        else {"Exact score": "Once a network is trained in Train, its score stands beside this one."}
     )
     panels = [
         Panel(title, notes.get(title, ""), truth=truth, places=places.numpy(), arrows=arrows, density=shade)
         for title, arrows in fields.items()
     ]
-    caption = f"{r.about}. score = grad log p_t(x) = -eps / s_t. Point at an arrow for its numbers."
+    caption = f"{r.about}. score = grad log p_t(x) = -E[eps | x_t = x] / s_t, the mean noise. Point at an arrow for its numbers."
+    words = {"truth": "noised data x_t", "density": "density p_t"}
     yield Figure(
-        panels, [level(schedule, t) for t in steps], at=LEVELS // 4, caption=caption,
+        panels, [level(schedule, t) for t in steps], at=LEVELS // 4, caption=caption, words=words,
         description=f"Arrows of the score of {r.about}: they point towards the data, and are longest far from it at small t.",
     )  # fmt: skip
 

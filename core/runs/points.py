@@ -21,6 +21,8 @@ MOST_BYTES = 5_000_000
 """Of a table; a row of 10,000 needs no more than 500."""
 LETTERS = 16
 """The most letters of a word."""
+NO_LETTER = "\U0010fffd"
+"""No font has it; what is drawn for it stands for all missing letters."""
 Row = tuple[float, float, int]
 """x, y and the class, 0 or 1."""
 
@@ -135,7 +137,7 @@ def written(word: str) -> PointSet:
     """A word as points: its ink, in 400 places per letter; its first half is one class, its second half the other.
 
     Raises:
-        Refused: there are no letters or digits in it, or too many.
+        Refused: there are no letters or digits in it, or too many, or the font lacks some.
     """
     word = " ".join(word.split())
     if not any(c.isalnum() for c in word):
@@ -143,6 +145,10 @@ def written(word: str) -> PointSet:
     if len(word) > LETTERS:
         raise Refused(f"The word may have at most {LETTERS} letters.")
     font = ImageFont.load_default(120)
+    missing = [c for c in dict.fromkeys(word) if c != " " and _drawn(font, c) == _drawn(font, NO_LETTER)]
+    if missing:
+        named = ", ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in missing)
+        raise Refused(f"The font has no {named}: use the letters A to Z without accents, digits and signs.")
     left, top, right, bottom = (round(edge) for edge in font.getbbox(word))
     page = Image.new("L", (right - left + 8, bottom - top + 8))
     ImageDraw.Draw(page).text((4 - left, 4 - top), word, 255, font)
@@ -153,6 +159,11 @@ def written(word: str) -> PointSet:
     points = torch.tensor(np.stack([x[some], -y[some]], 1).astype(np.float32))
     halves = (points[:, 0] > page.width / 2).long()
     return of_points(fitted(points) * _fills(points), halves)
+
+
+def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> bytes:
+    """The ink of a letter; a box for all that the font lacks."""
+    return bytes(font.getmask(letter))
 
 
 def _fills(points: torch.Tensor) -> float:

@@ -20,7 +20,7 @@ from core.checks import Refused, choice, number, real, whole
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import Sampler
 from core.diffusion.students import listed
-from core.models.registry import MODELS
+from core.models.registry import MODELS, availability
 from core.pictures.images import SETTINGS_KEY
 from core.runs.prompts import prompt_of, text_model, text_models
 
@@ -118,11 +118,12 @@ class Whole(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Real(Kind):
-    """A number from low to high, in steps of `step` on its slider."""
+    """A number from low to high, in steps of `step` on its slider; with `usual` values, a list of them or one that is typed."""
 
     low: float = 0.0
     high: float = 1.0
     step: float = 0.1
+    usual: tuple[float, ...] = ()
 
     def check(self, value: object, request: "Request") -> float:
         return real(value, self.low, self.high, self.named)
@@ -162,14 +163,26 @@ class Several(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Kind):
-    """A model that draws from a prompt, and is here."""
+    """A model that draws from a prompt, and is here.
+
+    Args:
+        few: whether a student of few steps does too.
+    """
+
+    few: bool = False
 
     def options(self) -> dict[str, str]:
-        """name -> what people read."""
-        return {name: MODELS[name].title for name in text_models()}
+        """name -> what people read; a student only if it is here."""
+        offered = lambda name: not MODELS[name].student or (self.few and availability(name)[0])  # noqa: E731
+        return {name: MODELS[name].title for name in text_models() if offered(name)}
 
     def check(self, value: object, request: "Request") -> str:
-        return text_model(value)
+        name = text_model(value)
+        if MODELS[name].student and not self.few:
+            raise Refused(
+                f"The model {name} leaps over most timesteps, and this needs all of them: choose its teacher."
+            )
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,13 @@ from core.diffusion.noise import branch, generator, randn
 from core.diffusion.sampler_table import ANCESTRAL
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_each
-from core.models.registry import MODELS, load, of_task, spec
+from core.models.registry import load, of_task, spec
 from core.pictures.images import decibels
 from core.runs.fields import GUIDANCE, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.mnist import DigitModel
 from core.runs.plan import ESTIMATE, Plan, in_pixels
-from core.runs.prompts import clipped, text_model, text_models
+from core.runs.prompts import clipped
 from core.runs.request import Model, Request, Text, Whole, asked
 
 MOST_COLUMNS = 6
@@ -49,10 +49,10 @@ class AnyModel(Model):
     def options(self) -> dict[str, str]:
         """name -> what people read."""
         digits = {m.name: m.title for m in of_task("digits") if m.conditional and not getattr(m, "student", "")}
-        return {name: MODELS[name].title for name in text_models()} | digits
+        return super().options() | digits
 
     def check(self, value: object, request: Request) -> str:
-        return DigitModel().check(value, request) if spec(value).task == "digits" else text_model(value)
+        return DigitModel().check(value, request) if spec(value).task == "digits" else super().check(value, request)
 
 
 @dataclass(frozen=True)

@@ -7,95 +7,23 @@ import torch
 
 from core.checks import Refused
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.guidance import Interval, bounded, guide, halves, steps_within
+from core.diffusion.guidance import Interval, bounded, halves, steps_within
 from core.diffusion.noise import generator, generators, randn, seeds
 from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim
-from core.diffusion.schedule import Schedule
-from core.diffusion.timestep_lists import timestep_list
+from core.diffusion.students import guided
 from core.diffusion.visits import visits_each, visits_together
 from core.models.registry import load, schedule_of, spec
-from core.runs.fields import (
-    EVEN,
-    GUIDANCE,
-    GUIDE_FROM,
-    GUIDE_TO,
-    LARGEST,
-    MODEL,
-    NEGATIVE,
-    PICTURES,
-    PROMPT,
-    QUANTILE,
-    SAMPLER,
-    SEED,
-    STEPS,
-    THRESHOLD,
-    TIMESTEPS,
-)  # fmt: skip
+from core.runs.fields import EVEN
+from core.runs.picture_request import PictureRequest
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import NOISIEST, clipped, default_guidance, default_model, text_models
-from core.runs.request import Request, asked
+from core.runs.prompts import NOISIEST, clipped, default_guidance
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+STUDENT_SWEEP = (1.0, 2.0, 3.0, 5.0, 8.0)
 THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
 STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
 LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"
-
-
-@dataclass(frozen=True)
-class PictureRequest(Request):
-    """What to draw, and how; an empty prompt is unconditional, and picture k starts from the noise of seed + k.
-
-    `timesteps` is EVEN or a published list, which sets the number of steps. `ratio` and `top` are the quantile and the
-    largest threshold of dynamic thresholding. Guidance is on from `guide_from` down to `guide_to`; elsewhere w = 1.
-    """
-
-    KIND = "picture"
-    prompt: str = asked(
-        "an emoji of a panda", replace(PROMPT, info="What to draw; empty: whatever comes (pocket: photos).", lines=2)
-    )
-    negative: str = asked("", NEGATIVE)
-    n: int = asked(4, PICTURES)
-    model: str = asked("pocket", MODEL)
-    sampler: str = asked("ddim", SAMPLER)
-    steps: int = asked(30, STEPS)
-    guidance: float = asked(3.0, GUIDANCE)
-    threshold: str = asked("clip", THRESHOLD)
-    seed: int = asked(180, SEED)
-    timesteps: str = asked(EVEN, TIMESTEPS)
-    ratio: float = asked(0.95, QUANTILE)
-    top: float = asked(1.5, LARGEST)
-    guide_from: int = asked(NOISIEST, GUIDE_FROM)
-    guide_to: int = asked(0, GUIDE_TO)
-
-    @classmethod
-    def of(cls, model: str | None = None) -> "PictureRequest":
-        """The default request for a model, with the model's own defaults; without a name, for the best model here."""
-        model = model if model in text_models() else default_model()
-        return cls(model=model, guidance=default_guidance(model), **spec(model).defaults)
-
-    def agreed(self) -> "PictureRequest":
-        """Raises Refused if guidance ends before it begins."""
-        first, last = self.guide_from, self.guide_to
-        if first < last:
-            raise Refused(
-                f"Guidance cannot be on from t = {first} down to t = {last}: t falls during a run, so it starts at the larger one."
-            )
-        return self
-
-    def visits(self, schedule: Schedule, steps: int) -> list[int]:
-        """The timesteps of a run with that many steps, or those of the named list."""
-        return schedule.timesteps(steps) if self.timesteps == EVEN else timestep_list(self.timesteps)
-
-    @property
-    def interval(self) -> Interval | None:
-        """Where guidance is on, as `core.diffusion.guidance.guide` takes it; None for everywhere."""
-        return None if (self.guide_from, self.guide_to) == (NOISIEST, 0) else (self.guide_from, self.guide_to)
-
-    @property
-    def length(self) -> int:
-        """The number of steps of a run."""
-        return self.steps if self.timesteps == EVEN else len(timestep_list(self.timesteps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +76,18 @@ class Pictures(Plan):
     def cost(self) -> tuple[int, float]:
         calls = max(self.steps)
         if self.request.interval or self.intervals:
-            twice = sum(map(self.guided, range(len(self.seeds)))) * (set(self.scales) != {1.0})
+            twice = sum(map(self.guided_steps, range(len(self.seeds)))) * (set(self.scales) != {1.0})
             return calls, (sum(self.steps) + twice) / calls
         per_picture = halves(self.scales[0]) if len(set(self.scales)) == 1 else 2
+        if spec(self.request.model).counts:
+            per_picture = 1
         return calls, per_picture * sum(self.steps) / calls
 
     @property
     def guiding(self) -> dict:
         r = self.request
+        if spec(r.model).counts:
+            return {}
         partly = {"partly": True, "images": r.n} if r.interval else {}
         return {"guidance": r.guidance, "negative": bool(r.negative)} | partly
 
@@ -163,7 +95,7 @@ class Pictures(Plan):
     def remark(self) -> str:
         return LISTED * (self.request.timesteps != EVEN)
 
-    def guided(self, k: int) -> int:
+    def guided_steps(self, k: int) -> int:
         """The number of steps of picture k with guidance on."""
         interval = self.intervals[k] if self.intervals else self.request.interval or (NOISIEST, 0)
         return steps_within(interval, self.request.visits(schedule_of(self.request.model), self.steps[k]))
@@ -178,13 +110,14 @@ class Pictures(Plan):
         same = len(set(self.scales)) == 1
         scale = self.scales[0] if same else torch.tensor(self.scales, dtype=torch.float32, device=model.device)
         interval = torch.tensor(self.intervals) if self.intervals else r.interval
-        guided = bounded(guide(model, scale, r.negative or None, interval), r.threshold, r.ratio, r.top)
-        cond = guided.encode([r.prompt or None] * len(source))
+        denoiser = guided(model, torch.tensor(self.steps), scale, r.negative or None, interval)
+        denoiser = bounded(denoiser, r.threshold, r.ratio, r.top)
+        cond = denoiser.encode([r.prompt or None] * len(source))
         if len(set(self.steps)) == 1:
             visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
-            return in_pixels(guided, TEXT_SAMPLERS[r.sampler].run(guided, x, visits, cond, source))
+            return in_pixels(denoiser, TEXT_SAMPLERS[r.sampler].run(denoiser, x, visits, cond, source))
         visits = visits_each([model.schedule.timesteps(steps) for steps in self.steps])
-        return in_pixels(guided, ddim(guided, x, visits, cond, source, ETAS[r.sampler]))
+        return in_pixels(denoiser, ddim(denoiser, x, visits, cond, source, ETAS[r.sampler]))
 
     @property
     def caption(self) -> str:
@@ -195,7 +128,7 @@ class Pictures(Plan):
         when = f" for t = {r.guide_from} – {r.guide_to}" if r.interval else ""
         if self.intervals:
             when = " for the t over each picture"
-        elif r.interval and not self.guided(0):
+        elif r.interval and not self.guided_steps(0):
             when += ", where no step falls"
         bound = {"dynamic": f"; dynamic threshold, quantile {r.ratio:g}, largest {r.top:g}", "none": "; no threshold"}
         guided = f"guidance {ranged(self.scales)}{when}{bound.get(r.threshold, '')}"
@@ -251,6 +184,8 @@ def when_to_guide(r: PictureRequest) -> Pictures:
     Raises:
         Refused: a third has no step.
     """
+    if spec(r.model).counts:
+        raise Refused(f"{r.model} has guidance inside, always on; when to guide is a question for its teacher.")
     visits = r.visits(schedule_of(r.model), r.steps)
     if not all(steps_within(third, visits) for third in THIRDS):
         raise Refused("Guidance in each third of the run needs a step in each: take more steps.")
@@ -261,16 +196,22 @@ def when_to_guide(r: PictureRequest) -> Pictures:
 
 
 def guidance_sweep(r: PictureRequest) -> Pictures:
-    """One noise at five guidance scales."""
-    return of_one_noise(r, SWEEP, [f"w = {w:g}" for w in SWEEP])
+    """One noise at five guidance scales; a student's are those that it learned."""
+    sweep = STUDENT_SWEEP if spec(r.model).counts else SWEEP
+    return of_one_noise(r, sweep, [f"w = {w:g}" for w in sweep])
 
 
 def step_sweep(r: PictureRequest) -> Pictures:
-    """One noise in nine numbers of steps, evenly spaced. Raises Refused if the sampler takes only runs of one length."""
+    """One noise in nine numbers of steps, evenly spaced; a student's are those that it learned.
+
+    Raises:
+        Refused: the sampler takes only runs of one length.
+    """
     if r.sampler not in ETAS:
         raise Refused("The sweep over steps needs DDIM or DDPM.")
-    row = of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * len(STEP_SWEEP), [f"{k} steps" for k in STEP_SWEEP])
-    return replace(row, steps=STEP_SWEEP)
+    counts = spec(r.model).counts or STEP_SWEEP
+    labels = [f"{k} step{'s' * (k != 1)}" for k in counts]
+    return replace(of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * len(counts), labels), steps=counts)
 
 
 PLANS = {
@@ -292,6 +233,6 @@ def draw(
         guidance, interval: as `core.diffusion.guidance.guide` takes them.
     """
     x = randn((len(prompts), *model.shape), generators(seed, len(prompts)), model.device)
-    guided = bounded(guide(model, guidance, interval=interval))
+    denoiser = bounded(guided(model, steps, guidance, interval=interval))
     visits = visits_together(model.schedule.timesteps(steps), len(prompts))
-    return ddim(guided, x, visits, guided.encode([p or None for p in prompts]))
+    return ddim(denoiser, x, visits, denoiser.encode([p or None for p in prompts]))

@@ -19,7 +19,8 @@ MODELS = {"exact": "exact", "learned": "trained here"}
 SAMPLERS = {
     "langevin": "annealed Langevin", "plain": "Langevin without annealing", "ddpm": "DDPM", "ddim": "DDIM / Euler", "heun": "Heun",
 }  # fmt: skip
-GUIDES = {"none": "none", "classifier": "classifier", "cfg": "classifier-free", "auto": "autoguidance"}
+GUIDES = {"none": "no guidance (w = 1)", "classifier": "classifier", "cfg": "classifier-free", "auto": "autoguidance"}
+RATES = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1, 0.5)
 UNTRAINED = "No network is trained here yet: open Train and press Start, or take the exact denoiser."
 OTHER_DATA = "The network learned other points or another path: train one on these, or take the exact denoiser."
 
@@ -59,20 +60,29 @@ class ScoreFieldRequest(Request):
     word: str = asked("SCORE", Text("Word", "Its letters become points.", read=word_of))
     rows: tuple = asked((), Rows("Your points"))
     noising: str = asked("cosine", Choice("Path", "How data becomes noise.", options=PATHS, listed=True))
-    model: str = asked("exact", Choice("Denoiser", "The best there can be, or what a network learned.", options=MODELS))
+    model: str = asked("exact", Choice("Denoiser", "The exact one, or a network trained on this page.", options=MODELS))
     training: str = asked("", Text("Network"))
     count: int = asked(600, Whole("Points drawn", "100 to 2,000.", low=100, high=2000, step=100))
     samplers: tuple = asked(
         ("langevin", "ddpm", "ddim", "heun"), Several("Samplers", "All from the same noise.", options=SAMPLERS)
     )
-    steps: int = asked(20, Whole("Steps", "1 to 100; Langevin always takes 10 levels of 100.", low=1, high=100))
+    steps: int = asked(20, Whole("Steps", "1 to 100. Langevin always takes 10 levels of 100 steps.", low=1, high=100))
     guides: tuple = asked(tuple(GUIDES), Several("Guidance", "All from the same noise.", options=GUIDES))
-    scale: float = asked(3.0, Real("Scale w", "1 is conditional, above 1 guided.", high=10, step=0.5))
-    target: str = asked("v", Choice("The network tells", "From any of them follow the others.", options=TARGETS))
+    scale: float = asked(3.0, Real("Scale w", "1 is no guidance; above 1 the class is enforced.", high=10, step=0.5))
+    target: str = asked(
+        "v", Choice("Network output", "Each can be computed from any other.", "The network's output", options=TARGETS)
+    )
     width: int = asked(128, Whole("Width", "16 to 256 units in a layer.", low=16, high=256, step=16))
     depth: int = asked(3, Whole("Layers", "2 to 4.", "The number of layers", low=2, high=4))
     rate: float = asked(
-        0.005, Real("Learning rate", "0.0001 to 0.5; falls along half a cosine.", low=0.0001, high=0.5, step=0.0001)
+        0.005,
+        Real(
+            "Learning rate",
+            "0.0001 to 0.5, from the list or typed. It falls along half a cosine.",
+            low=0.0001,
+            high=0.5,
+            usual=RATES,
+        ),
     )
     batch: int = asked(512, Whole("Batch", "16 to 2,048 points an update.", low=16, high=2048, step=16))
     updates: int = asked(

@@ -6,7 +6,7 @@ from core.runs.anagrams import AnagramRequest
 from tabs.anagrams.job import JOB
 from tabs.anagrams.legal import legal_panel
 from tabs.ui.controls import Shared, formula_panel, wire
-from tabs.ui.examples import example
+from tabs.ui.examples import pointer
 from tabs.ui.failures import explained
 from tabs.ui.presets import first
 from tabs.ui.two_readings import TwoReadingsLayout, presets
@@ -59,7 +59,7 @@ def build(shared: Shared) -> None:
     with tab.right:
         tab.viewer()
         tab.readings(
-            "The chosen picture, turning: press play", lambda: viewer("anagrams-motion", example("anagrams-motion"))
+            "The chosen picture, turning: press play", lambda: viewer("anagrams-motion", pointer("anagrams-motion"))
         )
         tab.enlarging("in all its views")
         tab.inside("Inside the chosen picture: the noise that each view sees")

@@ -8,7 +8,7 @@ from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
 from tabs.denoise.job import ID, JOB, make
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
-from tabs.ui.examples import STATUS
+from tabs.ui.examples import STATUS, example, pointer
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
@@ -18,7 +18,7 @@ from tabs.ui.presets import Preset, first, scene
 from tabs.ui.prompts import remark_line
 from tabs.ui.send import send_row
 from tabs.ui.stale import hold, mark, unmark
-from tabs.ui.viewer import status_line, viewer
+from tabs.ui.viewer import made_when_seen, status_line, viewer
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
@@ -59,13 +59,13 @@ def build(shared: Shared) -> None:
 def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     """The outputs of a run (three figures, chart, id, status) and those filled after it; an example at first."""
     status = status_line(STATUS)
-    shown, empty = JOB.example(), Comparison(Denoising(request=DenoiseRequest()))
-    forward = gr.HTML(shown.get("forward") or on_page(noising(empty)))
-    compared = gr.HTML(shown.get("compared") or on_page(comparison(empty)))
+    shown, empty = example(ID), Comparison(Denoising(request=DenoiseRequest()))
+    forward = made_when_seen(lambda: shown.get("forward") or on_page(noising(empty)))
+    compared = made_when_seen(lambda: shown.get("compared") or on_page(comparison(empty)))
     gr.HTML(f'<div class="caption">{WHY}</div>')
-    strip = gr.HTML(shown.get("steps") or on_page(progress(empty)))
+    strip = made_when_seen(lambda: shown.get("steps") or on_page(progress(empty)))
     with gr.Accordion("Inside the longest run: state, clean estimate and noise estimate, step by step", open=False):
-        inner = viewer(f"{ID}-inside", shown.get("inside"))
+        inner = viewer(f"{ID}-inside", pointer(f"{ID}-inside"))
     view = gr.JSON(visible="hidden")
     with gr.Row(elem_classes="slim"):
         files = download_row(("PNG", "All as zip"))

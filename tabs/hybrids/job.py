@@ -6,7 +6,7 @@ import numpy as np
 from core.pictures import images
 from core.runs.hybrids import FARTHEST, READINGS, HybridRequest, Hybrids
 from core.runs.recording import Recording
-from tabs.ui.examples import example
+from tabs.ui.examples import fetched, pointer
 from tabs.ui.inside import inside
 from tabs.ui.theme import asset
 from tabs.ui.two_readings import TwoReadingsJob
@@ -35,9 +35,10 @@ class HybridsJob(TwoReadingsJob):
 def distance() -> gr.HTML:
     """The picture large and small, a slider that steps back, and an animation; all run in the page."""
     return gr.HTML(
-        value=example("hybrids-distance"),
+        value=pointer("hybrids-distance"),
         html_template=asset("distance.html"),
         js_on_load=asset("distance.js"),
+        server_functions=[fetched],
         elem_id="hybrids-distance",
         apply_default_css=False,
     )

@@ -21,6 +21,7 @@ from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
 from tabs.ui.stale import follow
 from tabs.ui.theme import colours
+from tabs.ui.viewer import made_when_seen
 
 FIGURES, MEAN = "denoiser-figures", "denoiser-mean"
 OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
@@ -73,7 +74,7 @@ def figures() -> list[gr.components.Component]:
     shown = example("denoiser")
     status = caption("An example; press Denoise to make your own.")
     with gr.Column(elem_id=FIGURES):
-        figure = gr.HTML(shown.get("figure", "") + status, elem_id="denoiser-figure")
+        figure = made_when_seen(lambda: shown.get("figure", "") + status, elem_id="denoiser-figure")
         chart = gr.LinePlot(
             points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series", elem_classes="chart",
             color_map=colours(("denoised", "noisy")), height=300, x_lim=[0, None],

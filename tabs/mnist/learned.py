@@ -14,6 +14,7 @@ from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
+from tabs.ui.viewer import made_when_seen
 
 
 def of_epochs() -> list[ModelSpec]:
@@ -121,6 +122,6 @@ def build(shared: Shared) -> None:
             )
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
-            samples = gr.HTML(strips(first))
+            samples = made_when_seen(lambda: strips(first))
     formula_panel("mnist_learned")
     model.change(show, model, [plot, samples, about], api_name="how_it_learned", queue=False, show_progress="hidden")

@@ -6,12 +6,14 @@ import gradio as gr
 
 from core.runs.prompts import clipped
 from core.runs.sampling import PLANS, PictureRequest
+from tabs.sampling import as_typed
 from tabs.sampling.known import known_words
 from tabs.sampling.learned import how_pocket_learned
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
 from tabs.ui.presets import Preset, offers_course
+from tabs.ui.viewer import made_when_seen
 
 TITLE = "Sampling & guidance"
 ID = "sampling"
@@ -52,6 +54,7 @@ def build(shared: Shared) -> None:
     with tab.left:
         form.place("prompt")
         tab.run_row("Sample")
+        as_typed.place(form, shared)
         form.place("n", "steps", "guidance", "seed")
         tab.experiments("Experiments: the same noise throughout, so only one thing changes.")
         with tab.more("restore_pictures"):
@@ -64,7 +67,7 @@ def build(shared: Shared) -> None:
         tab.inside("Inside one picture: what guidance adds, step by step")
         formula_panel("sampling")
         with gr.Accordion("How pocket learned", open=False):
-            gr.HTML(how_pocket_learned())
+            made_when_seen(how_pocket_learned)
         with gr.Accordion("What pocket knows", open=False):
-            gr.HTML(known_words())
+            made_when_seen(known_words)
     tab.wire(ENDPOINTS)

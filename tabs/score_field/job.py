@@ -2,12 +2,13 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import gradio as gr
 
 from core.runs.panels import Chart, Figure, Panel
+from core.runs.plane_opened import OPENED, no_points, nothing_drawn, opened
 from core.runs.plane_training import one_update, train, trained_so_far
 from core.runs.plane_views import VIEW, VIEWS
 from core.runs.points import table_rows
@@ -24,6 +25,12 @@ MAKERS: dict[str, Make] = VIEWS | {
 """What each button makes."""
 
 
+SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train")} | {
+    "quality": "sample", "train_slowly": "train", "train_once": "train", "trained_so_far": "train",
+}  # fmt: skip
+"""Key of MAKERS -> the view that it is in."""
+
+
 def shown(figure: Figure, settings: dict) -> dict:
     """A figure as the plane's value."""
     return {
@@ -35,6 +42,7 @@ def shown(figure: Figure, settings: dict) -> dict:
         "playing": figure.playing,
         "keep": figure.live,
         "charts": [chart_of(c) for c in figure.charts],
+        "legend": [list(entry) for entry in figure.legend()],
         "status": figure.status,
         "fraction": figure.fraction,
         "caption": figure.caption,
@@ -55,7 +63,7 @@ def panel_of(p: Panel) -> dict:
 def chart_of(c: Chart) -> dict:
     """One chart."""
     lines = [{"name": line.name, "x": list(line.x), "y": list(line.y), "dashed": line.dashed} for line in c.lines]
-    return plane.chart(c.title, c.x, c.y, lines, log=c.log, floor=c.floor)
+    return plane.chart(c.title, c.x, c.y, lines, log=c.log, fresh=c.fresh)
 
 
 def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
@@ -87,12 +95,37 @@ FOLLOWING = ("forward", "score")
 """Views that follow their inputs without a button."""
 
 
+@explained
 def follow(view: str, *values) -> Iterator[tuple[dict, str]]:
-    """The view that is open, drawn anew if it is one of FOLLOWING."""
-    if view in FOLLOWING:
+    """After a change of the inputs: the view that is open, drawn anew if it is one of FOLLOWING; without any points, the
+    plane asks for them."""
+    request = asked(values)
+    if nothing_drawn(request):
+        yield shown(no_points(request), request.settings() | {"experiment": view}), gr.skip()
+    elif view in FOLLOWING:
         yield from HANDLERS[view](*values)
     else:
         yield gr.skip(), gr.skip()
+
+
+@explained
+def opening_of(view: str, *values) -> Iterator[tuple[dict, str]]:
+    """The view that a person just opened: drawn, or what it shows before its button is pressed."""
+    request = asked(values)
+    if view not in OPENED or nothing_drawn(request):
+        yield from follow(view, *values)
+    else:
+        yield shown(opened(request, view), request.settings() | {"experiment": view}), gr.skip()
+
+
+def view_of(path: str) -> str:
+    """The view that a saved PNG was taken in."""
+    return SUB_TAB.get(settings_in(path, ScoreFieldRequest.KIND).get("experiment"), "forward")
+
+
+def asked(values: Sequence) -> ScoreFieldRequest:
+    """The request of the page's inputs. Raises Refused."""
+    return ScoreFieldRequest.of_parameters(**dict(zip(ScoreFieldRequest.names(), values, strict=True)))
 
 
 HANDLERS = {name: handler(name) for name in MAKERS}
@@ -106,9 +139,11 @@ def opening() -> dict:
     return shown(replace(figure, playing=True), request.settings())
 
 
-def forgotten() -> tuple[dict, str]:
-    """After Reset: the data alone, and no network."""
-    return opening() | {"playing": False, "status": "no network yet: press Start"}, ""
+@explained
+def forgotten(*values) -> tuple[dict, str]:
+    """After Reset: what there is to learn, and no network."""
+    request = replace(asked(values), training="")
+    return shown(opened(request, "train"), request.settings() | {"experiment": "train"}), ""
 
 
 @explained

@@ -60,12 +60,12 @@ class View:
 
 
 VIEWS = {
-    "forward": View("Forward", "Slide t: points spread, density and score follow. At t = 0 the score is huge off the data."),
-    "score": View("Score", "Point at an arrow for its numbers. A trained network's arrows stand beside the exact ones."),
-    "sample": View("Sample", "The same noise, run by each sampler.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
-    "guide": View("Guide", "Half of the points are asked to be of one class, half of the other.", ("guides", "scale"), {"guide": "Guide"}),
+    "forward": View("Forward", "Slide t: the points spread out, and the density and the score change with them. At small t the score is huge away from the data."),
+    "score": View("Score", "Point at an arrow to read its numbers. Once a network is trained, its score stands beside the exact one."),
+    "sample": View("Sample", "Every sampler starts from the same noise.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
+    "guide": View("Guide", "Half of the points are asked to be of class A, the other half of class B.", ("guides", "scale"), {"guide": "Guide"}),
     "train": View(
-        "Train", "A small network learns the points as you watch; then it serves the other views.",
+        "Train", "A small network learns the points while you watch. Choose \"trained here\" below to use it in the other views.",
         ("target", "rate", "updates", "width", "depth", "batch"),
         {"train": "Start", "train_slowly": "Slowly", "train_once": "One update"},
     ),
@@ -90,7 +90,7 @@ class ScoreField:
         with gr.Row(elem_classes="presets"):
             presets = [gr.Button(name, size="sm", min_width=60) for name in PRESETS]
         with gr.Row():
-            with gr.Column(scale=2, min_width=340):
+            with gr.Column(scale=2, min_width=340, elem_classes="beside-plane"):
                 self.data()
                 self.views()
                 self.settings()
@@ -150,11 +150,14 @@ class ScoreField:
         """Connect the inputs, the views and their buttons."""
         mark([w for name, w in self.form.widgets.items() if name != "training"], FIGURE)
         self.wire_data()
+        # not by `select`, which also tells of the tab that a new page opens
+        opening = self.run(self.open.change, job.opening_of)
         for name, view in VIEWS.items():
-            self.jobs[name] = [
-                self.run(self.buttons[maker].click, job.HANDLERS[maker], f"score_field_{maker}")
-                for maker in view.buttons
-            ]
+            self.jobs[name] = []
+            for maker in view.buttons:  # what a click ends comes first: the page waits for its job before the rest
+                click, earlier = self.buttons[maker].click, [opening, *self.jobs[name]]
+                click(None, None, None, cancels=earlier, api_visibility="private")
+                self.jobs[name].append(self.run(click, job.HANDLERS[maker], f"score_field_{maker}"))
             if not view.buttons:
                 gr.api(job.HANDLERS[name], api_name=f"score_field_{name}", **TOGETHER)
         widgets = [w for name, w in self.form.widgets.items() if name in FOLLOWED]
@@ -162,9 +165,10 @@ class ScoreField:
         gr.on(None, job.opening, None, self.figure, queue=False, **QUIET)
         self.wire_stops()
         self.wire_views()
-        self.saved.upload(
+        restored = self.saved.upload(
             job.restore, self.saved, self.form.inputs, api_name="restore_score_field", show_progress="hidden"
         )
+        restored.success(reopened, self.saved, [self.chosen, self.open], **QUIET)
 
     @property
     def all_jobs(self) -> list[gr.events.Dependency]:
@@ -172,22 +176,21 @@ class ScoreField:
         return [j for jobs in self.jobs.values() for j in jobs]
 
     def wire_views(self) -> None:
-        """Opening a view ends the jobs of the others, whose figure it takes over; it is drawn if it needs no button."""
+        """Opening a view ends the jobs of the others, whose figure it takes over."""
         for name, tab in self.tabs.items():
             others = [j for j in self.all_jobs if j not in self.jobs[name]]
             tab.select(None, None, None, cancels=others, api_visibility="private")
             tab.select(None, None, self.open, js=OPENED % name, api_visibility="private")
-        self.run(self.open.change, job.follow)  # not by `select`, which also tells of the tab that a new page opens
 
     def run(self, event: Callable, handler: Callable, api_name: str = "") -> gr.events.Dependency:
         """Connect an event to a handler, which fills the figure; with its answer the figure is not stale any more."""
-        following = handler is job.follow
+        following, viewed = handler is job.follow, handler in (job.follow, job.opening_of)
         how = {"api_name": api_name} if api_name else {"api_visibility": "private"}
         if not following:
             event(None, None, None, js=ASKED % FIGURE, api_visibility="private")
         made = event(
-            handler, [self.open] * following + self.form.inputs, [self.figure, self.training], show_progress="hidden",
-            trigger_mode="always_last" if following else "once", **how, **TOGETHER,
+            handler, [self.open] * viewed + self.form.inputs, [self.figure, self.training], show_progress="hidden",
+            trigger_mode="always_last" if viewed else "once", **how, **TOGETHER,
         )  # fmt: skip
         made.success(None, None, None, js=(DRAWN if following else ANSWERED) % FIGURE, api_visibility="private")
         return made
@@ -197,9 +200,10 @@ class ScoreField:
         for name, jobs in self.jobs.items():
             if jobs:
                 stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
-        stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+        so_far = stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+        self.jobs["train"].append(so_far)
         reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
-        reset.then(job.forgotten, None, [self.figure, self.training], **QUIET)
+        reset.then(job.forgotten, self.form.inputs, [self.figure, self.training], **QUIET)
 
     def wire_data(self) -> None:
         """Show the inputs that the chosen data has, and take tables."""
@@ -221,7 +225,7 @@ class ScoreField:
 
         def fill() -> list:
             inputs = (gr.skip() if name in kept else value for name, value in values.items())
-            return [gr.Tabs(selected=sub_tab(view)), sub_tab(view), *inputs]
+            return [gr.Tabs(selected=job.SUB_TAB[view]), job.SUB_TAB[view], *inputs]
 
         filled = button.click(fill, None, [self.chosen, self.open, *self.form.inputs], queue=False, **QUIET)
         button.click(None, None, None, cancels=self.all_jobs, api_visibility="private")
@@ -231,9 +235,10 @@ class ScoreField:
             filled.then(None, None, None, js=PRESS % view, api_visibility="private")
 
 
-def sub_tab(maker: str) -> str:
-    """The sub-tab with the button of that key of `job.MAKERS`."""
-    return next(name for name, view in VIEWS.items() if maker in (name, *view.buttons))
+def reopened(path: str) -> tuple[gr.Tabs, str]:
+    """The sub-tab that a saved picture was taken in, opened."""
+    view = job.view_of(path)
+    return gr.Tabs(selected=view), view
 
 
 def build(shared: Shared) -> None:

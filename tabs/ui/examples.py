@@ -1,6 +1,7 @@
 """Finished examples that the tabs show before the first run, made by our own models; they are in tabs/ui/assets/examples.
 
-NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need.
+NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need. The page carries
+neither: a view asks for its example when its tab is first opened.
 """
 
 import functools
@@ -32,10 +33,26 @@ def example(name: str) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def fetched(name: str) -> dict:
+    """What a page gets that asks for the example of that name; empty if there is none."""
+    return example(name) if isinstance(name, str) and name in _values() else {}
+
+
+def pointer(name: str) -> dict:
+    """A view's value until it has asked for its example; empty if there is none. The view needs `fetched` as a server
+    function, and `fetchExample` in its script."""
+    return {"run": PREFIX + name, "example": name} if name in _values() else {}
+
+
 def recorded(run: object) -> Recording | None:
     """The recording of an example by its run's id; None if there is none."""
     name = run.removeprefix(PREFIX) if isinstance(run, str) and run.startswith(PREFIX) else None
     return _recording(name) if name in _names() and name in PLANNERS else None
+
+
+@functools.cache
+def _values() -> frozenset[str]:
+    return frozenset(path.stem for path in FOLDER.glob("*.json"))
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Failures in plain words: never a stack trace on the page."""
 
+import errno
 import functools
 import html
 import inspect
@@ -22,6 +23,9 @@ def in_words(e: Exception) -> gr.Error:
     if "out of memory" in str(e).lower():
         sentence = "The device ran out of memory; ask for fewer pictures, or choose the CPU."
         return gr.Error(sentence, title="Out of memory", print_exception=False)
+    if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT):
+        sentence = "The disk of the machine that runs this app is full; make room there, and run again."
+        return gr.Error(sentence, title="Disk full", print_exception=False)
     log.exception("A handler failed")
     return gr.Error("Something went wrong inside the app; the server's log has the details.", print_exception=False)
 

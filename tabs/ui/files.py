@@ -98,6 +98,8 @@ _filing = threading.Lock()
 def temporary(name: str, data: bytes) -> str:
     """Bytes as a file that Gradio may serve; the page's cache is cleaned by age."""
     with _filing:
+        if not Path(_scratch_folder().name).is_dir():  # somebody deleted it: cleaning up, or a rule of the system
+            _scratch_folder.cache_clear()
         folder = Path(tempfile.mkdtemp(prefix="picture-", dir=_scratch()))
         (folder / name).write_bytes(data)
     return str(folder / name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
+from core.models.registry import MODELS
 from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Several, Suggested, Text, Whole
 from tabs.ui.inputs import CheckboxGroup, Dropdown, Number, Radio, Slider, Textbox
 
@@ -21,7 +22,9 @@ def suggested(kind: Suggested, **how) -> gr.Dropdown:
 
 
 def number(kind: Whole | Real, **how) -> gr.Slider | gr.Number:
-    """A slider, or a number to type."""
+    """A slider, a number to type, or a list of usual numbers that takes others too."""
+    if getattr(kind, "usual", ()):
+        return Dropdown([(f"{v:g}", v) for v in kind.usual], allow_custom_value=True, **how)
     if not getattr(kind, "slider", True):
         return Number(precision=0, **how)
     return Slider(kind.low, kind.high, step=kind.step, **how)
@@ -103,6 +106,20 @@ class Form:
             self.widgets[name].render()
             dice = gr.Button("⚄", elem_classes="dice", scale=0)
         dice.click(None, None, self.widgets[name], js=DICE, api_visibility="private")
+
+    def follow_model(self) -> None:
+        """Let the steps follow the choice of a student, which learned few numbers of them, and back."""
+        if getattr(self.kind.kinds().get("model"), "few", False):
+            how = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+            self["model"].input(self.steps_for, [self["model"], self["steps"]], self["steps"], **how)
+
+    def steps_for(self, model: str, steps: float) -> float:
+        """The number of steps that suits a model: the present one, if it can be."""
+        counts = getattr(MODELS.get(model), "counts", ())
+        if counts:
+            return steps if steps in counts else MODELS[model].defaults["steps"]
+        of_students = {n for spec in MODELS.values() for n in spec.counts}
+        return self.kind().steps if steps in of_students else steps
 
     @property
     def inputs(self) -> list[gr.components.Component]:

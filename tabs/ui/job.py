@@ -20,7 +20,7 @@ from core.runs.plan import Plan
 from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.request import Request
-from tabs.ui.examples import PLANNERS, example
+from tabs.ui.examples import PLANNERS, pointer
 from tabs.ui.failures import explained
 from tabs.ui.files import saved, trajectory
 from tabs.ui.gpu import placed
@@ -82,7 +82,7 @@ class Job:
 
     def example(self) -> dict:
         """What the viewer shows before the first run."""
-        return example(self.tab)
+        return pointer(self.tab)
 
     # ---- from inputs and settings to a plan ----
 

@@ -148,8 +148,8 @@ class Layout:
         """What `Job.keep` fills after a run."""
         return [self.view, self.index, self.inner, *self.files]
 
-    def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> None:
-        """Connect everything.
+    def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
+        """Connect everything; returns what `wire_inputs` does.
 
         Args:
             endpoints: experiment -> API name; the first is that of the primary button.
@@ -166,7 +166,7 @@ class Layout:
             self.wire_inside()
         if self.enlarger is not None:
             self.enlarger.wire(self.stop, self.view, self.index, self.shared)
-        self.wire_inputs(takes)
+        return self.wire_inputs(takes)
 
     def wire_inside(self) -> None:
         """Connect the look inside."""
@@ -182,6 +182,7 @@ class Layout:
         Returns:
             The events that fill in the presets, in their order.
         """
+        self.form.follow_model()
         tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
         if self.upload is not None:
             restore = explained(self.job.restore)

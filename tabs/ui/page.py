@@ -22,7 +22,8 @@ def models() -> str:
     for m in MODELS.values():
         ready, sentence = availability(m.name)
         state = f'<span class="ready">{sentence}</span>' if ready else html.escape(sentence)
-        size = f"{card(m.name)['architecture']['parameters'] / 1e6:.1f} M" if ready else ""
+        weights = card(m.name)["architecture"].get("parameters") if ready else None
+        size = f"{weights / 1e6:.1f} M" if isinstance(weights, int) else ""
         rows.append(f"<tr><td>{m.title}</td><td><code>{m.name}</code></td><td>{size}</td><td>{state}</td></tr>")
     head = "<tr><th>model</th><th>name</th><th>parameters</th><th>state</th></tr>"
     return f'<table class="models">{head}{"".join(rows)}</table>'

@@ -10,7 +10,7 @@ from tabs.ui.theme import asset
 
 LARGEST = 32767
 """The largest int16."""
-SCRIPTS = ("values", "paint", "chart", "save", "hand", "main")
+SCRIPTS = ("values", "paint", "chart", "legend", "save", "hand", "main")
 """The parts of the plane's script, in order; together they are one function."""
 
 
@@ -63,10 +63,10 @@ def panel(
     """One square of a plane.
 
     Args:
-        note: one line below it.
+        note: what stands below it, in one or more lines.
         points: (F, N, 2) or (N, 2).
         classes: (N,) integers from 0, a colour each; eight colours, then again the first.
-        truth: (N, 2), data points drawn faintly behind.
+        truth: (F, N, 2) or (N, 2), data points drawn faintly behind.
         arrows: where they begin, (M, 2), and their vectors, (F, M, 2) or (M, 2), both in data units.
         own: draws the arrows by a scale of their own, not by that of all panels.
         density: (F, H, W) or (H, W) in [0, 1] over the whole view; row 0 is the top, the largest y.
@@ -86,18 +86,19 @@ def panel(
 
 
 def chart(
-    title: str, x: str, y: str, series: Sequence[dict], *, log: tuple[bool, bool] = (False, False), floor=None
+    title: str, x: str, y: str, series: Sequence[dict], *, log: tuple[bool, bool] = (False, False), fresh=None
 ) -> dict:
     """A line chart under a plane's panels.
 
     Args:
         x, y: the names of the axes.
-        series: {"name": str, "x": [...], "y": [...], "dashed": bool, "labels": [...]} each; what is not finite is left
-            out. The labels stand beside the points; there need be none.
+        series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out. "hollow": [bool]
+            marks points that stand for another value. "labels":
+            [str] stand beside the points.
         log: whether x and y are logarithmic.
-        floor: a y that no curve can get below, drawn dotted.
+        fresh: the y of fresh data, drawn dotted; a curve may cross it.
     """
-    return {"title": title, "x": x, "y": y, "log": [*log], "series": [*series], "floor": floor}
+    return {"title": title, "x": x, "y": y, "log": [*log], "series": [*series], "fresh": fresh}
 
 
 def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
@@ -114,6 +115,7 @@ def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
             playing: it plays once it is seen, unless the system asks for less motion.
             keep: the same figure goes on: zoom, probe and frame stay; a slider at its end stays at the end.
             charts: of `chart`.
+            legend: [mark, words] each, with a mark of "points", "class A", "class B", "truth", "paths", "arrows", "density".
             status, fraction: the line above the panels, and the part done in [0, 1] of a run under way, else None.
             caption: below everything. description: what a screen reader says.
             run: an id; with another one the mark of other settings goes.

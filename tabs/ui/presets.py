@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.models.registry import spec
-from core.runs.prompts import default_guidance, default_model, text_models
+from core.runs.prompts import default_guidance, default_model
 from core.runs.request import Request
 from tabs.ui.controls import Shared
 
@@ -29,16 +29,18 @@ class Preset:
 
 
 def on(request: R, model: str) -> R:
-    """A request on another model, with that model's guidance scale if the request uses guidance."""
+    """A request on another model, with that model's guidance scale if the request uses guidance, and a student's steps."""
     if model == request.model:
         return request
     guidance = default_guidance(model) if request.guidance > 1 else request.guidance
-    return replace(request, model=model, guidance=guidance)
+    steps = {"steps": spec(model).defaults["steps"]} if spec(model).counts else {}
+    return replace(request, model=model, guidance=guidance, **steps)
 
 
 def first(request: R, shared: Shared) -> R:
     """A tab's initial settings: on the model requested at the start, or on the best one that is ready."""
-    return on(request, shared.model if shared.model in text_models() else default_model())
+    offered = type(request).kinds()["model"].options()
+    return on(request, shared.model if shared.model in offered else default_model())
 
 
 def with_course(ours: dict[str, Preset], course: dict[str, Preset], **how: object) -> dict[str, Preset]:

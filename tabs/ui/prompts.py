@@ -38,7 +38,8 @@ def remark_line(model: gr.Dropdown, *prompts: gr.Textbox, styled: bool = False) 
         remark_on_styled if styled else remark_on,
         [model, *prompts],
         line,
-        trigger_mode="always_last",
+        trigger_mode="multiple",  # not "always_last", as the cost line: when one of two such events of a field has waited,
+        # Gradio repeats both, and so without end where each is under way when the other ends
         show_progress="hidden",
         api_visibility="private",
         queue=False,

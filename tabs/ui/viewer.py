@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import gradio as gr
 import numpy as np
@@ -14,7 +14,7 @@ from core.pictures.images import data_uri, grid, png, webp
 from core.runs.frame import Frame
 from core.runs.plan import Plan
 from core.runs.recording import Recording
-from tabs.ui.examples import recorded
+from tabs.ui.examples import fetched, recorded
 from tabs.ui.theme import asset
 
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
@@ -92,10 +92,25 @@ def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
         value=value or {},
         html_template=asset("viewer.html"),
         js_on_load=asset("viewer.js"),
+        server_functions=[fetched],
         elem_id=elem_id,
         apply_default_css=False,
         min_height=260,
     )
+
+
+def made_when_seen(make: Callable[[], str], **how) -> gr.HTML:
+    """HTML that the server makes when the page first shows it, so that the page itself stays small.
+
+    Args:
+        how: keywords of gr.HTML.
+    """
+
+    def first(_: object = None) -> str:  # Gradio always sends an argument
+        return make()
+
+    script = "if (!props.value) server.first().then((html) => { if (!props.value) props.value = html; });"
+    return gr.HTML("", js_on_load=script, server_functions=[first], **how)
 
 
 def status_line(value: str) -> gr.HTML:

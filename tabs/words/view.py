@@ -6,6 +6,7 @@ import numpy as np
 from core.runs.frame import Frame
 from core.runs.word_maps import as_bytes, average, by_head
 from core.runs.words import Words
+from tabs.ui.examples import fetched
 from tabs.ui.plane import bytes64
 from tabs.ui.theme import asset
 
@@ -19,6 +20,7 @@ def view(elem_id: str, value: dict | None = None) -> gr.HTML:
         value=value or {},
         html_template=asset("words/words.html"),
         js_on_load="\n".join(asset(f"words/{name}.js") for name in SCRIPTS),
+        server_functions=[fetched],
         elem_id=elem_id,
         apply_default_css=False,
         min_height=420,

@@ -87,6 +87,7 @@ def test_guidance_is_its_formula_in_one_call(path, w, negative):
     assert spy.rows == [6]
     u, c = (spy.predict(X_T, T, cond(spy, k, k, k)) for k in (negative, CAT))
     assert_same(p, Prediction(u.x_0 + w * (c.x_0 - u.x_0), u.eps + w * (c.eps - u.eps), c.v))
+    torch.testing.assert_close(p.parts, {"unconditional": u.eps, "conditional": c.eps})
     assert_consistent(path, p)
 
 

@@ -91,7 +91,7 @@ def test_every_ddpm_step_is_that_of_diffusers(path, steps):
         torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("eta", [0, 1])
+@pytest.mark.parametrize("eta", [0, 0.3, 1])
 @pytest.mark.parametrize("steps", [10, 20, 50, 100, 1000])
 @DDPM_PATH
 def test_every_ddim_step_is_that_of_diffusers(path, steps, eta):

@@ -531,7 +531,8 @@ def test_a_damaged_file_is_one_sentence(folder, i):
 def test_a_missing_file_is_one_sentence(folder, i):
     file = folder / "pocket" / f"weights-{i}-of-2.safetensors"
     file.unlink()
-    assert availability("pocket", folder) == (False, f"Missing: {file.name}.")
+    sentence = f"The model pocket lacks {file.name}; get {folder.name}/pocket from the repository again."
+    assert availability("pocket", folder) == (False, sentence)
     with pytest.raises(ModelError, match=rf"^The file \S+/pocket/{file.name} is missing; get it from .* again\.$"):
         load("pocket", "cpu", folder)
 
@@ -543,12 +544,46 @@ def test_a_missing_card_is_one_sentence_with_the_command_that_trains(folder):
     assert availability("pocket", folder) == (False, str(e.value))
 
 
-@pytest.mark.parametrize("content", [b"", b'{"name": "poc', b"\xff\xfe\x00", b"version https://git-lfs"])
+HERE = b'"architecture": {}, "sha256": '
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b'{"name": "poc', b"\xff\xfe\x00", b"version https://git-lfs", b"{}", b"[]", b"null", b"3"),
+        *(b'{"architecture": {}}', b'{"architecture": [], "sha256": {"a": "b"}}'),
+        *(
+            b"{" + HERE + files + b"}"
+            for files in (b"{}", b'["a"]', b'{"../a": "b"}', b'{"/etc/passwd": "b"}', b'{"..": "b"}')
+        ),
+    ],
+)
 def test_a_damaged_card_is_one_sentence(folder, content):
     (folder / "pocket" / "card.json").write_bytes(content)
     with pytest.raises(ModelError, match=r"^The card of pocket is damaged; get .*/pocket from the repository again\.$"):
         load("pocket", "cpu", folder)
     assert not availability("pocket", folder)[0]
+
+
+def test_a_card_that_does_not_fit_its_weights_is_one_sentence(folder):
+    path = folder / "pocket" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"architecture": {"width": -1}}))
+    with pytest.raises(ModelError, match=r"^The card of pocket does not fit its weights; get .* again\.$"):
+        load("pocket", "cpu", folder)
+
+
+@pytest.mark.parametrize("name", ["card.json", "weights-1-of-2.safetensors"])
+def test_a_file_that_may_not_be_read_is_one_sentence(folder, name, monkeypatch):
+    read = Path.read_bytes
+
+    def refused(self):
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)  # the tests may run as root, who may read everything
+    with pytest.raises(ModelError, match=rf"^The file \S+/pocket/{name} may not be read; give the app the right .*\.$"):
+        load("pocket", "cpu", folder)
 
 
 # ---- the checkpoint that ships ----

@@ -45,7 +45,7 @@ def figure(n: int = 400, side: int = 16, frames: int = 20, panels: int = 2, char
     cloud = np.stack([(d := field(cells, some, s)[1]).reshape(40, 40) / d.max() for s in sigmas])
     made = [
         panel("Exact score", note="closed form of the mixture", points=points, classes=kind, arrows=(grid, score)),
-        panel("Density", note="energy distance 0.012 (floor 0.010)", truth=data, points=points, paths=24),
+        panel("Density", note="energy distance 0.012 (fresh data 0.010)", truth=data, points=points, paths=24),
         panel("Learned score", note="width 64, 2 000 steps", density=cloud, arrows=(grid, 0.8 * score)),
         panel("Guided, w = 3", note="classifier-free", density=cloud, points=0.8 * points, classes=kind),
     ][:panels]
@@ -68,12 +68,12 @@ def loss(steps: int) -> dict:
 
 
 def distance() -> dict:
-    """Distance to the data by steps, with its floor."""
+    """Distance to the data by steps, with that of fresh data."""
     x, names = [2, 5, 10, 20, 50, 100], ("Langevin", "DDPM", "DDIM")
     series = [
         {"name": s, "x": x, "y": [0.01 + (k + 1) / v**1.3 for v in x], "dashed": False} for k, s in enumerate(names)
     ]
-    return chart("Energy distance", "steps", "", series, log=(True, True), floor=0.01)
+    return chart("Energy distance", "steps", "", series, log=(True, True), fresh=0.01)
 
 
 def stream() -> Iterator[dict]:

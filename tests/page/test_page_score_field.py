@@ -117,8 +117,10 @@ def test_a_preset_runs_and_shows_its_own_figure(visit, name):
     page = visit()
     before = page.locator(CAPTION).inner_text()
     page.get_by_role("button", name=name, exact=True).click()
-    expect(page.locator(SHEETS)).to_have_count(PANELS[name])
     view, request = PRESETS[name]
+    expect(page.locator(CAPTION)).to_have_text(re.compile(re.escape(request.about)))
+    expect(page.locator(STATUS)).to_have_text("")  # neither "Press ..." of the view that opens, nor a run under way
+    expect(page.locator(SHEETS)).to_have_count(PANELS[name])
     expect(page.locator(CAPTION)).to_have_text(re.compile(re.escape(request.about)))
     expect(page.locator(f"{VIEW} .fv-running")).to_have_count(0)
     expect(page.locator(f"{VIEW}[data-stale]")).to_have_count(0)
@@ -149,6 +151,18 @@ def test_what_is_drawn_is_what_forward_shows(visit):
         expect(told).to_have_text(re.compile("^point" if there else r"^\("))
     page.locator(RANGE).fill("24")
     expect(page.locator(LABEL)).to_have_text(re.compile("^t = 999 "))
+
+
+def test_own_points_are_asked_for_before_any_is_drawn(visit):
+    page = visit()
+    for view in ("Forward", "Sample", "Train"):
+        open_view(page, view)
+        choose_points(page, "your own points")
+        expect(page.locator(CAPTION)).to_have_text(re.compile("^Draw your points on the sheet"))
+        expect(page.locator(SHEETS)).to_have_count(1)
+        choose_points(page, "two moons")
+        page.wait_for_timeout(500)
+    expect(toasts(page)).to_have_count(0)
 
 
 def test_the_pointer_is_told_the_score(visit):
@@ -190,6 +204,101 @@ def test_train_pause_scrub_and_sample_with_the_trained_network(visit):
     expect(page.locator(CAPTION)).to_have_text(re.compile("trained here; 600 points"))
     expect(page.locator(f"{VIEW} .fv-running")).to_have_count(0)
     expect(toasts(page)).to_have_count(0)
+
+
+def test_train_opened_again_shows_the_training_so_far(visit):
+    page = visit()
+    open_view(page, "Train")
+    expect(page.locator(STATUS)).to_have_text("Press Start.")
+    train(page, 60)
+    open_view(page, "Sample")
+    expect(page.locator(STATUS)).to_have_text("Press Sample.")
+    open_view(page, "Train")
+    expect(page.locator(STATUS)).to_have_text(re.compile("updates in .* now serves the other views"))
+    expect(page.locator(f"{VIEW} .plane-chart")).to_have_count(2)
+    assert frames(page) > 1
+
+
+def test_start_takes_over_from_slowly(visit):
+    page = visit()
+    open_view(page, "Train")
+    page.locator("#score-field-train_slowly").click()
+    until(page, lambda: updates_of(page.locator(STATUS).inner_text()) >= 2, "slow updates")
+    page.locator("#score-field-train").click()
+    until(page, lambda: updates_of(page.locator(STATUS).inner_text()) >= 120, "quick updates")
+    expect(toasts(page)).to_have_count(0)
+
+
+def test_a_saved_picture_opens_the_view_it_was_taken_in(visit, tmp_path):
+    page = visit()
+    page.get_by_role("button", name="Straight paths", exact=True).click()
+    expect(page.locator(CAPTION)).to_have_text(re.compile("from one noise"))
+    expect(page.locator(f"{VIEW} .fv-running")).to_have_count(0)
+    with page.expect_download() as saved:
+        page.locator(f"{VIEW} .plane-png").click()
+    saved.value.save_as(tmp_path / "p.png")
+    other = visit()
+    other.get_by_role("button", name="Settings from a saved picture").click()
+    other.locator(".saved-png input[type=file]").set_input_files(tmp_path / "p.png")
+    expect(other.locator("#score-field-views").get_by_role("tab", name="Sample", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(other.locator(STATUS)).to_have_text("Press Sample.")
+    expect(other.locator(SHEETS)).to_have_count(2)
+    expect(other.locator(CAPTION)).to_have_text(re.compile("flow matching"))
+
+
+OF_VIEW = {"Forward": (), "Score": (), "Sample": ("Heun",), "Guide": ("autoguidance",), "Train": ("the noise eps",)}
+"""View -> a box or radio button that it has besides what all have."""
+
+
+@pytest.mark.parametrize("view", OF_VIEW)
+def test_every_input_marks_the_figure_until_it_is_drawn_anew(visit, view):
+    page = visit()
+    open_view(page, view)
+    figure, stale = page.locator(VIEW), re.compile("changed|pressed")
+    follows = view in ("Forward", "Score")
+    if not follows:
+        expect(page.locator(STATUS)).to_have_text(re.compile("^Press "))
+    page.evaluate(
+        """(id) => { const figure = document.querySelector(id); window.marks = 0;
+        new MutationObserver(() => { if (figure.dataset.stale) marks += 1; }).observe(figure, {attributes: true, attributeFilter: ['data-stale']}); }""",
+        VIEW,
+    )  # a view that follows is marked for a moment only
+
+    def marked(how):
+        before = page.evaluate("marks")
+        how()
+        page.wait_for_function("(before) => marks > before", arg=before)
+        if follows:
+            expect(figure).not_to_have_attribute("data-stale", stale)
+        else:
+            expect(figure).to_have_attribute("data-stale", "changed")
+            page.evaluate("(id) => { delete document.querySelector(id).dataset.stale; }", VIEW)
+
+    def typed(label: str, value: str):
+        field = page.get_by_label(label).locator("visible=true").first
+        field.fill(value)
+        field.press("Tab")
+
+    marked(lambda: choose_points(page, "Gaussians"))
+    for label, value in (
+        ("number input for Gaussians", "3"),
+        ("number input for Points drawn", "100"),
+        ("number input for Steps", "2"),
+        ("Seed", "5"),
+    ):
+        marked(lambda label=label, value=value: typed(label, value))
+    for name in OF_VIEW[view]:
+        box = page.get_by_label(name, exact=True).locator("visible=true").first
+        marked(lambda box=box: box.set_checked(box.get_attribute("type") == "radio" or not box.is_checked()))
+    marked(lambda: choose_points(page, "a word"))
+    marked(lambda: typed("Word", "A"))
+    if not follows:
+        marked(lambda: typed("Seed", "6"))
+        page.evaluate("(id) => { document.querySelector(id).dataset.stale = 'changed'; }", VIEW)
+        page.locator(f"#score-field-{view.lower()}").click()
+        expect(figure).not_to_have_attribute("data-stale", stale)
 
 
 def newest():

@@ -1,6 +1,7 @@
 """Several people at once: files, cost lines and page loads together, and what each of them is told."""
 
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,12 @@ def test_the_first_files_of_all_share_one_folder():
     with ThreadPoolExecutor(8) as people:
         files = list(people.map(lambda k: (start.wait(), temporary("a.txt", b"a"))[1], range(8)))
     assert len({Path(file).parents[1] for file in files}) == 1
+
+
+def test_a_folder_that_somebody_deleted_is_made_again():
+    first = Path(temporary("a.txt", b"a"))
+    shutil.rmtree(first.parents[1])
+    assert Path(temporary("b.txt", b"b")).read_bytes() == b"b"
 
 
 # ---- the cost line --------------------------------------------------------------------------------------------------

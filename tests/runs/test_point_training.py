@@ -16,7 +16,7 @@ from core.diffusion.point_sets import POINT_SETS, gaussians
 from core.diffusion.samplers import heun
 from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
-from core.runs import plane_training
+from core.runs import plane_training, point_training
 from core.runs.plane_training import MOMENTS, one_update, train, trained_so_far
 from core.runs.point_training import TRAININGS, WEAKER_AFTER, PointRecipe, PointTraining, Trainings, trained_classifier
 from core.runs.score_field import ScoreFieldRequest
@@ -82,7 +82,13 @@ def test_the_rate_falls_along_half_a_cosine_to_a_twentieth_and_stays():
     assert [this.rate(k) for k in (0, 50, 100, 5000)] == pytest.approx([0.1, 0.0525, 0.005, 0.005])
 
 
-def test_a_second_who_trains_it_is_refused_until_the_first_ends():
+@pytest.fixture
+def hasty(monkeypatch):
+    """Who is refused is told at once."""
+    monkeypatch.setattr(point_training, "PATIENCE", 0.05)
+
+
+def test_a_second_who_trains_it_is_refused_until_the_first_ends(hasty):
     this = training()
     first = this.updates()
     next(first)
@@ -91,6 +97,35 @@ def test_a_second_who_trains_it_is_refused_until_the_first_ends():
     assert next(first).step == 2, "the first goes on"
     first.close()
     assert next(this.updates()).step == 3
+
+
+def test_who_starts_a_training_takes_it_over_and_the_earlier_run_ends_quietly(often):
+    """Start while it runs slowly."""
+    slow, ended = train(R, slow=True), []
+    shown = next(slow)
+    thread = threading.Thread(target=lambda: ended.extend(slow))
+    thread.start()
+    while TRAININGS.get(shown.run).step < 2:
+        time.sleep(0.01)
+    *_, end = train(in_page(R, shown))
+    thread.join()
+    assert step_of(end) == 100 and end.run == shown.run
+    assert all(f.live and step_of(f) < 100 for f in ended), "it shows no end"
+
+
+def test_two_trainings_at_once_take_turns(monkeypatch):
+    """Each update waits for one of the other, however quick its own thread is."""
+    both, order = [training(), training(seed=1)], []
+    for this in both:
+        monkeypatch.setattr(this, "_accept", lambda progress, this=this: order.append(this) or time.sleep(0.001))
+    threads = [threading.Thread(target=updated, args=(this, 40)) for this in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = order[order.index(both[1]) : len(order) - order[::-1].index(both[0])]  # while both ran
+    shares = [sum(one is this for one in together) for this in both]
+    assert abs(shares[0] - shares[1]) <= 0.2 * len(together) + 2
 
 
 def test_rest_waits_until_the_update_under_way_is_done():
@@ -271,7 +306,7 @@ def test_training_shows_its_progress_and_ends_with_all_moments(often):
     end = figures[-1]
     assert end.fraction is None and not end.live and end.at == len(end.labels) - 1 > 10
     assert "100 updates" in end.status and len({f.run for f in figures}) == 1
-    assert [c.title for c in end.charts] == ["Loss", "Distance of the samples to the data"]
+    assert [c.title for c in end.charts] == ["Loss", "Distance to the data"]
     panel = end.panels[0]
     assert len(panel.points) == len(panel.arrows) == len(end.labels) and np.isfinite(panel.points).all()
     assert not np.array_equal(panel.points[0], panel.points[-1])
@@ -349,13 +384,34 @@ def test_a_training_that_diverges_is_shown_and_can_go_on(often, monkeypatch):
     assert steps == sorted(set(steps)) and steps[-1] == 200 and np.isfinite(end.panels[0].points).all()
 
 
-def test_a_second_page_that_trains_the_same_network_is_refused(often):
+def test_a_second_page_that_trains_the_same_network_is_refused(often, hasty):
     first = train(R)
     next(first), next(first)
     with pytest.raises(Refused, match="being trained already"):
         list(train(in_page(R, next(first))))
     assert step_of(next(first)) > 1
     first.close()
+
+
+def test_moments_are_in_order_though_an_ended_run_still_looks_while_the_next_one_trains(often, monkeypatch):
+    """The curve against updates once ran backwards: two threads added the moments that they had begun at different updates."""
+    first = train(R)
+    seen = TRAININGS.get(next(first).run).watched
+    moment, waits = plane_training.Watched._moment, iter([0.3, 0.0, 0.0, 0.0])
+
+    def slowly(self, step):
+        time.sleep(next(waits, 0.0))
+        return moment(self, step)
+
+    monkeypatch.setattr(plane_training.Watched, "_moment", slowly)
+    updated(seen.learner, 10)
+    late = threading.Thread(target=seen.look)
+    late.start()
+    time.sleep(0.05)
+    updated(seen.learner, 10)
+    seen.look()
+    late.join()
+    assert [m.step for m in seen.look()] == [0, 10, 20]
 
 
 def test_no_points_begin_no_training():

@@ -169,7 +169,7 @@ def test_ten_thousand_rows_are_read():
 # ---- words ----
 
 
-@pytest.mark.parametrize("word", ["SCORE", "i", "W", "a b", "42", "Ünï", "x" * LETTERS, "  padded  ", "two\nlines"])
+@pytest.mark.parametrize("word", ["SCORE", "i", "W", "a b", "42", "x" * LETTERS, "  padded  ", "two\nlines"])
 def test_a_word_becomes_points_of_both_halves_in_the_square(word):
     x, classes = written(word).draw(2000, generator(1))
     assert x.isfinite().all() and x.abs().max() <= WIDEST + 0.4, "the blur of a point at the edge"
@@ -190,8 +190,17 @@ def test_a_word_without_letters_is_refused(word):
         written(word)
 
 
-def test_a_word_with_other_signs_too_is_drawn():
-    assert len(written("A😀!").draw(10, generator(1))[0]) == 10
+def test_a_word_with_signs_too_is_drawn():
+    assert len(written("A&!").draw(10, generator(1))[0]) == 10
+
+
+@pytest.mark.parametrize(
+    "word, named", [("Ünïï", "Ü, ï"), ("A😀!", "😀"), ("日本 A", "日, 本"), ("A\x00B", "U+0000"), ("A\ud83d", "U+D83D")]
+)
+def test_letters_that_the_font_lacks_are_named_and_not_drawn_as_boxes(word, named):
+    with pytest.raises(Refused) as error:
+        written(word)
+    assert str(error.value).startswith(f"The font has no {named}: ")
 
 
 @pytest.mark.parametrize("word", ["x" * (LETTERS + 1), "y" * 10**6])

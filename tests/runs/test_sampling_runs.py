@@ -278,7 +278,7 @@ def test_when_to_guide_needs_a_step_in_each_third():
 def test_the_steps_with_guidance_are_counted_on_the_model_s_own_timesteps():
     """Pocket's run begins at 999, DeepFloyd's with 30 even steps at 957."""
     asked = {"guide_from": 999, "guide_to": 960, "steps": 30}
-    assert [plan("samples", model=model, **asked).guided(0) for model in ("pocket", "if-m")] == [2, 0]
+    assert [plan("samples", model=model, **asked).guided_steps(0) for model in ("pocket", "if-m")] == [2, 0]
 
 
 def test_guidance_off_has_something_to_compare_with():

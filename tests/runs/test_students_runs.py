@@ -9,8 +9,8 @@ import torch
 from core.checks import Refused
 from core.diffusion.students import FEW_STEPS
 from core.models.registry import load
-from core.runs import students
-from core.runs.mnist import DigitRequest
+from core.runs import cost, students
+from core.runs.mnist import DigitRequest, Digits
 from core.runs.students import FOOT, ROWS, Students, StudentsRequest, sheet
 
 
@@ -79,3 +79,19 @@ def test_rows_are_the_models_that_are_here():
     assert list(Students(request=StudentsRequest()).rows) == [
         label for label, (model, _) in ROWS.items() if students.availability(model)[0]
     ]
+
+
+def test_a_student_s_own_runs_have_a_price():
+    plan = Digits(request=DigitRequest.of("flow-class-fast"))
+    assert cost.line(plan, "cpu").startswith("4 network calls on 20 images each, about")
+
+
+def test_the_numbers_stand_only_where_they_were_measured():
+    elsewhere = Students(request=StudentsRequest(guidance=3.0))
+    assert elsewhere.under(np.zeros((1, 1, 1, 1), np.uint8)) == []
+    assert "at guidance 1.5, where it was" in elsewhere.caption
+
+
+def test_the_cost_line_says_ten_digits_and_what_the_teacher_takes():
+    assert Students(request=StudentsRequest()).work.endswith("on ten digits each, the teacher's on twenty")
+    assert Students(request=StudentsRequest(guidance=1.0)).work.endswith("on ten digits each")

@@ -24,7 +24,7 @@ from tabs.mnist.generate import JOB as DIGITS
 from tabs.sampling.page import JOB as SAMPLING
 from tabs.sdedit.page import JOB as SDEDIT
 from tabs.ui import examples as _examples
-from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, from_bytes, recorded, thinned, to_bytes
+from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, fetched, from_bytes, pointer, recorded, thinned, to_bytes
 from tabs.ui.viewer import RUNS
 from tabs.words.job import JOB as WORDS
 
@@ -84,6 +84,13 @@ def test_a_step_without_noise_estimates_stays_one():
     ]
 
 
+def test_a_page_carries_the_name_of_an_example_and_asks_for_it():
+    assert pointer("sampling") == {"run": "example-sampling", "example": "sampling"} and pointer("nothing") == {}
+    assert fetched("sampling") == example("sampling") and RUNS.get(pointer("sampling")).done
+    for name in ("nothing", "", "../examples/sampling", "../../../../checkpoints/pocket/card", None, ["sampling"], {}):
+        assert fetched(name) == {}
+
+
 def test_no_other_name_finds_a_recording():
     for name in ("nothing", "../examples/sampling", "denoise", ""):
         assert recorded(PREFIX + name) is None
@@ -126,7 +133,7 @@ def test_the_example_of_the_denoiser_is_what_its_button_makes():
 def test_the_examples_are_small_and_none_is_missing():
     files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
     assert max(files.values()) < 300_000, files
-    names = {*ALIVE, "denoise", "denoiser", "compare", "anagrams-motion", "hybrids-distance"}
+    names = {*ALIVE, "denoise", "denoise-inside", "denoiser", "compare", "anagrams-motion", "hybrids-distance"}
     assert {f"{name}.json" for name in names} <= set(files)
     assert {f"{name}.npz" for name in ALIVE} <= set(files)
     assert len(example("anagrams-motion")["frames"]) > 10 and example("hybrids-distance")["image"].startswith("data:")

@@ -1,5 +1,6 @@
 """On a Space that lends its GPU for single calls: a stand-in for its package forks a worker and pickles every yield."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -99,6 +100,7 @@ def lending(monkeypatch):
         (Refused("The own part needs a photo."), "The own part needs a photo."),
         (ModelError("The text encoder is not here."), "The text encoder is not here."),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GB"), "The device ran out of memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk of the machine that runs this app is full"),
         (ZeroDivisionError("a secret"), "Something went wrong inside the app"),
     ],
 )

@@ -14,12 +14,13 @@ from core.models import registry
 from core.models.mnist import CLASSES, FLOW, Digits, one_hot
 from core.models.mnist_students import ConsistentDigits, FastDigits, StudentUNet
 from core.models.mnist_unet import UNet
-from training import distil, distil_paths, distil_publish, distil_recipes, distil_run
-from training.distil_paths import Paths, drawn
-from training.distil_recipes import RECIPES
+from training import distil, distil_families, distil_paths, distil_publish, distil_run
+from training.distil_paths import Paths
+from training.distil_recipes import FAMILIES, RECIPES
 from training.distil_run import Run
 
-NAMES = pytest.mark.parametrize("name", RECIPES)
+DIGITS = FAMILIES["flow-class"]
+NAMES = pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.family is DIGITS])
 
 
 def net(hidden: int = 4) -> UNet:
@@ -37,10 +38,17 @@ def small(monkeypatch):
     teacher = Digits(net(), "flow")
     for module in (distil_run, distil_paths):
         monkeypatch.setattr(module, "load", lambda name, device: teacher)
-    for module in (distil_paths, distil_recipes):
-        monkeypatch.setattr(module, "CHUNK", 6)
-    for module in (distil_run, distil_publish):
-        monkeypatch.setattr(module, "quick", lambda *args: {"accuracy": 0.5, "frechet": 1.0})
+    monkeypatch.setattr(distil_families.Digits, "chunk", 6)
+    monkeypatch.setattr(distil_families, "quick", lambda *args: {"accuracy": 0.5, "frechet": 1.0})
+
+
+def drawn(n: int) -> tuple[torch.Tensor, ...]:
+    """What the first chunk of seed 0 begins with."""
+    return DIGITS.drawn(n, torch.Generator().manual_seed(0))
+
+
+def paths(teacher: str, folder) -> Paths:
+    return Paths(teacher, DIGITS, folder, 0, torch.device("cpu"), False)
 
 
 def run(name: str, folder, **changes) -> Run:
@@ -120,20 +128,20 @@ def test_the_number_of_updates_may_change_before_the_rate_falls(tmp_path):
 
 def test_paths_are_the_teachers_runs_and_are_kept(tmp_path):
     teacher = Digits(net(), "flow")
-    (chunk,) = Paths("flow-class", tmp_path, 0, torch.device("cpu"), False).upto(1)
-    x, labels, w = drawn(0, 0, 6)
+    (chunk,) = paths("flow-class", tmp_path).upto(1)
+    x, labels, w = drawn(6)
     assert torch.equal(chunk["states"][0], x) and torch.equal(chunk["w"], w) and torch.equal(chunk["labels"], labels)
     guided = guide(teacher, w)
     p = guided.predict(x, torch.full((len(x),), 999), guided.encode(labels.tolist()))
     torch.testing.assert_close(chunk["states"][1], x + 0.062 * (p.x_0 - p.eps))  # its first step is Euler's
-    (again,) = Paths("another", tmp_path / "b", 0, torch.device("cpu"), False).upto(1)
+    (again,) = paths("another", tmp_path / "b").upto(1)
     assert torch.equal(again["states"], chunk["states"])
     with pytest.raises(ValueError, match="belongs to another teacher or seed"):
-        Paths("another", tmp_path, 0, torch.device("cpu"), False).upto(1)
+        paths("another", tmp_path).upto(1)
 
 
 def test_guidance_scales_are_those_that_students_serve():
-    _, _, w = drawn(0, 0, 4000)
+    _, _, w = drawn(4000)
     assert w.min() >= 1 and w.max() <= 5 and (w < 2).float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 

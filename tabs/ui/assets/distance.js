@@ -94,3 +94,4 @@ element.addEventListener('click', (e) => {
 new ResizeObserver(show).observe(element);
 watch('value', refresh);
 refresh();
+fetchExample(props, server, refresh);

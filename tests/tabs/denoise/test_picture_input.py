@@ -28,16 +28,17 @@ def test_a_file_that_is_no_picture_is_told_in_one_sentence(tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_a_picture_of_54_million_pixels_is_shrunk_and_a_larger_one_refused(tmp_path, monkeypatch):
-    Image.new("L", (9000, 6000), 200).save(tmp_path / "large.png")
+@pytest.mark.parametrize("name, size", [("large.png", (7000, 5000)), ("large.jpg", (12200, 12200))])
+def test_a_large_picture_is_shrunk_and_one_that_would_fill_the_memory_refused(tmp_path, name, size):
+    Image.new("L", size, 200).save(tmp_path / name)
     component = Picture(type="pil", image_mode=None, format="png")
-    picture = component.preprocess(sent(tmp_path / "large.png"))
+    picture = component.preprocess(sent(tmp_path / name))
     assert picture.width * picture.height <= images.LARGE
     with Image.open(component.postprocess(picture).path) as shown:
         assert shown.size == (512, 512)
-    monkeypatch.setattr(images, "MAX_PIXELS", 50_000_000)
-    with pytest.raises(gr.Error, match="million pixels; please shrink it first"):
-        component.preprocess(sent(tmp_path / "large.png"))
+    Image.new("1", (12200, 12200)).save(tmp_path / "bomb.png")
+    with pytest.raises(gr.Error, match="more than 40 million pixels; please shrink it first"):
+        component.preprocess(sent(tmp_path / "bomb.png"))
 
 
 def test_a_picture_is_shown_square_and_crisp(tmp_path):

@@ -58,7 +58,7 @@ def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experim
 
 def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
     assert all_presets() == PRESETS
-    monkeypatch.setattr("core.runs.sampling.default_model", lambda: "if-m")
+    monkeypatch.setattr("core.runs.picture_request.default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
     drawn = [r for name, r in all_presets().items() if name not in PRESETS]
     assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]

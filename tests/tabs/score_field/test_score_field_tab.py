@@ -12,7 +12,7 @@ from core.pictures import images
 from core.runs.panels import Chart, Figure, Line, Panel
 from core.runs.score_field import ScoreFieldRequest
 from tabs.score_field import job
-from tabs.score_field.page import VIEWS, build, sub_tab
+from tabs.score_field.page import VIEWS, ScoreField, build
 from tabs.score_field.presets import PRESETS
 from tabs.ui.page import alone
 
@@ -23,7 +23,7 @@ SHEET = np.zeros((8, 8, 3), np.uint8)
 def test_a_preset_is_a_request_that_the_checks_pass_and_a_button_runs(name):
     maker, request = PRESETS[name]
     assert ScoreFieldRequest.checked(**request.parameters()) == request
-    assert maker in job.MAKERS and maker in (sub_tab(maker), *VIEWS[sub_tab(maker)].buttons)
+    assert maker in job.MAKERS and maker in (job.SUB_TAB[maker], *VIEWS[job.SUB_TAB[maker]].buttons)
 
 
 def test_every_view_is_a_sub_tab_and_every_input_has_its_place():
@@ -76,10 +76,68 @@ def test_the_parts_of_a_figure_travel():
     assert value["panels"][0]["points"]["at"]["shape"] == [2, 5, 2] and value["panels"][0]["paths"] == 3
     assert value["charts"] == [
         {
-            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "floor": 0.1,
+            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "fresh": 0.1,
             "series": [{"name": "loss", "x": [1, 2], "y": [0.5, 0.25], "dashed": True}],
         }
     ]  # fmt: skip
+
+
+def page_values(**values) -> list:
+    """What the inputs send."""
+    return list(ScoreFieldRequest.checked(**{"count": 100} | values).parameters().values())
+
+
+@pytest.mark.parametrize(
+    "view, panels, said", [("sample", 4, "Press Sample."), ("guide", 4, "Press Guide."), ("train", 1, "Press Start.")]
+)
+def test_an_opened_view_shows_what_its_button_will_run(view, panels, said):
+    ((value, training),) = job.opening_of(view, *page_values(data="rings"))
+    assert len(value["panels"]) == panels and value["status"] == said and training == gr.skip()
+    assert value["settings"]["experiment"] == view and "rings" in value["caption"]
+    if view != "train":
+        assert all("steps" in p["note"] and "network calls" in p["note"] for p in value["panels"])
+
+
+def test_train_that_is_opened_again_shows_the_training_so_far():
+    request = ScoreFieldRequest.checked(width=16, depth=2, batch=16)
+    ((_, training),) = job.HANDLERS["train_once"](**request.parameters())
+    ((value, _),) = job.opening_of("train", *page_values(width=16, depth=2, batch=16, training=training))
+    assert value["run"] == training and "1 updates" in value["status"] and len(value["charts"]) == 2
+    forgotten, none = job.forgotten(*page_values(data="roll", training=training))
+    assert none == "" and forgotten["status"] == "Press Start." and "Swiss roll" in forgotten["caption"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("how", [job.follow, job.opening_of])
+def test_without_drawn_points_every_view_asks_for_them_and_refuses_nothing(view, how):
+    ((value, training),) = how(view, *page_values(data="drawn"))
+    assert value["caption"].startswith("Draw your points on the sheet") and training == gr.skip()
+    assert len(value["panels"]) == 1 and value["panels"][0]["points"] is None
+
+
+@pytest.mark.parametrize("maker", job.MAKERS)
+def test_a_saved_picture_tells_the_view_it_was_taken_in(tmp_path, maker):
+    (tmp_path / "p.png").write_bytes(images.png(SHEET, ScoreFieldRequest().settings() | {"experiment": maker}))
+    view = job.view_of(str(tmp_path / "p.png"))
+    assert maker in (view, *VIEWS[view].buttons, "trained_so_far")
+    (tmp_path / "p.png").write_bytes(images.png(SHEET, ScoreFieldRequest().settings()))
+    assert job.view_of(str(tmp_path / "p.png")) == "forward"
+
+
+def test_every_mark_of_a_figure_has_its_words_in_the_legend():
+    marks = {
+        view: [name for name, _ in next(iter(job.HANDLERS[view](count=100)))[0]["legend"]]
+        for view in ("forward", "score")
+    }
+    assert marks == {
+        "forward": ["class A", "class B", "paths", "arrows", "density"], "score": ["truth", "arrows", "density"],
+    }  # fmt: skip
+
+
+def test_the_rate_is_a_list_that_takes_other_numbers_too():
+    rate = ScoreField().form["rate"]
+    assert isinstance(rate, gr.Dropdown) and rate.allow_custom_value and rate.value == 0.005
+    assert ScoreFieldRequest.checked(rate="0.004").rate == 0.004
 
 
 def test_only_views_without_a_button_follow_their_inputs():

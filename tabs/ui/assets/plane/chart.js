@@ -20,7 +20,7 @@ function number(v) {
   return String(+v.toPrecision(3)).replace('-', '−');
 }
 
-// The range of an axis over all curves, a little wider than what is shown; the floor belongs to it.
+// The range of an axis over all curves, a little wider than what is shown; that of fresh data belongs to it.
 function range(values, log) {
   const kept = values.filter((v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0));
   let low = Math.min(...kept), high = Math.max(...kept);
@@ -39,24 +39,28 @@ function axis(values, log, from, to, pad) {
 
 function axes(chart, width, height, unit, left) {
   const all = (key) => chart.series.flatMap((s) => s[key] || []), [logX, logY] = chart.log || [];
-  const floor = chart.floor ?? null;
+  const fresh = chart.fresh ?? null;
   return {
     x: axis(all('x'), logX, left, width - 10 * unit, false),
-    y: axis(floor === null ? all('y') : [...all('y'), floor], logY, height - 34 * unit, 40 * unit, true),
+    y: axis(fresh === null ? all('y') : [...all('y'), fresh], logY, height - 34 * unit, 40 * unit, true),
   };
 }
 
-function legend(pen, chart, unit, left) {
-  let x = left;
-  pen.textAlign = 'left';
+function legend(pen, chart, width, unit, left) {
   const named = chart.series.map((s, k) => [s.name, ink.classes[CURVES[k % 7]], s.dashed ? [4, 3] : []]);
-  if ((chart.floor ?? null) !== null) named.push(['floor', ink.soft, [1.5, 2.5]]);
+  if ((chart.fresh ?? null) !== null) named.push(['fresh data', ink.soft, [1.5, 2.5]]);
+  const gap = 34 * unit, total = named.reduce((sum, [name]) => sum + gap + pen.measureText(name).width, 0) - 14 * unit;
+  let x = Math.min(left, Math.max(0, width - total));
+  const small = Math.min(1, width / total);  // a narrow chart has smaller words, not fewer
+  pen.textAlign = 'left';
+  pen.font = `${11.5 * unit * small}px ${ink.font}`;
   for (const [name, colour, dash] of named) {
-    line(pen, [[x, 29 * unit], [x + 16 * unit, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
+    line(pen, [[x, 29 * unit], [x + 16 * unit * small, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
     pen.fillStyle = ink.soft;
-    pen.fillText(name, x + 20 * unit, 33 * unit);
-    x += 34 * unit + pen.measureText(name).width;
+    pen.fillText(name, x + 20 * unit * small, 33 * unit);
+    x += gap * small + pen.measureText(name).width;
   }
+  pen.font = `${11.5 * unit}px ${ink.font}`;
 }
 
 function line(pen, places, colour, width, dash = []) {
@@ -93,28 +97,30 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
   pen.fillText(chart.y && chart.title !== chart.y ? `${chart.title} · ${chart.y}` : chart.title, 0, 14 * unit);
   pen.font = `${11.5 * unit}px ${ink.font}`;
   paintAxes(pen, chart, both, width, height, unit, left);
-  if ((chart.floor ?? null) !== null) {
-    const y = both.y.place(chart.floor);
+  if ((chart.fresh ?? null) !== null) {
+    const y = both.y.place(chart.fresh);
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
   chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
-  legend(pen, chart, unit, left);
+  legend(pen, chart, width, unit, left);
   if (mark) paintMark(pen, mark, both, width, unit);
 }
 
 function curve(pen, series, colour, { x, y }, unit) {
-  const places = (series.x || []).map((v, i) => [v, series.y[i], (series.labels || [])[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
-  const shown = places.map(([a, b, label]) => [x.place(a), y.place(b), label]);
+  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i], series.labels?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
+  const shown = places.map(([a, b, hollow, label]) => [x.place(a), y.place(b), hollow, label]);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
   if (shown.length > 25) return;
-  pen.fillStyle = colour;
-  for (const [a, b] of shown) {
+  for (const [a, b, hollow] of shown) {
     pen.beginPath();
-    pen.arc(a, b, 2.6 * unit, 0, 7);
+    pen.arc(a, b, (hollow ? 3.4 : 2.6) * unit, 0, 7);
+    pen.fillStyle = hollow ? ink.back : colour;
     pen.fill();
+    if (hollow) pen.stroke();
   }
   pen.textAlign = 'right';
-  for (const [a, b, label] of shown) if (label) pen.fillText(label, a - 5 * unit, b - 4 * unit);
+  pen.fillStyle = colour;
+  for (const [a, b, , label] of shown) if (label) pen.fillText(label, a - 5 * unit, b - 4 * unit);
 }
 
 // The value of a curve under the pointer.
@@ -148,5 +154,5 @@ function markAt(chart, px, py, width, height, ratio) {
 // The same in words, for a screen reader.
 function chartInWords(chart) {
   const ends = chart.series.map((s) => `${s.name}: ${number(s.y?.at(-1) ?? 0)} at ${chart.x} ${number(s.x?.at(-1) ?? 0)}`);
-  return `${chart.title}, ${chart.y} by ${chart.x}. ${ends.join('; ')}${(chart.floor ?? null) === null ? '' : `; floor ${number(chart.floor)}`}`;
+  return `${chart.title}, ${chart.y} by ${chart.x}. ${ends.join('; ')}${(chart.fresh ?? null) === null ? '' : `; fresh data: ${number(chart.fresh)}`}`;
 }

@@ -1,5 +1,5 @@
 // The figure: panels that share time, zoom and view; slider, playing, and what a new value changes.
-let data = decoded({}), time = 0, playing = false, wanted = false, asked = 0, clock = 0, run = null;
+let data = decoded({}), time = 0, playing = false, wanted = false, asked = 0, chartsAsked = 0, clock = 0, run = null;
 const SECONDS = [3, 14];  // playing all frames takes at least and at most
 const root = () => find('.plane');
 const labelNow = () => data.labels[Math.round(time)] || '';
@@ -51,6 +51,7 @@ function captions() {
     box.querySelector('canvas').setAttribute('aria-label', [title, note].filter(Boolean).join(': '));
   });
   all('.plane-chart').forEach((sheet, k) => sheet.setAttribute('aria-label', chartInWords(data.charts[k])));
+  legendBox();
   put(find('.fv-text'), data.status || '');
   put(find('.fv-caption'), data.caption || '');
   put(find('.plane-words'), data.description || '');
@@ -88,8 +89,15 @@ function ask() {
 
 function repaint() {
   readInk();
-  all('.plane-chart').forEach((sheet, k) => drawChart(sheet, data.charts[k]));
   ask();
+  chartsAsked ||= requestAnimationFrame(() => requestAnimationFrame(drawCharts));
+}
+
+// A frame later than the panels, so that no frame takes long.
+function drawCharts() {
+  chartsAsked = 0;
+  drawLegend();
+  all('.plane-chart').forEach((sheet, k) => drawChart(sheet, data.charts[k]));
 }
 
 function show(t) {

@@ -2,13 +2,16 @@
 const CLASSES = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#F0E442', '#777777'];  // Okabe and Ito's
 const LIGHTER = ['#4BA6E3', '#F28E42', '#2CC79B', '#E3A3C6', '#F5BC42', '#8ACBF2', '#F5EE7E', '#AAAAAA'];  // on dark
 const zoom = { x: 0, y: 0, half: 3 };
+const known = new Map();  // colours of the style sheet as red, green, blue: reading pixels back is slow
 let ink = null, dots = new Map();
 
 function rgb(colour) {
+  if (known.has(colour)) return known.get(colour);
   const pen = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
   pen.fillStyle = colour;
   pen.fillRect(0, 0, 1, 1);
-  return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  known.set(colour, [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3));
+  return known.get(colour);
 }
 
 // The page's colours, as they are now, and how thick lines are.
@@ -16,15 +19,15 @@ function readInk() {
   const style = getComputedStyle(element), get = (name, other) => style.getPropertyValue(name).trim() || other;
   const text = rgb(get('--body-text-color', '#222')), accent = rgb(get('--color-accent', '#4f46e5'));
   const back = rgb(get('--body-background-fill', '#fff')), dark = back[0] + back[1] + back[2] < 380;
-  const big = !!element.closest('.projector');
+  const big = !!element.closest('.projector'), key = [text, accent, back, big, style.fontFamily].join();
+  if (ink?.key === key) return;  // the dots are kept
   const of = ([r, g, b], a = 1) => `rgb(${r} ${g} ${b} / ${a})`;
   ink = {
-    dark, back: of(back), rim: of(back, 0.75), text: of(text), soft: of(text, big ? 1 : 0.62), hair: of(text, 0.22), faint: of(text, dark ? 0.34 : 0.24),
+    key, dark, back: of(back), rim: of(back, 0.75), text: of(text), soft: of(text, big ? 1 : 0.62), hair: of(text, 0.22), faint: of(text, dark ? 0.34 : 0.24),
     arrow: of(text, 0.78), accent: of(dark ? accent.map((c) => (c + 255) / 2) : accent), classes: dark ? LIGHTER : CLASSES,
     cloud: dark ? [129, 140, 248] : [79, 70, 229], mist: dark ? [150, 150, 160] : [90, 90, 100], big: big ? 1.6 : 1, font: style.fontFamily || 'sans-serif',
   };
   dots = new Map();
-  ink.key = [ink.text, ink.back, ink.accent, ink.big].join();
 }
 
 // A round dot as a small canvas, which is copied for each point; its rim, in the page's colour, keeps neighbours apart.
@@ -73,9 +76,9 @@ function paintDensity(p, d, view, time, grey) {
   p.pen.drawImage(cloud(d, time, grey), p.X(-view), p.Y(view), width, width);
 }
 
-// Ticks at the whole numbers, inside of the frame.
+// Ticks at round numbers, inside of the frame.
 function paintTicks(p) {
-  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 100].find((s) => (2 * zoom.half) / s <= 9) || 1000, thin = p.unit / ink.big, long = 4 * p.unit;
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100].find((s) => (2 * zoom.half) / s <= 9) || 1000, thin = p.unit / ink.big, long = 4 * p.unit;
   p.pen.beginPath();
   for (let k = Math.ceil((zoom.x - zoom.half) / step); k * step <= zoom.x + zoom.half; k++) {
     p.pen.moveTo(p.X(k * step), p.side);
@@ -88,6 +91,28 @@ function paintTicks(p) {
   p.pen.strokeStyle = ink.soft;
   p.pen.lineWidth = thin;
   p.pen.stroke();
+}
+
+// The numbers of every other tick, above the points; one in a corner would stand on the frame.
+function paintNumbers(p) {
+  const step = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10].find((s) => (2 * zoom.half) / s <= 5) || 100, { pen, side, unit } = p;
+  pen.font = `${9.5 * unit}px ${ink.font}`;
+  const write = (v, x, y) => {
+    pen.strokeText(number(v), x, y);
+    pen.fillText(number(v), x, y);
+  };
+  pen.fillStyle = ink.soft;
+  pen.strokeStyle = ink.rim;
+  pen.lineWidth = 3 * unit;
+  const room = (v) => v > 16 * unit && v < side - 16 * unit;
+  for (let k = Math.ceil((zoom.x - zoom.half) / step); k * step <= zoom.x + zoom.half; k++) {
+    pen.textAlign = 'center';
+    if (room(p.X(k * step))) write(+(k * step).toFixed(2), p.X(k * step), side - 6.5 * unit);
+  }
+  for (let k = Math.ceil((zoom.y - zoom.half) / step); k * step <= zoom.y + zoom.half; k++) {
+    pen.textAlign = 'left';
+    if (room(p.Y(k * step))) write(+(k * step).toFixed(2), 6.5 * unit, p.Y(k * step) + 3.4 * unit);
+  }
 }
 
 // An arrow from (x, y) along (dx, dy); its shaft goes into `shafts`, its head into `heads`.
@@ -128,9 +153,10 @@ function paintArrows(p, arrows, view, time, most) {
   strokeArrows(p, shafts, heads, ink.arrow, 1.15 * p.unit);
 }
 
+// The way of single points so far.
 function paintPaths(p, points, number, time, colourOf) {
   const size = 2 * points.count, now = where(points, time), [last] = between(points.frames, time);
-  p.pen.lineWidth = 1.1 * p.unit;
+  p.pen.lineWidth = 0.8 * p.unit;
   p.pen.globalAlpha = number > 60 ? 0.3 : 0.55;
   for (let i = 0; i < 2 * Math.min(number, points.count); i += 2) {
     p.pen.beginPath();
@@ -140,6 +166,20 @@ function paintPaths(p, points, number, time, colourOf) {
     p.pen.stroke();
   }
   p.pen.globalAlpha = 1;
+}
+
+// The points whose way is drawn: larger, with a dark rim.
+function paintHeads(p, points, number, time, radius, colourOf) {
+  const now = where(points, time);
+  p.pen.strokeStyle = ink.text;
+  p.pen.lineWidth = 1.1 * p.unit;
+  for (let i = 0; i < 2 * Math.min(number, points.count); i += 2) {
+    p.pen.beginPath();
+    p.pen.arc(p.X(now[i]), p.Y(now[i + 1]), radius, 0, 7);
+    p.pen.fillStyle = colourOf(i / 2);
+    p.pen.fill();
+    p.pen.stroke();
+  }
 }
 
 // The place that was clicked: a cross, and the nearest arrow, large, with a dot where it begins.
@@ -178,6 +218,8 @@ function paintPanel(pen, panel, side, ratio, time, most, marks = {}) {
   if (points && panel.paths) paintPaths(p, points, panel.paths, time, colourOf);
   if (arrows) paintArrows(p, arrows, view, time, most);
   if (points) scatter(p, where(points, time), size(points.count), colourOf);
+  if (points && panel.paths && points.frames > 1) paintHeads(p, points, panel.paths, time, 1.25 * size(points.count), colourOf);
+  paintNumbers(p);
   if (marks.probe) paintProbe(p, panel, view, time, most, marks.probe);
   if (marks.ring) {
     pen.strokeStyle = ink.text;

@@ -6,12 +6,14 @@ let recorder = null, film = null;
 // How the canvas is laid out: places of the panels and charts, in pixels of the canvas.
 function pageOf(ratio) {
   const n = data.panels.length, across = n < 4 ? Math.max(1, n) : shownColumns(), gap = 18 * ratio;
-  const side = (n === 1 ? 640 : n === 2 ? 480 : 360) * ratio, head = 26 * ratio, foot = 38 * ratio;
+  const side = (n === 1 ? 640 : n === 2 ? 480 : 360) * ratio, head = 26 * ratio;
+  const lines = Math.max(1, ...data.panels.map((p) => p.note.split('\n').length)), foot = (20 + 17 * lines) * ratio;
   const width = Math.max(across * side + (across - 1) * gap, 360 * ratio) + 2 * gap;
-  const rows = Math.ceil(n / across), [tall, many] = [200 * ratio, data.charts.length], chartTop = gap + rows * (head + side + foot);
+  const rows = Math.ceil(n / across), [tall, many] = [200 * ratio, data.charts.length], legendTop = gap + rows * (head + side + foot);
+  const chartTop = legendTop + composeLegend(find('.plane-mark')?.getContext('2d') || made('canvas').getContext('2d'), false, gap, 0, width - 2 * gap, ratio);
   const wide = (width - 2 * gap - gap * (many - 1)) / Math.max(1, many);
   return {
-    width, height: chartTop + (many ? tall + gap : 0) + 24 * ratio, side, head, ratio, foot: chartTop + (many ? tall + gap : 0),
+    width, legendTop, gap, height: chartTop + (many ? tall + gap : 0) + 24 * ratio, side, head, ratio, foot: chartTop + (many ? tall + gap : 0),
     panels: data.panels.map((_, k) => [gap + (k % across) * (side + gap), gap + Math.floor(k / across) * (head + side + foot)]),
     charts: data.charts.map((_, k) => [gap + k * (wide + gap), chartTop, wide, tall]),
   };
@@ -49,8 +51,9 @@ function compose(sheet, page) {
     pen.strokeStyle = ink.hair;
     pen.lineWidth = ratio;
     pen.strokeRect(x, y + head, side, side);
-    words(pen, panel.note, x, y + head + side + 16 * ratio, ratio);
+    panel.note.split('\n').forEach((text, i) => words(pen, text, x, y + head + side + (16 + 17 * i) * ratio, ratio));
   });
+  composeLegend(pen, true, page.gap, page.legendTop, page.width - 2 * page.gap, ratio);
   data.charts.forEach((chart, k) => {
     const [x, y, wide, tall] = page.charts[k];
     inside(pen, x, y, wide, tall, () => paintChart(pen, chart, wide, tall, ratio));

@@ -60,7 +60,7 @@ function decoded(value) {
   const v = JSON.parse(JSON.stringify(value || {}));  // Gradio's own object is slow to read
   const panels = (v.panels || []).map(decodedPanel);
   const frames = v.frames || Math.max(1, ...panels.flatMap((p) => [p.points, p.truth, p.arrows?.to, p.density]).map((t) => t?.frames || 1));
-  return { ...v, panels, charts: v.charts || [], frames, labels: v.labels || [], view: v.view || 3 };
+  return { ...v, panels, charts: v.charts || [], frames, labels: v.labels || [], legend: v.legend || [], view: v.view || 3 };
 }
 
 // The nearest of (N, 2) to a place, and how far it is.

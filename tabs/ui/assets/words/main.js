@@ -198,3 +198,4 @@ element.addEventListener('fv-play', play);
 whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
 watch('value', refresh);
 refresh();
+fetchExample(props, server, refresh);

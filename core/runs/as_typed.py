@@ -1,0 +1,71 @@
+"""Pictures while a person types: the newest request wins, and whoever else uses the network is not starved."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+from core.diffusion.denoiser import NETWORK_LOCK
+from core.diffusion.samplers import Step
+from core.locks import new_lock
+
+SHARE = 0.3
+"""The largest share of the network's time for all who type together, while others use it."""
+SLICE = 0.02  # seconds of rest between two looks at whether a picture is still wanted
+
+
+class Turns:
+    """One picture at a time, the newest of each person.
+
+    While somebody's run has the network, every picture is followed by a rest, so that those who type take at most
+    SHARE of its time together.
+
+    Args:
+        busy: whether somebody else is using the network; asked between the steps of a picture.
+        clock, sleep: as in `time`.
+    """
+
+    def __init__(
+        self,
+        busy: Callable[[], bool] = NETWORK_LOCK.locked,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self.busy, self.clock, self.sleep = busy, clock, sleep
+        self._tickets, self._newest, self._turn = itertools.count(), {}, new_lock()
+        self._rest_until, self._usual = 0.0, float("inf")
+
+    def draw(self, who: str, run: Callable[[], Iterator[Step]]) -> Step | None:
+        """The last Step of a run; None if the same person asked for another picture meanwhile."""
+        ticket = self._newest[who] = next(self._tickets)
+        wanted = lambda: self._newest.get(who) == ticket  # noqa: E731
+        try:
+            with self._turn:
+                self._rest(wanted)
+                return self._drawn(run, wanted)
+        finally:
+            if wanted():
+                del self._newest[who]
+
+    def _rest(self, wanted: Callable[[], bool]) -> None:
+        while wanted() and (left := self._rest_until - self.clock()) > 0:
+            self.sleep(min(left, SLICE))
+
+    def _drawn(self, run: Callable[[], Iterator[Step]], wanted: Callable[[], bool]) -> Step | None:
+        """The last Step, if it is wanted until then; afterwards the rest that it owes."""
+        last, shared, started = None, False, self.clock()
+        steps = run() if wanted() else iter(())
+        while wanted():
+            shared |= self.busy()
+            step = next(steps, None)
+            if step is None:
+                break
+            last = step
+        took = self.clock() - started
+        if not shared and last is not None and wanted():
+            self._usual = min(self._usual, took)
+        if shared:  # most of that time was another's; without others it takes the usual one
+            self._rest_until = self.clock() + min(took, self._usual) * (1 - SHARE) / SHARE
+        return last if wanted() else None
+
+
+TURNS = Turns()

@@ -1,0 +1,103 @@
+"""Draw as I type: one picture by pocket's student follows the prompt, the seed and the guidance while they change."""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from core.models.registry import availability, spec
+from core.pictures.images import to_uint8
+from core.runs.as_typed import TURNS
+from core.runs.enlarging import larger
+from core.runs.plan import Plan
+from core.runs.sampling import PictureRequest, samples
+from tabs.ui.controls import Shared
+from tabs.ui.failures import in_words
+from tabs.ui.form import Form
+from tabs.ui.theme import asset
+from tabs.ui.viewer import as_uri
+
+STUDENT = "pocket-fast"
+CHANGED = "(...values) => { window.typedChanged?.(values); }"
+ASKED = """(...values) => {
+  window.typedAsked = window.typedKey || performance.now();
+  window.typedKey = 0;
+  return values;
+}"""
+"""Remembers when the oldest key was pressed that no picture has answered yet."""
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+
+
+def place(form: Form, shared: Shared) -> None:
+    """The switch and the box with the picture; nothing where the student is not here."""
+    if not availability(STUDENT)[0]:
+        return
+    about = f"One picture by {STUDENT} follows the prompt, the seed and the guidance; it grows when you pause."
+    switch = gr.Checkbox(False, label="Draw as I type", info=about, elem_id="typed-switch")
+    box = gr.HTML(
+        {},
+        html_template=asset("typed.html"),
+        js_on_load=asset("typed.js"),
+        elem_id="typed",
+        apply_default_css=False,
+    )
+    fields = [form[name] for name in ("prompt", "seed", "guidance")]
+    # the box asks, not the fields: Gradio repeats all events of a field, the remarks' too, for one that had to wait
+    told = [switch, *fields]
+    gr.on([c.change for c in told], None, told, None, js=CHANGED, api_visibility="private")
+    inputs = [*fields, shared.device]
+    box.input(typed, inputs, box, js=ASKED, **QUIET)
+    box.submit(enlarged, inputs, box, **QUIET)
+
+
+def plan_of(prompt: str, seed: float, guidance: float) -> Plan:
+    """One picture by the student; guidance that it did not learn becomes the nearest that it did. Raises Refused."""
+    low, high = spec(STUDENT).scales
+    near = min(max(guidance, low), high) if isinstance(guidance, (int, float)) else guidance
+    usual = spec(STUDENT).defaults
+    return samples(PictureRequest.checked(prompt=prompt, n=1, model=STUDENT, guidance=near, seed=seed, **usual))
+
+
+def words_on(plan: Plan, guidance: float) -> str:
+    """How the picture was made."""
+    r = plan.request
+    nearest = f", the nearest to {guidance:g} that it learned" if r.guidance != guidance else ""
+    return f"{STUDENT}, {r.steps} network calls, guidance {r.guidance:g}{nearest}, seed {r.seed}."
+
+
+def answered(answer: Callable[..., dict]) -> Callable[..., dict]:
+    """An answer for the box; on a failure the sentence on it, which leaves the picture before in its place."""
+
+    def call(prompt: str, seed: float, guidance: float, device: str, request: gr.Request) -> dict:
+        try:
+            plan = plan_of(prompt, seed, guidance)
+            return answer(plan, request.session_hash, device, words_on(plan, guidance))
+        except Exception as e:  # outside the queue Gradio shows no error
+            return {"words": in_words(e).message}
+
+    return call
+
+
+def drawn(plan: Plan, who: str, device: str):
+    """The picture (64, 64, 3) of a plan; None if the same person asked for another one meanwhile."""
+    last = TURNS.draw(who, lambda: plan.run(device))
+    return last and to_uint8(last.x_t, -1, 1)[0]
+
+
+@answered
+def typed(plan: Plan, who: str, device: str, words: str) -> dict:
+    """The picture, or nothing if a newer one is on its way."""
+    pixels = drawn(plan, who, device)
+    if pixels is None:
+        return gr.skip()
+    return {"drawn": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
+
+
+@answered
+def enlarged(plan: Plan, who: str, device: str, words: str) -> dict:
+    """The same picture at 256 pixels, or nothing if a newer one is on its way."""
+    pixels = drawn(plan, who, device)
+    pixels = pixels if pixels is None else drawn(larger(plan, 0, pixels), who, device)
+    if pixels is None:
+        return gr.skip()
+    told = f"{words} Enlarged to 256 pixels."
+    return {"large": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": told}

@@ -1,0 +1,39 @@
+"""The address of the page names its tab and preset."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def tab(page, name: str):
+    """The button of a tab."""
+    return page.get_by_role("tab", name=name, exact=True)
+
+
+def test_the_address_follows_the_tabs_and_back_goes_to_the_one_before(page):
+    tab(page, "Hybrids").click()
+    expect(page).to_have_url(re.compile(r"\?tab=hybrids$"))
+    tab(page, "SDEdit").click()
+    expect(page).to_have_url(re.compile(r"\?tab=sdedit$"))
+    page.go_back()
+    expect(tab(page, "Hybrids")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile(r"\?tab=hybrids$"))
+    page.reload()
+    expect(tab(page, "Hybrids")).to_have_attribute("aria-selected", "true")
+    tab(page, "Score field").click()
+    expect(page).to_have_url(re.compile(r"\?tab=score_field$"))
+
+
+def test_an_address_opens_a_tab_and_presses_a_preset(page, server):
+    page.goto(f"{server.url}?__theme=dark&tab=sampling&preset=A+volcano")
+    expect(tab(page, "Sampling & guidance")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#sampling-tab textarea").first).to_have_value("an emoji of a volcano")
+    page.locator("#sampling-tab").get_by_role("button", name="A panda").click()
+    expect(page).to_have_url(re.compile(r"\?__theme=dark&tab=sampling&preset=A\+panda$"))
+
+
+def test_an_address_that_names_nothing_opens_the_page(page, server):
+    page.goto(f"{server.url}?tab=%3Cb%3E&preset=nothing")
+    expect(tab(page, "Score field")).to_have_attribute("aria-selected", "true")
+    tab(page, "MNIST").click()
+    expect(page).to_have_url(re.compile(r"tab=mnist$"))

@@ -1,0 +1,85 @@
+"""Draw as I type: what the box shows for what was typed, without weights."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+import torch
+
+from core.diffusion.samplers import Step
+from core.runs.as_typed import Turns
+from core.runs.sampling import Pictures
+from tabs.sampling import as_typed
+from tabs.sampling.as_typed import enlarged, plan_of, typed
+
+WHO = SimpleNamespace(session_hash="somebody")
+
+
+@pytest.fixture(autouse=True)
+def student(monkeypatch):
+    """A student that draws even grey; an upsampler that draws it larger."""
+    drawn = []
+
+    def run(self, device="auto"):
+        drawn.append(self.request)
+        x = torch.zeros(1, 3, 64, 64)
+        return iter([Step(4, 4, torch.tensor([-1]), x, x)])
+
+    monkeypatch.setattr(Pictures, "run", run)
+    monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
+    monkeypatch.setattr(as_typed, "TURNS", Turns(lambda: False))
+    return drawn
+
+
+def test_one_picture_by_the_student_in_four_calls(student):
+    value = typed("an emoji of a rose", 7, 3.0, "cpu", WHO)
+    (r,) = student
+    assert (r.model, r.n, r.steps, r.guidance, r.seed) == ("pocket-fast", 1, 4, 3.0, 7)
+    assert value["drawn"] and value["image"].startswith("data:image/")
+    assert (
+        value["words"] == "pocket-fast, 4 network calls, guidance 3, seed 7." and value["alt"] == "an emoji of a rose"
+    )
+
+
+@pytest.mark.parametrize(("asked", "used"), [(0.0, 1.0), (20, 8.0)])
+def test_guidance_that_it_did_not_learn_becomes_the_nearest_and_is_said(asked, used, student):
+    value = typed("a rose", 7, asked, "cpu", WHO)
+    assert student[0].guidance == used and f"the nearest to {asked:g} that it learned" in value["words"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seed", "guidance", "words"),
+    [
+        ("x" * 3000, 7, 3.0, "at most 2,000 characters"),
+        ("a rose", -1, 3.0, "seed"),
+        ("a rose", None, 3.0, "seed"),
+        ("a rose", 7, "much", "guidance"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_the_picture_before_stays(prompt, seed, guidance, words, student):
+    value = typed(prompt, seed, guidance, "cpu", WHO)
+    assert words in value["words"] and "image" not in value and not student
+
+
+def test_a_picture_that_is_no_longer_wanted_is_not_shown(monkeypatch):
+    monkeypatch.setattr(as_typed.TURNS, "draw", lambda who, run: None)
+    assert typed("a rose", 7, 3.0, "cpu", WHO) == enlarged("a rose", 7, 3.0, "cpu", WHO) == gr.skip()
+
+
+def test_after_a_pause_it_grows(monkeypatch):
+    x = torch.zeros(1, 3, 256, 256)
+    plan = SimpleNamespace(run=lambda device: iter([Step(4, 4, torch.tensor([-1]), x, x)]))
+    monkeypatch.setattr(as_typed, "larger", lambda small, k, pixels: plan if pixels.shape == (64, 64, 3) else None)
+    value = enlarged("a rose", 7, 3.0, "cpu", WHO)
+    assert value["large"] and "drawn" not in value and value["words"].endswith("Enlarged to 256 pixels.")
+
+
+def test_the_plan_is_one_that_the_tab_could_make():
+    assert plan_of("a rose", 7, 3.0).experiment == "" and plan_of("", 7, 3.0).prompts == ("", "")
+
+
+def test_without_the_student_there_is_no_switch(monkeypatch):
+    monkeypatch.setattr(as_typed, "availability", lambda name: (False, "Not here."))
+    with gr.Blocks() as page:
+        as_typed.place({}, None)
+    assert not page.blocks or not any(isinstance(b, gr.Checkbox) for b in page.blocks.values())
