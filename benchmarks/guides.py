@@ -7,7 +7,7 @@ where it was.
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from core.checks import ModelError, whole
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import classifier_guide, guide
 from core.diffusion.noise import generators, randn
-from core.diffusion.samplers import ddim
+from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
 from core.models.device import DEVICES, device_facts, pick_device
 from core.models.mnist import CLASSES
@@ -74,6 +74,13 @@ def guided(way: str, scale: float, labels: torch.Tensor, judge: Judge) -> tuple[
     ), nothing
 
 
+def told(steps: Iterable[Step], advance: Callable[[], object]) -> Iterator[Step]:
+    """The Steps; each calls `advance`."""
+    for step in steps:
+        advance()
+        yield step
+
+
 def draw(way: str, scale: float, labels: list[int], judge: Judge, advance: Callable[[], object]) -> np.ndarray:
     """The digits (N, 28, 28) uint8; picture k has seed + k, in any batch and with any guidance."""
     parts = []
@@ -82,7 +89,7 @@ def draw(way: str, scale: float, labels: list[int], judge: Judge, advance: Calla
         model, prompts = guided(way, scale, wanted, judge)
         noise = randn((len(wanted), *model.shape), generators(judge.seed + start, len(wanted)), model.device)
         visits = visits_together(model.schedule.timesteps(STEPS), len(wanted))
-        *_, last = (advance() or step for step in ddim(model, noise, visits, model.encode(prompts)))
+        *_, last = told(ddim(model, noise, visits, model.encode(prompts)), advance)
         parts.append(to_uint8(last.x_t)[..., 0])
     return np.concatenate(parts)
 

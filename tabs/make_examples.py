@@ -157,7 +157,7 @@ EXAMPLES = {
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "guides": lambda: ran(classifier.JOB, GuidesRequest(), {}),
-    "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(), {}),
+    "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(scales="1, 7, 20"), {}),
     "words": words_in_picture,
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
     "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),

@@ -54,7 +54,7 @@ class GuidesRequest(Request):
     digits: str = asked(
         "0123456789", replace(DIGITS, label="Digits, a column each", info="1 to 10, such as 0123456789 or 333.")
     )
-    scale: float = asked(7.0, SCALE)
+    scale: float = asked(10.0, SCALE)
     guidance: float = asked(2.5, GUIDANCE)
     guide: str = asked("classifier-noisy", Choice("Classifier", "The one that guides.", options=GUIDES))
     path: str = asked("ddpm", Choice("Path", "Each has an unconditional model and a conditional one.", options=PATHS))

@@ -105,7 +105,7 @@ def test_what_the_judge_reads_stands_under_the_digits_and_is_counted():
     plan = PLANS["guides"](R)
     pixels = np.zeros((plan.count, 28, 28, 3), np.uint8)
     assert list(plan.under(pixels)) == ["3 ✓", "3 ✗", "3 ✗"] * 2 + [""] * 3 + ["3 ✓", "3 ✗", "3 ✗"]
-    assert plan.judged(pixels, "cpu") == "Read as asked, of 3 — no guidance: 1; classifier × 7: 1; CFG, w = 2.5: 1."
+    assert plan.judged(pixels, "cpu") == "Read as asked, of 3 — no guidance: 1; classifier × 10: 1; CFG, w = 2.5: 1."
 
 
 def test_only_the_gradients_are_no_pictures_of_a_model():
