@@ -58,7 +58,7 @@ class ThresholdsRequest(Request):
     seed: int = asked(180, SEED)
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
-    steps: int = asked(20, STEPS)
+    steps: int = asked(15, STEPS)
 
 
 class _Noted(Technique):

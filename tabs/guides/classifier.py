@@ -18,7 +18,7 @@ JOB = Job("guides", GuidesRequest, PLANS, {"by-scale": "By scale"})
 NAMES = {"classifier": "classifier", "cfg": "classifier-free", "clean classifier": "classifier that never saw noise"}
 """Way of guiding in the table -> its curve's name."""
 MEASURED = (
-    "Right and lower is better: digits that the judge reads as asked, and their distance from MNIST's. Each point is {digits:,} "
+    "Left and lower is better: digits that the judge reads wrong, and the distance of all from MNIST's. Each point is {digits:,} "
     "digits of the DDPM models in {steps} steps, from the same noises; beside it its scale. Measured by: python -m benchmarks.guides"
 )
 
@@ -32,7 +32,7 @@ def curves() -> dict:
     series = [
         {
             "name": name,
-            "x": [100 * r["accuracy"] for r in line],
+            "x": [max(0.05, 100 * (1 - r["accuracy"])) for r in line],  # a logarithm has no place for 0
             "y": [r["frechet"] for r in line],
             "labels": [f"{r['scale']:g}" for r in line],
             "dashed": name == NAMES["clean classifier"],
@@ -40,7 +40,7 @@ def curves() -> dict:
         for name, line in lines.items()
         if line
     ]
-    made = chart("Fréchet distance", "digits right, %", "Fréchet distance", series, log=(False, True))
+    made = chart("Fréchet distance", "digits wrong, %", "Fréchet distance", series, log=(True, True))
     return {"panels": [], "charts": [made], "caption": MEASURED.format(**rows[0])}
 
 

@@ -10,7 +10,7 @@ from tabs.ui.presets import Preset
 
 PRESETS = {
     "Guidance too high": Preset(ThresholdsRequest()),
-    "A drawing": Preset(ThresholdsRequest("an emoji of a red apple")),
+    "A white ground turns grey": Preset(ThresholdsRequest("an emoji of a red apple")),
     "Dynamic, held at 1.5": Preset(ThresholdsRequest(top=1.5)),
     "Half of all values": Preset(ThresholdsRequest(ratio=0.5)),
 }
