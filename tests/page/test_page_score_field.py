@@ -169,7 +169,7 @@ def test_a_refused_input_asks_for_another_one_and_not_for_a_button(visit):
     page = visit()
     choose_points(page, "a word")
     expect(page.locator(CAPTION)).to_have_text(re.compile("a word|“"))
-    word = page.get_by_label("Word", exact=True)
+    word = page.locator("label", has_text="Its letters become points").locator("input, textarea")
     word.fill("Über")
     word.press("Tab")
     expect(toasts(page)).to_contain_text("has no")
