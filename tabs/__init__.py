@@ -9,6 +9,7 @@ TABS = (
     "score_field",
     "denoise",
     "sampling",
+    "guides",
     "interpolation",
     "words",
     "fewer_steps",

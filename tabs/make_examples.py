@@ -15,6 +15,7 @@ from PIL import Image
 from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
 from core.runs.denoise import DenoiseRequest
+from core.runs.guides import GuidesRequest
 from core.runs.inpainting import InpaintRequest
 from core.runs.interpolation import InterpolationRequest
 from core.runs.inversion import InversionRequest
@@ -28,10 +29,12 @@ from core.runs.sampling import PictureRequest
 from core.runs.sdedit import SDEditRequest
 from core.runs.single_step import SingleStepRequest
 from core.runs.students import StudentsRequest
+from core.runs.thresholds import ThresholdsRequest
 from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
 from tabs.fewer_steps import inversion, roads, students
+from tabs.guides import classifier, thresholds
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
@@ -153,6 +156,8 @@ EXAMPLES = {
     "denoise": denoising,
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
+    "guides": lambda: ran(classifier.JOB, GuidesRequest(), {}),
+    "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(scales="1, 7, 20"), {}),
     "words": words_in_picture,
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
     "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),

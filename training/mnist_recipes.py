@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.models.mnist import CLASSES, DDPM, Classifier, ddpm_time
+from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, ddpm_time
 from core.models.mnist_unet import UNet
+from core.models.noisy_classifier import NoisyClassifier
 
 SIGMA = 0.5  # noise level of the single-step denoiser
 
@@ -17,8 +18,8 @@ SIGMA = 0.5  # noise level of the single-step denoiser
 class Recipe:
     """One row of the course's table (CS 180 project 5, part B)."""
 
-    objective: str  # "ddpm", "flow", "denoiser", "denoiser-noise" or "classifier"
-    hidden: int  # D, the U-Net's hidden size; the classifier's width
+    objective: str  # "ddpm", "flow", "denoiser", "denoiser-noise", "classifier" or "classifier-noisy"
+    hidden: int  # D, the U-Net's hidden size; a classifier's width
     batch: int
     epochs: int
     lr: float
@@ -44,6 +45,7 @@ RECIPES = {
     "flow-time": Recipe("flow", 64, 64, 10, 1e-2, 0.1 ** (1 / 10)),
     "flow-class-adamw": Recipe("flow", 64, 64, 10, 1e-3, 1.0, optimiser="AdamW", classes=CLASSES),
     "denoiser-noise": Recipe("denoiser-noise", 128, 256, 5, 1e-4, 1.0),
+    "classifier-noisy": Recipe("classifier-noisy", 16, 128, 12, 2e-3, 0.7),
 }
 
 
@@ -51,6 +53,8 @@ def build(recipe: Recipe) -> nn.Module:
     """The untrained network of a recipe."""
     if recipe.objective == "classifier":
         return Classifier(recipe.hidden)
+    if recipe.objective == "classifier-noisy":
+        return NoisyClassifier(recipe.hidden)
     return UNet(recipe.hidden, recipe.time, recipe.classes)
 
 
@@ -79,6 +83,7 @@ def loss_of(recipe: Recipe) -> Loss:
     """The recipe's loss(net, x, labels, generator): x (B, 1, 28, 28) in [0, 1], labels (B,), on one device."""
     return {
         "classifier": _classifier_loss,
+        "classifier-noisy": _noisy_classifier_loss,
         "ddpm": lambda *args: _ddpm_loss(recipe.p_uncond, *args),
         "flow": lambda *args: _flow_loss(recipe.p_uncond, *args),
         "denoiser": lambda net, x, _, g: F.mse_loss(net(x + SIGMA * _noise(x, g)).float(), x),
@@ -110,9 +115,23 @@ def _flow_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: 
     return F.mse_loss(net(a * x_0 + (1 - a) * eps, tau, _one_hot(labels, p_uncond, g)).float(), x_0 - eps)
 
 
+def _shifted(x: Tensor, g: torch.Generator) -> Tensor:
+    """Digits shifted by up to two pixels, all alike."""
+    dy, dx = torch.randint(-2, 3, (2,), generator=g, device=x.device).tolist()
+    return x.roll((dy, dx), (2, 3))
+
+
 def _classifier_loss(net: nn.Module, x: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
-    """Cross-entropy on digits shifted by up to two pixels."""
-    if net.training:
-        dy, dx = torch.randint(-2, 3, (2,), generator=g, device=x.device).tolist()
-        x = x.roll((dy, dx), (2, 3))
-    return F.cross_entropy(net(x).float(), labels)
+    """Cross-entropy on shifted digits."""
+    return F.cross_entropy(net(_shifted(x, g) if net.training else x).float(), labels)
+
+
+def _noisy_classifier_loss(net: NoisyClassifier, x: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
+    """Cross-entropy on shifted digits, noised to every t alike: every other one on the DDPM path, the rest on the flow's."""
+    x = _shifted(x, g) if net.training else x
+    eps, t = _noise(x, g), torch.rand(len(x), generator=g, device=x.device)
+    levels = torch.empty(2, len(x), 1, 1, 1, device=x.device)
+    for k, path in enumerate((DDPM, FLOW)):
+        levels[:, k::2] = torch.stack(path.at((t[k::2] * path.T).long(), x))
+    a, s = levels
+    return F.cross_entropy(net(a * x + s * eps, a, s).float(), labels)

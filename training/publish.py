@@ -13,8 +13,10 @@ from torch import Tensor
 from core.checks import ModelError
 from core.datasets.mnist import mnist, unit
 from core.diffusion.sampler_table import generate
+from core.diffusion.schedule import Schedule
 from core.models.cards import write_card
-from core.models.mnist import CLASSES, Classifier, build_classifier, build_digits, build_single_step
+from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, build_classifier, build_digits, build_single_step
+from core.models.noisy_classifier import NoisyClassifier, build_noisy_classifier
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from core.pictures import images
@@ -84,6 +86,8 @@ def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
 def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
     if run.recipe.objective == "classifier":
         return _measure_classifier(build_classifier(architecture(run), kept), run, out)
+    if run.recipe.objective == "classifier-noisy":
+        return _measure_noisy(build_noisy_classifier(architecture(run), kept), run)
     if run.recipe.time:
         return _measure_samples(run, kept)
     model = build_single_step(architecture(run), kept)
@@ -112,6 +116,24 @@ def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
     }
 
 
+def _measure_noisy(net: NoisyClassifier, run: Run) -> dict:
+    """Accuracy on all test digits, noised to seven timesteps of each path."""
+    images, labels = mnist(False, run.data)
+    x, g, found = unit(images), torch.Generator().manual_seed(run.seed), {}
+    for path, schedule in (("ddpm", DDPM), ("flow", FLOW)):
+        times = [min(k * schedule.T // 6, schedule.T - 1) for k in range(7)]
+        found[path] = {str(t): round(accuracy(_named(net, schedule, x, t, g), labels), 4) for t in times}
+    return {"test_accuracy_by_t": found}
+
+
+@torch.no_grad()
+def _named(net: NoisyClassifier, schedule: Schedule, x: Tensor, t: int, g: torch.Generator) -> Tensor:
+    """(N,) the classes that the classifier reads in digits x (N, 1, 28, 28), noised to t."""
+    t, eps = torch.full((len(x),), t), torch.randn(x.shape, generator=g)
+    parts = zip(schedule.forward(x, t, eps).split(500), t.split(500), strict=True)
+    return torch.cat([net.at(schedule, x_t, times).argmax(1) for x_t, times in parts])
+
+
 def _digits(run: Run, weights: dict[str, Tensor], n: int) -> list:
     """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler."""
     sampler, steps = STEPS[run.recipe.objective]
@@ -137,7 +159,7 @@ def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 300) -> dict:
 def _samples_by_epoch(run: Run, out: Path) -> list[int]:
     """A strip of ten pictures at each shown epoch, from the same noise; for samplers also a GIF."""
     shown = []
-    if run.recipe.objective == "classifier":
+    if run.recipe.objective.startswith("classifier"):
         return shown
     for path in sorted(run.folder.glob("epoch-*.safetensors")):
         parts, facts = load_state(path)

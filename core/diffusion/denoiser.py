@@ -26,7 +26,8 @@ class Prediction:
         x_0: (B, ...) clean estimate.
         eps: (B, ...) noise estimate.
         v: (B, ...) learned-variance interpolation in [-1, 1], or None.
-        parts: the named noise estimates (B, ...) from which a technique made eps, for display.
+        parts: the named noise estimates (B, ...) from which a technique made eps, for display; of classifier guidance the
+            gradient.
     """
 
     x_0: Tensor

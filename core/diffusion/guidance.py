@@ -123,20 +123,26 @@ class _FromNoise(Technique):
         return Prediction(self.schedule.x_0(x_t, t, p.eps), p.eps, p.v, p.parts)
 
 
-def classifier_guide(denoiser: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float) -> Denoiser:
+GRADIENT = "gradient"
+"""The name of grad log p(y | x_t) among a Prediction's parts."""
+LogProb = Callable[[Tensor, Tensor], Tensor]
+"""(x_t, t) -> (B,) log p(y | x_t), differentiable in x_t."""
+
+
+def classifier_guide(denoiser: Denoiser, log_prob: LogProb, scale: float | Tensor) -> Denoiser:
     """Classifier guidance, eps - w s_t grad log p(y | x_t) (Dhariwal & Nichol 2021, algorithm 2).
 
-    Where a_t = 0, x_t is noise alone and tells nothing of the class: nothing is changed there.
+    Where a_t = 0, x_t is noise alone and tells nothing of the class: nothing is changed there. The gradient is added to
+    the Prediction's parts.
 
     Args:
-        log_prob: (x_t, t) -> (B,) log p(y | x_t), differentiable in x_t.
-        scale: w.
+        scale: w; or (B,), one per sample.
     """
     return _ClassifierGuided(denoiser, log_prob, scale)
 
 
 class _ClassifierGuided(Technique):
-    def __init__(self, inner: Denoiser, log_prob: Callable[[Tensor, Tensor], Tensor], scale: float):
+    def __init__(self, inner: Denoiser, log_prob: LogProb, scale: float | Tensor):
         super().__init__(inner)
         self.log_prob, self.scale = log_prob, scale
 
@@ -146,8 +152,10 @@ class _ClassifierGuided(Technique):
             x = x_t.detach().requires_grad_()
             grad = torch.autograd.grad(self.log_prob(x, t).sum(), x)[0]
         a, s = self.schedule.at(t, x_t)
-        eps = p.eps - self.scale * s * grad * (a > 0)
-        return Prediction(torch.where(a > 0, self.schedule.x_0(x_t, t, eps), p.x_0), eps, p.v, p.parts)
+        w = per_sample(self.scale.to(x_t), x_t) if isinstance(self.scale, Tensor) else self.scale
+        eps = p.eps - w * s * grad * (a > 0)
+        x_0 = torch.where(a > 0, self.schedule.x_0(x_t, t, eps), p.x_0)
+        return Prediction(x_0, eps, p.v, {**p.parts, GRADIENT: grad})
 
 
 def autoguide(denoiser: Denoiser, weaker: Denoiser, scale: float) -> Denoiser:

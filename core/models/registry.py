@@ -125,6 +125,10 @@ MODELS = {
         _digits("denoiser", "Single-step denoiser", SINGLE_STEP),
         _digits("denoiser-noise", "Single-step denoiser of pure noise", SINGLE_STEP),
         _digits("classifier", "Digit classifier", JUDGE, build="core.models.mnist:build_classifier"),
+        _digits(
+            *("classifier-noisy", "Classifier of noisy digits", JUDGE),
+            build="core.models.noisy_classifier:build_noisy_classifier",
+        ),
         ModelSpec(
             *("photo-classifier", "Photo classifier", "photos"),
             source=CHECKPOINT,

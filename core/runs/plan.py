@@ -14,6 +14,7 @@ from core.runs.request import Request
 
 P = TypeVar("P", bound="Plan")
 STATE = "x_t: the state, from noise to picture"
+INSIDE = ("x_t: the state", "x_0: the clean estimate")
 ESTIMATE = "x_0: the clean estimate"
 ORIGIN = "The noise that this came from"
 FINE = "original at 256 pixels"
@@ -36,6 +37,8 @@ class Plan:
     """The values of black and white in the pictures."""
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """The same for recorded parts, by name; NOISE for the others."""
+    TALL: ClassVar[float] = 1.0
+    """The height of a picture over its width."""
 
     LARGER: ClassVar[type | None] = None
     """The plan that enlarges one of its pictures; None for `core.runs.enlarging.Larger`."""
@@ -174,6 +177,10 @@ class Plan:
     def lanes(self, frame: Frame) -> list[np.ndarray]:
         """The grids of a frame that are shown together, (B, H, W, C) uint8 each."""
         return [frame.x_0, frame.x_t]
+
+    def inner_titles(self, k: int) -> tuple[str, str]:
+        """What the state and the estimate of picture k are called in the look inside it."""
+        return INSIDE
 
     def sheet(self, frame: Frame) -> np.ndarray:
         """The pictures of a frame for its files, in the layout of the first lane."""

@@ -68,7 +68,7 @@ def facts(name: str) -> str:
         f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
         f"seed {c['seed']}; {minutes:.0f} minutes on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
     )
-    noise = "" if MODELS[name].task == "judge" else " with fixed noise"
+    noise = "" if c["architecture"]["objective"] == "classifier" else " with fixed noise"
     return text + origin(name) + f" The loss is the {MODELS[name].loss}; held out: 2,000 test digits{noise}."
 
 

@@ -83,7 +83,7 @@ def to_bytes(recording: Recording) -> bytes:
         shape=(*last.x_0.shape, len(steps)),
         steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in steps]), len(last.x_0), quality=QUALITY),
         rest=_bytes(np.concatenate([_rest(f, names) for f in steps]), len(last.x_0), quality=90),
-        result=_bytes(np.concatenate([last.x_t, last.x_0]), len(last.x_0), lossless=True),
+        result=_bytes(np.concatenate(_result(last)), len(last.x_0), lossless=True),
     )
     return out.getvalue()
 
@@ -95,13 +95,18 @@ def from_bytes(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Rec
         count, *shape, steps = file["shape"].tolist()
         tiles = _split(file["steps"], shape).reshape(steps, 2 + bool(names), count, *shape)
         rest = _split(file["rest"], shape).reshape(steps, -1, count, *shape)
-        result = _split(file["result"], shape).reshape(2, count, *shape)
+        result = _split(file["result"], shape).reshape(-1, count, *shape)[[0, -1]]
         marks = file["marks"].tolist()
     frames = []
     for (i, n, t, has_parts), (x_t, x_0, *first), others in zip(marks, [*tiles, result], [*rest, ()], strict=True):
         parts = first + [_sum(first[0], other) for other in others[: len(names[1:])]]
         frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}))
     return Recording(planned(settings), id=run, frames=frames, notes=())
+
+
+def _result(last: Frame) -> list[np.ndarray]:
+    """The state and the clean estimate of a result; once, if they are the same."""
+    return [last.x_0] if np.array_equal(last.x_t, last.x_0) else [last.x_t, last.x_0]
 
 
 def _tiles(frame: Frame, first: Sequence[str]) -> np.ndarray:

@@ -10,7 +10,6 @@ from core.runs.frame import Frame
 from core.runs.recording import Recording
 from tabs.ui.viewer import RUN_ONLY, as_uri, timestep
 
-INSIDE = ["x_t: the state", "x_0: the clean estimate"]
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, contrast × 4"]
 AWAY = "noise estimate with the negative prompt"
@@ -24,7 +23,8 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
         gap: whether the difference of two noise estimates is shown too.
     """
     plan, halves = recording.plan, tuple(recording.frames[0].parts) == HALVES
-    titles = INSIDE + noise_titles(tuple(recording.frames[0].parts), gap, bool(plan.guiding.get("negative")))
+    noises_titled = noise_titles(tuple(recording.frames[0].parts), gap, bool(plan.guiding.get("negative")))
+    titles = [*plan.inner_titles(k), *noises_titled]
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
     for frame in recording.own(k):
         noises = frame.parts or noises  # a step up and the result have none: keep those of the step before

@@ -93,7 +93,7 @@ def chart(
     Args:
         x, y: the names of the axes.
         series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out. "hollow": [bool]
-            marks points that stand for another value.
+            marks points that stand for another value, "labels": [str] stand beside the points.
         log: whether x and y are logarithmic.
         fresh: the y of fresh data, drawn dotted; a curve may cross it.
     """

@@ -145,6 +145,7 @@ def face(plan: Plan, pick: str = "") -> dict:
         pick: CSS selector of the number field that a click on a picture fills.
     """
     grid = {"columns": plan.columns, "count": plan.count, "across": [*plan.across], "down": [*plan.down], "pick": pick}
+    grid |= {"tall": plan.TALL} if plan.TALL != 1 else {}
     return {"lanes": [*plan.lane_titles], "origins": [*plan.origins], "columns": plan.beside, "grid": grid}
 
 

@@ -7,7 +7,16 @@ from diffusers import DDPMScheduler
 
 from core.diffusion.closed_form import Gaussian
 from core.diffusion.denoiser import Prediction, Technique
-from core.diffusion.guidance import ALONE, THRESHOLDS, bounded, classifier_guide, clip, dynamic_threshold, guide
+from core.diffusion.guidance import (
+    ALONE,
+    GRADIENT,
+    THRESHOLDS,
+    bounded,
+    classifier_guide,
+    clip,
+    dynamic_threshold,
+    guide,
+)
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
@@ -195,6 +204,19 @@ def test_classifier_guidance_shifts_eps_by_the_scaled_gradient(path):
     torch.testing.assert_close(p.eps, plain.eps + 4 * s * X_T)  # the gradient of -|x|^2 / 2 is -x
     assert torch.equal(p.v, plain.v)
     assert_consistent(path, p)
+
+
+@EVERY_PATH
+def test_classifier_guidance_takes_a_scale_per_sample_and_shows_its_gradient(path):
+    spy = Spy(gaussian(path))
+    null, scales = cond(spy, None, None, None), torch.tensor([0.0, 1.0, 4.0])
+    log_prob = lambda x_t, t: -(x_t**2).flatten(1).sum(1) / 2  # noqa: E731
+    p = classifier_guide(spy, log_prob, scales).predict(X_T, T, null)
+    for k, w in enumerate(scales.tolist()):
+        alone = classifier_guide(spy, log_prob, w).predict(X_T, T, null)
+        torch.testing.assert_close(p.eps[k], alone.eps[k])
+        torch.testing.assert_close(p.x_0[k], alone.x_0[k])
+    torch.testing.assert_close(p.parts[GRADIENT], -X_T)
 
 
 def test_classifier_guidance_works_inside_a_sampler():

@@ -59,7 +59,8 @@ function lane(title, index) {
   const small = below && !!(value().origins || [])[index];
   figure.style.setProperty('--share', share());
   const wide = (n) => (PIXELS + 1) * n - 1, { columns = 1, count = 1 } = grid, rows = Math.ceil(count / columns);
-  if (grid.columns) figure.style.setProperty('--ratio', wide(columns) / wide(rows));
+  const ratio = wide(columns) / ((PIXELS * (grid.tall || 1) + 1) * rows - 1);
+  if (grid.columns) figure.style.setProperty('--ratio', ratio);
   figure.classList.toggle('fv-small', small);
   figure.classList.toggle('fv-rows', down.length > 0);
   figure.classList.toggle('fv-pick', !!grid.pick);

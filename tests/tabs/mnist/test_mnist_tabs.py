@@ -20,7 +20,7 @@ from tabs.ui.examples import example
 from training import mnist_recipes, publish
 
 SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
-OURS = {"classifier", "flow-class-adamw"}
+OURS = {"classifier", "classifier-noisy", "flow-class-adamw"}
 
 
 # ---- Generate -------------------------------------------------------------------------------------------------------

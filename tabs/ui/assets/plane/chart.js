@@ -107,8 +107,8 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
 }
 
 function curve(pen, series, colour, { x, y }, unit) {
-  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
-  const shown = places.map(([a, b, hollow]) => [x.place(a), y.place(b), hollow]);
+  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i], series.labels?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
+  const shown = places.map(([a, b, hollow, label]) => [x.place(a), y.place(b), hollow, label]);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
   if (shown.length > 25) return;
   for (const [a, b, hollow] of shown) {
@@ -118,6 +118,9 @@ function curve(pen, series, colour, { x, y }, unit) {
     pen.fill();
     if (hollow) pen.stroke();
   }
+  pen.textAlign = 'right';
+  pen.fillStyle = colour;
+  for (const [a, b, , label] of shown) if (label) pen.fillText(label, a - 5 * unit, b - 4 * unit);
 }
 
 // The value of a curve under the pointer.

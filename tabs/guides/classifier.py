@@ -1,0 +1,62 @@
+"""Classifier guidance of a model without classes, beside classifier-free guidance, from the same noise."""
+
+from core.runs.guides import PLANS, GuidesRequest, measured
+from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.job import Job
+from tabs.ui.layout import Layout
+from tabs.ui.plane import chart, plane
+from tabs.ui.presets import Preset
+
+PRESETS = {
+    "Ten digits": Preset(GuidesRequest()),
+    "A guide that never saw noise": Preset(GuidesRequest(guide="classifier")),
+    "Ten ways to write a 3": Preset(GuidesRequest(digits="3333333333")),
+    "Too faint a guide": Preset(GuidesRequest(scale=1.0, guidance=1.0)),
+    "On the straight path": Preset(GuidesRequest(path="flow", guidance=1.5)),
+}
+JOB = Job("guides", GuidesRequest, PLANS, {"by-scale": "By scale"})
+NAMES = {"classifier": "classifier", "cfg": "classifier-free", "clean classifier": "classifier that never saw noise"}
+"""Way of guiding in the table -> its curve's name."""
+MEASURED = (
+    "Right and lower is better: digits that the judge reads as asked, and their distance from MNIST's. Each point is {digits:,} "
+    "digits of the DDPM models in {steps} steps, from the same noises; beside it its scale. Measured by: python -m benchmarks.guides"
+)
+
+
+def curves() -> dict:
+    """The measured table as one chart, fidelity against variety; without a chart if there is none."""
+    rows = measured()
+    if not rows:
+        return {"panels": [], "charts": [], "caption": "Not measured yet: run python -m benchmarks.guides"}
+    lines = {name: [r for r in rows if r["way"] == way] for way, name in NAMES.items()}
+    series = [
+        {
+            "name": name,
+            "x": [100 * r["accuracy"] for r in line],
+            "y": [r["frechet"] for r in line],
+            "labels": [f"{r['scale']:g}" for r in line],
+            "dashed": name == NAMES["clean classifier"],
+        }
+        for name, line in lines.items()
+        if line
+    ]
+    made = chart("Fréchet distance", "digits right, %", "Fréchet distance", series, log=(False, True))
+    return {"panels": [], "charts": [made], "caption": MEASURED.format(**rows[0])}
+
+
+def build(shared: Shared) -> None:
+    """The sub-tab."""
+    tab = Layout(JOB, GuidesRequest(), shared, PRESETS)
+    with tab.left:
+        tab.form.place("digits")
+        tab.run_row("Guide", remarks=())
+        tab.form.place("guide", "scale", "guidance", "seed")
+        tab.experiments("Experiment: the first digit at seven scales, from one noise.")
+        with tab.more("restore_guides"):
+            tab.form.place("path", "steps")
+    with tab.right:
+        tab.viewer()
+        tab.inside("Inside one picture, step by step")
+        plane("guides-chart", curves())
+        formula_panel("guides")
+    tab.wire({"guides": "guide_digits", "by-scale": "guide_by_scale"})

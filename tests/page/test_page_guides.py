@@ -1,0 +1,86 @@
+"""Other guides in headless Chromium: run, scrub, look inside, the chart, another path; thresholds with their histograms."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from core.models.registry import availability
+
+DONE = re.compile("done in")
+HERE = all(availability(n)[0] for n in ("ddpm-time", "ddpm-class", "flow-time", "flow-class", "classifier-noisy"))
+
+
+@pytest.fixture
+def page(page):
+    """The page with the tab open."""
+    page.get_by_role("tab", name="Other guides").click()
+    page.locator("#guides-tab").wait_for()
+    return page
+
+
+def few_steps(page, tab: str, line: str):
+    """Five steps in the open sub-tab."""
+    page.locator("#guides-tab").get_by_text("More settings").locator("visible=true").click()
+    field = page.locator("#guides-tab").get_by_label("number input for Steps").locator("visible=true")
+    field.fill("5")
+    field.press("Tab")
+    expect(page.locator("#guides-tab .cost:visible").first).to_have_text(re.compile(line))
+
+
+def press(page, name: str, view: str):
+    page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+    expect(page.locator(f"#{view} .fv-text")).to_have_text(DONE)
+    expect(
+        page.locator("#guides-tab").get_by_role("button", name="PNG", exact=True).locator("visible=true")
+    ).to_be_enabled()
+
+
+def under(page, view: str) -> list[str]:
+    """What stands under the pictures."""
+    return [cell.get_attribute("data-under") or "" for cell in page.locator(f"#{view} .fv-cells i").all()]
+
+
+@pytest.mark.skipif(not HERE, reason="not all models are in checkpoints/")
+def test_guide_scrub_and_look_inside(page):
+    few_steps(page, "guides", r"\b5 network calls")
+    press(page, "Guide", "guides-view")
+    read = under(page, "guides-view")
+    assert (
+        len(read) == 40 and read[20:30] == [""] * 10 and all(re.fullmatch(r"\d [✓✗]", w) for w in read[:20] + read[30:])
+    )
+    assert sum("✓" in w for w in read[30:]) >= 8, "the conditional model with its own guidance"
+    image = page.locator("#guides-view img")
+    end = image.get_attribute("src")
+    page.locator("#guides-view .fv-range").fill("1")
+    assert image.get_attribute("src") != end and under(page, "guides-view") == [""] * 40
+    box = image.bounding_box()
+    page.get_by_text("Inside one picture").locator("visible=true").click()
+    image.click(position={"x": box["width"] * 0.35, "y": box["height"] * 0.6})  # the gradient of the 3
+    expect(page.locator("#guides-inside figcaption").last).to_contain_text("red where more ink")
+    expect(page.locator("#guides-inside .fv-text")).to_have_text("picture 24")
+
+
+@pytest.mark.skipif(not HERE, reason="not all models are in checkpoints/")
+def test_one_digit_at_seven_scales(page):
+    few_steps(page, "guides", r"\b5 network calls")
+    press(page, "By scale", "guides-view")
+    assert len(under(page, "guides-view")) == 21
+    expect(page.locator("#guides-view .fv-across").first).to_have_text(re.compile("^00.5124710$"))
+
+
+def test_the_chart_says_what_was_measured(page):
+    expect(page.locator("#guides-chart")).to_contain_text("python -m benchmarks.guides")
+
+
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+def test_thresholds_have_a_histogram_below_each_picture(page):
+    page.get_by_role("tab", name="Thresholding", exact=True).click()
+    few_steps(page, "thresholds", r"\b5 network calls")
+    field = page.get_by_label("Guidance w, a column each").locator("visible=true")
+    field.fill("1, 20")
+    field.press("Tab")
+    press(page, "Draw", "thresholds-view")
+    assert all(re.fullmatch(r"\d+ %", w) for w in under(page, "thresholds-view"))
+    box = page.locator("#thresholds-view img").bounding_box()
+    assert box["height"] / box["width"] == pytest.approx(3 * 102 / (2 * 64), rel=0.05)
