@@ -118,6 +118,12 @@ def opening_of(view: str, *values) -> Iterator[tuple[dict, str]]:
         yield shown(opened(request, view), request.settings() | {"experiment": view}), gr.skip()
 
 
+@explained
+def paused(*values) -> Iterator[tuple[dict, str]]:
+    """After Pause: the training so far; before its first update, what Train shows at first."""
+    yield from opening_of("train", *values)
+
+
 def view_of(path: str) -> str:
     """The view that a saved PNG was taken in."""
     return SUB_TAB.get(settings_in(path, ScoreFieldRequest.KIND).get("experiment"), "forward")

@@ -39,6 +39,8 @@ DRAWN = """() => {
   if (['Forward', 'Score'].includes(open?.textContent.trim())) delete document.querySelector('#%s').dataset.stale;
 }"""
 """Of the views that follow their inputs; the others wait for their button."""
+REFUSED = "() => { document.querySelector('#%s').dataset.stale = 'refused'; }"
+"""No button helps: an input has to change again."""
 FOLLOWED = ("data", "components", "word", "rows", "noising", "model", "steps", "count", "seed")
 """Inputs that are in sight in Forward and Score."""
 
@@ -62,7 +64,7 @@ class View:
 VIEWS = {
     "forward": View("Forward", "Slide t: the points spread out, and the density and the score change with them. At small t the score is huge away from the data."),
     "score": View("Score", "Point at an arrow to read its numbers. Once a network is trained, its score stands beside the exact one."),
-    "sample": View("Sample", "Every sampler starts from the same noise.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
+    "sample": View("Sample", "Every sampler starts from the same noise. Two draws of the data itself lie as far apart as “fresh data” says, so samples within that are as good; less is luck.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
     "guide": View("Guide", "Half of the points are asked to be of class A, the other half of class B.", ("guides", "scale"), {"guide": "Guide"}),
     "train": View(
         "Train", "A small network learns the points while you watch. Choose \"trained here\" below to use it in the other views.",
@@ -192,6 +194,8 @@ class ScoreField:
             handler, [self.open] * viewed + self.form.inputs, [self.figure, self.training], show_progress="hidden",
             trigger_mode="always_last" if viewed else "once", **how, **TOGETHER,
         )  # fmt: skip
+        if following:
+            made.failure(None, None, None, js=REFUSED % FIGURE, api_visibility="private")
         made.success(None, None, None, js=(DRAWN if following else ANSWERED) % FIGURE, api_visibility="private")
         return made
 
@@ -200,7 +204,7 @@ class ScoreField:
         for name, jobs in self.jobs.items():
             if jobs:
                 stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
-        so_far = stopped.then(job.HANDLERS["trained_so_far"], self.form.inputs, [self.figure, self.training], **QUIET)
+        so_far = stopped.then(job.paused, self.form.inputs, [self.figure, self.training], **QUIET)
         self.jobs["train"].append(so_far)
         reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
         reset.then(job.forgotten, self.form.inputs, [self.figure, self.training], **QUIET)

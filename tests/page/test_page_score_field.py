@@ -165,6 +165,20 @@ def test_own_points_are_asked_for_before_any_is_drawn(visit):
     expect(toasts(page)).to_have_count(0)
 
 
+def test_a_refused_input_asks_for_another_one_and_not_for_a_button(visit):
+    page = visit()
+    choose_points(page, "a word")
+    expect(page.locator(CAPTION)).to_have_text(re.compile("a word|“"))
+    word = page.locator("label", has_text="Its letters become points").locator("input, textarea")
+    word.fill("Über")
+    word.press("Tab")
+    expect(toasts(page)).to_contain_text("has no")
+    expect(page.locator(VIEW)).to_have_attribute("data-stale", "refused")
+    word.fill("Uber")
+    word.press("Tab")
+    expect(page.locator(VIEW)).not_to_have_attribute("data-stale", re.compile("."))
+
+
 def test_the_pointer_is_told_the_score(visit):
     """At t = 999 nearly all is noise, whose score at (x, y) is (-x, -y)."""
     page = visit()

@@ -40,6 +40,11 @@ def test_a_handler_has_the_parameters_of_the_request_with_their_defaults(name):
     assert {p.name: p.default for p in parameters.values()} == ScoreFieldRequest().parameters()
 
 
+def test_a_pause_before_the_first_update_shows_what_train_shows_at_first():
+    ((value, _),) = job.paused(*ScoreFieldRequest().parameters().values())
+    assert value["status"] == "Press Start." and len(value["panels"]) == 1
+
+
 def test_a_handler_answers_with_what_the_plane_shows_as_json():
     (answer,) = job.HANDLERS["forward"](data="rings", count=100, seed=3)
     value, training = answer
