@@ -15,7 +15,7 @@ PRESETS = {
     "On the straight path": Preset(GuidesRequest(path="flow", guidance=1.5)),
 }
 JOB = Job("guides", GuidesRequest, PLANS, {"by-scale": "By scale"})
-NAMES = {"classifier": "classifier", "cfg": "classifier-free", "clean classifier": "classifier that never saw noise"}
+NAMES = {"classifier": "classifier", "cfg": "classifier-free", "clean classifier": "clean classifier"}
 """Way of guiding in the table -> its curve's name."""
 MEASURED = (
     "Left and lower is better: digits that the judge reads wrong, and the distance of all from MNIST's. Each point is {digits:,} "
