@@ -15,7 +15,7 @@ def opened(page):
     """The sampling tab with the switch on and its first picture; its prompt."""
     page.get_by_role("tab", name="Sampling & guidance").click()
     page.get_by_label("Draw as I type").check()
-    expect(page.locator("#typed img")).to_be_visible()
+    expect(page.locator("#typed img")).to_have_attribute("src", re.compile("^data:image"))
     return page.locator("#sampling-tab textarea:visible").first
 
 
