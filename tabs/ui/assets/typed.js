@@ -2,7 +2,7 @@
 // request is the oldest that a picture has not answered.
 const PAUSE = 700;  // milliseconds without a key after which the picture is enlarged
 const box = element.querySelector('.typed'), picture = element.querySelector('img'), words = element.querySelector('p');
-let pause = 0, before = '';
+let pause = 0, before = '', late = 0;
 
 window.typedKey = window.typedAsked = 0;
 document.addEventListener('input', () => { window.typedKey ||= performance.now(); clearTimeout(pause); }, true);
@@ -23,7 +23,7 @@ function refresh() {
   clearTimeout(pause);
   if (v.image) { picture.src = v.image; picture.alt = v.alt; picture.classList.toggle('typed-small', !v.large); }
   picture.hidden = !picture.src;
-  const late = v.drawn && window.typedAsked ? Math.round(performance.now() - window.typedAsked) : 0;
+  if (!v.large) late = v.drawn && window.typedAsked ? Math.round(performance.now() - window.typedAsked) : 0;
   words.textContent = (late ? `${late} ms from the key to the picture · ` : '') + v.words;
   if (v.drawn) pause = setTimeout(() => { if (!box.hidden) trigger('submit'); }, PAUSE);
 }
