@@ -56,7 +56,7 @@ class GuidesRequest(Request):
     )
     scale: float = asked(10.0, SCALE)
     guidance: float = asked(2.5, GUIDANCE)
-    guide: str = asked("classifier-noisy", Choice("Classifier", "The one that guides.", options=GUIDES))
+    guide: str = asked("classifier-noisy", Choice("Guiding classifier", "", options=GUIDES))
     path: str = asked("ddpm", Choice("Path", "Each has an unconditional model and a conditional one.", options=PATHS))
     steps: int = asked(25, Whole("Steps", "5 to 100.", low=5, high=100))
     seed: int = asked(180, SEED)

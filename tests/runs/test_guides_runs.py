@@ -123,7 +123,7 @@ def test_only_the_gradients_are_no_pictures_of_a_model():
         ({"digits": "12345678901"}, "at most 10 digits"),
         ({"digits": "x"}, "Type digits from 0 to 9"),
         ({"digits": ""}, "Type digits from 0 to 9"),
-        ({"guide": "photo-classifier"}, "The classifier"),
+        ({"guide": "photo-classifier"}, "The guiding classifier"),
         ({"path": "pocket"}, "The path"),
         ({"steps": 1}, "The steps"),
         ({"seed": -1}, "The seed"),
