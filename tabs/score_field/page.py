@@ -27,13 +27,16 @@ TOGETHER = {"concurrency_id": "plane", "concurrency_limit": 4}
 SHARED_FIELDS = ("noising", "model", "steps", "count", "seed")
 OPENED = "() => '%s'"
 PRESS = """() => {
+  const figure = document.querySelector('#%s');
   const press = (tries) => {
     const button = document.querySelector('#score-field-%s');
-    if (button?.offsetParent) button.click(); else if (tries) setTimeout(press, 50, tries - 1);
+    if (button?.offsetParent && (figure.opened === '%s' || !tries)) setTimeout(() => button.click(), 100);
+    else if (tries) setTimeout(press, 50, tries - 1);
   };
-  setTimeout(press, 50, 40);
+  setTimeout(press, 50, 60);
 }"""
-"""Presses a view's button once its sub-tab is there."""
+"""Presses a view's button once its sub-tab is there and has asked for what it shows at first, which the run then ends."""
+NOTED = "(view) => { document.querySelector('#%s').opened = view; }"
 DRAWN = """() => {
   const open = document.querySelector('#score-field-views [role=tab][aria-selected=true]');
   if (['Forward', 'Score'].includes(open?.textContent.trim())) delete document.querySelector('#%s').dataset.stale;
@@ -153,6 +156,7 @@ class ScoreField:
         mark([w for name, w in self.form.widgets.items() if name != "training"], FIGURE)
         self.wire_data()
         # not by `select`, which also tells of the tab that a new page opens
+        self.open.change(None, self.open, None, js=NOTED % FIGURE, api_visibility="private")
         opening = self.run(self.open.change, job.opening_of)
         for name, view in VIEWS.items():
             self.jobs[name] = []
@@ -236,7 +240,7 @@ class ScoreField:
         if view in job.FOLLOWING:
             self.run(filled.then, job.follow)
         else:
-            filled.then(None, None, None, js=PRESS % view, api_visibility="private")
+            filled.then(None, None, None, js=PRESS % (FIGURE, view, job.SUB_TAB[view]), api_visibility="private")
 
 
 def reopened(path: str) -> tuple[gr.Tabs, str]:

@@ -75,7 +75,8 @@ def box_of(page, component: gr.components.Component):
     if component.elem_id:
         return page.locator(f"#{component.elem_id}")
     label = re.compile(rf"^\s*{re.escape(component.label)}(\W|$)")
-    return page.locator(".block:visible", has=page.locator("[data-testid=block-info], [data-testid=block-label]", has_text=label)).last  # fmt: skip
+    inside = page.locator("input[type=radio]" if isinstance(component, gr.Radio) else "*")
+    return page.locator(".block:visible", has=inside).filter(has=page.locator("[data-testid=block-info], [data-testid=block-label]", has_text=label)).last  # fmt: skip
 
 
 def change(page, component: gr.components.Component, picture: str):
@@ -103,7 +104,7 @@ def test_every_input_dims_the_figure_of_its_tab(page, tab, inputs, tmp_path):
     page.wait_for_timeout(1500)
     page.evaluate("() => document.querySelectorAll('button.label-wrap:not(.open)').forEach((b) => b.click())")
     page.wait_for_timeout(500)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     assert inputs.keys() == PLACE.keys()
     for component in sorted(inputs[tab], key=CHOICES):
         if not component.visible:
@@ -119,7 +120,7 @@ def test_the_first_stroke_dims_the_figure(page, tab):
     opened(page, tab)
     page.wait_for_timeout(1500)
     stroke(page, CANVASES[tab], (-30, 40), (30, 40))
-    expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=3_000)
+    expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=10_000)
 
 
 @pytest.mark.parametrize(
