@@ -56,6 +56,7 @@ def test_guide_scrub_and_look_inside(page):
     assert image.get_attribute("src") != end and under(page, "guides-view") == [""] * 40
     box = image.bounding_box()
     page.get_by_text("Inside one picture").locator("visible=true").click()
+    expect(page.locator("#guides-inside .fv-text")).to_have_text("picture 1")  # the opened panel is filled
     image.click(position={"x": box["width"] * 0.35, "y": box["height"] * 0.6})  # the gradient of the 3
     expect(page.locator("#guides-inside figcaption").last).to_contain_text("red where more ink")
     expect(page.locator("#guides-inside .fv-text")).to_have_text("picture 24")
