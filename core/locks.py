@@ -13,7 +13,7 @@ def new_lock() -> threading.Lock:
     return lock
 
 
-class Turns:
+class FairLock:
     """A lock that those who wait get in the order in which they came, for work that many do bit by bit.
 
     With a common lock, who lets go of it mostly takes it again at once, and the others starve.

@@ -17,9 +17,8 @@ from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
 from core.runs.digit_guides import COLOURS, GUIDES, in_colour, log_prob, slope_in_colour
 from core.runs.fields import SEED
-from core.runs.frame import Frame
 from core.runs.mnist import DIGITS, read
-from core.runs.plan import ESTIMATE, Plan
+from core.runs.plan import EstimateAlone
 from core.runs.request import Choice, Real, Request, Whole, asked
 
 FILE = CHECKPOINTS / "guides.json"
@@ -100,7 +99,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guides(Plan):
+class Guides(EstimateAlone):
     """Rows of digits from the same noise, each guided in its own way."""
 
     RANGE = (0.0, 1.0)
@@ -132,17 +131,6 @@ class Guides(Plan):
     def down(self) -> Sequence[str]:
         r = self.request
         return ("no guidance", f"classifier × {r.scale:g}", SLOPE, f"CFG, w = {r.guidance:g}")
-
-    @property
-    def lane_titles(self) -> Sequence[str]:
-        return (ESTIMATE,)
-
-    @property
-    def origins(self) -> Sequence[str]:
-        return ("",)
-
-    def lanes(self, frame: Frame) -> list[np.ndarray]:
-        return [frame.x_0]
 
     def inner_titles(self, k: int) -> tuple[str, str]:
         return super().inner_titles(k) if k in self.ours else ("x_t: what the classifier reads", COLOURS)

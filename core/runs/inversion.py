@@ -15,8 +15,7 @@ from core.diffusion.visits import visits_from, visits_together
 from core.models.registry import load
 from core.pictures.images import WAITING, decibels, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
-from core.runs.frame import Frame
-from core.runs.plan import Plan, in_pixels
+from core.runs.plan import EstimateAlone, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
 from core.techniques.inversion import CALLS, SAMPLE, SOLVERS, invert
@@ -54,7 +53,7 @@ class InversionRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inversion(Plan):
+class Inversion(EstimateAlone):
     """What both experiments share. It starts from the input "original", (64, 64, 3)."""
 
     request: InversionRequest
@@ -66,13 +65,6 @@ class Inversion(Plan):
     @property
     def lane_titles(self) -> Sequence[str]:
         return ("The clean estimate of each; of its noise, the state on the way up",)
-
-    @property
-    def origins(self) -> Sequence[str]:
-        return ("",)
-
-    def lanes(self, frame: Frame) -> list[np.ndarray]:
-        return [frame.x_0]
 
     @property
     def name(self) -> str:

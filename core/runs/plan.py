@@ -201,6 +201,21 @@ class Plan:
         return self.request.settings() | named | pictures
 
 
+class EstimateAlone(Plan):
+    """A plan that shows one grid, of the clean estimates."""
+
+    @property
+    def lane_titles(self) -> Sequence[str]:
+        return (ESTIMATE,)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        return ("",)
+
+    def lanes(self, frame: Frame) -> list[np.ndarray]:
+        return [frame.x_0]
+
+
 def in_pixels(denoiser: Denoiser, steps: Iterable[Step]) -> Iterator[Step]:
     """The Steps of a sampler in pixels, (B, C, H, W), as they are recorded and shown: see `Denoiser.to_pixels`."""
     for step in steps:

@@ -18,7 +18,7 @@ from core.checks import Refused
 from core.diffusion.point_sets import PointSet
 from core.diffusion.schedule import Schedule
 from core.diffusion.training import Curve, Ema, Progress, train
-from core.locks import Turns
+from core.locks import FairLock
 from core.models.point_network import CLASSES, PointDenoiser, PointNet, new_net, time_of, wanted
 
 P_UNCOND = 0.4
@@ -32,7 +32,7 @@ WEAKER_AFTER = 8
 """The weaker network of autoguidance has had one update for this many of the network's."""
 PATIENCE = 3.0
 """Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
-TURNS = Turns()
+TURNS = FairLock()
 """Of all trainings: one update each in turn, so that each keeps its share of the speed."""
 DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
 

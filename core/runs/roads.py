@@ -16,9 +16,8 @@ from core.diffusion.visits import visits_each
 from core.models.registry import load, of_task, spec
 from core.pictures.images import decibels
 from core.runs.fields import GUIDANCE, PROMPT, SEED
-from core.runs.frame import Frame
 from core.runs.mnist import DigitModel
-from core.runs.plan import ESTIMATE, Plan, in_pixels
+from core.runs.plan import EstimateAlone, in_pixels
 from core.runs.prompts import clipped
 from core.runs.request import Model, Request, Text, Whole, asked
 
@@ -102,7 +101,7 @@ def model_of(request: Request, device: str) -> Denoiser:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roads(Plan):
+class Roads(EstimateAlone):
     """A row of DDIM and rows of DDPM, from one noise; a column per number of steps."""
 
     request: RoadsRequest
@@ -131,17 +130,6 @@ class Roads(Plan):
     @property
     def lengths(self) -> Sequence[int]:
         return self.steps * (1 + self.request.ways)
-
-    @property
-    def lane_titles(self) -> Sequence[str]:
-        return (ESTIMATE,)
-
-    @property
-    def origins(self) -> Sequence[str]:
-        return ("",)
-
-    def lanes(self, frame: Frame) -> list[np.ndarray]:
-        return [frame.x_0]
 
     @property
     def across(self) -> Sequence[str]:

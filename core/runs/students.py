@@ -16,9 +16,8 @@ from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
 from core.pictures.images import WAITING
 from core.runs.fields import SEED
-from core.runs.frame import Frame
 from core.runs.mnist import DigitModel
-from core.runs.plan import Plan
+from core.runs.plan import EstimateAlone
 from core.runs.request import Real, Request, asked
 
 FILE = CHECKPOINTS / "fewer_steps.json"
@@ -74,7 +73,7 @@ def sheet(digits: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Students(Plan):
+class Students(EstimateAlone):
     """A row per method, a column per number of network calls; a student draws only in the steps that it learned."""
 
     RANGE = (0.0, 1.0)
@@ -118,13 +117,6 @@ class Students(Plan):
     @property
     def lane_titles(self) -> Sequence[str]:
         return ("Ten digits in each",)
-
-    @property
-    def origins(self) -> Sequence[str]:
-        return ("",)
-
-    def lanes(self, frame: Frame) -> list[np.ndarray]:
-        return [frame.x_0]
 
     @property
     def caption(self) -> str:

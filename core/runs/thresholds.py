@@ -19,8 +19,7 @@ from core.models.registry import load
 from core.pictures.histogram import histogram
 from core.pictures.images import from_uint8
 from core.runs.fields import LARGEST, MODEL, PROMPT, QUANTILE, SAMPLER, SEED, STEPS
-from core.runs.frame import Frame
-from core.runs.plan import ESTIMATE, Plan, in_pixels
+from core.runs.plan import EstimateAlone, in_pixels
 from core.runs.prompts import MAX_GUIDANCE, clipped
 from core.runs.request import Request, Text, asked
 
@@ -70,7 +69,7 @@ class _Noted(Technique):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds(Plan):
+class Thresholds(EstimateAlone):
     """A row per threshold, a column per guidance scale; under each picture the histogram of its |x_0|."""
 
     TALL = 1 + (TALL + FOOT) / 64
@@ -101,17 +100,6 @@ class Thresholds(Plan):
     @property
     def down(self) -> Sequence[str]:
         return list(ROWS.values())
-
-    @property
-    def lane_titles(self) -> Sequence[str]:
-        return (ESTIMATE,)
-
-    @property
-    def origins(self) -> Sequence[str]:
-        return ("",)
-
-    def lanes(self, frame: Frame) -> list[np.ndarray]:
-        return [frame.x_0]
 
     @property
     def caption(self) -> str:
