@@ -1,6 +1,9 @@
 """Scores of samples: accuracy of the requested class, and the Frechet distance of a classifier's features."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
@@ -35,6 +38,14 @@ def frechet_distance(p: Statistics, q: Statistics) -> float:
     cross = torch.linalg.eigvalsh(root @ q.covariance @ root).clamp(min=0).sqrt().sum()
     gap = (p.mean - q.mean).square().sum()
     return float(gap + p.covariance.trace() + q.covariance.trace() - 2 * cross)
+
+
+def rows_of(table: Path) -> list[Mapping]:
+    """The rows of a benchmark's table; empty if it was not run or is damaged."""
+    try:
+        return json.loads(table.read_text())["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def reference(which: str = "train") -> Statistics:

@@ -1,6 +1,5 @@
 """Classifier guidance of digits that an unconditional model draws, beside classifier-free guidance, from the same noise."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
 from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
+from core.models.scores import rows_of
 from core.runs.digit_guides import COLOURS, GUIDES, in_colour, log_prob, slope_in_colour
 from core.runs.fields import SEED
 from core.runs.mnist import DIGITS, read
@@ -83,10 +83,7 @@ class GuidesRequest(Request):
 
 def measured() -> list[Mapping]:
     """The benchmark's rows: way, scale, digits, steps, accuracy, frechet; empty if it was not run."""
-    try:
-        return json.loads(FILE.read_text())["rows"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    return rows_of(FILE)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Students beside their teacher: ten digits from one noise, by method and by network calls, with what was measured of each."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from core.diffusion.samplers import Step
 from core.diffusion.students import FEW_STEPS
 from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
+from core.models.scores import rows_of
 from core.pictures.images import WAITING
 from core.runs.fields import SEED
 from core.runs.mnist import DigitModel
@@ -60,10 +60,7 @@ class StudentsRequest(Request):
 
 def measured() -> list[Mapping]:
     """The benchmark's rows: model, sampler, steps, accuracy, frechet, ms_for_ten; empty if it was not run."""
-    try:
-        return json.loads(FILE.read_text())["rows"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    return rows_of(FILE)
 
 
 def sheet(digits: Tensor) -> Tensor:

@@ -1,13 +1,9 @@
 """Other guides: a classifier that guides, beside classifier-free guidance; and what a threshold does at high guidance."""
 
-from dataclasses import replace
-
-import gradio as gr
-
 from tabs.guides import classifier, thresholds
 from tabs.ui.controls import Shared
 from tabs.ui.page import open_alone
-from tabs.ui.send import connect
+from tabs.ui.subtabs import build_subtabs
 
 TITLE = "Other guides"
 ID = "guides"
@@ -20,12 +16,7 @@ SUBTABS = {
 
 def build(shared: Shared) -> None:
     """The tab and its sub-tabs."""
-    with gr.Tabs(overflow_behavior="wrap") as tabs:
-        inner = replace(shared, tabs=tabs, inbox={}, outbox=[])
-        for name, (title, build_subtab) in SUBTABS.items():
-            with gr.Tab(title, id=name):
-                build_subtab(inner)
-    connect(inner)
+    build_subtabs(shared, SUBTABS)
 
 
 if __name__ == "__main__":

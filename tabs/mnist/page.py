@@ -1,12 +1,8 @@
 """MNIST: everything that the digit models can show, one sub-tab per question."""
 
-from dataclasses import replace
-
-import gradio as gr
-
 from tabs.mnist import compare, denoiser, generate, learned, scoreboard
 from tabs.ui.controls import Shared
-from tabs.ui.send import connect
+from tabs.ui.subtabs import build_subtabs
 
 TITLE = "MNIST"
 ID = "mnist"
@@ -22,9 +18,4 @@ SUBTABS = {
 
 def build(shared: Shared) -> None:
     """The tab and its sub-tabs, which send pictures to each other."""
-    with gr.Tabs(overflow_behavior="wrap") as tabs:
-        inner = replace(shared, tabs=tabs, inbox={}, outbox=[])
-        for name, (title, build_subtab) in SUBTABS.items():
-            with gr.Tab(title, id=name):
-                build_subtab(inner)
-    connect(inner)
+    build_subtabs(shared, SUBTABS)
