@@ -40,6 +40,15 @@ def frechet_distance(p: Statistics, q: Statistics) -> float:
     return float(gap + p.covariance.trace() + q.covariance.trace() - 2 * cross)
 
 
+NONE_WRONG = 0.05
+"""Percent: where a row without a wrong digit stands on a logarithmic axis, which has no place for 0."""
+
+
+def percent_wrong(row: Mapping) -> float:
+    """The digits of a row that were read wrong, in percent; NONE_WRONG for none."""
+    return 100 * (1 - row["accuracy"]) or NONE_WRONG
+
+
 def rows_of(table: Path) -> list[Mapping]:
     """The rows of a benchmark's table; empty if it was not run or is damaged."""
     try:

@@ -1,5 +1,6 @@
 """Students: networks that were taught to take fewer steps, beside their teacher."""
 
+from core.models.scores import NONE_WRONG, percent_wrong
 from core.runs.students import PLANS, ROWS, StudentsRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
@@ -21,14 +22,12 @@ PRESS = """() => setTimeout(() => {
 }, 300)"""
 """Draws what a preset filled in, unless it takes long."""
 TEACHER = next(iter(ROWS))
-NONE_WRONG = 0.05
-"""Percent: where a row without a wrong digit is drawn, as a logarithm has no place for 0."""
 MEASURED = (
     "Measured on 2,000 digits at guidance 1.5 by: python -m benchmarks.fewer_steps. "
     f"A ring at {NONE_WRONG} % of digits wrong stands for none."
 )
 CHARTS = {
-    "Digits wrong": ("%", lambda m: 100 * (1 - m["accuracy"]) or NONE_WRONG),
+    "Digits wrong": ("%", percent_wrong),
     "Fréchet distance": ("", lambda m: m["frechet"]),
     "Time": ("milliseconds for ten digits", lambda m: m["ms_for_ten"]),
 }

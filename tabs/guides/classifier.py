@@ -1,5 +1,6 @@
 """Classifier guidance of a model without classes, beside classifier-free guidance, from the same noise."""
 
+from core.models.scores import percent_wrong
 from core.runs.guides import PLANS, GuidesRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
@@ -32,7 +33,7 @@ def curves() -> dict:
     series = [
         {
             "name": name,
-            "x": [max(0.05, 100 * (1 - r["accuracy"])) for r in line],  # a logarithm has no place for 0
+            "x": [percent_wrong(r) for r in line],
             "y": [r["frechet"] for r in line],
             "hollow": [r["accuracy"] == 1 for r in line],
             "labels": [f"{r['scale']:g}" for r in line],

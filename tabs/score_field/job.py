@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.runs.panels import Chart, Figure, Panel
 from core.runs.plane_opened import OPENED, no_points, nothing_drawn, opened
-from core.runs.plane_training import one_update, train, trained_so_far
+from core.runs.plane_training import one_update, train
 from core.runs.plane_views import VIEW, VIEWS
 from core.runs.points import table_rows
 from core.runs.score_field import ScoreFieldRequest
@@ -20,7 +20,6 @@ from tabs.ui.saved import settings_in
 Make = Callable[[ScoreFieldRequest], Iterator[Figure]]
 MAKERS: dict[str, Make] = VIEWS | {
     "train": train, "train_slowly": functools.partial(train, slow=True), "train_once": one_update,
-    "trained_so_far": trained_so_far,
 }  # fmt: skip
 """What each button makes."""
 
@@ -28,7 +27,7 @@ MAKERS: dict[str, Make] = VIEWS | {
 SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train")} | {
     "quality": "sample", "train_slowly": "train", "train_once": "train", "trained_so_far": "train",
 }  # fmt: skip
-"""Key of MAKERS -> the view that it is in."""
+"""Key of MAKERS, or what a saved picture calls a paused training -> the view that it is in."""
 
 
 def shown(figure: Figure, settings: dict) -> dict:

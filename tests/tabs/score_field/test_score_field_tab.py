@@ -120,7 +120,7 @@ def test_without_drawn_points_every_view_asks_for_them_and_refuses_nothing(view,
     assert len(value["panels"]) == 1 and value["panels"][0]["points"] is None
 
 
-@pytest.mark.parametrize("maker", job.MAKERS)
+@pytest.mark.parametrize("maker", job.SUB_TAB)
 def test_a_saved_picture_tells_the_view_it_was_taken_in(tmp_path, maker):
     (tmp_path / "p.png").write_bytes(images.png(SHEET, ScoreFieldRequest().settings() | {"experiment": maker}))
     view = job.view_of(str(tmp_path / "p.png"))
