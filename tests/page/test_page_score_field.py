@@ -291,7 +291,8 @@ def test_every_input_marks_the_figure_until_it_is_drawn_anew(visit, view):
             page.evaluate("(id) => { delete document.querySelector(id).dataset.stale; }", VIEW)
 
     def typed(label: str, value: str):
-        field = page.get_by_label(label).locator("visible=true").first
+        fields = page.locator("input, textarea")  # no option of a list that is still closing
+        field = page.get_by_label(label).and_(fields).locator("visible=true").first
         field.fill(value)
         field.press("Tab")
 
