@@ -1,17 +1,15 @@
 """The recipes of all MNIST checkpoints, with the published numbers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, ddpm_time
+from core.models.mnist import CLASSES, DDPM, FLOW, Classifier
+from core.models.mnist_losses import Loss, digit_loss, noise
 from core.models.mnist_unet import UNet
 from core.models.noisy_classifier import NoisyClassifier
-
-SIGMA = 0.5  # noise level of the single-step denoiser
 
 
 @dataclass(frozen=True)
@@ -76,43 +74,10 @@ def without_class(weights: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
     return kept
 
 
-Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
-
-
 def loss_of(recipe: Recipe) -> Loss:
     """The recipe's loss(net, x, labels, generator): x (B, 1, 28, 28) in [0, 1], labels (B,), on one device."""
-    return {
-        "classifier": _classifier_loss,
-        "classifier-noisy": _noisy_classifier_loss,
-        "ddpm": lambda *args: _ddpm_loss(recipe.p_uncond, *args),
-        "flow": lambda *args: _flow_loss(recipe.p_uncond, *args),
-        "denoiser": lambda net, x, _, g: F.mse_loss(net(x + SIGMA * _noise(x, g)).float(), x),
-        "denoiser-noise": lambda net, x, _, g: F.mse_loss(net(_noise(x, g)).float(), x),
-    }[recipe.objective]
-
-
-def _noise(x: Tensor, g: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=g, device=x.device)
-
-
-def _one_hot(labels: Tensor, p_uncond: float, g: torch.Generator) -> Tensor:
-    """(B, 10) one-hot rows, each zeroed with probability p_uncond (Ho & Salimans 2022)."""
-    keep = torch.rand(len(labels), generator=g, device=labels.device) >= p_uncond
-    return F.one_hot(labels, CLASSES).float() * keep[:, None]
-
-
-def _ddpm_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
-    """||net(x_t) - eps||^2 (Ho et al. 2020, eq. 14)."""
-    t = torch.randint(DDPM.T, (len(x_0),), generator=g, device=x_0.device)
-    eps = _noise(x_0, g)
-    return F.mse_loss(net(DDPM.forward(x_0, t, eps), ddpm_time(t), _one_hot(labels, p_uncond, g)).float(), eps)
-
-
-def _flow_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
-    """||net(x_tau) - (x_0 - eps)||^2 at x_tau = tau x_0 + (1 - tau) eps (Lipman et al. 2023, eq. 23)."""
-    tau = torch.rand(len(x_0), generator=g, device=x_0.device)
-    eps, a = _noise(x_0, g), tau.view(-1, 1, 1, 1)
-    return F.mse_loss(net(a * x_0 + (1 - a) * eps, tau, _one_hot(labels, p_uncond, g)).float(), x_0 - eps)
+    judges = {"classifier": _classifier_loss, "classifier-noisy": _noisy_classifier_loss}
+    return judges.get(recipe.objective) or digit_loss(recipe.objective, recipe.p_uncond)
 
 
 def _shifted(x: Tensor, g: torch.Generator) -> Tensor:
@@ -129,7 +94,7 @@ def _classifier_loss(net: nn.Module, x: Tensor, labels: Tensor, g: torch.Generat
 def _noisy_classifier_loss(net: NoisyClassifier, x: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
     """Cross-entropy on shifted digits, noised to every t alike: every other one on the DDPM path, the rest on the flow's."""
     x = _shifted(x, g) if net.training else x
-    eps, t = _noise(x, g), torch.rand(len(x), generator=g, device=x.device)
+    eps, t = noise(x, g), torch.rand(len(x), generator=g, device=x.device)
     levels = torch.empty(2, len(x), 1, 1, 1, device=x.device)
     for k, path in enumerate((DDPM, FLOW)):
         levels[:, k::2] = torch.stack(path.at((t[k::2] * path.T).long(), x))

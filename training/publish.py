@@ -16,6 +16,7 @@ from core.diffusion.sampler_table import generate
 from core.diffusion.schedule import Schedule
 from core.models.cards import write_card
 from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, build_classifier, build_digits, build_single_step
+from core.models.mnist_losses import SIGMA
 from core.models.noisy_classifier import NoisyClassifier, build_noisy_classifier
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
@@ -23,7 +24,7 @@ from core.pictures import images
 from core.pictures.figures import gif
 from core.runs.mnist import default_guidance
 from training import provenance
-from training.mnist_recipes import RECIPES, SIGMA
+from training.mnist_recipes import RECIPES
 from training.mnist_run import Run
 from training.state import hardware, load_state
 

@@ -28,17 +28,17 @@ class Ema:
     """Exponential moving average of a network's parameters and buffers, with a warm-up.
 
     Args:
-        decay: the weight of the past once warmed up; after n updates it is min(decay, (1 + n) / (10 + n)).
+        decay: the weight of the past once warmed up; after n updates it is min(decay, (1 + n) / (warm + n)).
     """
 
-    def __init__(self, net: nn.Module, decay: float):
-        self.decay = decay
+    def __init__(self, net: nn.Module, decay: float, warm: int = 10):
+        self.decay, self.warm = decay, warm
         self.shadow = {k: v.detach().clone() for k, v in net.state_dict().items()}
 
     @torch.no_grad()
     def update(self, net: nn.Module, n: int) -> None:
         """Update the average with the network's weights after n updates."""
-        keep = min(self.decay, (1 + n) / (10 + n))
+        keep = min(self.decay, (1 + n) / (self.warm + n))
         for key, value in net.state_dict().items():
             if value.is_floating_point():
                 self.shadow[key].lerp_(value, 1 - keep)

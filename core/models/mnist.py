@@ -24,9 +24,9 @@ def one_hot(labels: Sequence[int | None], device: torch.device | str = "cpu") ->
     return rows.to(device)
 
 
-def ddpm_time(t: Tensor) -> Tensor:
+def ddpm_time(t: Tensor, T: int = DDPM.T) -> Tensor:
     """The DDPM network's time in (0, 1] for timesteps t (B,): (t + 1) / T."""
-    return (t.float() + 1) / DDPM.T
+    return (t.float() + 1) / T
 
 
 def flow_time(t: Tensor) -> Tensor:
@@ -35,17 +35,21 @@ def flow_time(t: Tensor) -> Tensor:
 
 
 class Digits(Denoiser):
-    """A time-conditioned U-Net as a Denoiser; `path` says whether it predicts noise ("ddpm") or velocity ("flow")."""
+    """A time-conditioned U-Net as a Denoiser; `path` says whether it predicts noise ("ddpm") or velocity ("flow").
+
+    Args:
+        schedule: another one than the usual of that path.
+    """
 
     shape = SHAPE
 
-    def __init__(self, net: UNet, path: str, device: torch.device | str = "cpu"):
+    def __init__(self, net: UNet, path: str, device: torch.device | str = "cpu", schedule: Schedule | None = None):
         self.net, self.path, self.device = net, path, torch.device(device)
-        self.schedule = {"ddpm": DDPM, "flow": FLOW}[path]
+        self.schedule = schedule or {"ddpm": DDPM, "flow": FLOW}[path]
 
     def to(self, device: torch.device | str) -> "Digits":
         """The same network on another device."""
-        return Digits(self.net.to(device, memory_format=layout(device)), self.path, device)
+        return Digits(self.net.to(device, memory_format=layout(device)), self.path, device, self.schedule)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
         """(B, 10) one-hot rows; a network without classes ignores them."""
@@ -54,7 +58,7 @@ class Digits(Denoiser):
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
-        time = flow_time(t) if self.path == "flow" else ddpm_time(t)
+        time = flow_time(t) if self.path == "flow" else ddpm_time(t, self.schedule.T)
         with NETWORK_LOCK:
             out = self.net(x_t.contiguous(memory_format=layout(x_t.device)), time, cond).float().contiguous()
         if self.path == "flow":

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from core.checks import Refused
 from core.diffusion.denoiser import Denoiser, Prediction
 from core.diffusion.schedule import Schedule
+from core.models.first_weights import begun
 
 CLASSES = 2
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
@@ -61,20 +62,8 @@ class PointNet(nn.Module):
 
 
 def new_net(source: torch.Generator, width: int, depth: int, outputs: int = 2, classes: int = CLASSES) -> PointNet:
-    """A `PointNet` whose first weights are distributed as torch's own, but drawn from a generator."""
-    with torch.random.fork_rng(devices=[]):  # the layers draw weights when they are made
-        net = PointNet(width, depth, outputs, classes)
-    return net.apply(lambda layer: _begin(layer, source))
-
-
-@torch.no_grad()
-def _begin(layer: nn.Module, source: torch.Generator) -> None:
-    if isinstance(layer, nn.Linear):
-        bound = layer.in_features**-0.5
-        for p in (layer.weight, layer.bias):
-            p.uniform_(-bound, bound, generator=source)
-    elif isinstance(layer, nn.Embedding):
-        layer.weight.normal_(generator=source)
+    """A `PointNet` with first weights from a generator."""
+    return begun(lambda: PointNet(width, depth, outputs, classes), source)
 
 
 class PointDenoiser(Denoiser):

@@ -2,24 +2,18 @@
 
 import copy
 import math
-import threading
-import time
-import uuid
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.checks import Refused
 from core.diffusion.point_sets import PointSet
 from core.diffusion.schedule import Schedule
-from core.diffusion.training import Curve, Ema, Progress, train
+from core.diffusion.training import Ema, Progress, train
 from core.locks import FairLock
 from core.models.point_network import CLASSES, PointDenoiser, PointNet, new_net, time_of, wanted
+from core.runs.live_training import LiveTraining, Trainings
 
 P_UNCOND = 0.4
 """The share of points whose class is not told (Ho & Salimans 2022 take 0.1 to 0.5). Most views draw without a class: with
@@ -30,11 +24,6 @@ FLOOR = 0.05
 """The share of the learning rate that is left at the planned end."""
 WEAKER_AFTER = 8
 """The weaker network of autoguidance has had one update for this many of the network's."""
-PATIENCE = 3.0
-"""Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
-TURNS = FairLock()
-"""Of all trainings: one update each in turn, so that each keeps its share of the speed."""
-DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
 
 
 @dataclass(frozen=True)
@@ -51,25 +40,22 @@ class PointRecipe:
     seed: int = 0
 
 
-class PointTraining:
-    """One training: its network, its average, its curve. One consumer at a time makes its updates.
+class PointTraining(LiveTraining):
+    """The training of points.
 
     Args:
         points: the data; every update draws fresh points.
         subject: what names the data and the path.
     """
 
+    TURNS = FairLock()
+
     def __init__(self, points: PointSet, recipe: PointRecipe, subject: tuple = ()):
-        self.id, self.points, self.recipe, self.subject = uuid.uuid4().hex, points, recipe, subject
-        self.net = new_net(torch.Generator().manual_seed(recipe.seed), recipe.width, recipe.depth)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), recipe.rate)
-        self.average, self.curve = Ema(self.net, DECAY), Curve(10)
-        self.step, self.seconds = 0, 0.0
-        self.early: list[tuple[int, dict[str, Tensor]]] = [(0, copy.deepcopy(self.net.state_dict()))]
-        self._good = self._snapshot()
-        self._one, self._latest = threading.Lock(), object()  # who makes updates holds it; who asked for them last
+        net = new_net(torch.Generator().manual_seed(recipe.seed), recipe.width, recipe.depth)
+        super().__init__(net, recipe, Ema(net, DECAY), every=10)
+        self.points, self.subject = points, subject
+        self.early: list[tuple[int, dict[str, Tensor]]] = [(0, copy.deepcopy(net.state_dict()))]
         self._reader: PointNet | None = None
-        self.watched: Any = None  # what is shown of it, of `core.runs.plane_training`
 
     # ---- learning ----
 
@@ -88,56 +74,14 @@ class PointTraining:
         x_t = r.path.forward(x_0, t, eps)
         return F.mse_loss(self.net(x_t, time_of(r.path, t, x_t), told), wanted(r.path, r.target, x_0, t, eps))
 
-    def updates(self) -> Iterator[Progress]:
-        """One Progress per update, for as long as it is asked for. Who asks later takes over: an earlier run ends quietly.
-
-        Raises:
-            Refused: the loss is not finite; the last good weights are back. Or the earlier run does not end.
-        """
-        before, mine = self._latest, object()
-        self._latest = mine
-        if not self._one.acquire(timeout=PATIENCE):
-            self._latest = before
-            raise Refused("This network is being trained already.")
-        try:
-            started, spent = time.monotonic(), self.seconds
-            made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average)
-            while self._latest is mine:
-                with TURNS:
-                    progress = next(made)
-                self._accept(progress)
-                self.seconds = spent + time.monotonic() - started
-                yield progress
-        finally:
-            self._one.release()
-
     def _accept(self, progress: Progress) -> None:
-        if not math.isfinite(float(progress.loss)):
-            good = self._good[0]
-            self._restore()
-            raise Refused(DIVERGED.format(k=progress.step, good=good))
-        self.step = progress.step
-        self.curve.add(progress)
+        super()._accept(progress)
         if self.step & (self.step - 1) == 0 and self.step >= 4:  # 4, 8, 16, ...
             self.early.append((self.step, {k: v.clone() for k, v in self.average.shadow.items()}))
-        if self.step % 50 == 0 and all(w.isfinite().all() for w in self.net.parameters()):
-            self._good = self._snapshot()
-
-    def _snapshot(self) -> tuple:
-        return self.step, *map(copy.deepcopy, (self.net.state_dict(), self.average.shadow, self.optimiser.state_dict()))
 
     def _restore(self) -> None:
-        self.step, net, shadow, optimiser = self._good
-        self.curve = Curve(self.curve.every, [p for p in self.curve.points if p[0] <= self.step])
+        super()._restore()
         self.early = [(k, w) for k, w in self.early if k <= self.step]
-        self.net.load_state_dict(net)
-        self.average.shadow = copy.deepcopy(shadow)
-        self.optimiser.load_state_dict(copy.deepcopy(optimiser))
-
-    def rest(self, seconds: float = PATIENCE) -> None:
-        """Wait until nobody makes updates, at most so long: a run that is ended still finishes one."""
-        if self._one.acquire(timeout=seconds):
-            self._one.release()
 
     # ---- serving ----
 
@@ -178,27 +122,5 @@ def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int
     return net.eval()
 
 
-class Trainings:
-    """The latest trainings by id; those that were not asked for longest are dropped. One has some hundred KB."""
-
-    def __init__(self, most: int = 100):
-        self.most, self._lock = most, threading.Lock()
-        self._kept: OrderedDict[str, PointTraining] = OrderedDict()
-
-    def add(self, learner: PointTraining) -> None:
-        """Remember a training."""
-        with self._lock:
-            self._kept[learner.id] = learner
-            while len(self._kept) > self.most:
-                self._kept.popitem(last=False)
-
-    def get(self, key: object) -> PointTraining | None:
-        """The training with that id; None if there is none, or no longer."""
-        with self._lock:
-            if not isinstance(key, str) or key not in self._kept:
-                return None
-            self._kept.move_to_end(key)  # it is in use
-            return self._kept[key]
-
-
-TRAININGS = Trainings()
+TRAININGS = Trainings(most=100)
+"""Those of points; one has some hundred KB."""

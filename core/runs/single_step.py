@@ -9,14 +9,13 @@ import torch
 from core.checks import Refused, real
 from core.diffusion.noise import generator, generators, randn
 from core.diffusion.schedule import per_sample
+from core.models.mnist_losses import SIGMA
 from core.models.registry import MODELS, card, load
 from core.pictures.images import to_uint8
 from core.runs.fields import SEED
 from core.runs.plan import Plan
 from core.runs.request import Request, Text, asked
 
-SIGMA = 0.5
-"""The noise level at which the single-step denoiser was trained."""
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The course's figure of that denoiser at other noise levels too."""
 MAX_SIGMAS, MAX_SIGMA = 10, 2

@@ -5,11 +5,11 @@ import pandas as pd
 
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
+from core.models.mnist_losses import SIGMA
 from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.models.spec import ModelSpec
 from core.pictures.images import data_uri
 from core.runs.mnist import DigitRequest
-from core.runs.single_step import SIGMA
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown

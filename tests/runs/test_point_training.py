@@ -16,9 +16,10 @@ from core.diffusion.point_sets import POINT_SETS, gaussians
 from core.diffusion.samplers import heun
 from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
-from core.runs import plane_training, point_training
+from core.runs import live_training, plane_training
+from core.runs.live_training import Trainings
 from core.runs.plane_training import MOMENTS, one_update, train, trained_so_far
-from core.runs.point_training import TRAININGS, WEAKER_AFTER, PointRecipe, PointTraining, Trainings, trained_classifier
+from core.runs.point_training import TRAININGS, WEAKER_AFTER, PointRecipe, PointTraining, trained_classifier
 from core.runs.score_field import ScoreFieldRequest
 
 SMALL = PointRecipe(Schedule.flow(100), width=16, depth=2, batch=32, updates=200)
@@ -85,7 +86,7 @@ def test_the_rate_falls_along_half_a_cosine_to_a_twentieth_and_stays():
 @pytest.fixture
 def hasty(monkeypatch):
     """Who is refused is told at once."""
-    monkeypatch.setattr(point_training, "PATIENCE", 0.05)
+    monkeypatch.setattr(live_training, "PATIENCE", 0.05)
 
 
 def test_a_second_who_trains_it_is_refused_until_the_first_ends(hasty):
@@ -272,7 +273,7 @@ def test_the_oldest_trainings_are_dropped_and_one_in_use_stays():
 
 @pytest.mark.parametrize("key", [None, 3, ["x"], "", "x"])
 def test_an_id_that_is_none_has_no_training(key):
-    assert Trainings().get(key) is None
+    assert Trainings(most=3).get(key) is None
 
 
 # ---- what people see ----

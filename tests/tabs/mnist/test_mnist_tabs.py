@@ -9,7 +9,7 @@ from core.models.mnist import FLOW
 from core.models.registry import MODELS, availability, card
 from core.runs import single_step
 from core.runs.mnist import DigitRequest
-from core.runs.single_step import SIGMA, SingleStepRequest
+from core.runs.single_step import SingleStepRequest
 from tabs.mnist import denoiser as mnist_denoiser
 from tabs.mnist import learned as mnist_learned
 from tabs.mnist import scoreboard as mnist_scoreboard
@@ -17,7 +17,7 @@ from tabs.mnist.canvas import digit_on, first_digit
 from tabs.mnist.figures import caption
 from tabs.mnist.generate import PRESETS
 from tabs.ui.examples import example
-from training import mnist_recipes, publish
+from training import publish
 
 SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
 OURS = {"classifier", "classifier-noisy", "flow-class-adamw"}
@@ -95,10 +95,6 @@ def test_the_curves_were_measured_at_the_default_guidance():
 
 
 # ---- Single-step denoiser -------------------------------------------------------------------------------------------
-
-
-def test_the_noise_level_that_is_told_is_the_one_of_the_training():
-    assert SIGMA == mnist_recipes.SIGMA
 
 
 @pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")

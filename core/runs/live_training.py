@@ -1,0 +1,134 @@
+"""Networks that learn while people watch: they go on, pause, take turns, and keep their last good weights."""
+
+import copy
+import math
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from core.checks import Refused
+from core.diffusion.training import Curve, Ema, Progress, train
+from core.locks import FairLock
+
+PATIENCE = 3.0
+"""Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
+GOOD_EVERY = 50
+"""Updates between two copies of all weights, to which a training that diverges goes back."""
+DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
+
+
+class LiveTraining:
+    """One training: its network, its average, its curve. One consumer at a time makes its updates.
+
+    A class says what `loss` and `rate` are. `average.shadow` has the weights that draw.
+
+    Args:
+        recipe: a frozen dataclass; a part of it may be replaced on the way.
+    """
+
+    TURNS: ClassVar[FairLock]
+    """Of all trainings of a class: one update each in turn, so that each keeps its share of the speed."""
+    CLIP: ClassVar[float | None] = None
+    """The largest norm of the gradient."""
+
+    def __init__(self, net: nn.Module, recipe: Any, average: Ema, every: int):
+        self.id, self.net, self.recipe, self.average = uuid.uuid4().hex, net, recipe, average
+        self.optimiser = torch.optim.Adam(net.parameters(), recipe.rate)
+        self.curve, self.step, self.seconds = Curve(every), 0, 0.0
+        self._good = self._snapshot()
+        self._one, self._latest = threading.Lock(), object()  # who makes updates holds it; who asked for them last
+        self.watched: Any = None  # what is shown of it
+
+    def rate(self, k: int) -> float:
+        """The learning rate of update k."""
+        raise NotImplementedError
+
+    def loss(self, k: int) -> Tensor:
+        """() the loss of update k on data of its own; all random numbers come from k."""
+        raise NotImplementedError
+
+    def updates(self) -> Iterator[Progress]:
+        """One Progress per update, for as long as it is asked for. Who asks later takes over: an earlier run ends quietly.
+
+        Raises:
+            Refused: the loss is not finite; the last good weights are back. Or the earlier run does not end.
+        """
+        before, mine = self._latest, object()
+        self._latest = mine
+        if not self._one.acquire(timeout=PATIENCE):
+            self._latest = before
+            raise Refused("This network is being trained already.")
+        try:
+            started, spent = time.monotonic(), self.seconds
+            made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average, self.CLIP)
+            while self._latest is mine:
+                with self.TURNS:
+                    progress = next(made)
+                self._accept(progress)
+                self.seconds = spent + time.monotonic() - started
+                yield progress
+        finally:
+            self._one.release()
+
+    def _accept(self, progress: Progress) -> None:
+        if not math.isfinite(float(progress.loss)):
+            good = self._good[0]
+            self._restore()
+            raise Refused(DIVERGED.format(k=progress.step, good=good))
+        self.step = progress.step
+        self.curve.add(progress)
+        if self.step % GOOD_EVERY == 0 and all(w.isfinite().all() for w in self.net.parameters()):
+            self._good = self._snapshot()
+
+    def _snapshot(self) -> tuple:
+        return self.step, *map(copy.deepcopy, (self.net.state_dict(), self.average.shadow, self.optimiser.state_dict()))
+
+    def _restore(self) -> None:
+        self.step, net, shadow, optimiser = self._good
+        self.curve = Curve(self.curve.every, [p for p in self.curve.points if p[0] <= self.step])
+        self.net.load_state_dict(net)
+        self.average.shadow = copy.deepcopy(shadow)
+        self.optimiser.load_state_dict(copy.deepcopy(optimiser))
+
+    def end(self) -> None:
+        """Let whoever makes updates end quietly after the one under way."""
+        self._latest = object()
+
+    def rest(self, seconds: float = PATIENCE) -> None:
+        """Wait until nobody makes updates, at most so long: a run that is ended still finishes one."""
+        if self._one.acquire(timeout=seconds):
+            self._one.release()
+
+
+class Trainings:
+    """The latest trainings by id; those that were not asked for longest are dropped.
+
+    Args:
+        most: the size of all.
+        size: of one; by default each counts as 1.
+    """
+
+    def __init__(self, most: float, size: Callable[[Any], float] = lambda learner: 1):
+        self.most, self.size, self._lock = most, size, threading.Lock()
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    def add(self, learner: LiveTraining) -> None:
+        """Remember a training."""
+        with self._lock:
+            self._kept[learner.id] = learner
+            while len(self._kept) > 1 and sum(map(self.size, self._kept.values())) > self.most:
+                self._kept.popitem(last=False)
+
+    def get(self, key: object) -> Any:
+        """The training with that id; None if there is none, or no longer."""
+        with self._lock:
+            if not isinstance(key, str) or key not in self._kept:
+                return None
+            self._kept.move_to_end(key)  # it is in use
+            return self._kept[key]
