@@ -1,11 +1,12 @@
-"""Measure the score field: how fast networks learn points, how good their samples are, how fast samplers and exact
-denoisers are:  python -m benchmarks.score_field [--json FILE]"""
+"""Measure the score field: how fast networks learn points, alone and two at once, how good their samples are, how
+fast samplers and exact denoisers are:  python -m benchmarks.score_field [--json FILE]"""
 
 import argparse
 import itertools
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -102,6 +103,23 @@ def speed(network: Denoiser) -> dict:
     }
 
 
+def updates_in(seconds: float, seed: int) -> int:
+    """The updates that one training of the moons has after so many seconds, figures included."""
+    begun, run = time.perf_counter(), ""
+    figures = train(ScoreFieldRequest.checked(data="moons", seed=seed, updates=10_000))
+    while time.perf_counter() - begun < seconds:
+        run = next(figures).run
+    return TRAININGS.get(run).step
+
+
+def together(seconds: float = 5.0) -> dict:
+    """Two people who train at once: the speed of each, as a share of one's alone. Wanted: at least 0.4 each."""
+    alone = updates_in(seconds, 1)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda seed: updates_in(seconds, seed), (2, 3)))
+    return {"updates a second, alone": alone / seconds, "share of each of two": [k / alone for k in both]}
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure and print; write a JSON file if one is named."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,7 +132,8 @@ def main(argv: list[str] | None = None) -> None:
         rows.append(row)
         print("  ".join(f"{key} {value:.3g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
     found = {"training": rows, "weights": weights(), "guidance": gaussian_guidance(), "speed": speed(network)}
-    print(json.dumps({key: found[key] for key in ("weights", "guidance", "speed")}, indent=2))
+    found["together"] = together()
+    print(json.dumps({key: value for key, value in found.items() if key != "training"}, indent=2))
     if args.json:
         args.json.write_text(json.dumps(found, indent=2))
 
