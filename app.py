@@ -3,8 +3,6 @@
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# Threads that wait for work sleep: where they spin, two runs at once, or anything else on the machine, slow each other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import contextlib

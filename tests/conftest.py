@@ -14,8 +14,7 @@ import psutil
 import pytest
 from calling import free_port
 
-# Tests run side by side: threads that wait for work must sleep, as in the app. Read when torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+import core  # noqa: F401  # before torch, whose threads it sets
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

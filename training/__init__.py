@@ -1,0 +1,1 @@
+import core  # noqa: F401  # before torch, whose threads it sets
