@@ -65,6 +65,8 @@ class Figure:
         description: the same for those who cannot see it.
         status: the progress of a run.
         fraction: its done share; None if no run is under way.
+        playing: whether it plays once it is seen.
+        returning: whether it plays to its end and back again.
         live: whether it replaces a figure of the same run, whose slider and zoom stay.
         run: the id of what it belongs to, such as a training; "" for nothing.
         words: what the marks of its panels are, for the legend: a key of MARKS -> words other than those in MARKS.
@@ -79,6 +81,7 @@ class Figure:
     fraction: float | None = None
     live: bool = False
     playing: bool = False
+    returning: bool = False
     run: str = ""
     charts: Sequence[Chart] = field(default_factory=tuple)
     words: Mapping[str, str] = field(default_factory=dict)

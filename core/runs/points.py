@@ -116,7 +116,8 @@ def _row(row: object, what: str) -> Row:
     cells = list(row)[:3] if isinstance(row, Sequence) and not isinstance(row, str) else []
     x, y = (number(cell) for cell in [*cells, None, None][:2])
     if not (abs(x) < 1e30 and abs(y) < 1e30):
-        raise Refused(f"{what} needs two finite numbers, x and y.")
+        bad = next((c for c, v in zip(cells, (x, y), strict=False) if isinstance(c, str) and not abs(v) < 1e30), "")
+        raise Refused(f"{what} needs two finite numbers, x and y" + (f": “{bad[:20]}” is none." if bad else "."))
     c = number(cells[2]) if len(cells) > 2 else 0.0
     if c not in (0, 1):
         raise Refused(f"{what} has a class that is neither 0 nor 1.")

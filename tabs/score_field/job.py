@@ -39,6 +39,7 @@ def shown(figure: Figure, settings: dict) -> dict:
         "at": figure.at,
         "view": VIEW,
         "playing": figure.playing,
+        "returning": figure.returning,
         "keep": figure.live,
         "charts": [chart_of(c) for c in figure.charts],
         "legend": [list(entry) for entry in figure.legend()],
@@ -141,7 +142,7 @@ def opening() -> dict:
     """What the tab shows, and plays, before anything is run: computed for the first page, and kept."""
     request = ScoreFieldRequest()
     (figure,) = VIEWS["forward"](request)
-    return shown(replace(figure, playing=True), request.settings())
+    return shown(replace(figure, playing=True, returning=True), request.settings())
 
 
 @explained

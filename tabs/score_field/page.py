@@ -85,7 +85,8 @@ class ScoreField:
         self.sheet.unrender()
         self.training = Textbox("", visible=False, render=False)
         self.open = Textbox("forward", visible="hidden", render=False)  # mounted, so that it tells its changes
-        self.form = Form(ScoreFieldRequest(), {"rows": self.sheet, "training": self.training})
+        of_data = {key: {"visible": False} for key in ("components", "word")}  # until such data is chosen
+        self.form = Form(ScoreFieldRequest(), {"rows": self.sheet, "training": self.training}, of_data)
         self.buttons: dict[str, gr.Button] = {}
         self.jobs: dict[str, list[gr.events.Dependency]] = {}
         self.tabs: dict[str, gr.Tab] = {}
@@ -109,7 +110,7 @@ class ScoreField:
     def data(self) -> None:
         """Which points: a named set, a word, or one's own."""
         self.form.place("data", "components", "word")
-        with gr.Column() as self.own:
+        with gr.Column(visible=False) as self.own:
             self.form.place("rows")
             self.upload = any_file(gr.UploadButton("Upload a table: CSV of x, y[, class]", size="sm"))
         self.training.render()
@@ -216,8 +217,7 @@ class ScoreField:
     def wire_data(self) -> None:
         """Show the inputs that the chosen data has, and take tables."""
         own = [self.form["components"], self.form["word"], self.own]
-        gr.on([self.form["data"].change], job.own_inputs, self.form["data"], own, queue=False, **QUIET)
-        gr.on(None, job.own_inputs, self.form["data"], own, queue=False, **QUIET)
+        self.form["data"].change(job.own_inputs, self.form["data"], own, queue=False, **QUIET)
         self.upload.upload(
             job.upload,
             self.upload,

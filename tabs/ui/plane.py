@@ -112,6 +112,7 @@ def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
             at: the frame shown first.
             view: the panels show [-view, view] x [-view, view].
             playing: it plays once it is seen, unless the system asks for less motion.
+            returning: it plays to its end and back again.
             keep: the same figure goes on: zoom, probe and frame stay; a slider at its end stays at the end.
             charts: of `chart`.
             legend: [mark, words] each, with a mark of "points", "class A", "class B", "truth", "paths", "arrows", "density".

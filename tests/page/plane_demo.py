@@ -102,7 +102,7 @@ def demo() -> gr.Blocks:
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     with gr.Blocks(analytics_enabled=False) as page, gr.Column():
         with gr.Row():
-            names = ("one", "two", "three", "four", "play", "large", "live")
+            names = ("one", "two", "three", "four", "play", "return", "large", "live")
             buttons = {name: gr.Button(name, elem_id=name, size="sm", min_width=40) for name in names}
         shown, said = plane("field", figure()), gr.Textbox(elem_id="said", label="said")
         sheet, count = drawing("sheet"), gr.Textbox(elem_id="count", label="count")
@@ -111,6 +111,7 @@ def demo() -> gr.Blocks:
         for name, make in {
             "one": lambda: figure(n=1500, side=20, panels=1), "two": figure, "three": lambda: figure(panels=3),
             "four": lambda: figure(panels=4, charts=2), "play": lambda: figure(at=0, playing=True),
+            "return": lambda: figure(at=0, playing=True, returning=True),
             "large": lambda: figure(n=2000, side=20, frames=50, panels=1, at=0), "live": stream,
         }.items():  # fmt: skip
             buttons[name].click(make, None, shown, **quiet)

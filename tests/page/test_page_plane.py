@@ -191,6 +191,32 @@ def test_a_slider_at_its_end_follows_a_figure_that_grows(plane):
     expect(plane.locator(RANGE)).to_have_value("11")
 
 
+def test_a_figure_that_returns_plays_to_its_end_and_back(plane):
+    plane.evaluate("""() => {
+      window.most = 0;
+      document.querySelector('#field .plane-speed').value = '4';
+      const range = document.querySelector('#field .fv-range');
+      const watch = () => { most = Math.max(most, +range.value); requestAnimationFrame(watch); };
+      watch();
+    }""")
+    plane.locator("#return").click()
+    plane.wait_for_function("most > 0")
+    expect(plane.locator("#field .fv-play")).to_have_attribute("aria-label", "Play")
+    assert plane.evaluate("most") == int(plane.locator(RANGE).get_attribute("max"))
+    expect(plane.locator(RANGE)).to_have_value("0")
+
+
+def test_a_single_square_has_its_legend_and_caption_beside_it(plane):
+    plane.locator("#one").click()
+    expect(plane.locator(SHEET)).to_have_count(1)
+    for width, beside in ((1280, True), (390, False)):
+        plane.set_viewport_size({"width": width, "height": 900})
+        plane.wait_for_timeout(300)
+        square, caption = plane.locator(SHEET).bounding_box(), plane.locator("#field .fv-caption").bounding_box()
+        assert (caption["x"] > square["x"] + square["width"]) == beside
+        assert (caption["y"] > square["y"] + square["height"]) != beside
+
+
 def test_2000_points_and_400_arrows_play_at_25_frames_per_second(plane):
     plane.locator("#large").click()
     expect(plane.locator(RANGE)).to_have_attribute("max", "49")

@@ -358,6 +358,15 @@ def test_two_people_train_at_once_and_both_get_on(visit):
     expect(toasts(second)).to_have_count(0)
 
 
+def test_a_new_page_has_the_inputs_of_its_points_alone_from_the_first(visit):
+    page = visit()
+    for label in ("Gaussians", "Word"):
+        expect(page.get_by_text(label, exact=True)).to_have_count(0)
+    expect(page.locator(".draw-sheet")).to_have_count(0)
+    choose_points(page, "a word")
+    expect(page.get_by_text("Word", exact=True)).to_be_visible()
+
+
 def test_a_bad_table_is_told_in_one_sentence_and_nothing_is_lost(visit, tmp_path):
     page = visit()
     choose_points(page, "your own points")
@@ -368,7 +377,7 @@ def test_a_bad_table_is_told_in_one_sentence_and_nothing_is_lost(visit, tmp_path
     (tmp_path / "bad.csv").write_text("x,y\n1,2\n3,four\n")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "bad.csv")
     expect(toasts(page)).to_have_count(1)
-    expect(toasts(page)).to_contain_text("Line 3 needs two finite numbers, x and y.")
+    expect(toasts(page)).to_contain_text("Line 3 needs two finite numbers, x and y: “four” is none.")
     expect(page.locator(".draw-count")).to_have_text(count)
     expect(page.locator(CAPTION)).to_have_text(re.compile("your own points"))
 

@@ -1,5 +1,5 @@
 // The figure: panels that share time, zoom and view; slider, playing, and what a new value changes.
-let data = decoded({}), time = 0, playing = false, wanted = false, asked = 0, chartsAsked = 0, clock = 0, run = null;
+let data = decoded({}), time = 0, playing = false, wanted = false, back = false, asked = 0, chartsAsked = 0, clock = 0, run = null;
 const SECONDS = [3, 14];  // playing all frames takes at least and at most
 const root = () => find('.plane');
 const labelNow = () => data.labels[Math.round(time)] || '';
@@ -116,7 +116,7 @@ function sign() {
 }
 
 function stop() {
-  playing = wanted = false;
+  playing = wanted = back = false;
   sign();
 }
 
@@ -124,10 +124,11 @@ function tick(now) {
   if (!playing) return;
   if (element.offsetParent === null) return stop();
   const rate = data.frames / Math.max(SECONDS[0], Math.min(SECONDS[1], data.frames / 15)) * +find('.plane-speed').value;
-  const next = time + rate * Math.min(0.25, (now - clock) / 1000);
+  const next = time + (back ? -1 : 1) * rate * Math.min(0.25, (now - clock) / 1000);
   clock = now;
   show(next);
-  if (time >= data.frames - 1) { stop(); return recorded(); }
+  if (time >= data.frames - 1 && data.returning && !film) back = true;
+  else if (time >= data.frames - 1 || (back && !time)) { stop(); return recorded(); }
   requestAnimationFrame(tick);
 }
 
