@@ -33,7 +33,7 @@ EVERY_FILE = [
 CORE_FILES = [pytest.param(file, id=str(file.relative_to(ROOT))) for file in FILES["core"]]
 
 
-FLOORS = ("checks", "locks", "diffusion", "pictures", "techniques", "models", "runs")
+FLOORS = ("checks", "wording", "locks", "diffusion", "pictures", "techniques", "models", "runs")
 PROGRAM = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for file in [*(f for files in FILES.values() for f in files)]

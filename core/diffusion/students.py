@@ -7,6 +7,7 @@ from torch import Tensor
 from core.checks import Refused, real
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import guide
+from core.wording import listed
 
 FEW_STEPS = (1, 2, 4, 8, 16)
 """The numbers of steps that a distilled student learns; the timesteps of each are among those of the next."""
@@ -40,12 +41,6 @@ def checked(counts: Sequence[int], scales: tuple[float, float], steps: int, guid
 def is_student(denoiser: Denoiser) -> bool:
     """Whether it is a student, or a technique around one."""
     return bool(getattr(denoiser, "counts", ()))
-
-
-def listed(counts: Sequence[int]) -> str:
-    """The numbers as words: "1, 2 or 4"."""
-    *most, last = map(str, counts)
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def guided(

@@ -18,7 +18,6 @@ from core.pictures.images import from_uint8, to_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Text, Whole, asked
 from core.techniques.filters import (
     STRIDE,  # fmt: skip
@@ -30,6 +29,7 @@ from core.techniques.filters import (
     psnr,
     strided,
 )
+from core.wording import clipped
 
 LADDER = (0, 125, 250, 375, 500, 625, 750, 875, 999)
 CURVE = (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900)

@@ -20,6 +20,7 @@ from core.runs.fields import SEED
 from core.runs.mnist import DIGITS, read
 from core.runs.plan import EstimateAlone
 from core.runs.request import Choice, Real, Request, Whole, asked
+from core.wording import counted
 
 FILE = CHECKPOINTS / "guides.json"
 """Of `python -m benchmarks.guides`."""
@@ -136,7 +137,7 @@ class Guides(EstimateAlone):
     def caption(self) -> str:
         r = self.request
         return (
-            f"{' and '.join(BOTH[r.path])}; {r.steps} steps, no noise on the way; {self.starts}; the classifier "
+            f"{' and '.join(BOTH[r.path])}; {counted(r.steps)}, no noise on the way; {self.starts}; the classifier "
             f"{GUIDES[r.guide]}.{f' Its gradient: {COLOURS}.' * (SLOPE in self.down)} Under each digit what the judge reads: "
             f"{'here the guide itself' if r.guide == 'classifier' else 'another classifier, which guides none'}."
         )

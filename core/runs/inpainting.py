@@ -24,6 +24,7 @@ from core.runs.inpainting_request import InpaintRequest
 from core.runs.plan import FINE, Plan, in_pixels
 from core.runs.prompts import NOISIEST
 from core.techniques.inpainting import evaluations, inpaint
+from core.wording import counted
 
 T = NOISIEST + 1
 ACROSS = ("original", "mask used", "hole to fill", "x_t: the state", "x_0, then result")
@@ -172,9 +173,7 @@ class Filling(Plan):
         if r.below < T - 1 and max(n for _, n, _ in self.ways) > 1:  # a run begins at T - 1
             again += f" from t = {r.below} down"
         edge = f"; feather {r.feather} px" if r.feather else ""
-        return (
-            f"{r.model}: {prompt}; DDPM, {r.steps} steps, {again}, {self.cost()[0]} network calls{edge}; seed {r.seed}."
-        )
+        return f"{r.model}: {prompt}; DDPM, {counted(r.steps)}, {again}, {self.cost()[0]} network calls{edge}; seed {r.seed}."
 
     @property
     def name(self) -> str:

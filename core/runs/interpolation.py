@@ -16,8 +16,8 @@ from core.diffusion.visits import visits_together
 from core.models.registry import load, spec
 from core.runs.fields import GUIDANCE, OR_STUDENT, PROMPT, SAMPLER, SEED, STEPS
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
+from core.wording import clipped, counted
 
 WAYS = {"slerp": "on the sphere (slerp)", "lerp": "in a straight line (lerp)"}
 MIXED = {"slerp": slerp, "lerp": lerp}
@@ -90,7 +90,7 @@ class Interpolation(Plan):
     @property
     def caption(self) -> str:
         r, ways = self.request, " and ".join(WAYS[way] for way in self.ways)
-        how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}"
+        how = f"{TEXT_SAMPLERS[r.sampler].title}, {counted(r.steps)}; guidance {r.guidance:g}"
         words = f"“{clipped(r.prompt, 200)}”" + f" to “{clipped(r.last, 200)}”" * bool(r.last)
         return f"{r.model}: {words}; {how}; {ways} from seed {r.seed} to {r.other}."
 

@@ -16,10 +16,10 @@ from core.models.registry import load
 from core.pictures.images import WAITING, decibels, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SEED
 from core.runs.plan import EstimateAlone, in_pixels
-from core.runs.prompts import clipped
 from core.runs.request import Choice, Request, Whole, asked
 from core.techniques.inversion import CALLS, SAMPLE, SOLVERS, invert
 from core.techniques.sdedit import sdedit
+from core.wording import clipped, counted
 
 COUNTS = (5, 10, 20, 50)
 """Steps of the experiment, a column each."""
@@ -115,7 +115,7 @@ class Edit(Inversion):
     def caption(self) -> str:
         r = self.request
         words = f"“{clipped(r.prompt, 80)}” up and back, “{clipped(r.other, 80)}” with guidance {r.guidance:g}"
-        return f"{r.model}: {words}; {SOLVERS[r.solver]}, {r.steps} steps each way. Under each, how near it is to the picture."
+        return f"{r.model}: {words}; {SOLVERS[r.solver]}, {counted(r.steps)} each way. Under each, how near it is to the picture."
 
     @property
     def guiding(self) -> dict:
@@ -184,7 +184,7 @@ class BySteps(Inversion):
 
     @property
     def across(self) -> Sequence[str]:
-        return [f"{n} steps" for n in COUNTS]
+        return [counted(n) for n in COUNTS]
 
     @property
     def down(self) -> Sequence[str]:

@@ -17,6 +17,7 @@ from core.runs.fields import SEED
 from core.runs.frame import Frame
 from core.runs.plan import ESTIMATE, Plan
 from core.runs.request import Choice, Model, Real, Request, Steps, Text, Whole, asked
+from core.wording import counted
 
 MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0
@@ -139,7 +140,7 @@ class DigitRequest(Request):
     def about(self) -> str:
         """What the picture is: model, sampler, steps, guidance, seed."""
         model, how = spec(self.model), SAMPLERS[self.sampler].title
-        text = f"{model.title}; {how if '300 steps' in how else f'{how}, {self.steps} steps'}; "
+        text = f"{model.title}; {how if '300 steps' in how else f'{how}, {counted(self.steps)}'}; "
         text += f"guidance {self.guidance:g}; " if model.conditional else "no class, so no guidance; "
         return text + f"seed {self.seed}."
 

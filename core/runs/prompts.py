@@ -56,11 +56,6 @@ def prompt_of(text: object, what: str = "The prompt") -> str:
     return line
 
 
-def clipped(text: str, most: int = 40) -> str:
-    """A prompt as a label."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
 # ---- What a model makes of a prompt; its network is not loaded for it ----
 
 

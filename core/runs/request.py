@@ -19,10 +19,10 @@ from typing import Any, ClassVar, TypeVar
 from core.checks import Refused, choice, number, real, whole
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import Sampler
-from core.diffusion.students import listed
 from core.models.registry import MODELS, availability
 from core.pictures.images import SETTINGS_KEY
 from core.runs.prompts import prompt_of, text_model, text_models
+from core.wording import listed
 
 R = TypeVar("R", bound="Request")
 

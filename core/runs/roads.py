@@ -18,8 +18,8 @@ from core.pictures.images import decibels
 from core.runs.fields import GUIDANCE, PROMPT, SEED
 from core.runs.mnist import DigitModel
 from core.runs.plan import EstimateAlone, in_pixels
-from core.runs.prompts import clipped
 from core.runs.request import Model, Request, Text, Whole, asked
+from core.wording import clipped, counted
 
 MOST_COLUMNS = 6
 MOST_STEPS = 300
@@ -144,7 +144,7 @@ class Roads(EstimateAlone):
         r = self.request
         return (
             f"{r.model}: “{clipped(r.prompt, 200)}”; guidance {r.guidance:g}; all from the noise of seed {r.seed}. "
-            f"Under each, how near it is to its row's picture of {self.steps[-1]} steps."
+            f"Under each, how near it is to its row's picture of {counted(self.steps[-1])}."
         )
 
     @property

@@ -17,7 +17,8 @@ from core.models.registry import load, schedule_of, spec
 from core.runs.fields import EVEN
 from core.runs.picture_request import PictureRequest
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import NOISIEST, clipped, default_guidance
+from core.runs.prompts import NOISIEST, default_guidance
+from core.wording import clipped, counted, ranged
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
 STUDENT_SWEEP = (1.0, 2.0, 3.0, 5.0, 8.0)
@@ -124,7 +125,7 @@ class Pictures(Plan):
         r = self.request
         prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
         negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
-        steps = f"{TEXT_SAMPLERS[r.sampler].title}, {ranged(self.steps)} steps"
+        steps = f"{TEXT_SAMPLERS[r.sampler].title}, {counted(ranged(self.steps))}"
         when = f" for t = {r.guide_from} – {r.guide_to}" if r.interval else ""
         if self.intervals:
             when = " for the t over each picture"
@@ -139,12 +140,6 @@ class Pictures(Plan):
         when = [f"-from-{first}-to-{last}" if first >= 0 else "-off" for first, last in self.intervals]
         each = zip(self.seeds, self.scales, self.steps, when or [""] * self.count, strict=True)
         return [f"{k:02d}-seed-{seed}-guidance-{w:g}{t}-steps-{n}" for k, (seed, w, n, t) in enumerate(each, 1)]
-
-
-def ranged(values: Sequence[float]) -> str:
-    """The number, if all are equal; else the first and the last: "2 – 100"."""
-    ends = dict.fromkeys((values[0], values[-1]))
-    return " – ".join(f"{v:.10g}" for v in ends)
 
 
 def samples(r: PictureRequest) -> Pictures:

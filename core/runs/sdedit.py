@@ -16,10 +16,11 @@ from core.pictures.images import WAITING, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED
 from core.runs.frame import Frame
 from core.runs.plan import FINE, STATE, Plan, in_pixels
-from core.runs.prompts import clipped, prompt_of
+from core.runs.prompts import prompt_of
 from core.runs.request import Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
+from core.wording import clipped
 
 TIMESTEPS = tuple(range(990, -1, -STRIDE))
 """990, 960, ..., 0. Start i is TIMESTEPS[i]; the last start, len(TIMESTEPS), is the picture itself."""

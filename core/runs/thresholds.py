@@ -20,8 +20,9 @@ from core.pictures.histogram import histogram
 from core.pictures.images import from_uint8
 from core.runs.fields import LARGEST, MODEL, PROMPT, QUANTILE, SAMPLER, SEED, STEPS
 from core.runs.plan import EstimateAlone, in_pixels
-from core.runs.prompts import MAX_GUIDANCE, clipped
+from core.runs.prompts import MAX_GUIDANCE
 from core.runs.request import Request, Text, asked
+from core.wording import clipped, counted
 
 ROWS = {"none": "no threshold", "clip": "clipped", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
@@ -105,7 +106,7 @@ class Thresholds(EstimateAlone):
     def caption(self) -> str:
         r = self.request
         return (
-            f"{r.model}: “{clipped(r.prompt, 200)}”; {TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; seed {r.seed}. Below each "
+            f"{r.model}: “{clipped(r.prompt, 200)}”; {TEXT_SAMPLERS[r.sampler].title}, {counted(r.steps)}; seed {r.seed}. Below each "
             f"picture how often its clean estimate has which size before the threshold, from 0 to 3, orange above 1; blue its "
             f"{100 * r.ratio:g} % quantile; black where it is cut. Under that, how much of the result is at an end of its range."
         )

@@ -16,6 +16,7 @@ from core.runs.frame import Frame
 from core.runs.plan import Plan
 from core.runs.prompts import prompt_of
 from core.runs.request import Kind, Prompt, Request, Suggested, asked, several
+from core.wording import counted
 
 P = TypeVar("P", bound="TwoReadings")
 OFFERED = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
@@ -131,7 +132,7 @@ class TwoReadings(Plan):
         last = f" – {r.seeds[-1]}" if r.n > 1 else ""
         style = f"{r.style} …; " if r.style else ""
         sampler = TEXT_SAMPLERS[r.sampler].title
-        return f"{style}{sampler}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}{last}"
+        return f"{style}{sampler}, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}{last}"
 
     @property
     def columns(self) -> int:

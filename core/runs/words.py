@@ -17,11 +17,12 @@ from core.pictures.images import grid
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import clipped, placed
+from core.runs.prompts import placed
 from core.runs.request import Request, Text, Whole, asked
 from core.runs.word_factors import by_token, factors_of, read_factors
 from core.runs.word_maps import average, tiles, with_maps
 from core.techniques.attention import Keep, Recorder, Weigh, Word, columns, lend, partners, read_only, timed
+from core.wording import clipped, counted
 
 FACTORS = Text(
     "Weigh words",
@@ -152,7 +153,7 @@ class Words(Plan):
     @property
     def caption(self) -> str:
         r, texts = self.request, " and ".join(f"“{clipped(p, 200)}”" if p else "no prompt" for p in self.prompts)
-        how = f"{TEXT_SAMPLERS[r.sampler].title}, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}"
+        how = f"{TEXT_SAMPLERS[r.sampler].title}, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}"
         done = f" Kept for the first {r.keep} % of the steps." * bool(self.kept)
         if self.attention:
             named = ", ".join(str(f).rpartition(" ")[0] for f in factors_of(r.weights))

@@ -10,6 +10,7 @@ from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.models.spec import ModelSpec
 from core.pictures.images import data_uri
 from core.runs.mnist import DigitRequest
+from core.wording import counted
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
@@ -40,7 +41,7 @@ def caption_of(name: str) -> str:
         return f"Outputs alone, with each epoch's averaged weights; the inputs, not shown, are {given}."
     r = DigitRequest.of(name)
     asked = f"digits 0 to 9, guidance w = {r.guidance:g}" if MODELS[name].conditional else "no class, so no guidance"
-    how = f"{SAMPLERS[r.sampler].title}, {r.steps} steps, {asked}"
+    how = f"{SAMPLERS[r.sampler].title}, {counted(r.steps)}, {asked}"
     return f"{how}, with each epoch's averaged weights; a row plays the clean estimates and ends with the samples."
 
 

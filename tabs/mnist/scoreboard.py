@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, MODELS
+from core.wording import counted
 from tabs.ui.controls import LATEX, Shared
 from tabs.ui.theme import colours
 
@@ -33,7 +34,7 @@ def scores() -> dict | None:
 def how(sampler: str, steps: int) -> str:
     """A sampler and its steps in words."""
     title = SAMPLERS[sampler].title
-    return title if f"{steps} steps" in title else f"{title}, {steps} steps"
+    return title if counted(steps) in title else f"{title}, {counted(steps)}"
 
 
 def table(found: dict) -> str:
@@ -77,7 +78,7 @@ def point(row: dict) -> tuple[float, str]:
     sampler = SAMPLERS[row["sampler"]]
     if row["group"] == "steps":
         return sampler.calls(row["steps"]), f"{sampler.title} · w = {row['guidance']:g}"
-    return row["guidance"], f"{row['model']} · {sampler.title} · {row['steps']} steps"
+    return row["guidance"], f"{row['model']} · {sampler.title} · {counted(row['steps'])}"
 
 
 def sweep(found: dict, group: str, value: str) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import gradio as gr
 
-from core.runs.prompts import clipped
 from core.runs.sampling import PLANS, PictureRequest
+from core.wording import clipped
 from tabs.sampling import as_typed
 from tabs.sampling.known import known_words
 from tabs.sampling.learned import how_pocket_learned

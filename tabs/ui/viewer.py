@@ -14,6 +14,7 @@ from core.pictures.images import data_uri, grid, png, webp
 from core.runs.frame import Frame
 from core.runs.plan import Plan
 from core.runs.recording import Recording
+from core.wording import counted
 from tabs.ui.examples import fetched, recorded
 from tabs.ui.theme import asset
 
@@ -126,7 +127,7 @@ def status_line(value: str) -> gr.HTML:
 def timestep(frame: Frame) -> str:
     """The scrubber's label of a frame; if its pictures have different timesteps, the smallest and the largest."""
     if frame.t < 0:
-        return f"result · {'up to ' * bool(frame.each)}{frame.n} steps"
+        return f"result · {'up to ' * bool(frame.each)}{counted(frame.n)}"
     under_way = [t for t in frame.each if t >= 0] or [frame.t]
     ends = dict.fromkeys((min(under_way), max(under_way)))
     done = f" · {frame.each.count(-1)} of {len(frame.each)} done" * (-1 in frame.each)
