@@ -44,6 +44,16 @@ def test_the_page_answers_and_nothing_leaves_this_machine(page, server):
     expect(page.locator(".cost:visible").first).to_have_text(re.compile(r"\d+ network calls on \d+ images each, about"))
 
 
+def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser, server):
+    context = browser.new_context(locale="de-DE")
+    page = context.new_page()
+    page.goto(server.url)
+    page.get_by_role("tab", name="MNIST").wait_for()
+    page.wait_for_timeout(500)  # Gradio writes the browser's language when its words are there
+    assert page.evaluate("document.documentElement.lang") == "en"
+    context.close()
+
+
 def test_press_watch_scrub_and_download(page, tmp_path):
     page.locator("#mnist-tab").get_by_label("Steps").nth(0).wait_for()
     page.evaluate(

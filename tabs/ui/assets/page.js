@@ -27,6 +27,13 @@ function fetchExample(props, server, refresh) {
   });
 }
 
+// Gradio writes the browser's language here; the page's words are English.
+(() => {
+  const page = document.documentElement, english = () => { if (page.lang !== 'en') page.lang = 'en'; };
+  new MutationObserver(english).observe(page, { attributes: true, attributeFilter: ['lang'] });
+  english();
+})();
+
 // Projector mode, turned over or, when the page opens, as it was left; returns what its button says.
 function projectorMode(turn) {
   const key = 'projector-mode';
