@@ -33,7 +33,7 @@ from core.runs.guides import FILE
 STEPS = 20
 SCALES = {
     "classifier": (0.0, 1.0, 2.0, 4.0, 7.0, 10.0),
-    "cfg": (1.0, 2.5, 4.0),
+    "cfg": (0.5, 1.0, 1.5, 2.5, 4.0),
     "clean classifier": (2.0, 7.0),
 }
 """Way of guiding -> its scales. At 0 the classifier does nothing: no guidance."""

@@ -48,7 +48,8 @@ from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
 from tabs.ui.picture import original
 from tabs.ui.viewer import RUNS
-from tabs.words import page as words
+from tabs.words import job as words
+from tabs.words import network
 from tabs.words.view import packed
 
 
@@ -142,6 +143,13 @@ def words_in_picture() -> dict:
     return files
 
 
+def network_inside() -> dict:
+    """The digits' network, with the maps of every block."""
+    recordings = []
+    files = kept("network", network.JOB.handler("prompt")(device="cpu"), lambda r: recordings.append(r) or {})
+    return files | {"network.npz": to_bytes(recordings[0], maps=True)}
+
+
 def both_ways() -> Plan:
     """From one noise to another, on the sphere and in a straight line."""
     return interpolation.JOB.planned("both-ways", InterpolationRequest(columns=5), {})
@@ -159,6 +167,7 @@ EXAMPLES = {
     "guides": lambda: ran(classifier.JOB, GuidesRequest(), {}),
     "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(scales="1, 7, 20"), {}),
     "words": words_in_picture,
+    "network": network_inside,
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
     "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),
     "students": lambda: ran(students.JOB, StudentsRequest(), {}),

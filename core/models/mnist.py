@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
 from core.models.mnist_unet import UNet, layout
+from core.techniques.blocks import Watchable
 
 SHAPE = (1, 28, 28)
 CLASSES = 10
@@ -34,7 +35,7 @@ def flow_time(t: Tensor) -> Tensor:
     return 1 - (t.float() + 1) / FLOW.T
 
 
-class Digits(Denoiser):
+class Digits(Watchable, Denoiser):
     """A time-conditioned U-Net as a Denoiser; `path` says whether it predicts noise ("ddpm") or velocity ("flow").
 
     Args:
@@ -59,7 +60,7 @@ class Digits(Denoiser):
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 1, 28, 28), t (B,), cond (B, 10)."""
         time = flow_time(t) if self.path == "flow" else ddpm_time(t, self.schedule.T)
-        with NETWORK_LOCK:
+        with NETWORK_LOCK, self.watch(self.net):
             out = self.net(x_t.contiguous(memory_format=layout(x_t.device)), time, cond).float().contiguous()
         if self.path == "flow":
             return Prediction(*self.schedule.from_velocity(x_t, t, out))

@@ -12,12 +12,13 @@ from core.models.mnist_unet import layout
 from core.models.spec import Reader
 from core.models.text_unet import TextUNet
 from core.techniques.attention import Hook, Word, hooked
+from core.techniques.blocks import Watchable
 
 SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)
 
 
-class Pocket(Denoiser):
+class Pocket(Watchable, Denoiser):
     """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
 
     shape, schedule, tokens = SHAPE, SCHEDULE, LENGTH
@@ -57,7 +58,7 @@ class Pocket(Denoiser):
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
         """One network call for x_t (B, 3, 64, 64), t (B,), cond (B, LENGTH, c)."""
-        with NETWORK_LOCK, hooked(self.net.layers_to_words() if self.hook else {}, self.hook):
+        with NETWORK_LOCK, hooked(self.net.layers_to_words() if self.hook else {}, self.hook), self.watch(self.net):
             v = self.net(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_v(x_t, t, v))
 

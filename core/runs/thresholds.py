@@ -1,6 +1,6 @@
 """What a threshold of the clean estimate does at high guidance: none, clipping and the dynamic one, from one noise."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,8 @@ from core.diffusion.noise import generator, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.visits import visits_together
-from core.models.registry import load
+from core.models.registry import CHECKPOINTS, load
+from core.models.scores import rows_of
 from core.pictures.histogram import histogram
 from core.pictures.images import from_uint8
 from core.runs.fields import LARGEST, MODEL, PROMPT, QUANTILE, SAMPLER, SEED, STEPS
@@ -24,6 +25,8 @@ from core.runs.prompts import MAX_GUIDANCE
 from core.runs.request import Request, Text, asked
 from core.wording import clipped, counted
 
+FILE = CHECKPOINTS / "thresholds.json"
+"""Of `python -m benchmarks.thresholds`."""
 ROWS = {"none": "no threshold", "clip": "clipped", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
 MOST_COLUMNS = 6
@@ -59,6 +62,11 @@ class ThresholdsRequest(Request):
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(15, STEPS)
+
+
+def measured() -> list[Mapping]:
+    """The benchmark's rows: threshold, scale, photos, steps, top_1, top_5, frechet; empty if it was not run."""
+    return rows_of(FILE)
 
 
 class _Noted(Technique):

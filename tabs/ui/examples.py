@@ -24,6 +24,9 @@ PLANNERS: dict[str, Callable[[Mapping], Plan]] = {}
 """Example name -> function from the recording's settings to its plan; every `Job` registers its own."""
 FRAMES = 6
 QUALITY = 75
+MAPS_QUALITY = 60
+FEW = 4096
+"""Bytes of maps that are kept as they are."""
 STATUS = "an example; press the button to make your own"
 
 
@@ -70,20 +73,26 @@ def thinned(frames: Sequence) -> list:
     return [frames[k] for k in sorted({round(k) for k in np.linspace(0, len(frames) - 1, FRAMES)})]
 
 
-def to_bytes(recording: Recording) -> bytes:
-    """A recording as a small file: the steps are lossy, the result is exact."""
-    *steps, last = thinned(recording.frames)
+def to_bytes(recording: Recording, maps: bool = False) -> bytes:
+    """A recording as a small file: the steps are lossy, the result is exact.
+
+    Args:
+        maps: whether its maps are kept; they are lossy where a map has more than one place.
+    """
+    *steps, last = every = thinned(recording.frames)
     names = list(next((f.parts for f in steps if f.parts), {}))
+    lossy = every if last.parts else steps  # most results have no parts
     out = io.BytesIO()
     np.savez(
         out,
         settings=json.dumps(recording.settings),
         names=json.dumps(names),
-        marks=[(f.i, f.n, f.t, bool(f.parts)) for f in (*steps, last)],
-        shape=(*last.x_0.shape, len(steps)),
-        steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in steps]), len(last.x_0), quality=QUALITY),
-        rest=_bytes(np.concatenate([_rest(f, names) for f in steps]), len(last.x_0), quality=90),
+        marks=[(f.i, f.n, f.t, bool(f.parts)) for f in every],
+        shape=(*last.x_0.shape, len(lossy)),
+        steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in lossy]), len(last.x_0), quality=QUALITY),
+        rest=_bytes(np.concatenate([_rest(f, names) for f in lossy]), len(last.x_0), quality=90),
         result=_bytes(np.concatenate(_result(last)), len(last.x_0), lossless=True),
+        **(_maps(every) if maps else {}),
     )
     return out.getvalue()
 
@@ -97,11 +106,38 @@ def from_bytes(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Rec
         rest = _split(file["rest"], shape).reshape(steps, -1, count, *shape)
         result = _split(file["result"], shape).reshape(-1, count, *shape)[[0, -1]]
         marks = file["marks"].tolist()
+        ends = [[*result, *tiles[-1][2:]]] if steps == len(marks) else [result]
+        tiles, rest = [*tiles[: len(marks) - 1], *ends], [*rest, ()][: len(marks)]
+        maps = _maps_in(file, len(marks))
     frames = []
-    for (i, n, t, has_parts), (x_t, x_0, *first), others in zip(marks, [*tiles, result], [*rest, ()], strict=True):
+    for k, ((i, n, t, has_parts), (x_t, x_0, *first), others) in enumerate(zip(marks, tiles, rest, strict=True)):
         parts = first + [_sum(first[0], other) for other in others[: len(names[1:])]]
-        frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}))
+        frames.append(Frame(i, n, t, x_t, x_0, dict(zip(names, parts, strict=True)) if has_parts else {}, maps=maps[k]))
     return Recording(planned(settings), id=run, frames=frames, notes=())
+
+
+def _maps(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
+    """The maps of frames by name: their shape, and a WebP file with a row of tiles per frame; the bytes themselves if few."""
+    out = {}
+    for name in frames[0].maps:
+        every = np.stack([f.maps[name] for f in frames]).transpose(0, 1, 4, 2, 3)  # (F, B, any, h, w)
+        shape = every.shape
+        out[f"shape:{name}"] = np.array(shape)
+        tiles = every.reshape(-1, *shape[3:], 1)
+        small = every.nbytes < FEW
+        out[f"maps:{name}"] = every.ravel() if small else _bytes(tiles, shape[1] * shape[2], quality=MAPS_QUALITY)
+    return out
+
+
+def _maps_in(file: Mapping[str, np.ndarray], frames: int) -> list[dict[str, np.ndarray]]:
+    """The maps of each frame behind `_maps`; empty if none were kept."""
+    found: list[dict[str, np.ndarray]] = [{} for _ in range(frames)]
+    for name in (key.removeprefix("maps:") for key in file if key.startswith("maps:")):
+        shape, data = file[f"shape:{name}"].tolist(), file[f"maps:{name}"]
+        every = data if data.size == np.prod(shape) else _split(data, (*shape[3:], 1))
+        for k, maps in enumerate(every.reshape(shape).transpose(0, 1, 3, 4, 2)):
+            found[k][name] = maps
+    return found
 
 
 def _result(last: Frame) -> list[np.ndarray]:

@@ -1,44 +1,18 @@
-"""Words in the picture: a heat map for every word of a prompt; a word weighed up or down; a word swapped."""
+"""Words in the picture: where each word of a prompt acts, and what the network makes of it inside."""
 
-from core.runs.words import WordsRequest
-from tabs.ui.controls import Shared, formula_panel
-from tabs.ui.layout import Layout
-from tabs.ui.presets import Preset
-from tabs.words.job import JOB, WEIGHTS
-from tabs.words.view import view
+from tabs.ui.controls import Shared
+from tabs.ui.subtabs import build_subtabs
+from tabs.words import maps, network
 
 TITLE = "Words in the picture"
-ID = JOB.tab
-R = WordsRequest
-PRESETS = {
-    "A red apple": R(),
-    "Two things, two colours": R("an emoji of a red apple and a green pear", n=4, weights="green 3, red 0"),
-    "Green, from -2 to 3": R("an emoji of a green apple", weights="green 0", other="an emoji of a red apple"),
-    "A cat becomes a dog": R("an emoji of a cat face", weights="cat 0", other="an emoji of a dog face", keep=30),
-    "A heart changes colour": R("an emoji of a red heart", other="an emoji of a blue heart", keep=30),
-    "A photo": R("a photo of a seashore", weights="seashore 2", other="a photo of a volcano"),
-    "The same word twice": R("an emoji of a red red heart", weights="red#2 3", other="an emoji of a red heart"),
-    "A word it does not know": R("an emoji of a melancholic panda", weights="panda 0", other="an emoji of a bear"),
-    "No prompt": R("", weights="(padding) 0"),
+ID = "words"
+SUBTABS = {
+    "words": ("Maps of words", maps.build),
+    "network": ("The network from inside", network.build),
 }
+"""ID -> (title, builder)."""
 
 
 def build(shared: Shared) -> None:
-    """The tab."""
-    presets = {name: Preset(r) for name, r in PRESETS.items()}
-    how = {"weights": {"elem_id": WEIGHTS}}
-    tab = Layout(JOB, WordsRequest(), shared, presets, how=how, show=view)
-    form = tab.form
-    with tab.left:
-        form.place("prompt")
-        tab.run_row("Draw and watch", ("prompt", "other"))
-        form.place("n", "guidance", "seed")
-        tab.experiments("Experiments: the same noise throughout.")
-        form.place("weights", "other", "keep")
-        with tab.more("restore_words"):
-            form.place("model", "sampler", "steps")
-    with tab.right:
-        tab.viewer()
-        tab.inside("Inside one picture, step by step")
-        formula_panel("words")
-    tab.wire({"maps": "watch_words", "weigh": "weigh_words", "ladder": "weigh_words_ladder", "swap": "swap_words"})
+    """The tab and its sub-tabs."""
+    build_subtabs(shared, SUBTABS)

@@ -22,7 +22,7 @@ PLACE = {
     "digits": ("MNIST", "Generate"), "compare": ("MNIST", "Same noise, two models"),
     "denoiser": ("MNIST", "Single-step denoiser"), "roads": ("Fewer steps", "One noise, many roads"),
     "inversion": ("Fewer steps", "Inversion"), "students": ("Fewer steps", "Students"),
-    "words": ("Words in the picture",), "guides": ("Other guides", "Classifier guidance"),
+    "words": ("Words in the picture", "Maps of words"), "network": ("Words in the picture", "The network from inside"), "guides": ("Other guides", "Classifier guidance"),
     "thresholds": ("Other guides", "Thresholding"),
 }  # fmt: skip
 """Tab -> the names of the tabs to press."""

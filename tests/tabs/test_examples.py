@@ -32,6 +32,7 @@ ALIVE = {
     "sampling": lambda view: (SAMPLING.look_at(view, 2), SAMPLING.pick(view, 2)),
     "interpolation": lambda view: (INTERPOLATION.look_at(view, 2), INTERPOLATION.pick(view, 2)),
     "words": lambda view: (WORDS.look_at(view, 1), WORDS.pick(view, 1)),
+    "network": lambda view: (None, None),
     "sdedit": lambda view: (SDEDIT.look_at(view, 2), SDEDIT.pick(view, 2)),
     "inpainting": lambda view: (INPAINTING.look_at(view, 2), INPAINTING.pick(view, 2)),
     "anagrams": lambda view: (next(ANAGRAMS.look_at(view, 2))[1], ANAGRAMS.pick(view, 2)),

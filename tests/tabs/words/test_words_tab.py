@@ -11,7 +11,7 @@ from core.runs.word_maps import as_bytes, as_shares, average, by_head
 from core.runs.words import PLANS, Words, WordsRequest
 from tabs.ui.viewer import RUNS
 from tabs.words.job import JOB
-from tabs.words.page import PRESETS
+from tabs.words.maps import PRESETS
 from tabs.words.view import around, packed
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
