@@ -67,7 +67,7 @@ class Digits(Watchable, Denoiser):
         return Prediction(self.schedule.x_0(x_t, t, out), out)
 
 
-class SingleStep:
+class SingleStep(Watchable):
     """The single-step denoiser: estimates x from z = x + sigma eps, without being told sigma."""
 
     def __init__(self, net: UNet, device: torch.device | str = "cpu"):
@@ -80,7 +80,7 @@ class SingleStep:
     @torch.no_grad()
     def restore(self, z: Tensor) -> Tensor:
         """(B, 1, 28, 28) noisy -> (B, 1, 28, 28) estimate of the clean digits, in one network call."""
-        with NETWORK_LOCK:
+        with NETWORK_LOCK, self.watch(self.net):
             return self.net(z.to(self.device)).float()
 
 

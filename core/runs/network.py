@@ -14,6 +14,7 @@ from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import generators, randn
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
+from core.models.mnist import SHAPE, SingleStep
 from core.models.registry import availability, load, of_task, schedule_of, spec
 from core.pictures.images import grid
 from core.runs.fields import GUIDANCE, PROMPT, SEED
@@ -97,9 +98,11 @@ class NetworkRequest(Request):
 @functools.cache
 def graph(model: str) -> Graph:
     """The graph of a model's network, from one call of it as it is loaded."""
-    net = load(model, "cpu")
-    x, t = torch.zeros(1, *net.shape), torch.zeros(1, dtype=torch.long)
-    return graph_of(net.net, lambda watch: net.watching(watch).predict(x, t, net.encode([None])))
+    one = load(model, "cpu")
+    if isinstance(one, SingleStep):
+        return graph_of(one.net, lambda watch: one.watching(watch).restore(torch.zeros(1, *SHAPE)))
+    x, t = torch.zeros(1, *one.shape), torch.zeros(1, dtype=torch.long)
+    return graph_of(one.net, lambda watch: one.watching(watch).predict(x, t, one.encode([None])))
 
 
 def blocks(model: str) -> list[Node]:

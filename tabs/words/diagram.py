@@ -20,13 +20,19 @@ LETTER = 6.3
 """Pixels of a letter, about."""
 
 
-def drawing(graph: Graph, whole: bool = True) -> str:
+def drawing(graph: Graph, whole: bool = True, pressed: bool = True) -> str:
     """The graph as SVG.
 
     Args:
         whole: a row for each resolution, as of a U-Net; else all in one row, with the whole shape of each.
+        pressed: whether its blocks can be pressed.
     """
-    return _Drawing(graph, whole).svg()
+    svg = _Drawing(graph, whole).svg()
+    return (
+        svg
+        if pressed
+        else svg.replace(' tabindex="0" role="button"', ' role="img"').replace('class="nd ', 'class="nd nd-still ')
+    )
 
 
 def sized(shape: tuple[int, ...]) -> str:

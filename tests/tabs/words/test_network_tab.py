@@ -11,7 +11,7 @@ from core.runs.network import CHANGES, NetworkRequest, blocks, graph
 from core.techniques.blocks import Graph, Node
 from tabs.ui.examples import example
 from tabs.ui.viewer import RUNS
-from tabs.words import network
+from tabs.words import job, network
 from tabs.words.diagram import drawing
 from tabs.words.network import JOB, PRESETS, asked_drawing, asked_maps, of_block
 
@@ -137,6 +137,7 @@ def test_while_it_runs_the_newest_frame_is_given():
     ],
 )
 def test_a_wrong_question_for_maps_is_answered_in_one_sentence(question, what):
+    assert job.JOB  # its example is there
     assert what in asked_maps(question)["words"]
 
 
