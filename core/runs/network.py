@@ -20,9 +20,9 @@ from core.pictures.images import grid
 from core.runs.fields import GUIDANCE, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import clipped
 from core.runs.request import Model, Request, Whole, asked
 from core.techniques.blocks import Graph, Node, Outputs, change, graph_of, normalised
+from core.wording import clipped, counted
 
 CHANNELS = 16
 """The channels of a block that are shown, from the first."""
@@ -168,7 +168,7 @@ class Network(Plan):
 
     @property
     def work(self) -> str:
-        return f"{self.request.steps} network calls on {halves(self.request.guidance) + 1} images each, the last told otherwise"
+        return f"{counted(self.request.steps, 'network call')} on {halves(self.request.guidance) + 1} images each, the last told otherwise"
 
     @property
     def ways(self) -> tuple[str, str]:
@@ -197,7 +197,7 @@ class Network(Plan):
         )
         told = f"t shifted by {r.shift} % of the path" if self.moves else self.ways[1]
         return (
-            f"{r.model}: {asked_for}; DDIM, {r.steps} steps; guidance {r.guidance:g}; seed {r.seed}. The diagram is read off the "
+            f"{r.model}: {asked_for}; DDIM, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}. The diagram is read off the "
             f"loaded network. In every step its blocks are seen on the same x_t twice: told {self.ways[0]}, and told {told}. "
             f"A block is the redder, the more its output changes. Of a block the first {CHANNELS} channels are shown, each "
             "from its least (black) to its most (white) in both."
