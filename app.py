@@ -22,19 +22,21 @@ from core.models.registry import of_task
 from tabs import TABS, tab
 from tabs.ui import memory, page
 from tabs.ui.controls import Shared
+from tabs.ui.fairness import fair
+from tabs.ui.headers import Headers
 from tabs.ui.send import connect
 from tabs.ui.theme import look
 
 TITLE = "Fun with Diffusion Models"
-QUEUE = 200
-"""The most waiting events of all users: several clicks per person in a lecture room."""
+RUNS, EVENTS = 200, 5000
+"""The most waiting runs of all users, several per person in a lecture room, and the most waiting events of any kind."""
 TIDIED, CLEANED, OLD = 60, 600, 10_800
 """Seconds between returns of freed memory, between deletions of old files, and their minimum age: a class's run is 5 MB,
 and a Space has 50 GB."""
 SESSIONS = 200
 """The number of open pages whose last values Gradio keeps, some MB each. The app itself needs none."""
-COMPRESSED = [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
-"""A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are left alone."""
+AROUND = [Middleware(Headers), Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
+"""A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are not compressed."""
 
 
 def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
@@ -49,7 +51,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
                 with gr.Tab(t.TITLE, id=t.ID, elem_id=f"{t.ID}-tab"):
                     t.build(shared)
             connect(shared)
-    return demo.queue(max_size=QUEUE, api_open=False)
+    return fair(demo.queue(max_size=EVENTS, api_open=False), RUNS)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -100,7 +102,7 @@ def serve(demo: gr.Blocks, args: argparse.Namespace) -> None:
     # app that already serves; nothing else depends on it.
     demo.launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
-        state_session_capacity=SESSIONS, _frontend=False, app_kwargs={"middleware": COMPRESSED}, **look(),
+        state_session_capacity=SESSIONS, _frontend=False, app_kwargs={"middleware": AROUND}, **look(),
     )  # fmt: skip
 
 

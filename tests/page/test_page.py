@@ -2,6 +2,7 @@
 
 import io
 import re
+import urllib.request
 import zipfile
 
 import numpy as np
@@ -42,6 +43,13 @@ def test_the_page_answers_and_nothing_leaves_this_machine(page, server):
     assert not server.outside.exists(), server.outside.read_text()
     expect(page.get_by_role("heading", name="Fun with Diffusion Models")).to_be_visible()
     expect(page.locator(".cost:visible").first).to_have_text(re.compile(r"\d+ network calls on \d+ images each, about"))
+
+
+def test_every_answer_tells_the_browser_what_it_may_do_with_it(server):
+    for path in ("", "config"):
+        with urllib.request.urlopen(server.url + path, timeout=60) as answer:
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "object-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser, server):
