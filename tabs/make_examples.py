@@ -38,7 +38,7 @@ from tabs.guides import classifier, thresholds
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
-from tabs.mnist import compare, generate
+from tabs.mnist import compare, generate, live
 from tabs.mnist import denoiser as single_step
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.sampling import page as sampling
@@ -160,6 +160,12 @@ def pair() -> dict:
     return as_example(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
 
 
+def learning() -> dict:
+    """A network that learned digits live, with the first settings: some of its samples, and its curves. Needs MNIST."""
+    view, curves, _ = last(live.START(device="cpu"))
+    return {"learning.json": as_example(view), "learning-curves.json": curves}
+
+
 EXAMPLES = {
     "denoise": denoising,
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
@@ -178,6 +184,7 @@ EXAMPLES = {
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
     "compare": lambda: {"compare.json": pair()},
+    "learning": learning,
 }
 
 

@@ -7,7 +7,8 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,13 @@ from core.checks import Refused
 from core.diffusion.training import Curve, Ema, Progress, train
 from core.locks import FairLock
 
+F = TypeVar("F")
 PATIENCE = 3.0
 """Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
 GOOD_EVERY = 50
 """Updates between two copies of all weights, to which a training that diverges goes back."""
+MOMENTS = 60
+"""The most kept figures of a training; when there are more, every other one is dropped."""
 DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
 
 
@@ -43,7 +47,7 @@ class LiveTraining:
         self.curve, self.step, self.seconds = Curve(every), 0, 0.0
         self._good = self._snapshot()
         self._one, self._latest = threading.Lock(), object()  # who makes updates holds it; who asked for them last
-        self.watched: Any = None  # what is shown of it
+        self.watched: Any = None  # what is shown of it, a `Watched`
 
     def rate(self, k: int) -> float:
         """The learning rate of update k."""
@@ -96,6 +100,14 @@ class LiveTraining:
         self.average.shadow = copy.deepcopy(shadow)
         self.optimiser.load_state_dict(copy.deepcopy(optimiser))
 
+    def once(self) -> None:
+        """A single update."""
+        updates = self.updates()
+        try:
+            next(updates)
+        finally:
+            updates.close()
+
     def end(self) -> None:
         """Let whoever makes updates end quietly after the one under way."""
         self._latest = object()
@@ -104,6 +116,79 @@ class LiveTraining:
         """Wait until nobody makes updates, at most so long: a run that is ended still finishes one."""
         if self._one.acquire(timeout=seconds):
             self._one.release()
+
+
+@dataclass(kw_only=True)
+class Watched:
+    """What people see of one training: its moments so far, by step.
+
+    Several threads may look: a run that was ended may still make its last figure when the next one begins.
+    """
+
+    learner: LiveTraining
+    moments: list = field(default_factory=list)
+    every: int = 1
+    looked: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> tuple:
+        """Add the present moment, once per update; so many moments only that MOMENTS are kept. All of them, by step."""
+        with self.lock:
+            now = self.learner.step
+            while self.moments and self.moments[-1].step > now:  # it went back to its last good weights
+                self.moments.pop()
+            if not self.moments or self.moments[-1].step < now:
+                self._add(now)
+            return tuple(self.moments)
+
+    def _add(self, step: int) -> None:
+        self.looked += 1
+        if len(self.moments) > 1 and (self.looked - 1) % self.every:  # it takes the place of the last one
+            self.moments.pop()
+        self.moments.append(self._moment(step))
+        if len(self.moments) > MOMENTS:
+            self.every *= 2
+            del self.moments[1:-1:2]
+
+    def _moment(self, step: int) -> Any:
+        """What is shown after `step` updates; it has that `step`."""
+        raise NotImplementedError
+
+
+def follow(
+    learner: LiveTraining,
+    more: int,
+    now: Callable[[str], F],
+    whole: Callable[[], F],
+    due: Callable[[Progress, float], bool],
+) -> Iterator[F]:
+    """Train until the planned updates are done, another run takes over, or no more figures are asked for.
+
+    Args:
+        more: the planned updates; where they are done already, as many again.
+        now: the figure of the present moment, with a sentence on what went wrong, or "".
+        whole: the figure at the end.
+        due: whether a figure is due after an update, so many seconds after the last one.
+    """
+    end = learner.step + more if learner.step >= more else more
+    learner.recipe = replace(learner.recipe, updates=end)
+    yield now("")
+    updates, last = learner.updates(), time.monotonic()
+    try:
+        for progress in updates:
+            if progress.step >= end:
+                break
+            if due(progress, time.monotonic() - last):
+                yield now("")
+                last = time.monotonic()
+        else:  # another run of it has taken over, and shows it
+            return
+    except Refused as e:
+        yield now(str(e))
+        raise
+    finally:
+        updates.close()
+    yield whole()
 
 
 class Trainings:

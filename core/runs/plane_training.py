@@ -1,17 +1,17 @@
 """The score field's network while it learns: its arrows, its samples, its loss, live; and all of it afterwards, to scrub."""
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from core.checks import Refused
 from core.diffusion.noise import branch, generator, randn
 from core.diffusion.samplers import heun
+from core.diffusion.training import Progress
 from core.diffusion.visits import visits_together
+from core.runs.live_training import Watched, follow
 from core.runs.panels import Chart, Figure, Line, Panel
 from core.runs.plane_sampling import Judge
 from core.runs.plane_views import ARROWS, grid
@@ -26,8 +26,6 @@ SAMPLED = 400
 HEUN_STEPS = 10
 SHOWN_AT = 0.3
 """The share of the way to noise at which the arrows are shown."""
-MOMENTS = 60
-"""The most kept figures of a training; when there are more, every other one is dropped."""
 WORDS = {
     "points": f"samples: {SAMPLED} points, Heun, {HEUN_STEPS} steps, one noise",
     "truth": "data, without noise (t = 0)",
@@ -51,41 +49,14 @@ class Moment:
     distance: float
 
 
-@dataclass
-class Watched:
-    """What people see of one training: its moments so far, by step, and what it is measured against.
+@dataclass(kw_only=True)
+class WatchedPoints(Watched):
+    """The moments of a training of points, and what they are measured against."""
 
-    Several threads may look: a run that was ended may still make its last figure when the next one begins.
-    """
-
-    learner: PointTraining
     judge: Judge
     noise: torch.Tensor
     exact: np.ndarray
     truth: np.ndarray
-    moments: list[Moment] = field(default_factory=list)
-    every: int = 1
-    looked: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def look(self) -> tuple[Moment, ...]:
-        """Add the present moment, once per update; so many moments only that MOMENTS are kept. All of them, by step."""
-        with self.lock:
-            now = self.learner.step
-            while self.moments and self.moments[-1].step > now:  # it went back to its last good weights
-                self.moments.pop()
-            if not self.moments or self.moments[-1].step < now:
-                self._add(now)
-            return tuple(self.moments)
-
-    def _add(self, step: int) -> None:
-        self.looked += 1
-        if len(self.moments) > 1 and (self.looked - 1) % self.every:  # it takes the place of the last one
-            self.moments.pop()
-        self.moments.append(self._moment(step))
-        if len(self.moments) > MOMENTS:
-            self.every *= 2
-            del self.moments[1:-1:2]
 
     def _moment(self, step: int) -> Moment:
         model, schedule = self.learner.denoiser(), self.learner.recipe.path
@@ -96,7 +67,7 @@ class Watched:
         return Moment(step, samples, arrows, self.judge.of(samples))
 
 
-def watched(r: ScoreFieldRequest) -> Watched:
+def watched(r: ScoreFieldRequest) -> WatchedPoints:
     """The training of the request: the one of this page, if it is of the same network and data; else a new one."""
     learner = r.trained()
     if learner is None or not same_network(learner, r):
@@ -113,49 +84,31 @@ def same_network(learner: PointTraining, r: ScoreFieldRequest) -> bool:
     return all(getattr(learner.recipe, name) == getattr(r, name) for name in ("target", "width", "depth", "seed"))
 
 
-def _watch(learner: PointTraining, r: ScoreFieldRequest) -> Watched:
+def _watch(learner: PointTraining, r: ScoreFieldRequest) -> WatchedPoints:
     judge = Judge(learner.points, SAMPLED, r.seed)
     mixture = learner.points.denoiser(learner.recipe.path)
     exact = score_of(mixture, round(SHOWN_AT * learner.recipe.path.T), grid(ARROWS)).numpy()
-    return Watched(learner, judge, randn((SAMPLED, 2), generator(branch(r.seed, 6))), exact, judge.data.numpy())
+    noise = randn((SAMPLED, 2), generator(branch(r.seed, 6)))
+    return WatchedPoints(learner=learner, judge=judge, noise=noise, exact=exact, truth=judge.data.numpy())
 
 
 def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
     """Train until the planned updates are done, another run takes over, or no more figures are asked for."""
     seen = watched(r)
-    learner, start = seen.learner, time.monotonic()
-    end = learner.step + r.updates if learner.step >= r.updates else r.updates
-    learner.recipe = replace(learner.recipe, updates=end)
-    yield now(r, seen)
-    last, updates = time.monotonic(), learner.updates()
-    begun = learner.step
-    try:
-        for progress in updates:
-            if progress.step >= end:
-                break
-            if slow:
-                time.sleep(max(0.0, start + (progress.step - begun) / SLOW - time.monotonic()))
-            if time.monotonic() - last > SHOWN_EVERY:
-                yield now(r, seen)
-                last = time.monotonic()
-        else:  # another run of it has taken over, and shows it
-            return
-    except Refused as e:
-        yield now(r, seen, str(e))
-        raise
-    finally:
-        updates.close()
-    yield whole(r, seen)
+    start, begun = time.monotonic(), seen.learner.step
+
+    def due(progress: Progress, seconds: float) -> bool:
+        if slow:
+            time.sleep(max(0.0, start + (progress.step - begun) / SLOW - time.monotonic()))
+        return seconds > SHOWN_EVERY
+
+    yield from follow(seen.learner, r.updates, lambda said: now(r, seen, said), lambda: whole(r, seen), due)
 
 
 def one_update(r: ScoreFieldRequest) -> Iterator[Figure]:
     """A single update."""
     seen = watched(r)
-    updates = seen.learner.updates()
-    try:
-        next(updates)
-    finally:
-        updates.close()
+    seen.learner.once()
     yield now(r, seen, running=False)
 
 
@@ -166,7 +119,7 @@ def trained_so_far(r: ScoreFieldRequest) -> Iterator[Figure]:
     yield whole(r, learner.watched)
 
 
-def now(r: ScoreFieldRequest, seen: Watched, said: str = "", running: bool = True) -> Figure:
+def now(r: ScoreFieldRequest, seen: WatchedPoints, said: str = "", running: bool = True) -> Figure:
     """The present moment of a learner."""
     moments = seen.look()
     step, seconds, planned = seen.learner.step, seen.learner.seconds, seen.learner.recipe.updates
@@ -176,14 +129,14 @@ def now(r: ScoreFieldRequest, seen: Watched, said: str = "", running: bool = Tru
     return replace(figure, status=status, fraction=min(1.0, step / planned) if running else None, live=True)
 
 
-def whole(r: ScoreFieldRequest, seen: Watched) -> Figure:
+def whole(r: ScoreFieldRequest, seen: WatchedPoints) -> Figure:
     """All kept moments of a training, to scrub; the last one is shown."""
     moments, learner = seen.look(), seen.learner
     status = f"{learner.step:,} updates in {learner.seconds:.1f} s; this network now serves the other views"
     return replace(_figure(r, seen, moments, moments), status=status, at=len(moments) - 1)
 
 
-def _figure(r: ScoreFieldRequest, seen: Watched, moments: Sequence[Moment], shown: Sequence[Moment]) -> Figure:
+def _figure(r: ScoreFieldRequest, seen: WatchedPoints, moments: Sequence[Moment], shown: Sequence[Moment]) -> Figure:
     """The moments shown as frames; the charts have all moments."""
     t, places, last = round(SHOWN_AT * seen.learner.recipe.path.T), grid(ARROWS).numpy(), shown[-1]
     note = f"at update {last.step:,}: energy distance {last.distance:.4f}\n(fresh data: {seen.judge.fresh:.4f})"
@@ -201,7 +154,7 @@ def _figure(r: ScoreFieldRequest, seen: Watched, moments: Sequence[Moment], show
     )  # fmt: skip
 
 
-def _charts(seen: Watched, moments: Sequence[Moment]) -> list[Chart]:
+def _charts(seen: WatchedPoints, moments: Sequence[Moment]) -> list[Chart]:
     """The loss, and the distance of the samples to the data, by updates."""
     points = list(seen.learner.curve.points)
     thin = points[:: max(1, len(points) // 200)]

@@ -1,6 +1,6 @@
 """MNIST: everything that the digit models can show, one sub-tab per question."""
 
-from tabs.mnist import compare, denoiser, generate, learned, scoreboard
+from tabs.mnist import compare, denoiser, generate, learned, scoreboard, train
 from tabs.ui.controls import Shared
 from tabs.ui.subtabs import build_subtabs
 
@@ -10,6 +10,7 @@ SUBTABS = {
     "generate": ("Generate", generate.build),
     "compare": ("Same noise, two models", compare.build),
     "learned": ("How it learned", learned.build),
+    "train": ("Train it live", train.build),
     "denoiser": ("Single-step denoiser", denoiser.build),
     "scoreboard": ("Scoreboard", scoreboard.build),
 }

@@ -1,13 +1,12 @@
 """The score field's handlers: from the inputs to what the plane shows."""
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import gradio as gr
 
-from core.runs.panels import Chart, Figure, Panel
+from core.runs.panels import Figure, Panel
 from core.runs.plane_opened import OPENED, no_points, nothing_drawn, opened
 from core.runs.plane_training import one_update, train
 from core.runs.plane_views import VIEW, VIEWS
@@ -15,6 +14,7 @@ from core.runs.points import table_rows
 from core.runs.score_field import ScoreFieldRequest
 from tabs.ui import plane
 from tabs.ui.failures import explained
+from tabs.ui.handlers import handler_of
 from tabs.ui.saved import settings_in
 
 Make = Callable[[ScoreFieldRequest], Iterator[Figure]]
@@ -41,7 +41,7 @@ def shown(figure: Figure, settings: dict) -> dict:
         "playing": figure.playing,
         "returning": figure.returning,
         "keep": figure.live,
-        "charts": [chart_of(c) for c in figure.charts],
+        "charts": [plane.chart_of(c) for c in figure.charts],
         "legend": [list(entry) for entry in figure.legend()],
         "status": figure.status,
         "fraction": figure.fraction,
@@ -60,35 +60,14 @@ def panel_of(p: Panel) -> dict:
     )  # fmt: skip
 
 
-def chart_of(c: Chart) -> dict:
-    """One chart."""
-    lines = [{"name": line.name, "x": list(line.x), "y": list(line.y), "dashed": line.dashed} for line in c.lines]
-    return plane.chart(c.title, c.x, c.y, lines, log=c.log, fresh=c.fresh)
-
-
 def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
     """The handler of a key of MAKERS: the request's parameters -> the plane's values, and the id of the network here."""
-    defaults = ScoreFieldRequest().parameters()
-    signature = inspect.Signature(
-        [
-            inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=v, annotation=type(v))
-            for p, v in defaults.items()
-        ],
-        return_annotation=tuple[dict, str],
-    )
 
-    @explained
-    def run(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        request = ScoreFieldRequest.of_parameters(**bound.arguments)
+    def run(request: ScoreFieldRequest) -> Iterator[tuple[dict, str]]:
         for figure in MAKERS[name](request):
             yield shown(figure, request.settings() | {"experiment": name}), figure.run or request.training
 
-    run.__signature__ = signature
-    run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()} | {"return": tuple[dict, str]}
-    run.__name__ = f"score_field_{name}"
-    return run
+    return handler_of(ScoreFieldRequest, run, f"score_field_{name}", tuple[dict, str])
 
 
 FOLLOWING = ("forward", "score")

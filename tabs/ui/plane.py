@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import gradio as gr
 import numpy as np
 
+from core.runs.panels import Chart
 from tabs.ui.theme import asset
 
 LARGEST = 32767
@@ -98,6 +99,12 @@ def chart(
         fresh: the y of fresh data, drawn dotted; a curve may cross it.
     """
     return {"title": title, "x": x, "y": y, "log": [*log], "series": [*series], "fresh": fresh}
+
+
+def chart_of(c: Chart) -> dict:
+    """A chart of `core.runs.panels`."""
+    lines = [{"name": line.name, "x": list(line.x), "y": list(line.y), "dashed": line.dashed} for line in c.lines]
+    return chart(c.title, c.x, c.y, lines, log=c.log, fresh=c.fresh)
 
 
 def plane(elem_id: str, value: dict | None = None) -> gr.HTML:

@@ -83,11 +83,12 @@ class Runs:
 RUNS = Runs()
 
 
-def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
+def viewer(elem_id: str, value: dict | None = None, **how) -> gr.HTML:
     """Live preview and scrubber: shows the newest frame during a run, scrubs and plays all frames after it.
 
     Args:
         value: what it shows before the first run.
+        how: further keywords of gr.HTML.
     """
     return gr.HTML(
         value=value or {},
@@ -97,6 +98,7 @@ def viewer(elem_id: str, value: dict | None = None) -> gr.HTML:
         elem_id=elem_id,
         apply_default_css=False,
         min_height=260,
+        **how,
     )
 
 

@@ -9,6 +9,7 @@ from calling import free_port
 from drawing import until
 from PIL import Image
 from playwright.sync_api import expect
+from visits import visitors
 
 from core.runs.point_training import TRAININGS
 from tabs.score_field.page import build
@@ -34,24 +35,15 @@ def address():
 
 @pytest.fixture
 def visit(browser, address):
-    """Opens a page for each person; the test fails if a script breaks or anything outside is asked for."""
-    contexts, bad = [], []
+    """Opens a page for each person, whose first view is there."""
+    with visitors(browser, address) as person:
 
-    def person():
-        context = browser.new_context(viewport={"width": 1360, "height": 1000})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        page.on("pageerror", lambda e: bad.append(str(e)))
-        page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
-        page.goto(address)
-        expect(page.locator(CAPTION)).to_have_text(re.compile("two moons"))
-        return page
+        def opened():
+            page = person()
+            expect(page.locator(CAPTION)).to_have_text(re.compile("two moons"))
+            return page
 
-    yield person
-    for context in contexts:
-        context.close()
-    assert not bad
+        yield opened
 
 
 def pixels(page) -> np.ndarray:

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from learners import same, updated, weights
 
 from core.checks import Refused
 from core.diffusion.distances import energy_distance
@@ -17,8 +18,8 @@ from core.diffusion.samplers import heun
 from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
 from core.runs import live_training, plane_training
-from core.runs.live_training import Trainings
-from core.runs.plane_training import MOMENTS, one_update, train, trained_so_far
+from core.runs.live_training import MOMENTS, Trainings
+from core.runs.plane_training import one_update, train, trained_so_far
 from core.runs.point_training import TRAININGS, WEAKER_AFTER, PointRecipe, PointTraining, trained_classifier
 from core.runs.score_field import ScoreFieldRequest
 
@@ -28,28 +29,6 @@ SMALL = PointRecipe(Schedule.flow(100), width=16, depth=2, batch=32, updates=200
 def training(**change) -> PointTraining:
     """A small one of three Gaussians."""
     return PointTraining(gaussians(3), dataclasses.replace(SMALL, **change))
-
-
-def updated(this: PointTraining, n: int) -> PointTraining:
-    """The training after n more updates; its generator is closed then, as after Pause."""
-    updates = this.updates()
-    for _ in zip(range(n), updates, strict=False):
-        pass
-    updates.close()
-    return this
-
-
-def weights(this: PointTraining) -> dict[str, torch.Tensor]:
-    """All that determines how it goes on."""
-    state = {f"net {k}": v for k, v in this.net.state_dict().items()}
-    state |= {f"average {k}": v for k, v in this.average.shadow.items()}
-    for k, values in this.optimiser.state_dict()["state"].items():
-        state |= {f"optimiser {k} {name}": value for name, value in values.items()}
-    return {k: v.clone() for k, v in state.items()}
-
-
-def same(a: dict, b: dict) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 # ---- pausing ----
@@ -398,13 +377,13 @@ def test_moments_are_in_order_though_an_ended_run_still_looks_while_the_next_one
     """The curve against updates once ran backwards: two threads added the moments that they had begun at different updates."""
     first = train(R)
     seen = TRAININGS.get(next(first).run).watched
-    moment, waits = plane_training.Watched._moment, iter([0.3, 0.0, 0.0, 0.0])
+    moment, waits = plane_training.WatchedPoints._moment, iter([0.3, 0.0, 0.0, 0.0])
 
     def slowly(self, step):
         time.sleep(next(waits, 0.0))
         return moment(self, step)
 
-    monkeypatch.setattr(plane_training.Watched, "_moment", slowly)
+    monkeypatch.setattr(plane_training.WatchedPoints, "_moment", slowly)
     updated(seen.learner, 10)
     late = threading.Thread(target=seen.look)
     late.start()

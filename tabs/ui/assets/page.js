@@ -9,7 +9,9 @@ function whileWaiting(element, tell) {
     const [, place, seconds] = line.textContent.match(/(?:queue: (\d+)\/\d+|processing)\s*\|\s*([\d.]+)/) || [];
     if (!(seconds >= 0.25)) return '';  // most runs start at once: nothing flickers
     if (!place) return 'starting';
-    return place === '1' ? 'waiting: another run is using the network' : `waiting: ${place} runs are before yours`;
+    if (place !== '1') return `waiting: ${place} runs are before yours`;
+    const two = element.closest('.block').classList.contains('two-at-once');
+    return `waiting: ${two ? 'two networks are being trained, yours is next' : 'another run is using the network'}`;
   };
   new MutationObserver(() => {
     const now = read();

@@ -1,0 +1,375 @@
+"""A network that learns digits before one's eyes: what is asked of it, its loss, its samples from one noise, and all of it
+afterwards, to scrub. Several runs lie over one another in the charts."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.checks import ModelError, choice, number
+from core.diffusion.noise import branch, generator, randn
+from core.diffusion.sampler_table import SAMPLERS, generate
+from core.diffusion.training import Progress
+from core.models.device import pick_device
+from core.models.mnist import CLASSES
+from core.models.mnist_losses import SIGMA
+from core.models.registry import load
+from core.models.scores import judge
+from core.pictures.images import to_uint8
+from core.runs.digit_data import DRAWING, DRAWN, from_mnist, mnist_is_here
+from core.runs.digit_training import FLOOR, TRAININGS, DigitRecipe, DigitTraining
+from core.runs.fields import SEED
+from core.runs.live_training import Watched, follow
+from core.runs.panels import Chart, Figure, Line
+from core.runs.request import Choice, Real, Request, Text, Whole, asked
+
+OBJECTIVES = {"flow": "Flow matching", "ddpm": "DDPM", "denoiser": f"Single-step denoiser, σ = {SIGMA:g}"}
+TOLD = {"class": "by class", "none": "unconditional"}
+WIDTHS = (8, 16, 32, 64)
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+DATA = {"mnist": "MNIST where it is, else drawn ones", "drawn": "6,000 that our own flow model draws"}
+SHOWN_WITH = {"flow": ("euler", 10, 2.0), "ddpm": ("ddim", 10, 2.5)}
+"""Objective -> the sampler, steps and guidance of the samples that are shown: few steps, so that they take little time."""
+EACH = 2
+"""Rows of samples, ten in each."""
+SHOWN_EVERY, SAMPLES_EVERY = 0.5, 2.0
+"""Seconds between two figures, and the least between two with new samples."""
+HELD_UP = 0.12
+"""The most that drawing samples may take of the time of training; where they take long, they come less often."""
+POINTS = 150
+"""The most points of a curve."""
+READING = (
+    "The loss cannot reach 0: many digits fit one noisy picture, and the best network answers with their mean. "
+    "Losses of different objectives do not compare."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Width(Choice):
+    """One of WIDTHS."""
+
+    def check(self, value: object, request: Request) -> int:
+        return int(choice(f"{number(value):g}", self.options, self.named))
+
+    def as_widget(self, value: int) -> str:
+        return str(value)
+
+
+def runs_of(value: object) -> tuple[str, ...]:
+    """The ids of trainings, from a list or a text with spaces; what is none is left out."""
+    words = value.split() if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
+    return tuple(word for word in words[:50] if isinstance(word, str))
+
+
+@dataclass(frozen=True)
+class TrainDigitsRequest(Request):
+    """What learns, from what, and how fast.
+
+    Args:
+        training: the id of the network that learns in this page; "" for none.
+        beside: the ids of further trainings whose curves are shown.
+    """
+
+    KIND = "train-digits"
+    objective: str = asked("flow", Choice("What learns", "", "What learns", options=OBJECTIVES, listed=True))
+    told: str = asked("class", Choice("Classes", "Whether it is told which digit it sees.", options=TOLD))
+    width: int = asked(
+        16, Width("Width D", "Channels; 16 learns quickest.", "The width D", options={str(d): str(d) for d in WIDTHS})
+    )
+    T: int = asked(300, Whole("T", "100 to 1,000 timesteps of the DDPM.", "T", low=100, high=1000, step=50))
+    rate: float = asked(
+        0.003,
+        Real("Learning rate", "0.0001 to 1, listed or typed; falls to a tenth.", low=1e-4, high=1, usual=RATES),
+    )
+    batch: int = asked(64, Whole("Batch", "8 to 256 digits an update.", low=8, high=256, step=8))
+    p_uncond: float = asked(
+        0.1, Real("p_uncond", "The share of digits whose class is dropped.", "p_uncond", low=0, high=1, step=0.05)
+    )
+    updates: int = asked(
+        2000, Whole("Updates", "100 to 20,000.", "The number of updates", low=100, high=20_000, step=100)
+    )
+    data: str = asked("mnist", Choice("Digits to learn from", "", options=DATA, listed=True))
+    seed: int = asked(0, replace(SEED, info="Of the first weights, the batches and the noise of the samples."))
+    training: str = asked("", Text("Network"))
+    beside: tuple = asked((), Text("Curves", read=runs_of, write=" ".join))
+
+    def recipe(self) -> DigitRecipe:
+        """Of a new network."""
+        names = ("objective", "width", "T", "rate", "batch", "p_uncond", "updates", "seed")
+        return DigitRecipe(by_class=self.told == "class", **{name: getattr(self, name) for name in names})
+
+    def settings(self) -> dict:
+        """As `Request.settings`; networks live no longer than the page."""
+        return super().settings() | {"training": "", "beside": ()}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is shown of a training after `step` updates and so many seconds.
+
+    Args:
+        pictures: (N, 28, 28, 1) uint8, in rows of ten.
+        right: the share that our classifier reads as asked; None where no class was asked for.
+    """
+
+    step: int
+    seconds: float
+    pictures: np.ndarray
+    right: float | None
+
+
+@dataclass(frozen=True)
+class DigitFigure(Figure):
+    """What people see: charts and words as in a Figure, and pictures instead of panels.
+
+    Args:
+        pictures: one for each label, (N, 28, 28, 1) uint8, in rows of ten.
+        across, down: the labels of the columns and rows.
+        title: what the pictures are.
+    """
+
+    pictures: Sequence[np.ndarray] = ()
+    across: Sequence[str] = ()
+    down: Sequence[str] = ()
+    title: str = ""
+
+
+@dataclass(kw_only=True)
+class WatchedDigits(Watched):
+    """The moments of a training of digits. `took`: the seconds of the last one. `at`: when it was made."""
+
+    seed: int
+    took: float = 0.0
+    at: float = 0.0
+
+    def glance(self) -> tuple[Moment, ...]:
+        """The moments so far, with a new one if it is time for one."""
+        if self.moments and time.monotonic() - self.at < max(SAMPLES_EVERY, self.took / HELD_UP):
+            return tuple(self.moments)
+        started = time.monotonic()
+        found = self.look()
+        self.at = time.monotonic()
+        self.took = self.at - started if len(found) > 1 else 0.0  # the first one also loads the classifier
+        return found
+
+    def _moment(self, step: int) -> Moment:
+        learner = self.learner
+        if not learner.recipe.time:
+            return Moment(step, learner.seconds, self._denoised(learner), None)
+        sampler, steps, guidance = SHOWN_WITH[learner.recipe.objective]
+        asked_for = [k % CLASSES for k in range(EACH * CLASSES)]
+        scale = guidance if learner.recipe.classes else 1.0
+        *_, last = generate(learner.denoiser(), asked_for, sampler, steps, scale, self.seed)
+        x = last.x_t.nan_to_num(0, 1, 0).clamp(0, 1).cpu()
+        return Moment(
+            step, learner.seconds, to_uint8(x), read_rightly(x, asked_for) if learner.recipe.classes else None
+        )
+
+    def _denoised(self, learner: DigitTraining) -> np.ndarray:
+        """Ten digits, the same with noise, and denoised."""
+        x = learner.digits.shown
+        z = x + SIGMA * randn(x.shape, generator(branch(self.seed, 1)))
+        return to_uint8(torch.cat([x, z, learner.denoiser().restore(z).nan_to_num(0, 1, 0).cpu()]))
+
+
+def read_rightly(x: Tensor, asked_for: Sequence[int]) -> float | None:
+    """The share of digits (N, 1, 28, 28) in [0, 1] that our classifier reads as asked; None without the classifier."""
+    with contextlib.suppress(ModelError):
+        named, _ = judge(load("classifier", "cpu"), x)
+        return float((named == torch.tensor(asked_for)).float().mean())
+    return None
+
+
+# ---- the training of a page ----
+
+
+def learner_of(r: TrainDigitsRequest, device: str = "auto") -> DigitTraining:
+    """The training of the request: the one of this page, if it is of the same network and data; else a new one."""
+    learner = TRAININGS.get(r.training)
+    if learner is None or not same_network(learner, r):
+        if learner is not None:
+            learner.end()
+        learner = DigitTraining(None, r.recipe(), learning_device(device))
+        learner.watched = WatchedDigits(learner=learner, seed=r.seed)
+        learner.source = r.data
+        TRAININGS.add(learner)
+    learner.recipe = replace(learner.recipe, rate=r.rate, p_uncond=r.p_uncond, updates=r.updates)
+    return learner
+
+
+def learning_device(name: str) -> torch.device:
+    """The picked device; on Apple's MPS, which runs one thread at a time, the CPU."""
+    device = pick_device(name)
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def same_network(learner: DigitTraining, r: TrainDigitsRequest) -> bool:
+    """Whether the training goes on; rate, p_uncond and updates alone may change on the way."""
+    new = r.recipe()
+    kept = replace(new, rate=learner.recipe.rate, p_uncond=learner.recipe.p_uncond, updates=learner.recipe.updates)
+    return kept == learner.recipe and learner.source == r.data
+
+
+def retuned(r: TrainDigitsRequest) -> None:
+    """Let a training under way go on with another rate and p_uncond."""
+    learner = TRAININGS.get(r.training)
+    if learner is not None:
+        learner.recipe = replace(learner.recipe, rate=r.rate, p_uncond=r.p_uncond)
+
+
+def train(r: TrainDigitsRequest, device: str = "auto") -> Iterator[DigitFigure]:
+    """Train until the planned updates are done, another run takes over, or no more figures are asked for."""
+    learner = learner_of(r, device)
+    yield from supplied(learner, r)
+
+    def due(progress: Progress, seconds: float) -> bool:
+        return seconds > SHOWN_EVERY
+
+    yield from follow(learner, r.updates, lambda said: now(r, learner, said), lambda: whole(r, learner), due)
+
+
+def one_update(r: TrainDigitsRequest, device: str = "auto") -> Iterator[DigitFigure]:
+    """A single update."""
+    learner = learner_of(r, device)
+    yield from supplied(learner, r)
+    learner.once()
+    learner.watched.look()
+    yield now(r, learner, running=False)
+
+
+def trained_so_far(r: TrainDigitsRequest) -> Iterator[DigitFigure]:
+    """All kept moments of the training in this page, as after Pause; nothing if there is none."""
+    learner = TRAININGS.get(r.training)
+    if learner is not None and learner.digits is not None:
+        learner.rest()
+        yield whole(r, learner)
+
+
+def supplied(learner: DigitTraining, r: TrainDigitsRequest) -> Iterator[DigitFigure]:
+    """Give a training its digits. Figures while our own model draws them. Raises Refused if MNIST is damaged."""
+    if learner.digits is None and r.data == "mnist" and mnist_is_here():
+        learner.digits = from_mnist()
+    while learner.digits is None:
+        learner.digits = DRAWING.wait(SHOWN_EVERY)
+        if learner.digits is None:
+            yield drawing(learner)
+
+
+def drawing(learner: DigitTraining) -> DigitFigure:
+    """While our own model draws what is to be learned: the last ones."""
+    said = f"MNIST is not used here: our own flow model draws {DRAWN:,} digits to learn from, once; {DRAWING.done:,} so far"
+    made = [(x.permute(0, 2, 3, 1).numpy())[-EACH * CLASSES :] for x in DRAWING.made[-1:]]
+    return DigitFigure(
+        [], status=said, fraction=min(1.0, DRAWING.done / DRAWN), live=True, run=learner.id, pictures=made,
+        labels=[""] * len(made), title="The digits drawn last", charts=charts([]),
+    )  # fmt: skip
+
+
+# ---- what people see ----
+
+
+def now(r: TrainDigitsRequest, learner: DigitTraining, said: str = "", running: bool = True) -> DigitFigure:
+    """The present moment of a training."""
+    moments = learner.watched.glance()
+    planned = learner.recipe.updates
+    figure = _figure(r, learner, moments[-1:])
+    status = said or progress_of(learner, moments[-1], f"update {learner.step:,} of {planned:,}")
+    return replace(figure, status=status, fraction=min(1.0, learner.step / planned) if running else None, live=True)
+
+
+def whole(r: TrainDigitsRequest, learner: DigitTraining) -> DigitFigure:
+    """All kept moments of a training, to scrub; the last one is shown."""
+    moments = learner.watched.look()
+    status = progress_of(learner, moments[-1], f"{learner.step:,} updates")
+    return replace(_figure(r, learner, moments), status=status, at=len(moments) - 1)
+
+
+def progress_of(learner: DigitTraining, moment: Moment, updates: str) -> str:
+    """How far a training is: updates, pictures, seconds, loss, and how its samples are read."""
+    loss = f"loss {learner.curve.points[-1][1]:.3f}" if learner.curve.points else ""
+    n = EACH * CLASSES
+    right = "" if moment.right is None else f"{round(n * moment.right)} of {n} read as asked"
+    seconds = f"{learner.seconds:.0f} s" if learner.seconds else ""
+    return " · ".join(filter(None, [updates, f"{learner.seen:,} pictures", seconds, loss, right]))
+
+
+def _figure(r: TrainDigitsRequest, learner: DigitTraining, shown: Sequence[Moment]) -> DigitFigure:
+    denoises = not learner.recipe.time
+    return DigitFigure(
+        [], labels=[f"update {m.step:,} · {m.seconds:.0f} s" for m in shown], pictures=[m.pictures for m in shown],
+        charts=charts(laid_over(learner, r.beside)), run=learner.id,
+        across=[str(k) for k in range(CLASSES)] if denoises or learner.recipe.classes else (),
+        down=("original", f"σ = {SIGMA:g}", "denoised") if denoises else (),
+        title="Ten digits that it does not learn from" if denoises else "Samples, always from the same noise",
+        caption=caption_of(learner),
+    )  # fmt: skip
+
+
+def caption_of(learner: DigitTraining) -> str:
+    """A training in full sentences."""
+    return f"{about(learner)} {drawn_with(learner)} {READING}"
+
+
+def about(learner: DigitTraining) -> str:
+    """What learns, how, and from what."""
+    r, n = learner.recipe, sum(p.numel() for p in learner.net.parameters())
+    told = f", {TOLD['class' if r.classes else 'none']}" if r.time else ""
+    path = f", T = {r.T}" if r.objective == "ddpm" else ""
+    dropped = f", p_uncond {r.p_uncond:g}" if r.classes else ""
+    return (
+        f"{OBJECTIVES[r.objective]}{told}{path}; D = {r.width}, {n:,} parameters; batch {r.batch}, Adam at {r.rate:g} falling to "
+        f"{r.rate * FLOOR:g} over {r.updates:,} updates{dropped}, seed {r.seed}. It learns from {learner.digits.words}."
+    )
+
+
+def drawn_with(learner: DigitTraining) -> str:
+    """How the samples are drawn."""
+    r = learner.recipe
+    if not r.time:
+        return "Drawn with the averaged weights."
+    sampler, steps, guidance = SHOWN_WITH[r.objective]
+    scale = f", w = {guidance:g}" if r.classes else ""
+    return f"Samples: {SAMPLERS[sampler].title}, {steps} steps{scale}, with the averaged weights."
+
+
+def laid_over(learner: DigitTraining, beside: Sequence[str]) -> list[DigitTraining]:
+    """The trainings whose curves are shown, in the order of the page, this one among them."""
+    ids = beside if learner.id in beside else (*beside, learner.id)
+    return [t for t in map(TRAININGS.get, ids) if t is not None and t.digits is not None]
+
+
+def named(learner: DigitTraining) -> str:
+    """A training in few words, for legends."""
+    r = learner.recipe
+    told = " by class" if r.classes else ""
+    return f"{r.objective}{told}, D {r.width}, rate {r.rate:g}, batch {r.batch}, seed {r.seed}"
+
+
+def charts(learners: Sequence[DigitTraining]) -> list[Chart]:
+    """The losses by pictures seen, and by seconds how many samples are read as asked."""
+    names = [f"{k}: {named(t)}" if len(learners) > 1 else named(t) for k, t in enumerate(learners, 1)]
+    losses = [loss_line(t, name) for t, name in zip(learners, names, strict=True)]
+    right = [line for t, name in zip(learners, names, strict=True) if (line := right_line(t, name)).x]
+    return [
+        Chart("Loss", "thousand pictures seen", "squared error", losses, (False, True)),
+        Chart("Samples read as asked", "seconds", "%", right),
+    ]
+
+
+def loss_line(learner: DigitTraining, name: str) -> Line:
+    """A loss curve of at most POINTS points, each the mean of its stretch."""
+    points = list(learner.curve.points)
+    n = -(-len(points) // POINTS) or 1
+    parts = [points[k : k + n] for k in range(0, len(points), n)]
+    x = [part[-1][0] * learner.recipe.batch / 1000 for part in parts]
+    return Line(name, x, [sum(y for _, y in part) / len(part) for part in parts])
+
+
+def right_line(learner: DigitTraining, name: str) -> Line:
+    """How many of the samples were read as asked, in percent."""
+    read = [(m.seconds, 100 * m.right) for m in tuple(learner.watched.moments) if m.right is not None]
+    return Line(name, [x for x, _ in read], [y for _, y in read])

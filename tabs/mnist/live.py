@@ -1,0 +1,166 @@
+"""The handlers of Train it live: from the inputs to pictures, charts, and the trainings of this page."""
+
+from collections.abc import Iterator, Sequence
+
+import gradio as gr
+
+from core.pictures.images import grid
+from core.runs.digit_data import fetch_mnist, mnist_is_here
+from core.runs.digit_training import TRAININGS
+from core.runs.live_digits import (
+    DigitFigure,
+    TrainDigitsRequest,
+    caption_of,
+    charts,
+    laid_over,
+    learner_of,
+    named,
+    one_update,
+    retuned,
+    runs_of,
+    train,
+    trained_so_far,
+)  # fmt: skip
+from core.runs.panels import Chart
+from tabs.ui.examples import example
+from tabs.ui.failures import explained
+from tabs.ui.handlers import handler_of
+from tabs.ui.plane import chart_of
+from tabs.ui.viewer import as_uri
+
+EXAMPLE = "learning"
+COLUMNS = 10
+Shown = tuple[dict, dict, str]
+"""The viewer's value, the charts', and the id of the training."""
+HERE = "MNIST is here: 60,000 digits (LeCun, Cortes, Burges; CC BY-SA 3.0)."
+NOT_HERE = (
+    "MNIST is not here. Without it our own flow model draws 6,000 digits to learn from, once, in half a minute or so."
+)
+
+
+def pictures(figure: DigitFigure) -> dict:
+    """A figure as the viewer's value."""
+    frames = [
+        {"images": [as_uri(grid(p, COLUMNS))], "label": label, "end": False}
+        for p, label in zip(figure.pictures, figure.labels, strict=True)
+    ]
+    count = len(figure.pictures[0]) if figure.pictures else COLUMNS
+    around = {"columns": COLUMNS, "count": count, "across": [*figure.across], "down": [*figure.down], "pick": ""}
+    return {
+        "lanes": [figure.title],
+        "origins": [""],
+        "columns": 1,
+        "grid": around,
+        "run": figure.run,
+        "running": figure.fraction is not None,
+        "status": figure.status,
+        "fraction": figure.fraction,
+        "frames": frames,
+    }
+
+
+def curves(found: Sequence[Chart], caption: str = "") -> dict:
+    """Charts as a plane's value."""
+    return {"panels": [], "charts": [chart_of(c) for c in found if c.lines], "caption": caption}
+
+
+def shown(figure: DigitFigure) -> Shown:
+    """A figure as the values of both."""
+    return pictures(figure), curves(figure.charts, figure.caption), figure.run
+
+
+def trains(request: TrainDigitsRequest, device: str) -> Iterator[Shown]:
+    """Start."""
+    yield from map(shown, train(request, device))
+
+
+def steps(request: TrainDigitsRequest, device: str) -> Iterator[Shown]:
+    """Step."""
+    yield from map(shown, one_update(request, device))
+
+
+START = handler_of(TrainDigitsRequest, trains, "train_digits", Shown, device=True)
+STEP = handler_of(TrainDigitsRequest, steps, "train_digits_once", Shown, device=True)
+
+
+def request_of(values: Sequence) -> TrainDigitsRequest:
+    """The request of the page's inputs. Raises Refused."""
+    return TrainDigitsRequest.of_parameters(**dict(zip(TrainDigitsRequest.names(), values, strict=True)))
+
+
+def listed(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
+    """The trainings of a page to choose from; they are seen once there are two."""
+    here = [run for run in runs if TRAININGS.get(run) is not None]
+    options = [(f"{k}: {named(TRAININGS.get(run))}", run) for k, run in enumerate(here, 1)]
+    return gr.CheckboxGroup(choices=options, value=[run for run in here if run in checked], visible=len(here) > 1)
+
+
+@explained
+def begin(runs: str, *values) -> tuple:
+    """At Start and Step: the training of this page that goes on, or a new one, whose curve joins the others."""
+    *given, device = values
+    request = request_of(given)
+    learner = learner_of(request, device)
+    known = runs_of(runs)
+    all_runs = known if learner.id in known else (*known, learner.id)
+    return learner.id, " ".join(all_runs), listed(all_runs, {*request.beside, learner.id})
+
+
+def idle() -> tuple[dict, dict]:
+    """What is shown while nothing was trained: the example."""
+    return example(EXAMPLE), example(f"{EXAMPLE}-curves") or curves([])
+
+
+@explained
+def paused(*values) -> tuple[dict, dict]:
+    """After Pause: all moments so far, to scrub."""
+    for figure in trained_so_far(request_of(values)):
+        return shown(figure)[:2]
+    return idle()
+
+
+@explained
+def stopped(*values) -> tuple[dict, dict, str]:
+    """After Stop: the same, and the next Start begins anew."""
+    view, found = paused(*values)
+    return view | {"status": f"stopped: {view['status']}; Start begins anew"} if view.get("status") else view, found, ""
+
+
+@explained
+def forgotten(training: str, runs: str, beside: Sequence[str]) -> tuple:
+    """After Reset: nothing is trained, and its curve is gone; those of other runs stay."""
+    rest = tuple(run for run in runs_of(runs) if run != training)
+    view, example_curves = idle()
+    others = [t for run in rest if run in beside and (t := TRAININGS.get(run)) is not None and t.digits is not None]
+    found = curves(charts(others), caption_of(others[-1])) if others else example_curves
+    return view, found, "", " ".join(rest), listed(rest, beside)
+
+
+@explained
+def overlaid(training: str, beside: Sequence[str]) -> dict:
+    """The charts after another choice of curves."""
+    learner = TRAININGS.get(training) or next(filter(None, map(TRAININGS.get, runs_of(beside))), None)
+    if learner is None or learner.digits is None:
+        return idle()[1]
+    return curves(charts(laid_over(learner, runs_of(beside))), caption_of(learner))
+
+
+@explained
+def retune(*values) -> None:
+    """A training under way goes on with another rate or p_uncond."""
+    retuned(request_of(values))
+
+
+def data_line() -> str:
+    """Whether MNIST is here."""
+    return HERE if mnist_is_here() else NOT_HERE
+
+
+@explained
+def fetch() -> Iterator[tuple[str, gr.Button]]:
+    """Download MNIST into the data folder."""
+    yield "Downloading MNIST, 11 MB …", gr.Button(interactive=False)
+    try:
+        fetch_mnist()
+    finally:
+        yield data_line(), gr.Button(interactive=True, visible=not mnist_is_here())

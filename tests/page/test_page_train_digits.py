@@ -1,0 +1,234 @@
+"""Train it live, in headless Chromium and as a program calls it: samples change, Pause, Step, Stop, Reset, curves, and leaving."""
+
+import re
+import threading
+import time
+
+import pytest
+import torch
+from calling import free_port
+from drawing import until
+from gradio_client.exceptions import AppError
+from playwright.sync_api import expect
+from visits import visitors
+
+from core.runs import digit_training, live_digits
+from core.runs.digit_data import DigitSet
+from core.runs.digit_training import TRAININGS
+from tabs.mnist.page import build
+from tabs.ui.page import alone
+from tabs.ui.theme import look
+
+pytestmark = pytest.mark.page
+VIEW = "#train-view"
+STATUS, RANGE, PICTURE = f"{VIEW} .fv-text", f"{VIEW} .fv-range", f"{VIEW} .fv-lanes img"
+SMALL = {"width": "8", "batch": 8}
+
+
+def bars(n: int = 200) -> DigitSet:
+    """A stand-in for MNIST: bars at a place that tells the class."""
+    labels = torch.arange(n) % 10
+    x = torch.zeros(n, 1, 28, 28, dtype=torch.uint8)
+    for row, k in zip(x, labels.tolist(), strict=True):
+        row[:, 4:24, 2 * k + 3 : 2 * k + 6] = 255
+    return DigitSet(x[10:], labels[10:], x[:10], "bars")
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Where the tab alone answers, in this process, with bars instead of MNIST."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_digits, "mnist_is_here", lambda: True)
+        patch.setattr(live_digits, "from_mnist", bars)
+        page = alone("MNIST", build).queue()
+        _, url, _ = page.launch(
+            server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look()
+        )
+        yield url
+        page.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens a page for each person, with a small network chosen."""
+    with visitors(browser, address) as person:
+
+        def opened():
+            page = person()
+            page.get_by_role("tab", name="Train it live", exact=True).click()
+            page.locator("#train-start").wait_for()
+            page.get_by_role("radio", name="8", exact=True).check()
+            return page
+
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def here(address):
+    """A client of it."""
+    from gradio_client import Client
+
+    return Client(address, verbose=False)
+
+
+def press(page, name: str):
+    page.locator(f"#train-{name}").click()
+
+
+def updates(page) -> int:
+    """The updates that the status tells; -1 before the first."""
+    found = re.search(r"(?:update )?([\d,]+)(?: of| updates)", page.locator(STATUS).inner_text())
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def trained(page, n: int):
+    """Press Start and wait for n updates."""
+    press(page, "start")
+    until(page, lambda: updates(page) >= n, f"update {n}")
+
+
+def rest(page):
+    """Wait for the end of what was ended."""
+    expect(page.locator(f"{VIEW} .fv-running")).to_have_count(0)
+
+
+def learning() -> int:
+    """The updates of all trainings together."""
+    return sum(t.step for t in TRAININGS._kept.values())
+
+
+def test_samples_change_while_it_trains_and_pause_shows_all_of_them(visit):
+    page = visit()
+    trained(page, 1)
+    first = page.locator(PICTURE).get_attribute("src")
+    until(page, lambda: page.locator(PICTURE).get_attribute("src") != first, "other samples")
+    trained_for = updates(page)
+    expect(page.locator(RANGE)).to_have_attribute("max", "0")
+    press(page, "pause")
+    rest(page)
+    until(page, lambda: page.locator(RANGE).get_attribute("max") != "0", "a slider")
+    assert updates(page) >= trained_for > 0 and "pictures" in page.locator(STATUS).inner_text()
+    last = page.locator(PICTURE).get_attribute("src")
+    page.locator(RANGE).fill("0")
+    assert page.locator(PICTURE).get_attribute("src") not in (last, None)
+    expect(page.locator("#train-charts .plane-chart")).to_have_count(2)
+    before = learning()
+    page.wait_for_timeout(1500)
+    assert learning() == before, "it is paused"
+    trained(page, updates(page) + 5)  # and goes on
+    press(page, "pause")
+    rest(page)
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+def test_step_makes_one_update_stop_keeps_the_curve_and_reset_forgets(visit):
+    page = visit()
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "one update")
+    rest(page)
+    press(page, "step")
+    until(page, lambda: updates(page) == 2, "two updates")
+    press(page, "stop")
+    expect(page.locator(STATUS)).to_have_text(re.compile("^stopped: 2 updates .* Start begins anew$"))
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "a new network")
+    boxes = page.locator("input[type=checkbox]:visible", has_not=page.locator(".fv-smooth"))
+    curves = page.get_by_role("checkbox", name=re.compile("^[12]: flow by class, D 8"))
+    expect(curves).to_have_count(2)
+    assert all(curves.nth(k).is_checked() for k in range(2)) and boxes.count() >= 2
+    legend = page.locator("#train-charts .plane-chart").first
+    expect(legend).to_have_attribute("aria-label", re.compile("1: flow .*2: flow"))
+    curves.first.uncheck()
+    expect(legend).not_to_have_attribute("aria-label", re.compile("2: flow"))
+    press(page, "reset")
+    expect(curves).to_have_count(0)
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "a new network after Reset")
+
+
+def test_another_width_asks_for_start_which_ends_the_first_and_begins_anew(visit):
+    page = visit()
+    trained(page, 2)
+    page.get_by_role("radio", name="16", exact=True).check()
+    expect(page.locator(VIEW)).to_have_attribute("data-stale", "changed")
+    press(page, "start")
+    expect(page.locator("#train-charts .fv-caption")).to_have_text(re.compile("D = 16"))
+    expect(page.locator(VIEW)).not_to_have_attribute("data-stale", re.compile("."))
+    ours = list(TRAININGS._kept.values())[-2:]
+    first = min(ours, key=lambda t: t.recipe.width)
+    step = first.step
+    page.wait_for_timeout(1500)
+    assert first.step == step, "the first goes on beside the second"
+    press(page, "pause")
+    rest(page)
+
+
+def test_another_rate_takes_effect_without_a_button(visit):
+    page = visit()
+    trained(page, 2)
+    page.get_by_label("Learning rate").click()
+    page.get_by_role("option", name="0.01", exact=True).click()
+    expect(page.locator("#train-charts .fv-caption")).to_have_text(re.compile("Adam at 0.01 "))
+    press(page, "pause")
+    rest(page)
+
+
+def test_leaving_the_page_ends_the_training_and_leaves_no_thread(visit):
+    page = visit()
+    trained(page, 2)
+    page.context.close()
+    time.sleep(3)
+    before = learning()
+    time.sleep(2)
+    assert learning() == before
+    assert not [t for t in threading.enumerate() if t.name == "drawing digits"]
+
+
+def test_at_most_two_train_at_once_and_the_third_is_told_its_place(visit):
+    pages = [visit() for _ in range(3)]
+    for page in pages[:2]:
+        trained(page, 1)
+    press(pages[2], "start")
+    expect(pages[2].locator(STATUS)).to_have_text("waiting: two networks are being trained, yours is next")
+    press(pages[0], "pause")
+    until(pages[2], lambda: updates(pages[2]) >= 1, "its turn")
+    for page in pages[1:]:
+        press(page, "pause")
+        rest(page)
+
+
+def test_a_program_gets_a_stream_that_ends_with_all_samples(here):
+    answers = list(here.submit(**SMALL, updates=100, api_name="/train_digits"))
+    view, curves, training = answers[-1]
+    assert answers[0][0]["running"] and not view["running"] and "100 updates · 800 pictures" in view["status"]
+    assert {answer[2] for answer in answers} == {training} and view["run"] == training
+    assert view["frames"][-1]["label"].startswith("update 100 ") and len(curves["charts"]) == 2
+    again, _, same = here.predict(**SMALL, updates=100, training=training, api_name="/train_digits_once")
+    assert same == training and again["status"].startswith("update 101 ")
+
+
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"rate": 1e9}, "learning rate must be a number from 0.0001 to 1"),
+        ({"batch": 1}, "batch must be a whole number from 8 to 256"),
+        ({"width": "1000"}, "width D must be one of 8, 16, 32, 64"),
+        ({"device": "tpu"}, "device must be one of"),
+    ],
+)
+def test_bad_input_gets_one_sentence(here, values, sentence):
+    for name in ("/train_digits", "/train_digits_once"):
+        with pytest.raises(AppError, match=sentence) as error:
+            here.predict(**values, api_name=name)
+        assert "Traceback" not in str(error.value)
+
+
+def test_a_training_that_breaks_says_so_and_nothing_is_lost(here, monkeypatch):
+    made = digit_training.DigitTraining.loss
+    monkeypatch.setattr(
+        digit_training.DigitTraining, "loss", lambda self, k: made(self, k) * (torch.nan if k > 3 else 1)
+    )
+    job = here.submit(**SMALL, updates=100, api_name="/train_digits")
+    with pytest.raises(AppError, match="lower the learning rate"):
+        job.result()
+    assert "The weights of update 0 are kept" in job.outputs()[-1][0]["status"]
