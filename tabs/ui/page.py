@@ -1,4 +1,4 @@
-"""The page's header: the title, the device, the models and projector mode."""
+"""The page's header: the title, the device, the models, dark and projector mode."""
 
 import html
 from collections.abc import Callable
@@ -33,6 +33,7 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     """Build the header; returns the device picker, read by every tab, and the line of facts, renewed by every run."""
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
+        dark = gr.Button("Dark", size="sm", scale=0, min_width=70, elem_id="dark")
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")
     line = gr.HTML(facts(device), elem_classes="facts")
     with gr.Accordion("Device and models", open=False):
@@ -48,8 +49,9 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     gr.on(None, models, None, table, queue=False, **quiet)
     download.then(models, None, table, **quiet)
     gr.on(None, facts, picker, line, queue=False, **quiet)
-    projector.click(None, None, projector, js="() => projectorMode(true)", api_visibility="private")
-    gr.on(None, None, None, projector, js="() => projectorMode(false)", api_visibility="private", queue=False)
+    for button, mode in ((dark, "darkMode"), (projector, "projectorMode")):
+        button.click(None, None, button, js=f"() => {mode}(true)", api_visibility="private")
+        gr.on(None, None, None, button, js=f"() => {mode}(false)", api_visibility="private", queue=False)
     return picker, line
 
 

@@ -235,6 +235,31 @@ def test_the_curve_is_that_of_the_chosen_model(page):
         expect(drawn).to_have_attribute("aria-label", f"epoch: 1; loss: {first:.6g}; series: held out")
 
 
+def test_dark_is_a_switch_that_outlives_a_reload(page):
+    page.get_by_role("button", name="Dark", exact=True).click()
+    expect(page.get_by_role("button", name="Light", exact=True)).to_be_visible()
+    assert page.evaluate("document.body.classList.contains('dark')")
+    page.reload()
+    expect(page.get_by_role("button", name="Light", exact=True)).to_be_visible()
+    assert page.evaluate("document.body.classList.contains('dark')")
+    page.get_by_role("button", name="Light", exact=True).click()
+    assert not page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_arrows_move_between_tabs_and_go_round(page):
+    row = page.locator("#tabs > .tab-wrapper")
+    row.get_by_role("tab", name="MNIST").focus()
+    for key, name in (
+        ("ArrowLeft", "Hybrids"),
+        ("ArrowRight", "MNIST"),
+        ("ArrowRight", "Score field"),
+        ("End", "MNIST"),
+    ):
+        page.keyboard.press(key)
+        expect(row.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        expect(row.get_by_role("tab", name=name)).to_be_focused()
+
+
 def test_projector_mode_makes_words_larger(page):
     size = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     page.get_by_role("button", name="Projector mode").click()

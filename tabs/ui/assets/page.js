@@ -36,18 +36,42 @@ function fetchExample(props, server, refresh) {
   english();
 })();
 
+// What a browser keeps of a page from one visit to the next; a page inside another's may not keep anything.
+const kept = {
+  get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
+  set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* as above */ } },
+};
+
 // Projector mode, turned over or, when the page opens, as it was left; returns what its button says.
 function projectorMode(turn) {
-  const key = 'projector-mode';
-  let on = false;
-  try { on = localStorage.getItem(key) === 'on'; } catch { /* a page inside another's may not keep anything */ }
   const page = document.querySelector('main.contain').firstElementChild;
-  if (turn) on = !page.classList.contains('projector');
+  const on = turn ? !page.classList.contains('projector') : kept.get('projector-mode') === 'on';
   page.classList.toggle('projector', on);
   document.querySelector('#projector').setAttribute('aria-pressed', on);
-  try { localStorage.setItem(key, on ? 'on' : 'off'); } catch { /* as above */ }
+  kept.set('projector-mode', on ? 'on' : 'off');
   return on ? 'Leave projector mode' : 'Projector mode';
 }
+
+// Dark or light, turned over or, when the page opens, as it was left, else as the system is; returns what its button says.
+function darkMode(turn) {
+  const body = document.body.classList;
+  if (turn) kept.set('colours', body.contains('dark') ? 'light' : 'dark');
+  if (kept.get('colours')) body.toggle('dark', kept.get('colours') === 'dark');
+  return body.contains('dark') ? 'Light' : 'Dark';
+}
+
+// Arrows move between the tabs of a row, Home and End to its first and last.
+document.addEventListener('keydown', (e) => {
+  const row = e.target.closest('[role="tab"]')?.closest('[role="tablist"]');
+  if (!row || e.altKey || e.ctrlKey || e.metaKey || e.shiftKey) return;
+  const tabs = [...row.querySelectorAll('[role="tab"]:not([disabled])')], k = tabs.indexOf(e.target);
+  const to = { ArrowLeft: k - 1, ArrowRight: k + 1, Home: 0, End: -1 }[e.key];
+  if (to === undefined) return;
+  const tab = tabs.at(to % tabs.length);
+  tab.click();
+  tab.focus();
+  e.preventDefault();
+});
 
 // On a phone Run stays in sight and the pictures may not be: a run brings them back.
 document.addEventListener('click', (e) => {
