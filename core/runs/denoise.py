@@ -37,17 +37,17 @@ METHODS = ("noisy", "Gaussian blur", "median", "non-local means", "one step", "i
 BY_NETWORK = ("one step", "iterative")
 FILTERED = {"scaled": "x_t at its right brightness", "as-it-is": "x_t as it is, as in the course"}
 """The input of the classical filters: x_t / a_t, or x_t itself."""
-MAX_LEVELS = 5
+MAX_LEVELS = 9
 EVERY, MAX_SHOWN = 5, 10  # show every fifth step of the iterative run, at most MAX_SHOWN of a long one
 
 
 def timesteps_of(text: object) -> tuple[int, ...]:
-    """Timesteps from comma-separated text or a list: 1 to MAX_LEVELS different ones in 1 .. 999. Raises Refused."""
+    """Timesteps from comma-separated text or a list: 1 to MAX_LEVELS different ones in 0 .. 999. Raises Refused."""
     words = text if isinstance(text, (list, tuple)) else str(text or "").replace(";", ",").split(",")
     parts = [p for p in words if str(p).strip()]
     if not 1 <= len(parts) <= MAX_LEVELS:
         raise Refused(f"Give 1 to {MAX_LEVELS} timesteps t, separated by commas, such as 250, 500, 750.")
-    levels = tuple(whole(p, 1, 999, "Every timestep t") for p in parts)
+    levels = tuple(whole(p, 0, 999, "Every timestep t") for p in parts)
     if len(set(levels)) < len(levels):
         raise Refused("Every timestep t may be given only once.")
     return levels
@@ -74,7 +74,7 @@ class DenoiseRequest(Request):
     KIND = "denoise"
     levels: tuple[int, ...] = asked(
         (250, 500, 750),
-        Text("Timesteps t to compare at", "1 to 5 of 1 to 999; larger is noisier.", read=timesteps_of, write=listed),
+        Text("Timesteps t to compare at", "1 to 9 of 0 to 999; larger is noisier.", read=timesteps_of, write=listed),
     )
     prompt: str = asked("a high quality photo", replace(PROMPT, info="What the network is told about the picture."))
     guidance: float = asked(1.0, replace(GUIDANCE, info="1 is none, which is enough for denoising."))

@@ -16,8 +16,11 @@ from core.diffusion.noise import generator
 from core.diffusion.schedule import Schedule, per_sample
 from core.techniques.splits import lowpass
 
-SIGMAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.6, 3.0, 3.6, 4.3, 5.2, 6.3, 7.5, 9.0)
-"""The standard deviations tried for the Gaussian blur, in pixels."""
+SIGMAS = (
+    *(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.9, 2.2, 2.6, 3.0, 3.6, 4.3, 5.2, 6.3, 7.5, 9.0),
+    *(11.0, 14.0, 18.0, 24.0, 32.0),
+)
+"""The standard deviations tried for the Gaussian blur, in pixels; the widest leaves little but the mean colour of 64."""
 MEDIANS = (3, 5, 7, 9)
 STRENGTHS = (0.3, 0.5, 0.7, 1.0, 1.5)
 STRIDE = 30

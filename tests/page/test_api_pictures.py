@@ -127,9 +127,9 @@ def test_denoising_tells_every_method_and_its_number_of_network_calls(client, ph
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"levels": ""}, "Give 1 to 5 timesteps"),
-        ({"levels": "1,2,3,4,5,6"}, "Give 1 to 5 timesteps"),
-        ({"levels": "1000"}, "Every timestep t must be a whole number from 1 to 999"),
+        ({"levels": ""}, "Give 1 to 9 timesteps"),
+        ({"levels": "0,1,2,3,4,5,6,7,8,9"}, "Give 1 to 9 timesteps"),
+        ({"levels": "1000"}, "Every timestep t must be a whole number from 0 to 999"),
         ({"levels": "nan"}, "Every timestep t"),
         ({"stride": 0}, "stride must be a whole number from 5 to 200"),
         ({"prompt": {}}, "prompt must be text"),

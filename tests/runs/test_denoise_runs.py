@@ -67,9 +67,9 @@ def test_a_timestep_that_is_given_twice_is_refused(twice):
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"levels": {}}, "Give 1 to 5 timesteps"),
-        ({"levels": "1, 2, 3, 4, 5, 6"}, "Give 1 to 5 timesteps"),
-        ({"levels": [0]}, "Every timestep t must be a whole number from 1 to 999"),
+        ({"levels": {}}, "Give 1 to 9 timesteps"),
+        ({"levels": "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"}, "Give 1 to 9 timesteps"),
+        ({"levels": [-1]}, "Every timestep t must be a whole number from 0 to 999"),
         ({"guidance": 21}, "The guidance must be a number from 0 to 20"),
         ({"stride": 201}, "The stride must be a whole number from 5 to 200"),
         ({"seed": "s"}, "The seed must be a whole number"),
