@@ -114,8 +114,9 @@ def build_unet(architecture: dict, weights: dict[str, Tensor]) -> UNet:
 
 
 def build_digits(architecture: dict, weights: dict[str, Tensor]) -> Digits:
-    """A DDPM or flow model from its card and weights."""
-    return Digits(build_unet(architecture, weights), architecture["objective"])
+    """A DDPM or flow model from its card and weights; a DDPM whose card names another T than the course's has its own path."""
+    path = Schedule.linear(architecture["T"]) if architecture.get("T", DDPM.T) != DDPM.T else None
+    return Digits(build_unet(architecture, weights), architecture["objective"], schedule=path)
 
 
 def build_single_step(architecture: dict, weights: dict[str, Tensor]) -> SingleStep:

@@ -14,6 +14,7 @@ from core.locks import new_lock
 from core.models.checkpoint import CHECKPOINT, CHECKPOINTS
 from core.models.deepfloyd.family import HUB
 from core.models.device import lends_gpu, pick_device
+from core.models.kept import KEPT
 from core.models.spec import ModelSpec, named
 
 DDPM = {
@@ -167,7 +168,9 @@ MODELS = {
 
 
 def spec(name: object) -> ModelSpec:
-    """The model of that name. Raises ModelError if there is none."""
+    """The model of that name, in the table or kept after a training in the page. Raises ModelError if there is none."""
+    if kept := KEPT.spec(name):
+        return kept
     if not isinstance(name, str) or name not in MODELS:
         raise ModelError(f"There is no model called {str(name)[:40]!r}; there are {', '.join(MODELS)}.")
     return MODELS[name]

@@ -26,6 +26,7 @@ from core.runs.fields import SEED
 from core.runs.live_training import Watched, follow
 from core.runs.panels import Chart, Figure, Line
 from core.runs.request import Choice, Real, Request, Text, Whole, asked
+from core.wording import counted
 
 OBJECTIVES = {"flow": "Flow matching", "ddpm": "DDPM", "denoiser": f"Single-step denoiser, σ = {SIGMA:g}"}
 TOLD = {"class": "by class", "none": "unconditional"}
@@ -284,7 +285,7 @@ def now(r: TrainDigitsRequest, learner: DigitTraining, said: str = "", running: 
 def whole(r: TrainDigitsRequest, learner: DigitTraining) -> DigitFigure:
     """All kept moments of a training, to scrub; the last one is shown."""
     moments = learner.watched.look()
-    status = progress_of(learner, moments[-1], f"{learner.step:,} updates")
+    status = progress_of(learner, moments[-1], counted(f"{learner.step:,}", "update"))
     return replace(_figure(r, learner, moments), status=status, at=len(moments) - 1)
 
 

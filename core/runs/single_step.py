@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.checks import Refused, real
+from core.checks import ModelError, Refused, real
 from core.diffusion.noise import generator, generators, randn
 from core.diffusion.schedule import per_sample
 from core.models.mnist_losses import SIGMA
-from core.models.registry import MODELS, card, load
+from core.models.registry import card, load, spec
 from core.pictures.images import to_uint8
 from core.runs.fields import SEED
 from core.runs.plan import Plan
-from core.runs.request import Request, Text, asked
+from core.runs.request import Model, Request, Text, asked
+from core.wording import counted
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The course's figure of that denoiser at other noise levels too."""
@@ -36,6 +37,21 @@ def listed(sigmas: Sequence[float]) -> str:
 
 
 @dataclass(frozen=True)
+class DenoiserModel(Model):
+    """A single-step denoiser at SIGMA: the one that ships, or one that was trained in the page and kept."""
+
+    def options(self) -> dict[str, str]:
+        """name -> what people read."""
+        return {"denoiser": spec("denoiser").title}
+
+    def check(self, value: object, request: Request) -> str:
+        model = spec(value)
+        if model.task != "single-step" or model.name == "denoiser-noise":
+            raise ModelError(f"The model {model.name} is no single-step denoiser at σ = {SIGMA:g}.")
+        return model.name
+
+
+@dataclass(frozen=True)
 class SingleStepRequest(Request):
     """At which noise levels a digit is denoised.
 
@@ -49,6 +65,7 @@ class SingleStepRequest(Request):
         Text("Noise levels σ", f"1 to {MAX_SIGMAS} numbers from 0 to {MAX_SIGMA}.", read=sigmas_of, write=listed),
     )
     seed: int = asked(180, SEED)
+    model: str = asked("denoiser", DenoiserModel("Denoiser", "Or one that you trained and kept."))
 
 
 @dataclass(frozen=True)
@@ -74,10 +91,6 @@ class SingleStep(Plan):
     request: SingleStepRequest
 
     @property
-    def model(self) -> str:
-        return "denoiser"
-
-    @property
     def count(self) -> int:
         return len(self.request.sigmas)
 
@@ -86,12 +99,12 @@ class SingleStep(Plan):
 
     def answer(self, device: str = "auto") -> Answer:
         """The digit with noise, and without it."""
-        return denoised_at(self.inputs["digit"], self.request.sigmas, self.request.seed, device)
+        return denoised_at(self.inputs["digit"], self.request.sigmas, self.request.seed, device, self.model)
 
     @property
     def caption(self) -> str:
         return (
-            f"{MODELS[self.model].title}, trained for {trained_for(self.model)} at σ = {SIGMA:g} alone. All columns have "
+            f"{spec(self.model).title}, trained for {trained_for(self.model)} at σ = {SIGMA:g} alone. All columns have "
             f"the same noise, that of seed {self.request.seed}, times σ. Error: mean squared error per pixel to the clean "
             "digit, whose pixels lie in [0, 1], taken before the others are clamped to that range for the pictures."
         )
@@ -100,9 +113,11 @@ class SingleStep(Plan):
 PLANS = {"levels": lambda r: SingleStep(request=r)}
 
 
-def denoised_at(clean: np.ndarray, sigmas: Sequence[float] = SIGMAS, seed: int = 0, device: str = "auto") -> Answer:
+def denoised_at(
+    clean: np.ndarray, sigmas: Sequence[float] = SIGMAS, seed: int = 0, device: str = "auto", name: str = "denoiser"
+) -> Answer:
     """One digit, (28, 28, 1) uint8, at several noise levels: z = x + sigma eps with the same eps at each."""
-    model = load("denoiser", device)
+    model = load(name, device)
     x = torch.from_numpy(clean).permute(2, 0, 1)[None].float() / 255
     eps = randn((1, *x.shape[1:]), generator(seed))
     z = x + per_sample(torch.tensor(sigmas), x) * eps
@@ -117,6 +132,8 @@ def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
 
 
 def trained_for(name: str) -> str:
-    """How long a network was trained, from its card: "3 epochs"."""
-    n = card(name)["recipe"]["epochs"]
-    return f"{n} epoch{'s' * (n != 1)}"
+    """How long a network was trained, from its card: "3 epochs", or "820 updates" of one that was trained in the page."""
+    facts = card(name)
+    if "epochs" not in facts["recipe"]:
+        return counted(f"{facts['steps']:,}", "update")
+    return counted(facts["recipe"]["epochs"], "epoch")

@@ -1,5 +1,6 @@
 """The single-step denoiser: trained at sigma 0.5, tried at seven levels on a drawn, uploaded or generated digit."""
 
+import inspect
 from collections.abc import Iterator
 
 import gradio as gr
@@ -13,6 +14,7 @@ from core.runs.recording import Recording
 from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, mean_digit, trained_for
 from tabs.mnist.canvas import canvas_of_digit, digit_on, on_canvas
 from tabs.mnist.figures import caption, errors, levels, mean_digits, points
+from tabs.mnist.kept import offer
 from tabs.ui.controls import NETWORK, Shared, formula_panel
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
@@ -29,6 +31,10 @@ OTHER = "Another network than the one above, trained with pure noise, and no dig
 
 class SingleStepJob(Job):
     """The runs of the sub-tab: one network call, too short for a viewer, a Stop or files."""
+
+    def parameters(self, experiment: str) -> list[inspect.Parameter]:
+        """As the base's, the model last: programs that call without it keep their order."""
+        return sorted(super().parameters(experiment), key=lambda p: p.name == "model")
 
     def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, pd.DataFrame]]:
         """The figure, and the points of its chart."""
@@ -99,13 +105,15 @@ def build(shared: Shared) -> None:
         canvas = canvas_of_digit()
         tab.source("editor", Source(canvas, digit_on))
         drawing_row(canvas, form["seed"], shared.device)
-        form.place("sigmas", "seed")
+        form.place("sigmas", "model", "seed")
         start = gr.Button("Denoise", variant="primary", elem_classes="do-run")
         gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
     with tab.right:
         outputs = figures()
         collapse_panel(form["seed"], shared)
         formula_panel("mnist_denoiser")
-    renews, inputs = follow(start, tab.inputs, FIGURES), [*tab.inputs, shared.device]
+    renews = follow(start, tab.inputs, FIGURES)
+    inputs = [*(w for w in tab.inputs if w is not form["model"]), shared.device, form["model"]]
     start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **NETWORK).success(**renews)
+    offer(shared, form["model"], "single-step")
     shared.inbox["denoiser"] = canvas, None, []

@@ -8,6 +8,7 @@ from core.models.registry import of_task, spec
 from core.pictures import images
 from core.runs.mnist import PLANS, DigitRequest, default_guidance
 from tabs.mnist.canvas import on_canvas
+from tabs.mnist.kept import offer
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row, saved, trajectory
@@ -113,4 +114,5 @@ def build(shared: Shared) -> None:
         formula_panel("mnist_generate")
     tab.wire({"digits": "generate_digits"})
     tab.fit_inputs()
+    offer(shared, tab.form["model"], "digits")
     shared.outbox.append((tab.send, JOB.pick, [tab.view, tab.index], "denoiser"))

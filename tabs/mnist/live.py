@@ -7,6 +7,7 @@ import gradio as gr
 from core.pictures.images import grid
 from core.runs.digit_data import fetch_mnist, mnist_is_here
 from core.runs.digit_training import TRAININGS
+from core.runs.kept_digits import download_of, keep, offered
 from core.runs.live_digits import (
     DigitFigure,
     TrainDigitsRequest,
@@ -24,6 +25,7 @@ from core.runs.live_digits import (
 from core.runs.panels import Chart
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
+from tabs.ui.files import offered as files_offered
 from tabs.ui.handlers import handler_of
 from tabs.ui.plane import chart_of
 from tabs.ui.viewer import as_uri
@@ -149,6 +151,18 @@ def overlaid(training: str, beside: Sequence[str]) -> dict:
 def retune(*values) -> None:
     """A training under way goes on with another rate or p_uncond."""
     retuned(request_of(values))
+
+
+@explained
+def keep_it(training: str, kept: str) -> tuple:
+    """Keep the network as it is now: its name joins those of this page; what is said of it; its file."""
+    name = keep(training)
+    title = offered([name], "digits").get(name)
+    where = "Generate and the scoreboard" if title else "the single-step denoiser"
+    said = (
+        f"Kept for {where}, in this page alone and until the app ends: {title or offered([name], 'single-step')[name]}."
+    )
+    return f"{kept} {name}".strip(), said, *files_offered(download_of(name))
 
 
 def data_line() -> str:

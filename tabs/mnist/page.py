@@ -1,7 +1,10 @@
 """MNIST: everything that the digit models can show, one sub-tab per question."""
 
+from dataclasses import replace
+
 from tabs.mnist import compare, denoiser, generate, learned, scoreboard, train
 from tabs.ui.controls import Shared
+from tabs.ui.inputs import Textbox
 from tabs.ui.subtabs import build_subtabs
 
 TITLE = "MNIST"
@@ -19,4 +22,5 @@ SUBTABS = {
 
 def build(shared: Shared) -> None:
     """The tab and its sub-tabs, which send pictures to each other."""
-    build_subtabs(shared, SUBTABS)
+    kept = Textbox("", visible="hidden")  # mounted, so that it tells its changes
+    build_subtabs(replace(shared, kept=kept), SUBTABS)

@@ -1,14 +1,19 @@
 """The scoreboard: the results of `python -m benchmarks.mnist_quality` as tables and curves."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 
 import gradio as gr
 import pandas as pd
 
+from core.checks import Refused
 from core.diffusion.sampler_table import SAMPLERS
-from core.models.registry import CHECKPOINTS, MODELS
+from core.models.registry import CHECKPOINTS, spec
+from core.runs.kept_digits import MEASURED, measured, offered
 from core.wording import counted
-from tabs.ui.controls import LATEX, Shared
+from tabs.mnist.figures import caption
+from tabs.ui.controls import LATEX, NETWORK, Shared
+from tabs.ui.failures import explained
 from tabs.ui.theme import colours
 
 FILE = CHECKPOINTS / "mnist_quality.json"
@@ -19,6 +24,10 @@ the others, and $\lVert m_p-m_q\rVert^2+\mathrm{tr}\big(C_p+C_q-2(C_pC_q)^{1/2}\
 FID of papers, but on another network's features, so its numbers compare only within this table.
 """
 TITLES = {"accuracy": "accuracy, %", "frechet": "Fréchet distance"}
+OWN = (
+    f"Measured on {MEASURED} digits with each network's own first settings in Generate. The Fréchet distance of so few "
+    "digits is larger than that of 2,000, by about 1."
+)
 AXES = {"steps": "network calls", "guidance": "guidance w"}
 """The x axis of each sweep; network calls, since a step of Heun costs two."""
 
@@ -39,19 +48,7 @@ def how(sampler: str, steps: int) -> str:
 
 def table(found: dict) -> str:
     """The shipped defaults, with the scale beside them."""
-    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Fréchet distance"))
-    rows = [
-        [
-            MODELS[r["model"]].title,
-            how(r["sampler"], r["steps"]),
-            f"{r['guidance']:g}" if r["accuracy"] is not None else "",
-            f"{r['digits']:,}",
-            f"{r['accuracy']:.1%}" if r["accuracy"] is not None else "",
-            f"{r['frechet']:.2f}",
-        ]
-        for r in found["rows"]
-        if r["group"] == "defaults"
-    ]
+    rows = [row_of(r) for r in found["rows"] if r["group"] == "defaults"]
     scale = found["scale"]
     rows += [["scale: test digits", "10,000 real digits", "", "10,000", "", f"{scale['test_full']:.2f}"]]
     if scale.get("test_same_n") is not None:
@@ -66,8 +63,50 @@ def table(found: dict) -> str:
             ]
         ]
     rows += [["scale: uniform noise", "", "", f"{scale['n']:,}", "", f"{scale['noise']:.0f}"]]
+    return board(rows)
+
+
+def row_of(r: dict) -> list[str]:
+    """A measured row as the cells of the table."""
+    judged = r["accuracy"] is not None
+    return [
+        spec(r["model"]).title,
+        how(r["sampler"], r["steps"]),
+        f"{r['guidance']:g}" if judged else "",
+        f"{r['digits']:,}",
+        f"{r['accuracy']:.1%}" if judged else "",
+        f"{r['frechet']:.2f}",
+    ]
+
+
+def board(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as a table under their heads."""
+    head = "".join(f"<th>{h}</th>" for h in ("model", "sampler", "guidance", "digits", "accuracy", "Fréchet distance"))
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="board"><tr>{head}</tr>{body}</table>'
+
+
+@explained
+def measure(kept: str, device: str = "auto") -> Iterator[str]:
+    """The networks that were kept in this page, drawn with and judged one after the other."""
+    rows = []
+    for name, title in offered(kept.split(), "digits").items():
+        for done, row in measured(name, device):
+            rows += [row_of(row)] if row else []
+            yield board(rows) * bool(rows) + caption(OWN if row else f"{title}: {done} of {MEASURED} digits drawn …")
+    if not rows:
+        raise Refused("No network that draws digits is kept yet: train one in Train it live, and press Keep it.")
+
+
+def own_networks(shared: Shared) -> None:
+    """The panel for networks that were trained and kept in this page, seen once there is one."""
+    with gr.Column(visible=False) as panel:
+        ask = gr.Button("Measure the networks that you trained", size="sm")
+        own = gr.HTML()
+    seen = lambda kept: gr.Column(visible=bool(offered(kept.split(), "digits")))  # noqa: E731
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    shared.kept.change(seen, shared.kept, panel, queue=False, **quiet)
+    ask.click(measure, [shared.kept, shared.device], own, **quiet, **NETWORK)
 
 
 def point(row: dict) -> tuple[float, str]:
@@ -134,6 +173,8 @@ def build(shared: Shared) -> None:
         return
     gr.Markdown(NOTE, latex_delimiters=LATEX)
     gr.HTML(table(found))
+    if shared.kept is not None:
+        own_networks(shared)
     gr.Markdown(reading(found), latex_delimiters=LATEX)
     for group in AXES:
         with gr.Row():

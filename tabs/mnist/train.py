@@ -56,6 +56,7 @@ class TrainLive:
                 self.inputs()
             with gr.Column(scale=5, min_width=480):
                 self.view = viewer(VIEW, pointer(live.EXAMPLE), elem_classes="two-at-once")
+                self.keeping()
                 self.charts = plane(CHARTS, live.idle()[1])
                 formula_panel("mnist_train")
         self.wire()
@@ -83,6 +84,15 @@ class TrainLive:
         self.training.render()
         self.runs.render()
 
+    def keeping(self) -> None:
+        """Keep it: for the other sub-tabs, and as a file."""
+        with gr.Row(elem_classes="slim"):
+            self.keep = gr.Button("Keep it", size="sm", min_width=90, scale=0, elem_id="train-keep")
+            self.file = gr.DownloadButton("Weights and card", interactive=False, size="sm", min_width=150, scale=0)
+            self.said = gr.HTML(
+                "The network as it is now, for Generate, the denoiser and the scoreboard.", elem_classes="caption"
+            )
+
     # ---- wiring ----
 
     @property
@@ -107,6 +117,9 @@ class TrainLive:
         shows = [self.form[name] for name in ("told", "T", "p_uncond")]
         gr.on([w.change for w in own], own_inputs, own, shows, queue=False, **QUIET)
         gr.on(None, own_inputs, own, shows, queue=False, **QUIET)
+        if self.shared.kept is not None:
+            kept = self.shared.kept
+            self.keep.click(live.keep_it, [self.training, kept], [kept, self.said, self.file], **QUIET)
         self.fetch.click(live.fetch, None, [self.data, self.fetch], api_name="download_mnist", show_progress="hidden")
 
     def wire_start(self, button: gr.Button, handler, api_name: str) -> None:

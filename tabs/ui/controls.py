@@ -33,6 +33,7 @@ class Shared:
         inbox: per tab: the component that takes a sent picture, the panel around it to open (or None), and the prompts
             that describe the picture.
         outbox: the sends to wire after all tabs are built: (button, pick, inputs, tab).
+        kept: the names of the networks that were trained and kept in this page, separated by spaces.
     """
 
     device: gr.Dropdown
@@ -44,6 +45,7 @@ class Shared:
         default_factory=dict
     )
     outbox: list[tuple[gr.Button, Callable, list, str]] = field(default_factory=list)
+    kept: gr.Textbox | None = None
 
 
 def memory() -> str:

@@ -232,3 +232,43 @@ def test_a_training_that_breaks_says_so_and_nothing_is_lost(here, monkeypatch):
     with pytest.raises(AppError, match="lower the learning rate"):
         job.result()
     assert "The weights of update 0 are kept" in job.outputs()[-1][0]["status"]
+
+
+def test_a_kept_network_is_offered_in_generate_and_the_scoreboard_of_this_page_alone(visit):
+    page, other = visit(), visit()
+    press(page, "keep")
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("Nothing is trained yet: press Start first.")
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "one update")
+    press(page, "keep")
+    expect(page.get_by_text("Kept for Generate and the scoreboard")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Weights and card").click()
+    assert download.value.suggested_filename == "digits-flow-d8-1-updates.zip"
+    for person, there in ((page, 1), (other, 0)):
+        person.get_by_role("tab", name="Generate", exact=True).click()
+        person.get_by_label("Model", exact=True).first.click()
+        expect(
+            person.get_by_role("option", name=re.compile("^Trained here: flow matching by class, D 8, 1 update"))
+        ).to_have_count(there)
+    page.get_by_role("option", name=re.compile("^Trained here")).click()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-caption")).to_contain_text("Trained here: flow matching by class, D 8")
+    page.get_by_role("tab", name="Scoreboard", exact=True).click()
+    page.get_by_role("button", name="Measure the networks that you trained").click()
+    expect(page.locator("table.board", has_text="Trained here")).to_contain_text("200")
+
+
+def test_a_kept_denoiser_is_offered_in_the_denoiser(visit):
+    page = visit()
+    page.get_by_role("button", name="Denoiser", exact=True).click()
+    expect(page.get_by_label("What learns")).to_have_value("Single-step denoiser, σ = 0.5")
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "one update")
+    press(page, "keep")
+    expect(page.get_by_text("Kept for the single-step denoiser")).to_be_visible()
+    page.get_by_role("tab", name="Single-step denoiser", exact=True).click()
+    page.get_by_label("Denoiser", exact=True).click()
+    page.get_by_role("option", name=re.compile("^Trained here: single-step denoiser, D 16")).click()
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figure")).to_contain_text("trained for 1 update")

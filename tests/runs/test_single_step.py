@@ -20,7 +20,11 @@ def bar() -> np.ndarray:
 
 def test_noise_levels_are_read_from_text_and_written_back():
     assert SingleStepRequest.checked(sigmas=" 0; 0.25,1, ").sigmas == (0, 0.25, 1)
-    assert SingleStepRequest().parameters() == {"sigmas": "0, 0.2, 0.4, 0.5, 0.6, 0.8, 1", "seed": 180}
+    assert SingleStepRequest().parameters() == {
+        "sigmas": "0, 0.2, 0.4, 0.5, 0.6, 0.8, 1",
+        "seed": 180,
+        "model": "denoiser",
+    }
     r = SingleStepRequest((0.25, 2), 7)
     assert SingleStepRequest.of_parameters(**r.parameters()) == r == SingleStepRequest.restored(r.settings())
 

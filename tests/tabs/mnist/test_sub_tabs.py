@@ -30,7 +30,7 @@ def test_every_row_of_the_table_is_a_sub_tab_of_the_page():
     [
         (generate.JOB, ["digits", "each", "model", "sampler", "steps", "guidance", "seed", "device"]),
         (compare.JOB, ["digits", "steps", "guidance", "seed", "device"]),
-        (denoiser.JOB, ["editor", "sigmas", "seed", "device"]),
+        (denoiser.JOB, ["editor", "sigmas", "seed", "device", "model"]),
     ],
 )
 def test_the_parameters_of_the_handlers_keep_their_names_and_their_order(job, names):
