@@ -21,7 +21,8 @@ from core.runs.fields import GUIDANCE, PROMPT, SEED
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
 from core.runs.request import Model, Request, Whole, asked
-from core.techniques.blocks import Graph, Node, Outputs, change, graph_of, normalised
+from core.techniques.blocks import Outputs, change, normalised
+from core.techniques.network_graph import Graph, Node, graph_of
 from core.wording import clipped, counted
 
 CHANNELS = 16

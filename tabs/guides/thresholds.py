@@ -2,10 +2,11 @@
 
 from PIL import Image
 
-from core.runs.thresholds import PLANS, ThresholdsRequest
+from core.runs.thresholds import PLANS, ROWS, ThresholdsRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
+from tabs.ui.plane import chart, plane
 from tabs.ui.presets import Preset
 
 PRESETS = {
@@ -27,6 +28,27 @@ class ThresholdsJob(Job):
 JOB = ThresholdsJob("thresholds", ThresholdsRequest, PLANS)
 
 
+MEASURED = (
+    "Right and lower is better: photos whose kind a small classifier has among its first five, and the distance of all from "
+    "photos. Each point is {photos} photos by pocket in {steps} steps of DDIM, the same noises in all; beside it its guidance w. "
+    "Measured by: python -m benchmarks.thresholds"
+)
+
+
+def curves() -> dict:
+    """The measured table as one chart, the kind right against the distance; without a chart if there is none."""
+    rows = measured()
+    if not rows:
+        return {"panels": [], "charts": [], "caption": "Not measured yet: run python -m benchmarks.thresholds"}
+    series = []
+    for name, label in ROWS.items():
+        line = [r for r in rows if r["threshold"] == name]
+        points = {"x": [100 * r["top_5"] for r in line], "y": [r["frechet"] for r in line]}
+        series.append(points | {"name": label, "labels": [f"{r['scale']:g}" for r in line], "dashed": name == "none"})
+    made = chart("Fréchet distance", "kind among the first five, %", "Fréchet distance", series)
+    return {"panels": [], "charts": [made], "caption": MEASURED.format(**rows[0])}
+
+
 def build(shared: Shared) -> None:
     """The sub-tab."""
     tab = Layout(JOB, ThresholdsRequest(), shared, PRESETS)
@@ -39,5 +61,6 @@ def build(shared: Shared) -> None:
     with tab.right:
         tab.viewer()
         tab.inside("Inside one picture, step by step")
+        plane("thresholds-chart", curves())
         formula_panel("thresholds")
     tab.wire({"thresholds": "compare_thresholds"})

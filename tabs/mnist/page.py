@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tabs.mnist import compare, denoiser, generate, learned, scoreboard, train
+from tabs.mnist import algorithms, compare, denoiser, generate, learned, scoreboard, train
 from tabs.ui.controls import Shared
 from tabs.ui.inputs import Textbox
 from tabs.ui.subtabs import build_subtabs
@@ -15,6 +15,7 @@ SUBTABS = {
     "learned": ("How it learned", learned.build),
     "train": ("Train it live", train.build),
     "denoiser": ("Single-step denoiser", denoiser.build),
+    "algorithms": ("Networks and algorithms", algorithms.build),
     "scoreboard": ("Scoreboard", scoreboard.build),
 }
 """ID -> (title, builder)."""

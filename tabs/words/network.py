@@ -17,7 +17,8 @@ from tabs.ui.plane import bytes64
 from tabs.ui.presets import Preset
 from tabs.ui.theme import asset
 from tabs.ui.viewer import RUNS
-from tabs.words.diagram import drawing, sized
+from tabs.words.diagram import drawing
+from tabs.words.diagram_places import sized
 
 R = NetworkRequest
 PRESETS = {
@@ -154,7 +155,7 @@ def view(elem_id: str, value: dict | None = None) -> gr.HTML:
     return gr.HTML(
         value=value or {},
         html_template=asset("words/network.html"),
-        js_on_load=asset("words/network.js"),
+        js_on_load="\n".join(asset(f"words/{name}.js") for name in ("player", "network")),
         server_functions=[fetched, asked_maps, asked_drawing],
         elem_id=elem_id,
         apply_default_css=False,

@@ -10,7 +10,7 @@ from tabs.ui.examples import fetched
 from tabs.ui.plane import bytes64
 from tabs.ui.theme import asset
 
-SCRIPTS = ("maps", "main")
+SCRIPTS = ("player", "maps", "main")
 """The parts of its script, in order; together they are one function."""
 
 

@@ -90,3 +90,14 @@ def test_words_for_a_digit_model_are_refused_in_one_sentence_and_nothing_is_lost
     page.get_by_role("button", name="Look inside", exact=True).locator("visible=true").click()
     expect(page.get_by_test_id("toast-body").last).to_contain_text("draws one digit")
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(13)
+
+
+def test_the_digits_networks_and_algorithms_stand_beside_their_code(page):
+    page.get_by_role("tab", name="MNIST").click()
+    page.get_by_role("tab", name="Networks and algorithms").click()
+    expect(page.locator("#mnist-networks svg")).to_have_count(11)
+    line = page.locator("#mnist-algorithms .algo", has_text="B.1").locator("li").nth(4)
+    expect(line.locator("pre")).to_be_hidden()
+    line.locator("summary").click()
+    expect(line.locator("mark")).to_have_text(re.compile(r"return a \* x_0 \+ s \* eps"))
+    expect(line.locator("summary")).to_have_text(re.compile(r"core/diffusion/schedule\.py:\d+"))

@@ -7,7 +7,8 @@ from toys import tiny_pocket
 
 from core.models.mnist import Digits
 from core.models.mnist_unet import FCBlock, UNet
-from core.techniques.blocks import Graph, Outputs, change, graph_of, normalised
+from core.techniques.blocks import Outputs, change, normalised
+from core.techniques.network_graph import Graph, graph_of
 
 
 def digits(**how) -> Digits:

@@ -8,7 +8,7 @@ import pytest
 
 from core.models.registry import availability
 from core.runs.network import CHANGES, NetworkRequest, blocks, graph
-from core.techniques.blocks import Graph, Node
+from core.techniques.network_graph import Graph, Node
 from tabs.ui.examples import example
 from tabs.ui.viewer import RUNS
 from tabs.words import job, network

@@ -1,9 +1,5 @@
 // ---- what stands on the page ----
 
-function tag(name, className, text = '') {
-  return Object.assign(document.createElement(name), { className, textContent: text });
-}
-
 function picture(label, k) {
   const figure = tag('figure', 'wv-picture'), canvas = tag('canvas', '');
   canvas.width = canvas.height = 64;
@@ -111,26 +107,9 @@ function layout() {
 }
 
 function show(k) {
-  const all = frames();
-  if (!all.length) return;
-  at = Math.max(0, Math.min(k, all.length - 1));
-  find('.fv-range').value = at;
-  find('.fv-label').textContent = all[at].label || '';
+  if (!went(k)) return;
   heads();
   ask();
-}
-
-function stop() {
-  clearInterval(timer);
-  timer = null;
-  find('.fv-play').innerHTML = '&#9654;';
-}
-
-function play() {
-  if (timer) return stop();
-  if (at >= frames().length - 1) show(0);
-  find('.fv-play').innerHTML = '&#10073;&#10073;';
-  timer = setInterval(() => (at >= frames().length - 1 ? stop() : show(at + 1)), 120);
 }
 
 function choose(k) {
@@ -151,23 +130,13 @@ function light(j) {
 }
 
 function refresh() {
-  const v = value(), root = find('.fv'), all = frames(), again = v.run === run && !root.classList.contains('fv-running');
-  stop();
-  if (v.run !== run) {
+  if (value().run !== run) {
     chosen = 0;
     lit = pinned = null;
     loaded = new Map();
-    delete element.closest('.block')?.dataset.stale;
   }
-  run = v.run;
-  root.classList.toggle('fv-empty', !all.length);
-  root.classList.toggle('fv-running', !!v.running);
-  root.classList.toggle('fv-still', all.length < 2);
-  find('.fv-text').textContent = v.status || '';
-  find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
-  find('.fv-range').max = Math.max(0, all.length - 1);
-  find('.fv-caption').textContent = v.caption || '';
-  at = again ? Math.min(at, all.length - 1) : Math.max(0, all.length - 1);  // a run that is kept comes once more
+  const last = frames().length - 1;
+  at = told() ? Math.min(at, last) : Math.max(0, last);
   layout();
   show(at);
 }
@@ -178,24 +147,15 @@ element.addEventListener('pointerenter', follow);
 element.addEventListener('pointerleave', () => light(pinned));
 element.addEventListener('focusin', (e) => { if (wordAt(e)) light(+wordAt(e).dataset.word); });
 element.addEventListener('focusout', () => light(pinned));
-element.addEventListener('input', (e) => {
-  if (e.target.matches('.fv-range')) { stop(); show(+e.target.value); }
-  if (e.target.matches('.wv-weigh input')) weigh(e.target);
-});
+element.addEventListener('input', (e) => { if (e.target.matches('.wv-weigh input')) weigh(e.target); });
 element.addEventListener('change', (e) => {
   if (!e.target.matches('.wv-choices select')) return;
   heads();
   ask();
 });
 element.addEventListener('click', (e) => {
-  if (e.target.closest('.fv-play')) play();
   const word = wordAt(e), figure = e.target.closest('.wv-several .wv-picture');
   if (word) light((pinned = pinned === +word.dataset.word ? null : +word.dataset.word));
   if (figure) choose(+figure.dataset.picture);
 });
-element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
-element.addEventListener('fv-play', play);
-whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
-watch('value', refresh);
-refresh();
-fetchExample(props, server, refresh);
+listen();

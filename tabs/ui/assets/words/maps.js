@@ -1,19 +1,11 @@
 // Pictures with one heat map per word; holds every frame it was given and every map, so that scrubbing, a layer, a head or
 // a word needs no server. A byte b of a map is the share (b / 255) squared.
-const find = (s) => element.querySelector(s);
-const value = () => props.value || {};
-const frames = () => value().frames || [];
 const SHARE = Float32Array.from({ length: 256 }, (_, b) => (b / 255) ** 2);
 const RAMP = [[255, 255, 255], [255, 237, 160], [254, 178, 76], [240, 80, 35], [150, 0, 38]], SHADE = 0.3;  // as core/pictures/heat.py
-let at = 0, timer = null, run = null, chosen = 0, lit = null, pinned = null, loaded = new Map(), asked = 0;
+const PACE = 120;  // milliseconds a frame
+let chosen = 0, lit = null, pinned = null, loaded = new Map(), asked = 0;
 
 // ---- the maps of a frame ----
-
-function bytes(text) {
-  const letters = atob(text), raw = new Uint8Array(letters.length);
-  for (let i = 0; i < letters.length; i++) raw[i] = letters.charCodeAt(i);
-  return raw;
-}
 
 // The layers of a frame with their bytes: [picture][head][word][row][column].
 function layersOf(frame) {

@@ -1,20 +1,8 @@
 // A network's diagram, coloured by how much its blocks change, and the maps of one block; it holds every frame and every
 // block that was asked for, so that scrubbing needs no server.
-const find = (s) => element.querySelector(s);
-const value = () => props.value || {};
-const frames = () => value().frames || [];
 const BLUE = [33, 102, 172], RED = [178, 24, 43];  // less and more, as core/pictures/heat.py
-let at = 0, timer = null, run = null, block = null, maps = new Map(), drawings = new Map(), asking = null;
-
-function tag(name, className, text = '') {
-  return Object.assign(document.createElement(name), { className, textContent: text });
-}
-
-function bytes(text) {
-  const letters = atob(text), raw = new Uint8Array(letters.length);
-  for (let i = 0; i < letters.length; i++) raw[i] = letters.charCodeAt(i);
-  return raw;
-}
+const PACE = 200;  // milliseconds a frame
+let block = null, maps = new Map(), drawings = new Map(), asking = null;
 
 // ---- the diagram ----
 
@@ -152,27 +140,10 @@ function choose(module) {
 // ---- steps ----
 
 function show(k) {
-  const all = frames();
-  if (!all.length) return;
-  at = Math.max(0, Math.min(k, all.length - 1));
-  find('.fv-range').value = at;
-  find('.fv-label').textContent = all[at].label || '';
-  find('.nv-pictures').querySelectorAll('img').forEach((image, i) => { image.src = all[at].images[i]; });
+  if (!went(k)) return;
+  find('.nv-pictures').querySelectorAll('img').forEach((image, i) => { image.src = frames()[at].images[i]; });
   colour();
   ask();
-}
-
-function stop() {
-  clearInterval(timer);
-  timer = null;
-  find('.fv-play').innerHTML = '&#9654;';
-}
-
-function play() {
-  if (timer) return stop();
-  if (at >= frames().length - 1) show(0);
-  find('.fv-play').innerHTML = '&#10073;&#10073;';
-  timer = setInterval(() => (at >= frames().length - 1 ? stop() : show(at + 1)), 200);
 }
 
 function pictures() {
@@ -188,31 +159,20 @@ function pictures() {
 }
 
 function refresh() {
-  const v = value(), root = find('.fv'), all = frames();
-  stop();
-  if (v.run !== run || !v.running) maps = new Map();
-  if (v.run !== run) delete element.closest('.block')?.dataset.stale;
-  run = v.run;
+  const v = value(), all = frames();
+  if (v.run !== run || v.running) maps = new Map();
+  const again = told();
   if (v.model && find('.nv-diagram').dataset.model !== v.model) {
     block = v.block;
     find('.nv-parts').replaceChildren();
   }
-  root.classList.toggle('fv-empty', !all.length);
-  root.classList.toggle('fv-running', !!v.running);
-  root.classList.toggle('fv-still', all.length < 2);
-  find('.fv-text').textContent = v.status || '';
-  find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
-  find('.fv-range').max = Math.max(0, all.length - 1);
-  find('.fv-caption').textContent = v.caption || '';
   if (v.ways) find('.nv-what').textContent = `a block's output changes by so much of its size when the network is told ${v.ways[1]} instead of ${v.ways[0]}; press a block for its maps and its parts`;
   pictures();
   layout();
-  show(v.running ? all.length - 1 : Math.floor(all.length / 2));
+  show(v.running ? all.length - 1 : again ? at : Math.floor(all.length / 2));
 }
 
-element.addEventListener('input', (e) => { if (e.target.matches('.fv-range')) { stop(); show(+e.target.value); } });
 element.addEventListener('click', (e) => {
-  if (e.target.closest('.fv-play')) play();
   const module = e.target.closest('.nd-module');
   if (module) choose(module);
 });
@@ -223,9 +183,4 @@ element.addEventListener('keydown', (e) => {
   e.stopPropagation();
   choose(module);
 });
-element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
-element.addEventListener('fv-play', play);
-whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
-watch('value', refresh);
-refresh();
-fetchExample(props, server, refresh);
+listen();
