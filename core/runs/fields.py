@@ -2,14 +2,27 @@
 
 from dataclasses import replace
 
+from core.checks import Refused, whole
 from core.diffusion.guidance import THRESHOLDS
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.timestep_lists import TIMESTEP_LISTS
-from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, NOISIEST
-from core.runs.request import Choice, Model, Prompt, Real, Seed, Steps, Whole
+from core.runs.prompts import MAX_GUIDANCE, MAX_PICTURES, NOISIEST, prompts_of
+from core.runs.request import Choice, Model, Prompt, Real, Seed, Steps, Text, Whole
 
 EVEN = "even"
 """Evenly spaced timesteps, one per step."""
+
+
+def counts_of(text: object, columns: int, longest: int) -> tuple[int, ...]:
+    """2 to `columns` different numbers of steps, each 1 to `longest`, in order, from comma-separated text. Raises Refused."""
+    parts = [p for p in text.replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
+    if not 2 <= len(parts) <= columns:
+        raise Refused(f"Give 2 to {columns} numbers of steps, separated by commas, such as 5, 10, 20, 50.")
+    counts = sorted({whole(p, 1, longest, "Every number of steps") for p in parts})
+    if len(counts) < len(parts):
+        raise Refused("Every number of steps may be given only once.")
+    return tuple(counts)
+
 
 PROMPT = Prompt("Prompt", "What to draw; may be empty.")
 NEGATIVE = Prompt(
@@ -24,6 +37,19 @@ SAMPLER = Choice(
     options={name: sampler.title for name, sampler in TEXT_SAMPLERS.items()},
 )
 STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)
+SWEPT, SWEPT_PROMPTS, LONGEST = 9, 3, 250
+"""The most columns and rows of a sweep over steps, and its longest run."""
+SWEEP_STEPS = Text(
+    "Steps of the sweep",
+    f"2 to {SWEPT} of 1 to {LONGEST}: a column each.",
+    read=lambda text: ", ".join(map(str, counts_of(text, SWEPT, LONGEST))),
+)
+SWEEP_PROMPTS = Text(
+    "Prompts of the sweep",
+    f"1 to {SWEPT_PROMPTS}, one per line: a row each. Empty: the prompt above.",
+    read=lambda text: "\n".join(prompts_of(text, SWEPT_PROMPTS)),
+    lines=2,
+)
 TIMESTEPS = Choice(
     "Timesteps",
     "A list published with DeepFloyd IF decides the steps by itself; Step sweep is always evenly spaced.",

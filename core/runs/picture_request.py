@@ -22,6 +22,8 @@ from core.runs.fields import (
     SAMPLER,
     SEED,
     STEPS,
+    SWEEP_PROMPTS,
+    SWEEP_STEPS,
     THRESHOLD,
     TIMESTEPS,
 )  # fmt: skip
@@ -35,6 +37,7 @@ class PictureRequest(Request):
 
     `timesteps` is EVEN or a published list, which sets the number of steps. `ratio` and `top` are the quantile and the
     largest threshold of dynamic thresholding. Guidance is on from `guide_from` down to `guide_to`; elsewhere w = 1.
+    `sweep_steps` and `sweep_prompts` are the columns and the rows of the sweep over steps.
     """
 
     KIND = "picture"
@@ -54,6 +57,8 @@ class PictureRequest(Request):
     top: float = asked(1.5, LARGEST)
     guide_from: int = asked(NOISIEST, GUIDE_FROM)
     guide_to: int = asked(0, GUIDE_TO)
+    sweep_steps: str = asked("2, 4, 6, 8, 12, 16, 20, 50, 100", SWEEP_STEPS)
+    sweep_prompts: str = asked("", SWEEP_PROMPTS)
 
     @classmethod
     def of(cls, model: str | None = None) -> "PictureRequest":

@@ -56,6 +56,16 @@ def prompt_of(text: object, what: str = "The prompt") -> str:
     return line
 
 
+def prompts_of(text: object, most: int) -> tuple[str, ...]:
+    """Prompts, one per line. Raises Refused if it is not text or has more than so many prompts."""
+    if text is not None and not isinstance(text, str):
+        raise Refused("The prompts must be text, one per line.")
+    lines = tuple(prompt_of(line, "Every prompt") for line in (text or "").splitlines() if line.strip())
+    if len(lines) > most:
+        raise Refused(f"Give at most {most} prompts, one per line, not {len(lines)}.")
+    return lines
+
+
 # ---- What a model makes of a prompt; its network is not loaded for it ----
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.checks import Refused, whole
+from core.checks import Refused
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import branch, generator, randn
@@ -15,7 +15,7 @@ from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_each
 from core.models.registry import load, of_task, spec
 from core.pictures.images import decibels
-from core.runs.fields import GUIDANCE, PROMPT, SEED
+from core.runs.fields import GUIDANCE, PROMPT, SEED, counts_of
 from core.runs.mnist import DigitModel
 from core.runs.plan import EstimateAlone, in_pixels
 from core.runs.request import Model, Request, Text, Whole, asked
@@ -25,19 +25,8 @@ MOST_COLUMNS = 6
 MOST_STEPS = 300
 
 
-def counts_of(text: object) -> tuple[int, ...]:
-    """Numbers of steps from comma-separated text, ascending. Raises Refused."""
-    parts = [p for p in text.replace(";", ",").split(",") if p.strip()] if isinstance(text, str) else []
-    if not 2 <= len(parts) <= MOST_COLUMNS:
-        raise Refused(f"Give 2 to {MOST_COLUMNS} numbers of steps, separated by commas, such as 5, 10, 20, 50.")
-    counts = sorted({whole(p, 1, MOST_STEPS, "Every number of steps") for p in parts})
-    if len(counts) < len(parts):
-        raise Refused("Every number of steps may be given only once.")
-    return tuple(counts)
-
-
 COUNTS = Text(
-    "Steps, a column each", "2 to 6 of 1 to 300.", read=lambda text: ", ".join(map(str, counts_of(text)))
+    "Steps, a column each", "2 to 6 of 1 to 300.", read=lambda text: ", ".join(map(str, counts_of(text, MOST_COLUMNS, MOST_STEPS)))
 )  # fmt: skip
 
 
@@ -117,7 +106,7 @@ class Roads(EstimateAlone):
     @property
     def steps(self) -> tuple[int, ...]:
         """The numbers of steps, one per column."""
-        return counts_of(self.request.counts)
+        return counts_of(self.request.counts, MOST_COLUMNS, MOST_STEPS)
 
     @property
     def columns(self) -> int:

@@ -14,16 +14,15 @@ from core.diffusion.samplers import Step, ddim
 from core.diffusion.students import guided
 from core.diffusion.visits import visits_each, visits_together
 from core.models.registry import load, schedule_of, spec
-from core.runs.fields import EVEN
+from core.runs.fields import EVEN, LONGEST, SWEPT, SWEPT_PROMPTS, counts_of
 from core.runs.picture_request import PictureRequest
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import NOISIEST, default_guidance
+from core.runs.prompts import NOISIEST, default_guidance, prompts_of
 from core.wording import clipped, counted, ranged
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
 STUDENT_SWEEP = (1.0, 2.0, 3.0, 5.0, 8.0)
 THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
-STEP_SWEEP = (2, 4, 6, 8, 12, 16, 20, 50, 100)
 LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"
 
 
@@ -36,6 +35,7 @@ class Pictures(Plan):
         wide: pictures in a row.
         labels: of the columns, and of the rows; empty for none.
         intervals: where guidance is on, one per picture; empty if all have the request's.
+        texts: the prompts, one per picture; empty if all have the request's.
     """
 
     request: PictureRequest
@@ -45,10 +45,18 @@ class Pictures(Plan):
     wide: int
     labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     intervals: tuple[Interval, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def prompts(self) -> Sequence[str]:
-        return self.request.prompt, self.request.negative
+        return *dict.fromkeys(self.texts or (self.request.prompt,)), self.request.negative
+
+    def made_from(self, k: int) -> tuple[str, int]:
+        return self.texts[k] if self.texts else self.request.prompt, self.seeds[k]
+
+    @property
+    def subject(self) -> str:
+        return "" if len(self.prompts) > 2 else self.prompts[0]
 
     @property
     def count(self) -> int:
@@ -113,7 +121,7 @@ class Pictures(Plan):
         interval = torch.tensor(self.intervals) if self.intervals else r.interval
         denoiser = guided(model, torch.tensor(self.steps), scale, r.negative or None, interval)
         denoiser = bounded(denoiser, r.threshold, r.ratio, r.top)
-        cond = denoiser.encode([r.prompt or None] * len(source))
+        cond = denoiser.encode([self.made_from(k)[0] or None for k in range(self.count)])
         if len(set(self.steps)) == 1:
             visits = visits_together(r.visits(model.schedule, self.steps[0]), len(source))
             return in_pixels(denoiser, TEXT_SAMPLERS[r.sampler].run(denoiser, x, visits, cond, source))
@@ -123,7 +131,10 @@ class Pictures(Plan):
     @property
     def caption(self) -> str:
         r = self.request
-        prompt = f"“{clipped(r.prompt, 200)}”" if r.prompt else "no prompt"
+        prompts = self.prompts[:-1]
+        prompt = f"“{clipped(prompts[0], 200)}”" if prompts[0] else "no prompt"
+        if len(prompts) > 1:
+            prompt = counted(len(prompts), "prompt")
         negative = f", away from “{clipped(r.negative, 200)}”" if r.negative else ""
         steps = f"{TEXT_SAMPLERS[r.sampler].title}, {counted(ranged(self.steps))}"
         when = f" for t = {r.guide_from} – {r.guide_to}" if r.interval else ""
@@ -197,16 +208,22 @@ def guidance_sweep(r: PictureRequest) -> Pictures:
 
 
 def step_sweep(r: PictureRequest) -> Pictures:
-    """One noise in nine numbers of steps, evenly spaced; a student's are those that it learned.
+    """One noise in several numbers of steps, evenly spaced, a row per prompt; a student's are those that it learned.
 
     Raises:
         Refused: the sampler takes only runs of one length.
     """
     if r.sampler not in ETAS:
         raise Refused("The sweep over steps needs DDIM or DDPM.")
-    counts = spec(r.model).counts or STEP_SWEEP
-    labels = [f"{k} step{'s' * (k != 1)}" for k in counts]
-    return replace(of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * len(counts), labels), steps=counts)
+    counts = spec(r.model).counts or counts_of(r.sweep_steps, SWEPT, LONGEST)
+    prompts = prompts_of(r.sweep_prompts, SWEPT_PROMPTS) or (r.prompt,)
+    n = len(counts) * len(prompts)
+    down = tuple(map(clipped, prompts)) if len(prompts) > 1 else ()
+    one = of_one_noise(replace(r, timesteps=EVEN), [r.guidance] * n, ())
+    return replace(
+        one, steps=counts * len(prompts), wide=len(counts), labels=(tuple(map(counted, counts)), down),
+        texts=tuple(p for p in prompts for _ in counts),
+    )  # fmt: skip
 
 
 PLANS = {

@@ -16,7 +16,7 @@ from core.pictures.images import WAITING, from_uint8
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED
 from core.runs.frame import Frame
 from core.runs.plan import FINE, STATE, Plan, in_pixels
-from core.runs.prompts import prompt_of
+from core.runs.prompts import prompts_of
 from core.runs.request import Request, Text, Whole, asked
 from core.techniques.filters import STRIDE
 from core.techniques.sdedit import LADDER, sdedit
@@ -41,23 +41,13 @@ def starts_of(text: object) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def prompts_of(text: object) -> tuple[str, ...]:
-    """Prompts, one per line. Raises Refused if it is not text or has more than MAX_ROWS prompts."""
-    if text is not None and not isinstance(text, str):
-        raise Refused("The prompts must be text, one per line.")
-    lines = tuple(prompt_of(line, "Every prompt") for line in (text or "").splitlines() if line.strip())
-    if len(lines) > MAX_ROWS:
-        raise Refused(f"Give at most {MAX_ROWS} prompts, one per line, not {len(lines)}.")
-    return lines
-
-
 STARTS = Text(
     "Starts i",
     "1 to 8 of 0 to 33; larger keeps more of your picture.",
     read=lambda t: ", ".join(map(str, starts_of(t))),
 )
 PROMPTS = Text(
-    "Several prompts", "1 to 4, one per line: a row each.", read=lambda t: "\n".join(prompts_of(t)), lines=3
+    "Several prompts", "1 to 4, one per line: a row each.", read=lambda t: "\n".join(prompts_of(t, MAX_ROWS)), lines=3
 )  # fmt: skip
 
 
@@ -223,7 +213,7 @@ def with_and_without(r: SDEditRequest) -> Ladder:
 
 def several_prompts(r: SDEditRequest) -> Ladder:
     """The same noise with each of the prompts. Raises Refused if there are none."""
-    prompts = prompts_of(r.prompts)
+    prompts = prompts_of(r.prompts, MAX_ROWS)
     if not prompts:
         raise Refused(f"Give 1 to {MAX_ROWS} prompts to compare, one per line.")
     return Ladder(request=r, rows=tuple((clipped(p), p, r.seed) for p in prompts))

@@ -57,6 +57,7 @@ def build(shared: Shared) -> None:
         as_typed.place(form, shared)
         form.place("n", "steps", "guidance", "seed")
         tab.experiments("Experiments: the same noise throughout, so only one thing changes.")
+        form.place("sweep_steps", "sweep_prompts")
         with tab.more("restore_pictures"):
             form.place(
                 "model", "negative", "guide_from", "guide_to", "sampler", "timesteps", "threshold", "ratio", "top"

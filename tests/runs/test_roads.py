@@ -9,8 +9,9 @@ from toys import tiny_pocket
 
 from core.checks import Refused
 from core.runs import roads
+from core.runs.fields import counts_of
 from core.runs.recording import Recording
-from core.runs.roads import Roads, RoadsRequest, counts_of
+from core.runs.roads import Roads, RoadsRequest
 from core.runs.sampling import draw
 
 R = RoadsRequest("a rose", counts="2, 3, 5", ways=2, guidance=3.0, model="pocket")
@@ -78,11 +79,11 @@ def test_it_is_known_of_the_result_alone():
 @pytest.mark.parametrize("text", ["", "5", "5, 5", "5, x", "0, 5", "5, 301", "1,2,3,4,5,6,7", None, 5, "5, 2.5"])
 def test_bad_numbers_of_steps_are_refused(text):
     with pytest.raises(Refused, match="number"):
-        counts_of(text)
+        counts_of(text, 6, 300)
 
 
 def test_they_are_put_in_order():
-    assert counts_of("50; 5, 20") == (5, 20, 50)
+    assert counts_of("50; 5, 20", 6, 300) == (5, 20, 50)
 
 
 @pytest.mark.parametrize("prompt", ["", "10", "x", "an emoji of a rose"])

@@ -202,11 +202,10 @@ def test_an_experiment_changes_one_thing_alone(pocket):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "atol"), [("ddim", 5e-4), ("ddpm", 0.05)])
-def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket, monkeypatch):
+def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket):
     """DDPM alone is `posterior`, equal but for its rounding, which every step of this network makes larger."""
-    lengths = (2, 4, 3)
-    monkeypatch.setattr(sampling, "STEP_SWEEP", lengths)
-    together = result(plan("step-sweep", sampler=sampler).run())
+    lengths = (2, 3, 4)
+    together = result(plan("step-sweep", sampler=sampler, sweep_steps="2, 4, 3").run())
     for k, steps in enumerate(lengths):
         alone = result(plan("samples", n=1, steps=steps, sampler=sampler).run())
         torch.testing.assert_close(together[k : k + 1], alone, atol=atol, rtol=0)
@@ -218,14 +217,41 @@ def test_a_step_sweep_needs_a_sampler_of_single_steps():
             plan("step-sweep", sampler="dpm-solver", timesteps=timesteps)
 
 
-def test_a_step_sweep_is_evenly_spaced_whatever_list_is_chosen(pocket, monkeypatch):
+def test_a_step_sweep_has_a_row_per_prompt_all_from_one_noise(pocket):
+    rows = "an emoji of a fox\n\nan emoji of a rose"
+    run = plan("step-sweep", sweep_steps="3; 2", sweep_prompts=rows)
+    assert run.steps == (2, 3, 2, 3) and len(set(run.seeds)) == 1 and run.columns == 2
+    assert run.labels == (("2 steps", "3 steps"), ("an emoji of a fox", "an emoji of a rose"))
+    assert run.caption.startswith("pocket: 2 prompts; ") and run.subject == ""
+    assert [run.made_from(k)[0] for k in (1, 2)] == ["an emoji of a fox", "an emoji of a rose"]
+    together = result(run.run())
+    alone = result(plan("step-sweep", sweep_steps="2, 3", sweep_prompts="an emoji of a rose").run())
+    torch.testing.assert_close(together[2:], alone, atol=5e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"sweep_steps": "5"}, "Give 2 to 9 numbers of steps"),
+        ({"sweep_steps": "0, 5"}, "Every number of steps must be a whole number from 1 to 250"),
+        ({"sweep_steps": "5, 5"}, "may be given only once"),
+        ({"sweep_prompts": "a\nb\nc\nd"}, "Give at most 3 prompts"),
+        ({"sweep_prompts": 3}, "The prompts must be text, one per line"),
+    ],
+)
+def test_a_bad_sweep_is_refused_in_a_sentence(values, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        PictureRequest.checked(**values)
+
+
+def test_a_step_sweep_is_evenly_spaced_whatever_list_is_chosen(pocket):
     """DeepFloyd's default is a list, and the course asks for this comparison."""
     assert plan("step-sweep", timesteps="stride30") == plan("step-sweep")
-    monkeypatch.setattr(sampling, "STEP_SWEEP", (2, 3))
-    course = PLANS["step-sweep"](PictureRequest.of("if-m"))
+    few = {"sweep_steps": "2, 3"}
+    course = PLANS["step-sweep"](dataclasses.replace(PictureRequest.of("if-m"), **few))
     assert (course.steps, course.request.timesteps, course.settings()["timesteps"]) == ((2, 3), EVEN, EVEN)
     assert course.settings()["steps_each"] == (2, 3) and "steps_each" not in plan("samples").settings()
-    visited = torch.stack([s.t for s in plan("step-sweep", timesteps="stride30").run()])
+    visited = torch.stack([s.t for s in plan("step-sweep", timesteps="stride30", **few).run()])
     for k, steps in enumerate((2, 3)):
         assert visited[:steps, k].tolist() == pocket.schedule.timesteps(steps)
 
