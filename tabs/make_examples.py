@@ -124,7 +124,7 @@ def hybrid() -> dict:
 
 def denoiser() -> dict:
     """The seven noise levels of the single-step denoiser on the digit that is on its canvas at first."""
-    digit = digit_on({"composite": first_digit()})
+    digit = digit_on(first_digit())
     figure, chart = last(single_step.JOB.stream(single_step.JOB.planned("levels", SingleStepRequest(), digit), "cpu"))
     return {"figure": figure, "chart": chart.to_numpy().tolist()}
 

@@ -21,6 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-webgl",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",

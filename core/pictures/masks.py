@@ -13,6 +13,8 @@ from core.diffusion.noise import generator
 from core.pictures.images import shrunk, square, to_rgb
 
 SIZE = 64
+EMPTY = "The mask is empty: paint over the part that should be made anew."
+FULL = "The mask covers everything, so nothing of the picture would stay: leave a part unpainted."
 CHANGED = 24  # of 255: the least difference from the background that counts as painted
 
 
@@ -95,9 +97,9 @@ def checked(mask: Tensor) -> Tensor:
         Refused: it is empty or full.
     """
     if not (mask > 0).any():
-        raise Refused("The mask is empty: paint over the part that should be made anew.")
+        raise Refused(EMPTY)
     if (mask > 0).all():
-        raise Refused("The mask covers everything, so nothing of the picture would stay: leave a part unpainted.")
+        raise Refused(FULL)
     return mask
 
 

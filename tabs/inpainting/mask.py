@@ -1,6 +1,5 @@
 """The mask of the inpainting tab: painted, changed by buttons or uploaded, and shown as it is used."""
 
-import html
 from collections.abc import Mapping
 
 import gradio as gr
@@ -9,60 +8,33 @@ from PIL import Image
 
 from core.checks import Refused
 from core.pictures import images, masks
-from core.runs.inpainting import InpaintRequest
-from tabs.ui.canvas import SIDE, canvas, inputs_of, on_canvas, small, trimmed
+from tabs.ui.canvas import Canvas, canvas, inputs_of, picture_of, white
 from tabs.ui.failures import explained
-from tabs.ui.figure import figure, tile
 from tabs.ui.sent import any_file
+from tabs.ui.theme import asset
 
-INK = (255, 45, 149, 255)
-TOOLS = {
-    "Invert": masks.invert,
-    "Grow": lambda m: masks.grow(m, 2),
-    "Shrink": lambda m: masks.grow(m, -2),
-    "Clear": lambda m: m * 0,
-}
-
-
-def on_picture(editor: object) -> dict:
-    """`trimmed`, with the composite as a missing background. Raises Refused without a picture."""
-    parts = trimmed(editor)
-    return parts if isinstance(parts["background"], Image.Image) else parts | {"background": parts["composite"]}
+ID = "inpainting-canvas"
+SHOWN = "mask-used"
+FEATHERED = f"""(feather) => {{
+  document.querySelector('#{ID} .paint')?.dispatchEvent(new CustomEvent('paint-feather', {{bubbles: true, detail: feather}}));
+}}"""
 
 
-def painted(editor: object) -> tuple[np.ndarray, object]:
-    """The picture under the paint, (64, 64, 3) uint8, and the mask, (1, 1, 64, 64). Raises Refused without a picture."""
-    parts = on_picture(editor)
-    return small(parts["background"]), masks.mask_of(parts)
+def masked(picture: Image.Image, mask) -> dict:
+    """A canvas's value: the picture and a mask (1, 1, 64, 64)."""
+    return {"picture": picture, "mask": white(mask)}
 
 
-def repainted(picture: Image.Image, mask) -> dict:
-    """An editor's value: the picture with a mask painted over it."""
-    ink = images.enlarge(images.to_uint8(mask)[0, ..., 0], SIDE // mask.shape[-1])
-    layer = np.zeros((SIDE, SIDE, 4), np.uint8)
-    layer[ink > 127] = INK
-    return {"background": on_canvas(picture), "layers": [Image.fromarray(layer)], "composite": None}
+def pictures_of(value: object) -> dict[str, np.ndarray]:
+    """The original and the mask for a run from a canvas's value, uint8. Raises Refused without a picture."""
+    mask = value.get("mask") if isinstance(value, Mapping) else None
+    cells = np.zeros((masks.SIZE, masks.SIZE), np.uint8) if mask is None else np.asarray(mask)
+    return inputs_of(picture_of(value)) | {"mask": cells[..., None]}
 
 
-def pictures_of(editor: object) -> dict[str, np.ndarray]:
-    """The original and the mask for a run from an editor's answer, uint8. Raises Refused without a picture."""
-    parts = on_picture(editor)
-    return inputs_of(parts["background"]) | {"mask": grey(masks.mask_of(parts))}
-
-
-def editor_of(pictures: Mapping[str, np.ndarray]) -> dict:
-    """The editor's value from those pictures."""
-    return repainted(images.to_pil(pictures["original"]), masks.mask_of(pictures["mask"]))
-
-
-def reshaper(tool):
-    """The handler of a button that turns one mask into another."""
-
-    @explained
-    def reshape(editor: dict) -> dict:
-        return repainted(on_picture(editor)["background"], tool(painted(editor)[1]))
-
-    return reshape
+def value_of(pictures: Mapping[str, np.ndarray]) -> dict:
+    """The canvas's value from those pictures."""
+    return masked(images.to_pil(pictures["original"]), masks.mask_of(pictures["mask"]))
 
 
 @explained
@@ -75,48 +47,24 @@ def upload_mask(editor: dict, path: str) -> dict:
         raise Refused(images.TOO_LARGE) from None
     except (OSError, ValueError, SyntaxError, AttributeError):
         raise Refused("This file is not a picture that can be read as a mask.") from None
-    return repainted(on_picture(editor)["background"], masks.mask_of(picture))
+    return masked(picture_of(editor), masks.mask_of(picture))
 
 
-def grey(mask) -> np.ndarray:
-    """A mask (1, 1, 64, 64) as (64, 64, 1) uint8."""
-    return images.to_uint8(mask)[0]
-
-
-def preview(editor: dict, feather: float) -> str:
-    """Original, mask as it is used, and hole, all 64x64, as HTML; a sentence if something is missing."""
-    try:
-        original, mask = painted(editor)
-        head, tiles = ["original, 64 × 64", "mask used", "hole to fill"], [tile(original, "original")]
-        if bool((mask > 0).any()):
-            width = InpaintRequest.kinds()["feather"].check(feather, InpaintRequest())
-            used = grey(masks.soft(mask, width))
-            tiles += [tile(used, "mask used"), tile(masks.hole_of(original, used), "hole to fill")]
-        else:
-            tiles += [tile(None, "mask used", ["paint on the picture"]), tile(None, "hole to fill")]
-        return f'<div class="trio">{figure(head, [("", tiles)])}</div>'
-    except Refused as e:
-        return f'<div class="caption">{html.escape(str(e))}</div>'
-
-
-def mask_canvas(value: dict) -> gr.ImageEditor:
-    """The picture to paint the mask on, with the mask's buttons under it; `value` is its initial value."""
-    ink = "#{:02x}{:02x}{:02x}".format(*INK)
-    brush = gr.Brush(default_size=28, colors=[ink], default_color=ink, color_mode="fixed")
-    picture = canvas("inpainting-canvas", "Paint the mask", brush, 28, value, 310)
-    mask_rows(picture)
+def mask_canvas(value: dict) -> Canvas:
+    """The picture to paint the mask on, with the mask's tools under it; `value` is its initial value."""
+    presets = {title: make() for title, make in masks.PRESETS.values()}
+    picture = canvas(ID, "Paint the mask", value, "mask", preview=SHOWN, presets=presets)
+    mask_upload(picture)
     return picture
 
 
-def mask_rows(picture: gr.ImageEditor) -> None:
-    """Buttons that change the mask, the presets, and the upload."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
-    with gr.Row(elem_classes="presets"):
-        for name, tool in TOOLS.items():
-            gr.Button(name, size="sm", min_width=50).click(reshaper(tool), picture, picture, **private)
-        upload = any_file(gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60))
-    with gr.Row(elem_classes="presets"):
-        for title, make in masks.PRESETS.values():
-            preset = reshaper(lambda _, make=make: make())
-            gr.Button(title, size="sm", min_width=80).click(preset, picture, picture, **private)
+def mask_upload(picture: Canvas) -> None:
+    """The button that takes a mask from a file."""
+    upload = any_file(gr.UploadButton("Upload mask", file_types=["image"], size="sm", min_width=60))
     upload.upload(upload_mask, [picture, upload], picture, api_name="upload_mask", show_progress="hidden")
+
+
+def mask_shown(feather: gr.Slider) -> None:
+    """The small picture, the mask as it is used and the hole; the canvas's script draws them while one paints."""
+    gr.HTML(asset("canvas/used.html"), elem_id=SHOWN, apply_default_css=False)
+    feather.change(None, feather, None, js=FEATHERED, api_visibility="private")

@@ -9,7 +9,7 @@ from core.pictures.scenes import SCENES
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.techniques.inpainting import evaluations
 from tabs.inpainting.job import JOB
-from tabs.inpainting.mask import editor_of, mask_canvas, pictures_of, preview, repainted
+from tabs.inpainting.mask import mask_canvas, mask_shown, masked, pictures_of, value_of
 from tabs.ui.canvas import examples
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Source
@@ -28,8 +28,8 @@ LIVE = QUIET | {"queue": False, "trigger_mode": "always_last"}
 
 
 def begin(name: str, mask: str) -> dict:
-    """A scene with a preset mask, as the editor's value."""
-    return repainted(SCENES[name](), masks.PRESETS[mask][1]())
+    """A scene with a preset mask, as the canvas's value."""
+    return masked(SCENES[name](), masks.PRESETS[mask][1]())
 
 
 def on(name: str, mask: str, *args: object, **how: object) -> Preset:
@@ -66,10 +66,10 @@ def build(shared: Shared) -> None:
     form = tab.form
     with tab.left:
         picture = mask_canvas(begin(*START))
-        tab.source("canvas", Source(picture, pictures_of, editor_of))
+        tab.source("canvas", Source(picture, pictures_of, value_of))
         form.place("prompt")
         tab.run_row("Fill the hole")
-        used = gr.HTML(elem_id="mask-used")
+        mask_shown(form["feather"])
         examples(picture)
         form.place("jump_n", "guidance", "n", "feather", "seed")
         tab.experiments(f"Experiments, from the same noise. {NOTE}")
@@ -83,6 +83,4 @@ def build(shared: Shared) -> None:
         length = gr.HTML()
         formula_panel("inpainting")
     tab.wire({name: f"inpaint_{name}".replace("-", "_") for name in FILLINGS}, [form["prompt"]])
-    seen = [picture.input, picture.change, form["feather"].change]
-    gr.on(seen, preview, [picture, form["feather"]], used, **LIVE)
     gr.on(None, path, [form[name] for name in ("steps", "jump_n", "jump_length", "below")], [zigzag, length], **LIVE)

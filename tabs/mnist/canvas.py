@@ -1,6 +1,7 @@
 """The canvas of the single-step denoiser: a digit, dark ink on white paper, that is drawn, uploaded or sent."""
 
-import gradio as gr
+from collections.abc import Mapping
+
 import numpy as np
 from PIL import Image
 
@@ -8,7 +9,7 @@ from core.checks import Refused
 from core.models.registry import CHECKPOINTS
 from core.pictures import images
 from core.pictures.images import NO_DIGIT, digit_of
-from tabs.ui.canvas import Editor
+from tabs.ui.canvas import Canvas, canvas
 
 CANVAS = 280  # pixels
 
@@ -26,32 +27,14 @@ def first_digit() -> Image.Image | None:
     return None
 
 
-def canvas_of_digit() -> gr.ImageEditor:
+def canvas_of_digit() -> Canvas:
     """The canvas, with a digit on it."""
-    return Editor(
-        value=first_digit(),
-        type="pil",
-        format="png",
-        label="Draw a digit",
-        sources=["upload", "clipboard"],
-        canvas_size=(CANVAS, CANVAS),
-        fixed_canvas=True,
-        layers=False,
-        transforms=(),
-        brush=gr.Brush(default_size=11, colors=["#000000"], default_color="#000000", color_mode="fixed"),
-        eraser=gr.Eraser(default_size=14),
-        height=400,
-        elem_id="digit-canvas",
-    )
+    return canvas("digit-canvas", "Draw a digit", first_digit(), "digit")
 
 
-def digit_on(editor: object) -> dict[str, np.ndarray]:
+def digit_on(value: object) -> dict[str, np.ndarray]:
     """The canvas as one digit, (28, 28, 1) uint8, white on black. Raises Refused if there is none."""
-    editor = editor if isinstance(editor, dict) else {}
-    below = editor.get("background")
-    picture = editor.get("composite") or below
-    if picture is None:
+    picture = value.get("picture") if isinstance(value, Mapping) else value
+    if not isinstance(picture, Image.Image):
         raise Refused(NO_DIGIT)
-    if below is not None and below.mode == "RGBA" and below.size == picture.size:
-        picture = picture.crop(below.getchannel("A").getbbox())  # a picture that is not square was padded
     return {"digit": digit_of(picture)}

@@ -15,6 +15,7 @@ from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, mean_dig
 from tabs.mnist.canvas import canvas_of_digit, digit_on, on_canvas
 from tabs.mnist.figures import caption, errors, levels, mean_digits, points
 from tabs.mnist.kept import offer
+from tabs.ui.canvas import Canvas
 from tabs.ui.controls import NETWORK, Shared, formula_panel
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
@@ -67,7 +68,7 @@ def collapse(seed: float, device: str = "auto") -> str:
     return mean_digits(answers, note)
 
 
-def drawing_row(canvas: gr.ImageEditor, seed: gr.Number, device: gr.Dropdown) -> None:
+def drawing_row(canvas: Canvas, seed: gr.Number, device: gr.Dropdown) -> None:
     """The button with which the model draws a digit on the canvas."""
     with gr.Row(elem_classes="slim"):
         digit = Number(5, label="Digit", precision=0, min_width=80)

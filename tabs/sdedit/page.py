@@ -1,13 +1,12 @@
 """SDEdit: noise your picture to several strengths and denoise it, as one labelled row."""
 
-import gradio as gr
 import numpy as np
 
 from core.pictures.images import WAITING, to_pil
 from core.pictures.scenes import SCENES
 from core.runs.recording import Recording
 from core.runs.sdedit import LADDERS, SDEditRequest
-from tabs.ui.canvas import COLOURS, canvas, examples, flat, inputs_of, paper, static
+from tabs.ui.canvas import canvas, examples, inputs_of, paper, picture_of, static
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
@@ -62,10 +61,9 @@ JOB = Strengths(ID, SDEditRequest, LADDERS, EXPERIMENTS, carries=("original",))
 
 def picture_canvas() -> Source:
     """The canvas to draw on, and the scenes under it."""
-    brush = gr.Brush(default_size=14, colors=list(COLOURS), default_color=COLOURS[3])
-    picture = canvas("sdedit-canvas", "Picture", brush, 20, SCENES[SCENE](), 340)
+    picture = canvas("sdedit-canvas", "Picture", SCENES[SCENE]())
     examples(picture, {"White": paper, "Noise": static})
-    return Source(picture, lambda editor: inputs_of(flat(editor)), lambda given: to_pil(given["original"]))
+    return Source(picture, lambda value: inputs_of(picture_of(value)), lambda given: to_pil(given["original"]))
 
 
 def build(shared: Shared) -> None:

@@ -1,93 +1,199 @@
-"""The canvas takes an uploaded, pasted, drawn or sent picture and gives the 64x64 square that a run uses."""
+"""The canvas takes an uploaded, pasted, photographed, drawn or sent picture and gives the 64x64 square that a run uses."""
 
+import base64
+import contextlib
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import gradio as gr
 import numpy as np
-from gradio.components.base import server
-from gradio.components.image_editor import EditorData
+from gradio.data_classes import FileData, GradioModel
+from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image, ImageOps
+from pydantic import model_validator
 
-from core.checks import Refused, number
-from core.pictures import images
+from core.checks import Refused
+from core.pictures import images, masks
 from core.pictures.scenes import SCENES
 from core.runs.plan import FINE
 from tabs.ui.sent import forgiving
+from tabs.ui.theme import asset
 
 SIDE = 512
 SIZE = 64
-LAYERS = 4  # at most in one answer; the page sends one
-LARGEST = 4_000_000  # pixels at most of a picture in an answer; the page sends SIDE * SIDE
-BLOB = 8_000_000  # bytes at most of one stored picture
-BLOBS = 200_000_000  # bytes at most of all stored pictures
-REST = 1000  # bytes of an answer without its pictures
+LAYERS = 4  # at most in one answer of Gradio's editor
+LARGEST = 4_000_000  # pixels at most of a picture in an answer; a larger one is shrunk
+LETTERS = 12_000_000  # at most of a picture that travels as text; the page sends some 200,000
 NO_PICTURE = "There is no picture yet: upload one, draw one, choose an example, or send one from another tab."
+UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
+SCRIPTS = ("files", "mask", "sheet", "tools", "main")
+"""The parts of the canvas's script, in order; together they are one function."""
 COLOURS = (
-    "#111111", "#ffffff", "#8a8a8a", "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8",
-    "#7a4a24", "#e7b98f", "#8c4fc0",
+    "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8", "#8c4fc0", "#7a4a24", "#e7b98f",
+    "#111111", "#8a8a8a", "#ffffff",
 )  # fmt: skip
+KINDS = {
+    "picture": {"side": 256, "grid": SIZE, "sizes": [1, 2, 4, 8, 14], "size": 4, "colours": COLOURS},
+    "mask": {"side": 256, "grid": SIZE, "sizes": [1, 3, 5, 9, 15], "size": 7, "colours": ("#ff2d95",)},
+    "digit": {"side": 280, "grid": 28, "sizes": [1, 1.5, 2, 2.5, 4], "size": 2, "colours": ("#000000",)},
+}
+"""Kind -> the pixels of a side as it is drawn and as it is used; widths of the brush in pixels as used; colours; the
+first of both."""
 
 
-class Editor(gr.ImageEditor):
-    """gr.ImageEditor that accepts no more than its own canvas can send; any client is held to that."""
-
-    data_model = forgiving(EditorData)
-
-    def get_block_name(self) -> str:
-        """The page treats it as Gradio's own editor."""
-        return "imageeditor"
-
-    get_block_class = get_block_name
-
-    def preprocess(self, payload):
-        """The editor's answer; None if its pictures cannot be read or it has more than LAYERS layers."""
-        try:
-            return super().preprocess(payload) if payload is None or len(payload.layers or []) <= LAYERS else None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            return None
-
-    def convert_and_format_image(self, file, flatten_on_white=False):
-        """A picture of an editor's answer as RGBA; a large one is shrunk first."""
-        if file is None:
-            return None
-        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file.path) as picture:
-            return images.shrunk(picture, LARGEST).convert("RGBA")
-
-    @server
-    def accept_blobs(self, data):
-        """Store a picture until its answer is read. The page sends one per stroke; the oldest are dropped."""
-        about, file = data.data, data.files[0][1]
-        index = str(about.get("index") or "0")
-        if len(str(about.get("id"))) > 64 or len(file) > BLOB or not (index == "null" or 0 <= number(index) < LAYERS):
-            return
-        super().accept_blobs(data)
-        sizes = {key: sum(map(len, filter(None, (b.background, b.composite, *b.layers)))) + REST
-                 for key, b in list(self.blob_storage.items())}  # fmt: skip
-        total = sum(sizes.values())
-        for key, size in sizes.items():
-            if total <= BLOBS:
-                break
-            self.blob_storage.pop(key, None)
-            total -= size
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Whatever a picture that was sent fails with becomes one sentence."""
+    try:
+        yield
+        return
+    except Refused as e:
+        said = str(e)
+    except Image.DecompressionBombError:
+        said = images.TOO_LARGE
+    except Exception:  # a damaged file fails in many ways
+        said = UNREADABLE
+    raise gr.Error(said, title="Please check", print_exception=False)
 
 
-class Canvas(Editor):
-    """An editor that shows every picture square and crisply enlarged."""
+class _Drawn(GradioModel):
+    """What the page and programs send; a file alone is a picture. The last three are what Gradio's own editor sends."""
 
-    def postprocess(self, value):
-        """A picture, or an editor's answer."""
-        return super().postprocess(on_canvas(value) if isinstance(value, Image.Image) else value)
+    picture: FileData | str | None = None
+    mask: FileData | str | None = None
+    background: FileData | None = None
+    layers: list[FileData | None] | None = None
+    composite: FileData | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_file(cls, data: object) -> object:
+        return {"picture": data} if is_file_obj_with_meta(data) else data
 
 
-def canvas(elem_id: str, label: str, brush: gr.Brush, eraser: int, value: Image.Image | dict, height: int) -> Canvas:
-    """A canvas with brush, eraser and undo that takes uploads and pasted pictures."""
+class Canvas(gr.HTML):
+    """A sheet to draw on; a handler gets and gives {"picture": PIL or None, "mask": PIL or None}.
+
+    A mask is white where new content goes. Only a canvas of masks has one. A handler may give a picture alone.
+    """
+
+    data_model = forgiving(_Drawn)
+
+    def preprocess(self, payload: _Drawn | None) -> dict:
+        """The pictures that were sent, shrunk if they are large. Raises one sentence if a file cannot be read."""
+        masked = self.props["kind"] == "mask"
+        if payload is None:
+            return {"picture": None, "mask": None}
+        with told():
+            if payload.picture or payload.mask:
+                picture, mask = opened(payload.picture), opened(payload.mask) if masked else None
+                return {"picture": picture and images.to_rgb(picture), "mask": mask and white(masks.mask_of(mask))}
+            return of_editor(payload, masked)
+
+    def postprocess(self, value: Mapping | Image.Image | None) -> dict | None:
+        """What travels to the page: data URIs; None, in an update of other properties, stays None."""
+        return None if value is None else travelling(value)
+
+    def api_info(self) -> dict:
+        """What a program sends."""
+        about = 'a picture file, or {"picture": file or data URI, "mask": the same}; white is what is made anew'
+        return {"type": {}, "description": about}
+
+    def example_payload(self) -> dict:
+        """A value for the page about the API."""
+        return {"picture": images.packed(np.full((8, 8, 3), 255, np.uint8))}
+
+    def example_value(self) -> dict:
+        """The same."""
+        return self.example_payload()
+
+
+def opened(sent: FileData | str | None) -> Image.Image | None:
+    """The first frame of a picture that was sent as a file or as a data URI, shrunk if it is large."""
+    if not sent:
+        return None
+    if isinstance(sent, str) and len(sent) > LETTERS:
+        raise Refused(images.TOO_LARGE)
+    text = sent.partition(",")[2] if isinstance(sent, str) else ""
+    file = io.BytesIO(base64.b64decode(text, validate=True)) if isinstance(sent, str) else sent.path
+    with Image.open(file) as picture:
+        return images.shrunk(picture, LARGEST).copy()
+
+
+def of_editor(sent: _Drawn, masked: bool) -> dict:
+    """An answer of Gradio's own editor as a canvas's value, without the margin around a picture that is not square."""
+    layers = sent.layers or []
+    below, above = (picture and picture.convert("RGBA") for picture in map(opened, (sent.background, sent.composite)))
+    whole = below or above
+    if whole is None or len(layers) > LAYERS:
+        return {"picture": None, "mask": None}
+    box = whole.getchannel("A").getbbox()
+    full = box and (box[0::2] == (0, whole.width) or box[1::2] == (0, whole.height))
+    box = box if full else (0, 0, *whole.size)
+    cut = lambda p: p.crop(box) if p is not None and p.size == whole.size else p  # noqa: E731
+    if not masked:
+        return {"picture": cut(above or below), "mask": None}
+    painted = [cut(layer.convert("RGBA")) for layer in map(opened, layers) if layer is not None]
+    parts = {"background": cut(whole), "layers": painted, "composite": cut(above)}
+    return {"picture": cut(whole), "mask": white(masks.mask_of(parts))}
+
+
+def white(mask) -> Image.Image:
+    """A mask (1, 1, S, S) as a picture, white where new content goes."""
+    return images.to_pil(images.to_uint8(mask)[0])
+
+
+def travelling(value: Mapping | Image.Image) -> dict:
+    """A canvas's value as the page takes it: data URIs of the square, at most 280 pixels wide, and of the mask."""
+    value = {"picture": value} if isinstance(value, Image.Image) else value
+    uris = {}
+    if value.get("picture") is not None:
+        whole = images.to_rgb(value["picture"])
+        side = min(whole.size)
+        kept = side if side <= KINDS["digit"]["side"] else KINDS["picture"]["side"]
+        how = Image.Resampling.BOX if side % kept == 0 else Image.Resampling.LANCZOS
+        uris["picture"] = images.packed(np.asarray(ImageOps.fit(whole, (kept, kept), how)))
+    if value.get("mask") is not None:
+        uris["mask"] = images.packed(np.asarray(value["mask"])[..., None])
+    return uris
+
+
+def canvas(
+    elem_id: str, label: str, value: Mapping | Image.Image | None, kind: str = "picture", **more: object
+) -> Canvas:
+    """A sheet to draw on. It triggers `change` at each new value, and `input` once for each change by a person.
+
+    Args:
+        kind: one of KINDS.
+        more: for masks: "feather", the width of the edge at first; "preview", the id of where the mask is shown as it is
+            used; "presets", masks by title.
+    """
+    first = travelling(value) if value is not None else {}
+    words = {
+        "label": label,
+        "unreadable": UNREADABLE,
+        "large": images.TOO_LARGE,
+        "empty": masks.EMPTY,
+        "full": masks.FULL,
+    }
+    presets = {title: travelling({"mask": white(mask)})["mask"] for title, mask in more.pop("presets", {}).items()}
     return Canvas(
-        value, type="pil", format="png", label=label, sources=["upload", "clipboard"], canvas_size=(SIDE, SIDE),
-        fixed_canvas=True, layers=False, transforms=(), brush=brush, eraser=gr.Eraser(default_size=eraser), height=height,
-        elem_id=elem_id, buttons=[],
+        value=value or {},
+        label=label,
+        html_template=asset("canvas/canvas.html"),
+        js_on_load="\n".join(asset(f"canvas/{name}.js") for name in SCRIPTS),
+        elem_id=elem_id,
+        apply_default_css=False,
+        kind=kind, home=elem_id, words=words, most=images.MAX_PIXELS, presets=presets, begins=_print(first),
+        **{name: [*v] if isinstance(v, tuple) else v for name, v in KINDS[kind].items()}, **more,
     )  # fmt: skip
+
+
+def _print(value: Mapping[str, str]) -> str:
+    """What tells the first value from others, as in the canvas's script."""
+    picture, mask = value.get("picture", ""), value.get("mask", "")
+    return f"{len(picture)} {picture[-40:]} {mask[-40:]}"
 
 
 def paper() -> Image.Image:
@@ -116,24 +222,6 @@ def on_canvas(picture: Image.Image) -> Image.Image:
     return whole.resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
-def trimmed(editor: object) -> dict:
-    """An editor's answer without the empty margin around a picture that is not square.
-
-    Raises:
-        Refused: there is no picture in it.
-    """
-    editor = editor if isinstance(editor, Mapping) else {"background": editor}
-    below, above, layers = editor.get("background"), editor.get("composite"), editor.get("layers") or []
-    whole = below if isinstance(below, Image.Image) else above
-    if not isinstance(whole, Image.Image):
-        raise Refused(NO_PICTURE)
-    box = whole.getchannel("A").getbbox() if "A" in whole.getbands() else None
-    full = box and (box[0::2] == (0, whole.width) or box[1::2] == (0, whole.height))
-    box = box if full else (0, 0, *whole.size)
-    cut = lambda p: p.crop(box) if isinstance(p, Image.Image) and p.size == whole.size else p  # noqa: E731
-    return {"background": cut(below), "layers": [cut(p) for p in layers], "composite": cut(above)}
-
-
 def small(picture: Image.Image) -> np.ndarray:
     """Any picture as (64, 64, 3) uint8: the centred square, averaged; a crisp enlargement comes back exactly."""
     return np.asarray(ImageOps.fit(images.to_rgb(picture), (SIZE, SIZE), Image.Resampling.BOX))
@@ -147,12 +235,14 @@ def inputs_of(picture: Image.Image) -> dict[str, np.ndarray]:
     return {"original": original} | ({FINE: fine} if finer else {})
 
 
-def flat(editor: object) -> Image.Image:
-    """The canvas with everything drawn on it. Raises Refused if it is empty."""
-    parts = trimmed(editor)
-    return parts["composite"] or parts["background"]
+def picture_of(value: object) -> Image.Image:
+    """The picture of a canvas's value. Raises Refused if there is none."""
+    picture = value.get("picture") if isinstance(value, Mapping) else value
+    if not isinstance(picture, Image.Image):
+        raise Refused(NO_PICTURE)
+    return picture
 
 
-def drawn(editor: object) -> np.ndarray:
-    """`flat`, (64, 64, 3) uint8. Raises Refused if it is empty."""
-    return small(flat(editor))
+def drawn(value: object) -> np.ndarray:
+    """The same as (64, 64, 3) uint8."""
+    return small(picture_of(value))

@@ -8,12 +8,9 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from PIL import Image
 
-from core.checks import Refused
 from core.pictures import images
-from tabs.ui.canvas import on_canvas
+from tabs.ui.canvas import on_canvas, told
 from tabs.ui.sent import forgiving
-
-UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
 
 
 class _AsSent:
@@ -54,16 +51,11 @@ class Picture(gr.Image):
 
     def preprocess(self, payload):
         """The picture, read completely and shrunk if it is large. Raises one sentence if that fails."""
-        try:
+        with told():
             picture = super().preprocess(payload)
             if picture is not None:
                 images.shrunk(picture).load()
             return picture
-        except (Refused, Image.DecompressionBombError):
-            said = images.TOO_LARGE
-        except Exception:  # a damaged file fails in many ways
-            said = UNREADABLE
-        raise gr.Error(said, title="Please check", print_exception=False)
 
     def postprocess(self, value):
         """A picture, cut to the centred square that a run uses."""

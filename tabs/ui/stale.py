@@ -12,15 +12,6 @@ PRESSED = """() => {
   figure.stopped = figure.taken = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
-FILLED = """(value) => {
-  const figure = document.querySelector('#%s'), file = (f) => f?.path;
-  const now = [value?.background, ...(value?.layers ?? [])].map(file).join();
-  const before = (figure.canvases ??= {'%d': %s})['%d'];
-  figure.canvases['%d'] = now;
-  if (before !== undefined && before !== now) figure.dataset.stale = 'changed';
-}"""
-"""For a canvas, which tells of a picture when it is first drawn too: by the files of the picture and of its layers. The
-last ones that it told of are kept; a canvas that begins empty has none, any other begins with those of its first picture."""
 ASKED = """() => {
   const figure = document.querySelector('#%s');
   if (figure?.dataset.stale) figure.dataset.stale = 'pressed';
@@ -89,17 +80,8 @@ def release(job: gr.events.Dependency, kept: Sequence) -> None:
 
 
 def mark(inputs: Sequence, figure: str) -> None:
-    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark.
-
-    A canvas may tell of a stroke late or never: the page's script marks the figure that its class names.
-    """
-    canvases = [c for c in inputs if isinstance(c, gr.ImageEditor)]
-    others = [c.change for c in inputs if c not in canvases]
-    gr.on(others, None, None, None, js=CHANGED % figure, api_visibility="private")
-    for canvas in canvases:
-        canvas.elem_classes = [*canvas.elem_classes, f"marks-{figure}"]
-        js = FILLED % (figure, canvas._id, "undefined" if canvas.value else "''", canvas._id, canvas._id)
-        canvas.upload(None, canvas, None, js=js, api_visibility="private")  # a stroke is none
+    """Mark the figure with that id as stale when an input changes; the style sheet shows the mark."""
+    gr.on([c.change for c in inputs], None, None, None, js=CHANGED % figure, api_visibility="private")
 
 
 def unmark(view: gr.JSON, figure: str) -> None:

@@ -7,7 +7,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
-SHEETS = ("app.css", "plane/plane.css", "drawing.css", "words/words.css", "words/network.css")
+SHEETS = ("app.css", "plane/plane.css", "drawing.css", "canvas/canvas.css", "words/words.css", "words/network.css")
 """The style sheets, in order."""
 PALETTE = ("#4f46e5", "#db2777", "#f59e0b", "#14b8a6", "#0ea5e9", "#a1a1aa")
 """The colours of the charts' curves, the accent first."""

@@ -1,5 +1,7 @@
 """Every endpoint as a program calls it: streaming, results, Stop, and bad input answered in one sentence."""
 
+import base64
+import io
 import os
 import time
 
@@ -131,7 +133,7 @@ def test_how_it_learned_answers_for_every_model(client):
 
 
 def editor(picture: Image.Image, folder) -> dict:
-    """An ImageEditor's value as a client sends it."""
+    """A picture as a client of Gradio's own editor sends it."""
     from gradio_client import handle_file
 
     path = os.path.join(folder, "digit.png")
@@ -182,9 +184,16 @@ def test_denoise_without_a_digit(client, tmp_path):
 
 def test_make_digit_and_mean_digit(client):
     made = client.predict(4, 11, "cpu", api_name="/make_digit")
-    with Image.open(made["composite"] or made["background"]) as picture:
-        assert picture.size == (280, 280) and np.asarray(picture.convert("L")).std() > 20
+    picture = opened(made["picture"])
+    assert picture.size == (280, 280) and np.asarray(picture.convert("L")).std() > 20
+    figure, _ = client.predict(made, "0.5", 3, "cpu", api_name="/denoise_digit")
+    assert figure.count("<img") == 2, "what the app gives it takes"
     assert client.predict(0, "cpu", api_name="/mean_digit").count("<img") == 10
+
+
+def opened(uri: str) -> Image.Image:
+    """A data URI's picture."""
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
 def test_restore_settings_from_a_foreign_file(client, tmp_path):

@@ -171,6 +171,23 @@ def test_bad_masks_get_one_sentence(client, canvas, layers, sentence):
         client.predict(canvas(*layers), **HOLE, api_name="/inpaint_fill")
 
 
+def test_a_picture_and_its_mask_are_sent_as_files(client, tmp_path):
+    picture, mask = (
+        sent(tmp_path, "photo", mountains()),
+        sent(tmp_path, "mask", Image.fromarray(np.array(layer())[..., 3])),
+    )
+    value = client.predict({"picture": picture, "mask": mask}, **HOLE | {"steps": 1}, api_name="/inpaint_fill")
+    original, used = cells(value, 5)[0, :2]
+    inside = used.mean(-1) > 128
+    assert inside[16:48, 16:48].all() and inside.sum() == 32 * 32
+    assert np.abs(original - np.asarray(images.square(mountains(), 64), dtype=int)).mean() < 6
+
+
+def test_a_picture_is_sent_as_a_file(client, tmp_path):
+    value = client.predict(sent(tmp_path, "photo", mountains()), **LADDER, api_name="/sdedit_ladder")
+    assert np.abs(cells(value, 3)[0, 2] - np.asarray(images.square(mountains(), 64), dtype=int)).mean() < 6
+
+
 def test_a_mask_of_another_size_is_taken(client, canvas):
     value = client.predict(canvas(layer((25, 25, 75, 75), 100)), **HOLE | {"steps": 1}, api_name="/inpaint_fill")
     inside = cells(value, 5)[0, 1].mean(-1) > 128
@@ -209,10 +226,12 @@ def test_a_mask_is_uploaded(client, canvas, tmp_path):
     half = Image.new("L", (100, 100))
     half.paste(255, (0, 0, 100, 50))
     half.save(tmp_path / "mask.png")
-    editor = client.predict(canvas(), handle_file(str(tmp_path / "mask.png")), api_name="/upload_mask")
-    with Image.open(editor["layers"][0]) as painted:
-        alpha = np.asarray(painted)[..., 3]
-    assert alpha[:256].all() and not alpha[256:].any()
+    value = client.predict(canvas(), handle_file(str(tmp_path / "mask.png")), api_name="/upload_mask")
+    painted = opened(value["mask"])
+    assert painted[:32].all() and not painted[32:].any()
+    last = client.predict(value, **HOLE | {"steps": 1}, api_name="/inpaint_fill")
+    mask = cells(last, 5)[0, 1].mean(-1) > 128
+    assert mask[:32].all() and not mask[32:].any(), "what the app gives it takes"
     (tmp_path / "mask.txt.png").write_text("no picture")
     with pytest.raises(AppError, match="not a picture"):
         client.predict(canvas(), handle_file(str(tmp_path / "mask.txt.png")), api_name="/upload_mask")
@@ -227,17 +246,17 @@ def saved(folder, settings: dict):
 ORIGINAL = np.asarray(images.square(mountains(), 64))
 
 
-def opened(path: str) -> np.ndarray:
-    """A picture's pixels."""
-    with Image.open(path) as picture:
+def opened(uri: str) -> np.ndarray:
+    """The pixels of a data URI."""
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
         return np.asarray(picture)
 
 
 def test_a_saved_ladder_restores_picture_and_settings(client, tmp_path):
     settings = SDEditRequest(prompt="a lion", starts="2, 4", seed=9).settings() | {"original": images.packed(ORIGINAL)}
-    editor, prompt, _, starts, *_, seed = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
+    value, prompt, _, starts, *_, seed = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
     assert (prompt, starts, seed) == ("a lion", "2, 4", 9)
-    assert np.array_equal(opened(editor["background"])[4::8, 4::8, :3], ORIGINAL), "the very pixels come back"
+    assert np.array_equal(opened(value["picture"]), ORIGINAL), "the very pixels come back"
 
 
 def test_a_saved_filling_restores_picture_mask_and_settings(client, tmp_path):
@@ -247,11 +266,11 @@ def test_a_saved_filling_restores_picture_mask_and_settings(client, tmp_path):
         "original": images.packed(ORIGINAL),
         "mask": images.packed(mask),
     }
-    editor, _, _, _, _, jump_n, _, _, feather, *_ = client.predict(
+    value, _, _, _, _, jump_n, _, _, feather, *_ = client.predict(
         saved(tmp_path, settings), api_name="/restore_inpainting"
     )
     assert (jump_n, feather) == (4, 2)
-    assert np.array_equal(opened(editor["layers"][0])[4::8, 4::8, 3], mask[..., 0])
+    assert np.array_equal(opened(value["mask"]), mask[..., 0])
 
 
 @pytest.mark.parametrize(

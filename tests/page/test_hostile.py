@@ -19,9 +19,7 @@ from core.pictures.scenes import mountains
 from core.runs.prompts import prompt_of
 from tabs.inpainting import mask as _mask
 from tabs.mnist import learned as mnist_learned
-from tabs.mnist.canvas import canvas_of_digit
-from tabs.ui import canvas as _canvas
-from tabs.ui.canvas import BLOBS, LARGEST, LAYERS, SIDE, Canvas, Editor, canvas
+from tabs.ui.canvas import canvas
 from tabs.ui.inputs import Picture
 from tabs.ui.saved import settings_input
 
@@ -38,86 +36,14 @@ def sent(path) -> dict:
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
 
 
-class Blobs:
-    """A picture of an editor's answer, as the page sends it after a stroke."""
-
-    def __init__(self, data: bytes, id: str = "a", kind: str = "composite", index: object = None):
-        self.data, self.files = {"type": kind, "id": id, "index": index}, [("file", data)]
-
-
-@pytest.fixture
-def editor() -> Editor:
-    """A canvas."""
-    return canvas("canvas", "", gr.Brush(), 10, mountains(), 300)
-
-
-# ---- the canvas -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("make", [canvas_of_digit, lambda: canvas("c", "", gr.Brush(), 1, None, 9)])
-def test_every_canvas_is_gradios_editor_to_the_page(make):
-    made = make()
-    assert isinstance(made, Editor) and made.get_config()["name"] == "imageeditor"
-    assert made.get_config()["server_fns"] == ["accept_blobs"]
-
-
-def test_an_answer_that_the_page_sent_in_parts_is_put_together(editor):
-    background, layer = mountains().resize((SIDE, SIDE)), Image.new("RGBA", (SIDE, SIDE), (255, 0, 0, 9))
-    editor.accept_blobs(Blobs(png(background), "x", "background", "null"))
-    editor.accept_blobs(Blobs(png(layer), "x", "layer", "0"))
-    editor.accept_blobs(Blobs(png(background), "x", "composite", None))
-    answer = editor.preprocess(editor.data_model(id="x"))
-    assert np.array_equal(answer["background"].convert("RGB"), background)
-    assert np.array_equal(answer["layers"][0], layer) and len(answer["layers"]) == 1
-    assert not editor.blob_storage
-
-
-@pytest.mark.parametrize("index", ["2000000000", LAYERS, -1, "1e9", "x", "nan"])
-def test_a_layer_that_no_canvas_has_is_not_kept(editor, index):
-    editor.accept_blobs(Blobs(b"x", "x", "layer", index))
-    assert not editor.blob_storage
-
-
-def test_a_picture_that_is_too_large_to_wait_is_not_kept(editor):
-    editor.accept_blobs(Blobs(bytes(_canvas.BLOB + 1)))
-    editor.accept_blobs(Blobs(b"x", id="x" * 65))
-    assert not editor.blob_storage
-
-
-def test_of_the_answers_that_nobody_asks_for_the_oldest_go(editor, monkeypatch):
-    monkeypatch.setattr(_canvas, "BLOBS", 100_000)
-    for k in range(50):
-        for kind in ("background", "composite"):
-            editor.accept_blobs(Blobs(bytes(10_000), str(k), kind))
-    assert list(editor.blob_storage) == ["46", "47", "48", "49"] and BLOBS > 10_000_000
-
-
-def test_a_large_picture_is_shrunk_before_it_takes_memory(editor, tmp_path):
-    Image.new("1", (4000, 3000)).save(tmp_path / "large.png")
-    answer = editor.preprocess(editor.data_model(**{"background": sent(tmp_path / "large.png"), "layers": []}))
-    width, height = answer["background"].size
-    assert width * height <= LARGEST and width / height == pytest.approx(4 / 3, abs=0.01)
-
-
-def test_more_layers_than_a_canvas_has_are_no_answer(editor, tmp_path):
-    mountains().save(tmp_path / "m.png")
-    file = sent(tmp_path / "m.png")
-    of = lambda n: editor.preprocess(editor.data_model(background=file, layers=[file] * n, composite=file))  # noqa: E731
-    assert len(of(LAYERS)["layers"]) == LAYERS and of(LAYERS + 1) is None
-
-
 @pytest.mark.parametrize("value", ["abc", 5, [1], {"path": 5}, {"layers": 3}, {"background": "x"}])
-@pytest.mark.parametrize(
-    "make", [lambda: Canvas(type="pil"), lambda: Picture(type="pil"), settings_input, canvas_of_digit]
-)
+@pytest.mark.parametrize("make", [lambda: Picture(type="pil"), settings_input])
 def test_what_is_no_picture_and_no_file_counts_as_none(make, value):
     made = make()
     try:
-        read = made.preprocess(made.data_model.model_validate(value))
+        assert made.preprocess(made.data_model.model_validate(value)) is None
     except gr.Error as e:
         assert "not a picture that can be read" in e.message
-    else:
-        assert read is None or (isinstance(made, Editor) and not any(read.values()))
 
 
 # ---- pictures and files ---------------------------------------------------------------------------------------------
@@ -130,8 +56,8 @@ def test_a_picture_with_damaged_exif_is_read_all_the_same(tmp_path):
             picture.getexif()
         assert np.array_equal(to_rgb(picture), mountains())
     with Image.open(tmp_path / "damaged.png") as picture:
-        editor = {"background": mountains(), "layers": [], "composite": mountains()}
-        assert _mask.upload_mask(editor, str(tmp_path / "damaged.png"))["layers"]
+        value = {"picture": mountains(), "mask": None}
+        assert _mask.upload_mask(value, str(tmp_path / "damaged.png"))["mask"]
     with pytest.raises(gr.Error, match="not a picture that can be read"):
         Picture(type="pil", image_mode=None).preprocess(
             Picture.data_model(path=str(tmp_path / "damaged.png"), orig_name="damaged.png")
@@ -139,8 +65,7 @@ def test_a_picture_with_damaged_exif_is_read_all_the_same(tmp_path):
 
 
 def test_no_file_is_told_in_a_sentence():
-    editor = {"background": mountains(), "layers": [], "composite": mountains()}
-    for handler, values in ((settings_of, (None,)), (_mask.upload_mask, (editor, None))):
+    for handler, values in ((settings_of, (None,)), (_mask.upload_mask, ({"picture": mountains()}, None))):
         with pytest.raises((Refused, gr.Error), match="not a picture"):
             handler(*values)
 
@@ -214,7 +139,7 @@ def test_the_app_remembers_a_bounded_number_of_pages(monkeypatch):
 
 def test_what_takes_any_file_says_what_it_is_for():
     with gr.Blocks() as page:
-        _mask.mask_rows(canvas("canvas", "", gr.Brush(), 10, mountains(), 300))
+        _mask.mask_upload(canvas("canvas", "", mountains(), "mask"))
         settings_input()
     found = [b.get_config() for b in page.blocks.values() if isinstance(b, (gr.File, gr.UploadButton))]
     assert [c["label"] for c in found] == ["Upload mask", "Settings from a PNG that was saved here"]

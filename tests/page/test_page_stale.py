@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.models.registry import availability
+from tabs.ui.canvas import Canvas
 from tabs.ui.layout import Layout
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -82,7 +83,7 @@ def box_of(page, component: gr.components.Component):
 def change(page, component: gr.components.Component, picture: str):
     """Give a component of the page another value, as a person does."""
     box = box_of(page, component)
-    if isinstance(component, gr.ImageEditor | gr.Image):
+    if isinstance(component, Canvas | gr.Image):
         box.locator("input[type=file]").first.set_input_files(picture)
     elif isinstance(component, gr.Radio):
         box.locator("input[type=radio]:not(:checked)").last.check()

@@ -124,7 +124,7 @@ def test_a_digit_that_is_not_there_is_refused_in_one_sentence(number):
 
 def test_the_example_of_the_denoiser_is_what_its_button_makes():
     """Up to float error, so the figure is compared by its words and its number of pictures, and the chart by its values."""
-    plan = DENOISER.planned("levels", SingleStepRequest(), digit_on({"composite": first_digit()}))
+    plan = DENOISER.planned("levels", SingleStepRequest(), digit_on(first_digit()))
     ((figure, chart),) = DENOISER.stream(plan, "cpu")
     shown, kept = example("denoiser"), points(example("denoiser")["chart"])
     assert shown["figure"].count("<img") == figure.count("<img") == 2 * len(SIGMAS)

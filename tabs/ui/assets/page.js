@@ -80,17 +80,6 @@ document.addEventListener('click', (e) => {
     row.lastElementChild.firstElementChild.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
 });
 
-// A stroke on a canvas, or its undoing, makes the figure stale that the canvas's class names: see tabs/ui/stale.py.
-(() => {
-  const drawn = (e) => {
-    const [, figure] = e.target.closest('[class*="marks-"]')?.className.match(/marks-(\S+)/) || [];
-    if (figure) document.getElementById(figure).dataset.stale = 'changed';
-  };
-  const TOOLS = ['Undo', 'Redo', 'Clear canvas'].map((name) => `button[aria-label="${name}"]`).join();
-  document.addEventListener('pointerup', (e) => { if (e.target.matches('canvas')) drawn(e); });
-  document.addEventListener('click', (e) => { if (e.target.closest(TOOLS)) drawn(e); });
-})();
-
 // The keyboard: Ctrl+Enter runs, Esc stops, arrows scrub, space plays.
 (() => {
   const visible = (selector) => [...document.querySelectorAll(selector)].find((e) => e.offsetParent !== null);

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core.models.registry import availability
-from core.pictures import images, masks
+from core.pictures import images
 from core.pictures.images import WAITING
 from core.pictures.scenes import mountains
 from core.runs.frame import Frame
@@ -25,25 +25,17 @@ from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS
 
 PHOTO = on_canvas(mountains())
-LAYER = Image.new("RGBA", (SIDE, SIDE))
-LAYER.paste(_mask.INK, (0, 0, SIDE, SIDE // 2))
-ALONE = {"background": None, "layers": [], "composite": PHOTO}
-PAINTED = ALONE | {"layers": [LAYER]}
+HALF = Image.new("RGBA", (SIDE, SIDE))
+HALF.paste("red", (0, 0, SIDE, SIDE // 2))
+ALONE = {"picture": PHOTO, "mask": None}
 
 
 # ---- masks ----------------------------------------------------------------------------------------------------------
 
 
-def mask_in(editor: dict) -> np.ndarray:
-    """Where an editor's value has new content."""
-    return _mask.painted(editor)[1].bool().numpy()[0, 0]
-
-
-def test_the_buttons_change_the_mask_of_a_picture_that_is_no_background():
-    inverted = _mask.reshaper(masks.invert)(PAINTED)
-    assert np.array_equal(np.asarray(inverted["background"]), np.asarray(PHOTO))
-    assert not mask_in(inverted)[:32].any() and mask_in(inverted)[32:].all()
-    assert mask_in(_mask.reshaper(lambda m: masks.top_half())(ALONE))[:32].all()
+def mask_in(value: dict) -> np.ndarray:
+    """Where a canvas's value has new content."""
+    return _mask.pictures_of(value)["mask"][..., 0] > 127
 
 
 @pytest.fixture
@@ -57,14 +49,14 @@ def upload(tmp_path):
     return made
 
 
-def test_a_mask_is_uploaded_onto_a_picture_that_is_no_background(upload):
-    editor = _mask.upload_mask(ALONE, upload(LAYER))
-    assert np.array_equal(np.asarray(editor["background"]), np.asarray(PHOTO))
-    assert mask_in(editor)[32:].all() and not mask_in(editor)[:32].any(), "what is transparent is made anew"
+def test_a_mask_is_uploaded_onto_the_picture(upload):
+    value = _mask.upload_mask(ALONE, upload(HALF))
+    assert np.array_equal(np.asarray(value["picture"]), np.asarray(PHOTO))
+    assert mask_in(value)[32:].all() and not mask_in(value)[:32].any(), "what is transparent is made anew"
 
 
 def test_a_large_mask_file_is_shrunk_and_one_too_large_is_not_even_decoded(upload, monkeypatch):
-    path, decoded = upload(LAYER), []
+    path, decoded = upload(HALF), []
     load = Image.Image.load
     monkeypatch.setattr(Image.Image, "load", lambda self: decoded.append(self.size) or load(self))
     monkeypatch.setattr(images, "LARGE", 256**2)

@@ -5,7 +5,6 @@ import pytest
 
 from core.checks import ModelError
 from core.runs.inpainting_request import MAX_STEPS, InpaintRequest
-from tabs.inpainting import mask as _mask
 from tabs.inpainting import page as inpainting
 
 
@@ -15,14 +14,6 @@ def no_pocket(monkeypatch):
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (False, "It is not here."))
     with pytest.raises(ModelError, match="It is not here"):
         InpaintRequest.checked()
-
-
-def test_the_mask_is_shown_without_pocket(no_pocket):
-    painted = inpainting.begin(*inpainting.START)
-    hard, soft = (_mask.preview(painted, feather) for feather in (0, 8))
-    assert hard != soft and all("hole to fill" in html for html in (hard, soft))
-    for feather in (9, -1, 0.5, None):
-        assert "The feather must be a whole number from 0 to 8." in _mask.preview(painted, feather)
 
 
 def test_the_zig_zag_rests_without_pocket(no_pocket):

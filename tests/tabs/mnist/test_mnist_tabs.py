@@ -99,7 +99,7 @@ def test_the_curves_were_measured_at_the_default_guidance():
 
 @pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
 def test_the_seven_levels_say_what_they_are_made_with():
-    job, digit = mnist_denoiser.JOB, digit_on({"composite": first_digit()})
+    job, digit = mnist_denoiser.JOB, digit_on(first_digit())
     ((figure, _),) = job.stream(job.planned("levels", SingleStepRequest((0, 1), 7), digit), "cpu")
     epochs = card("denoiser")["recipe"]["epochs"]
     assert f"Single-step denoiser, trained for {epochs} epochs at σ = 0.5 alone" in figure

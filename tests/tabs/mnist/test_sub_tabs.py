@@ -90,13 +90,13 @@ def test_no_picture_of_the_comparison_is_chosen():
 
 
 def test_a_digit_comes_back_from_the_canvas():
-    (digit,) = digit_on({"background": first_digit(), "layers": [], "composite": first_digit()}).values()
+    (digit,) = digit_on({"picture": first_digit(), "mask": None}).values()
     assert digit.shape == (28, 28, 1) and digit.max() > 200
-    again = digit_on({"composite": on_canvas(digit)})["digit"]
+    again = digit_on(on_canvas(digit))["digit"]
     assert np.abs(again.astype(int) - digit).mean() < 8
 
 
-@pytest.mark.parametrize("editor", [None, {}, {"background": None, "layers": [], "composite": None}, "canvas"])
+@pytest.mark.parametrize("editor", [None, {}, {"picture": None, "mask": None}, "canvas"])
 def test_an_empty_canvas_is_refused(editor):
     with pytest.raises(Refused, match="There is no digit yet"):
         digit_on(editor)

@@ -128,7 +128,7 @@ def test_the_api_has_the_canvas_the_request_s_fields_and_the_device(endpoints):
 
 
 def test_a_run_is_given_what_is_on_the_canvas(endpoints):
-    canvas = {"background": on_canvas(mountains()), "layers": [], "composite": None}
+    canvas = {"picture": on_canvas(mountains()), "mask": None}
     *_, value = JOB.handler("several-prompts")(canvas, "", 1, "33", 1, "a rose\na lion", device="cpu")
     plan = RUNS.get(value).plan
     assert np.array_equal(plan.inputs["original"], ORIGINAL) and plan.experiment == "several-prompts"
