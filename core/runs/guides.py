@@ -101,6 +101,7 @@ class Guides(EstimateAlone):
     """Rows of digits from the same noise, each guided in its own way."""
 
     RANGE = (0.0, 1.0)
+    FOOT = 0.28
 
     request: GuidesRequest
 

@@ -40,6 +40,10 @@ class Plan:
     TALL: ClassVar[float] = 1.0
     """The height of a picture over its width."""
 
+    FOOT: ClassVar[float] = 0.0
+    """The room below every picture on the page for what stands under it, over a picture's width; without it, that stands on
+    the picture."""
+
     LARGER: ClassVar[type | None] = None
     """The plan that enlarges one of its pictures; None for `core.runs.enlarging.Larger`."""
 

@@ -149,6 +149,7 @@ def face(plan: Plan, pick: str = "") -> dict:
     """
     grid = {"columns": plan.columns, "count": plan.count, "across": [*plan.across], "down": [*plan.down], "pick": pick}
     grid |= {"tall": plan.TALL} if plan.TALL != 1 else {}
+    grid |= {"foot": plan.FOOT} if plan.FOOT else {}
     return {"lanes": [*plan.lane_titles], "origins": [*plan.origins], "columns": plan.beside, "grid": grid}
 
 

@@ -70,8 +70,18 @@ def test_one_digit_at_seven_scales(page):
     expect(page.locator("#guides-view .fv-across").first).to_have_text(re.compile("^00.5124710$"))
 
 
+def test_no_reading_stands_on_its_digit(page):
+    cells = page.locator("#guides-view .fv-cells i")
+    expect(cells).to_have_count(40)
+    first, below = cells.nth(0).bounding_box(), cells.nth(10).bounding_box()
+    assert abs(first["height"] - first["width"]) < 2, "a cell is its picture"
+    assert below["y"] - first["y"] - first["height"] > 14, "there is room for a line between the rows"
+
+
 def test_the_chart_says_what_was_measured(page):
     expect(page.locator("#guides-chart")).to_contain_text("python -m benchmarks.guides")
+    page.get_by_role("tab", name="Thresholding", exact=True).click()
+    expect(page.locator("#thresholds-chart")).to_contain_text("python -m benchmarks.thresholds")
 
 
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")

@@ -34,15 +34,15 @@ function share() {
 function spread(image) {
   const { columns = 1, count = 1 } = value().grid || {}, rows = Math.ceil(count / columns);
   const [w, h] = [image.naturalWidth / columns, image.naturalHeight / rows];
-  const gap = Number.isInteger(w) && Number.isInteger(h) ? w / PIXELS : 0;
+  const gap = Number.isInteger(w) && Number.isInteger(h) ? w / PIXELS : 0, foot = w * (value().grid?.foot || 0);
   const sheet = image.parentElement.querySelector('canvas');
   sheet.width = image.naturalWidth + gap * (columns - 1);
-  sheet.height = image.naturalHeight + gap * (rows - 1);
+  sheet.height = image.naturalHeight + gap * (rows - 1) + foot * rows;
   const pen = sheet.getContext('2d');
   if (!gap) return pen.drawImage(image, 0, 0);
   for (let k = 0; k < count; k++) {
     const [x, y] = [k % columns, Math.floor(k / columns)];
-    pen.drawImage(image, x * w, y * h, w, h, x * (w + gap), y * (h + gap), w, h);
+    pen.drawImage(image, x * w, y * h, w, h, x * (w + gap), y * (h + gap + foot), w, h);
   }
 }
 
@@ -59,7 +59,7 @@ function lane(title, index) {
   const small = below && !!(value().origins || [])[index];
   figure.style.setProperty('--share', share());
   const wide = (n) => (PIXELS + 1) * n - 1, { columns = 1, count = 1 } = grid, rows = Math.ceil(count / columns);
-  const ratio = wide(columns) / ((PIXELS * (grid.tall || 1) + 1) * rows - 1);
+  const foot = PIXELS * (grid.foot || 0), high = (PIXELS * (grid.tall || 1) + foot + 1) * rows - 1, ratio = wide(columns) / high;
   if (grid.columns) figure.style.setProperty('--ratio', ratio);
   figure.classList.toggle('fv-small', small);
   figure.classList.toggle('fv-rows', down.length > 0);
@@ -68,9 +68,11 @@ function lane(title, index) {
   if (down.length) figure.append(labels('fv-down', down));
   const frame = document.createElement('div');
   frame.className = 'fv-frame';
-  const sheet = Object.assign(document.createElement('canvas'), { width: wide(columns), height: wide(rows) });
+  const sheet = Object.assign(document.createElement('canvas'), { width: wide(columns), height: foot ? high : wide(rows) });
   const cells = Object.assign(document.createElement('div'), { className: 'fv-cells' });
-  cells.style.cssText = `--columns: ${columns}; gap: ${100 / wide(rows)}% ${100 / wide(columns)}%`;
+  const between = foot ? 100 * (1 + foot) / (high - foot) : 100 / wide(rows);
+  cells.style.cssText = `--columns: ${columns}; gap: ${between}% ${100 / wide(columns)}%; bottom: ${100 * foot / high}%; height: auto`;
+  cells.classList.toggle('fv-foot', foot > 0);
   cells.append(...Array.from({ length: grid.pick ? columns * rows : 0 }, () => document.createElement('i')));
   image.onload = () => spread(image);
   frame.append(sheet, image, cells);

@@ -101,12 +101,12 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
     const y = both.y.place(chart.fresh);
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
-  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
+  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit, left));
   legend(pen, chart, width, unit, left);
   if (mark) paintMark(pen, mark, both, width, unit);
 }
 
-function curve(pen, series, colour, { x, y }, unit) {
+function curve(pen, series, colour, { x, y }, unit, left) {
   const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i], series.labels?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
   const shown = places.map(([a, b, hollow, label]) => [x.place(a), y.place(b), hollow, label]);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
@@ -118,9 +118,13 @@ function curve(pen, series, colour, { x, y }, unit) {
     pen.fill();
     if (hollow) pen.stroke();
   }
-  pen.textAlign = 'right';
   pen.fillStyle = colour;
-  for (const [a, b, , label] of shown) if (label) pen.fillText(label, a - 5 * unit, b - 4 * unit);
+  for (const [a, b, , label] of shown) {
+    if (!label) continue;
+    const before = a > left + 24 * unit;  // not over the numbers of the axis
+    pen.textAlign = before ? 'right' : 'left';
+    pen.fillText(label, a + (before ? -5 : 6) * unit, b - 4 * unit);
+  }
 }
 
 // The value of a curve under the pointer.
