@@ -11,10 +11,10 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.judging import Judge
+from benchmarks.options import options, parsed
 from benchmarks.scoreboard import Case, replace, write_scores
-from core.checks import ModelError, whole
 from core.diffusion.sampler_table import generate
-from core.models.device import DEVICES, device_facts, pick_device
+from core.models.device import device_facts, pick_device
 from core.models.mnist import CLASSES
 from core.models.registry import CHECKPOINTS, availability, load
 
@@ -38,22 +38,11 @@ HEAD = f"{'model':23} {'sampler':17} steps accuracy  Frechet  ms for ten"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; impossible requests are refused in one sentence."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--device", default="auto", choices=DEVICES)
-    p.add_argument("--digits", type=int, default=2000, help="digits behind every row")
-    p.add_argument("--seed", type=int, default=0, help="of the first digit; digit k has seed + k")
+    """The command line."""
+    p = options(__doc__, "digits", 2000, CHECKPOINTS / "fewer_steps.json")
     names = list(dict.fromkeys(model for model, _ in COUNTS))
     p.add_argument("--models", nargs="+", choices=names, default=names, metavar="MODEL", help=", ".join(names))
-    p.add_argument("--bf16", action="store_true", help="draw in bfloat16; timings stay in float32, as the app runs")
-    p.add_argument("--out", type=Path, default=CHECKPOINTS / "fewer_steps.json", help="the table to update")
-    args = p.parse_args(argv)
-    try:
-        pick_device(args.device)
-        whole(args.digits, 2, 100_000, "--digits")
-    except (ModelError, ValueError) as e:
-        p.error(str(e))
-    return args
+    return parsed(p, argv, "digits")
 
 
 def milliseconds(judge: Judge, case: Case) -> float:

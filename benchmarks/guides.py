@@ -15,14 +15,14 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.judging import BATCH, Bfloat16, Judge
+from benchmarks.options import options, parsed
 from benchmarks.scoreboard import replace
-from core.checks import ModelError, whole
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import classifier_guide, guide
 from core.diffusion.noise import generators, randn
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
-from core.models.device import DEVICES, device_facts, pick_device
+from core.models.device import device_facts, pick_device
 from core.models.mnist import CLASSES
 from core.models.registry import load
 from core.models.scores import accuracy
@@ -44,22 +44,11 @@ HEAD = f"{'guidance':17} scale accuracy  Frechet  seconds"
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; impossible requests are refused in one sentence."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--device", default="auto", choices=DEVICES)
-    p.add_argument("--digits", type=int, default=1000, help="digits behind every row")
-    p.add_argument("--seed", type=int, default=0, help="of the first digit; digit k has seed + k")
+    """The command line."""
+    p = options(__doc__, "digits", 1000, FILE)
     p.add_argument("--only", nargs="+", choices=SCALES, default=list(SCALES), metavar="WAY", help=", ".join(SCALES))
     p.add_argument("--again", action="store_true", help="measure rows that are there already, too")
-    p.add_argument("--bf16", action="store_true", help="the U-Net in bfloat16")
-    p.add_argument("--out", type=Path, default=FILE, help="the table to update")
-    args = p.parse_args(argv)
-    try:
-        pick_device(args.device)
-        whole(args.digits, 2, 100_000, "--digits")
-    except (ModelError, ValueError) as e:
-        p.error(str(e))
-    return args
+    return parsed(p, argv, "digits")
 
 
 def guided(way: str, scale: float, labels: torch.Tensor, judge: Judge) -> tuple[Denoiser, list[int | None]]:

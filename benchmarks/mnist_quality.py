@@ -10,10 +10,9 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.judging import SPEED, Judge
+from benchmarks.options import options, parsed
 from benchmarks.scoreboard import DEFAULTS, Case, plan, put, save, targets, write, write_scores
-from core.checks import ModelError, whole
-from core.diffusion.noise import MAX_SEED
-from core.models.device import DEVICES, device_facts, pick_device
+from core.models.device import device_facts, pick_device
 from core.models.registry import CHECKPOINTS, availability
 
 GROUPS = ("defaults", "steps", "guidance", "speed")
@@ -22,31 +21,18 @@ HEAD = f"{'group':9} {'model':17} {'sampler':12} steps guidance digits accuracy 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line; impossible requests are refused in one sentence."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--device", default="auto", choices=DEVICES)
-    p.add_argument("--digits", type=int, default=2000, help="digits behind every row of the defaults")
+    p = options(__doc__, "digits", 2000, CHECKPOINTS / "mnist_quality.json")
     p.add_argument("--sweep-digits", type=int, default=500, help="digits behind every row of the sweeps")
-    p.add_argument("--seed", type=int, default=0, help="of the first digit; digit k has seed + k")
     p.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP", help=", ".join(GROUPS))
     names = dict.fromkeys(model for model, *_ in DEFAULTS)
     p.add_argument("--models", nargs="+", choices=names, default=names, metavar="MODEL", help=", ".join(names))
-    p.add_argument("--bf16", action="store_true", help="networks in bfloat16, faster where the hardware has it")
     npz = lambda name: Path(name).with_suffix(".npz")  # noqa: E731
     p.add_argument("--save", type=npz, help="keep the digits of the defaults and the labels asked for in this .npz")
-    p.add_argument("--out", type=Path, default=CHECKPOINTS / "mnist_quality.json", help="the scoreboard to update")
-    args = p.parse_args(argv)
+    args = parsed(p, argv, "digits", "sweep-digits")
     if args.save and "defaults" not in args.only:
         p.error("--save keeps the digits of the defaults, which are not among the groups of --only.")
-    for path in (args.out, args.save):
-        if path and not path.parent.is_dir():
-            p.error(f"There is no folder {path.parent}.")
-    try:
-        pick_device(args.device)
-        whole(args.digits, 2, 100_000, "--digits")
-        whole(args.sweep_digits, 2, 100_000, "--sweep-digits")
-        whole(args.seed, 0, MAX_SEED, "--seed")
-    except (ModelError, ValueError) as e:
-        p.error(str(e))
+    if args.save and not args.save.parent.is_dir():
+        p.error(f"There is no folder {args.save.parent}.")
     return args
 
 

@@ -15,16 +15,17 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.judging import Bfloat16
+from benchmarks.options import options, parsed
 from benchmarks.pocket_judges import judged, named_right, to_training, trained_on
 from benchmarks.pocket_quality import of_all_kinds
 from benchmarks.scoreboard import replace
-from core.checks import ModelError, whole
+from core.checks import ModelError
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import bounded, guide
 from core.diffusion.noise import generators, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.visits import visits_together
-from core.models.device import DEVICES, device_facts, pick_device
+from core.models.device import device_facts, pick_device
 from core.models.registry import card, load
 from core.pictures.images import to_uint8
 from core.runs.thresholds import FILE, ROWS, ThresholdsRequest
@@ -34,21 +35,10 @@ SCALES = (1.0, 3.0, 7.0, 15.0, 20.0)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; impossible requests are refused in one sentence."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--device", default="auto", choices=DEVICES)
-    p.add_argument("--photos", type=int, default=200, help="photos behind every row, one of each kind and then again")
-    p.add_argument("--seed", type=int, default=0, help="of the first photo; photo k has seed + k")
+    """The command line."""
+    p = options(__doc__, "photos", 200, FILE)
     p.add_argument("--again", action="store_true", help="measure rows that are there already, too")
-    p.add_argument("--bf16", action="store_true", help="the network in bfloat16")
-    p.add_argument("--out", type=Path, default=FILE, help="the table to update")
-    args = p.parse_args(argv)
-    try:
-        pick_device(args.device)
-        whole(args.photos, 2, 100_000, "--photos")
-    except (ModelError, ValueError) as e:
-        p.error(str(e))
-    return args
+    return parsed(p, argv, "photos")
 
 
 def draw(model: Denoiser, prompts: list[str], threshold: str, scale: float, seed: int) -> np.ndarray:
