@@ -111,7 +111,7 @@ class FastPocket(Pocket, Student):
         for level, timestep in set(zip(cond[:, -1, 1].round().int().tolist(), t.tolist(), strict=True)):
             if timestep not in self.schedule.timesteps(2**level):
                 raise Refused(f"This student, set to {2**level} steps, must start each of them where it learned to.")
-        with NETWORK_LOCK, hooked(self.net.layers_to_words() if self.hook else {}, self.hook):
+        with NETWORK_LOCK, hooked(self.net.layers_to_words() if self.hook else {}, self.hook), self.watch(self.net):
             v = self.call(x_t, t, cond).float().contiguous()
         return Prediction(*self.schedule.from_v(x_t, t, v))
 

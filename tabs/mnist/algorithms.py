@@ -135,8 +135,8 @@ ALGORITHMS: dict[str, Sequence[Line]] = {
 }  # fmt: skip
 """Title -> lines; B.1 to B.4 as the course numbers them for DDPM."""
 ABOUT = (
-    "Each line stands beside the line of this app that does it: press it to read the code around it. The samplers are one "
-    "function for both paths, so the two update lines are the same there."
+    "Each line stands beside the line of this app that does it: press it to read the code around it. The samplers of both paths "
+    "are one loop with one equation, of which the ancestral step and Euler's are two cases."
 )
 NETWORKS = {
     "denoiser": ("Unconditional", "the single-step denoiser"),
