@@ -196,12 +196,13 @@ class Network(Plan):
             if r.prompt
             else "no condition"
         )
+        blind = " It knows no class: only another t changes it." * (not self.moves and not spec(r.model).conditional)
         told = f"t shifted by {r.shift} % of the path" if self.moves else self.ways[1]
         return (
             f"{r.model}: {asked_for}; DDIM, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}. The diagram is read off the "
             f"loaded network. In every step its blocks are seen on the same x_t twice: told {self.ways[0]}, and told {told}. "
             f"A block is the redder, the more its output changes. Of a block the first {CHANNELS} channels are shown, each "
-            "from its least (black) to its most (white) in both."
+            f"from its least (black) to its most (white) in both.{blind}"
         )
 
     @property

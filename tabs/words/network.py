@@ -23,7 +23,7 @@ from tabs.words.diagram_places import sized
 R = NetworkRequest
 PRESETS = {
     "A class enters": R(),
-    "Time enters, no class": R(model="ddpm-time", prompt="", other="", guidance=1.0),
+    "No class: tell it another t": R(model="ddpm-time", prompt="", other="", guidance=1.0),
     "With a class, or without": R(other=""),
     "Pocket: red or green": R("pocket", "an emoji of a red apple", "an emoji of a green apple", guidance=3.0),
     "Pocket: another thing": R("pocket", "an emoji of a cat face", "an emoji of a rocket", guidance=3.0),

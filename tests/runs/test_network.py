@@ -174,6 +174,11 @@ def test_a_request_survives_its_settings():
     assert r.condition("") is None and r.condition("5") == 5
 
 
+def test_a_network_without_classes_says_so():
+    assert "knows no class" in PLANS["prompt"](replace(R, model="flow-time")).caption
+    assert "knows no class" not in PLANS["time"](replace(R, model="flow-time")).caption + PLANS["prompt"](R).caption
+
+
 def test_bytes_of_changes():
     assert (as_byte(0.0), as_byte(1.0), as_byte(7.0), as_byte(0.25)) == (0, 255, 255, 128)
 

@@ -1,6 +1,7 @@
 """The examples that the page shows before anything is run: small, complete, and as alive as a run."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -83,6 +84,23 @@ def test_a_step_without_noise_estimates_stays_one():
         True,
         False,
     ]
+
+
+def test_maps_and_the_parts_of_a_result_survive_when_they_are_asked_for():
+    recording = run()
+    y, x = np.mgrid[:32, :32]
+    for k, frame in enumerate(recording.frames):
+        large = np.stack([np.stack([3 * x + c, 4 * y + k], 0) for c in range(16)], -1).astype(np.uint8)
+        maps = {"up.0": large, "few": np.array([0, k, 255], np.uint8).reshape(1, 1, 1, 3)}
+        recording.frames[k] = replace(frame, maps=maps, parts=frame.parts or recording.frames[0].parts)
+    after = from_bytes(to_bytes(recording, maps=True), "example-x", SAMPLING.recalled)
+    for small, whole in zip(after.frames, thinned(recording.frames), strict=True):
+        assert {n: m.shape for n, m in small.maps.items()} == {"up.0": (2, 32, 32, 16), "few": (1, 1, 1, 3)}
+        assert np.array_equal(small.maps["few"], whole.maps["few"])
+        assert np.abs(small.maps["up.0"].astype(int) - whole.maps["up.0"]).mean() < 6
+        assert [*small.parts] == [*whole.parts]
+    assert np.array_equal(after.result, recording.result)
+    assert not from_bytes(to_bytes(recording), "example-x", SAMPLING.recalled).frames[0].maps
 
 
 def test_a_page_carries_the_name_of_an_example_and_asks_for_it():
