@@ -28,12 +28,13 @@ from tabs.ui import examples as _examples
 from tabs.ui.examples import FOLDER, FRAMES, PREFIX, example, fetched, from_bytes, pointer, recorded, thinned, to_bytes
 from tabs.ui.viewer import RUNS
 from tabs.words.job import JOB as WORDS
+from tabs.words.network import of_block
 
 ALIVE = {
     "sampling": lambda view: (SAMPLING.look_at(view, 2), SAMPLING.pick(view, 2)),
     "interpolation": lambda view: (INTERPOLATION.look_at(view, 2), INTERPOLATION.pick(view, 2)),
     "words": lambda view: (WORDS.look_at(view, 1), WORDS.pick(view, 1)),
-    "network": lambda view: (None, None),
+    "network": lambda view: (of_block(view["run"], "up1") and None, None),
     "sdedit": lambda view: (SDEDIT.look_at(view, 2), SDEDIT.pick(view, 2)),
     "inpainting": lambda view: (INPAINTING.look_at(view, 2), INPAINTING.pick(view, 2)),
     "anagrams": lambda view: (next(ANAGRAMS.look_at(view, 2))[1], ANAGRAMS.pick(view, 2)),
