@@ -43,7 +43,7 @@ def unit(images: Tensor) -> Tensor:
 
 
 def download(folder: str | Path | None = None) -> None:
-    """Fetch MNIST's four files, 11 MB, into `folder`/MNIST/raw; files that are there and whole stay.
+    """Fetch MNIST's four files, 11 MB, into `folder`/MNIST/raw; files that are there stay.
 
     Raises:
         RuntimeError, OSError: there is no network, no right to write, or no room.

@@ -1,5 +1,6 @@
 """The digits that a network learns from in the page: MNIST where it is, or digits that our own flow model draws, once."""
 
+import errno
 import functools
 import threading
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ NO_NETWORK = (
     "MNIST could not be downloaded: this machine has no network, or its servers do not answer. "
     "The drawn digits need neither."
 )
+
+NO_RIGHT = "The data folder cannot be written to; name another one with the variable DIFFUSION_DATA."
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,14 @@ def _mnist_in(folder: object) -> DigitSet:
 
 
 def fetch_mnist() -> None:
-    """Download MNIST into the data folder. Raises Refused if that fails."""
+    """Download MNIST into the data folder. Raises Refused if that fails, OSError if the disk is full."""
     try:
         download()
-    except PermissionError:
-        raise Refused("The data folder may not be written to; name another one with DIFFUSION_DATA.") from None
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        written = isinstance(e, (PermissionError, FileExistsError, NotADirectoryError)) or e.errno == errno.EROFS
+        raise Refused(NO_RIGHT if written else NO_NETWORK) from None
     except RuntimeError:
         raise Refused(NO_NETWORK) from None
 

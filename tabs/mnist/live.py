@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import gradio as gr
 
 from core.pictures.images import grid
-from core.runs.digit_data import fetch_mnist, mnist_is_here
+from core.runs.digit_data import DRAWING, fetch_mnist, mnist_is_here
 from core.runs.digit_training import TRAININGS
 from core.runs.kept_digits import download_of, keep, offered
 from core.runs.live_digits import (
@@ -34,10 +34,9 @@ EXAMPLE = "learning"
 COLUMNS = 10
 Shown = tuple[dict, dict, str]
 """The viewer's value, the charts', and the id of the training."""
+KEEPS = "Keep it: Generate, the denoiser and the scoreboard of this page then offer the network as it is now; others do not see it."
 HERE = "MNIST is here: 60,000 digits (LeCun, Cortes, Burges; CC BY-SA 3.0)."
-NOT_HERE = (
-    "MNIST is not here. Without it our own flow model draws 6,000 digits to learn from, once, in half a minute or so."
-)
+NOT_HERE = "MNIST is not here: our own flow model draws 6,000 digits to learn from, once, in a minute or two."
 
 
 def pictures(figure: DigitFigure) -> dict:
@@ -168,6 +167,13 @@ def keep_it(training: str, kept: str) -> tuple:
 def data_line() -> str:
     """Whether MNIST is here."""
     return HERE if mnist_is_here() else NOT_HERE
+
+
+def opened() -> str:
+    """The same when the sub-tab is first seen: without MNIST our own model then begins to draw digits."""
+    if not mnist_is_here():
+        DRAWING.begin()
+    return data_line()
 
 
 @explained

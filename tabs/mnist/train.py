@@ -11,7 +11,7 @@ from tabs.ui.form import Form
 from tabs.ui.inputs import CheckboxGroup, Textbox
 from tabs.ui.plane import plane
 from tabs.ui.stale import ANSWERED, ASKED, mark
-from tabs.ui.viewer import viewer
+from tabs.ui.viewer import made_when_seen, viewer
 
 VIEW, CHARTS = "train-view", "train-charts"
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -78,7 +78,7 @@ class TrainLive:
         """What learns, from what, how fast; and the runs whose curves are shown."""
         self.form.place("objective", "told", "width", "T", "rate", "batch", "p_uncond", "updates", "data")
         with gr.Row(elem_classes="slim"):
-            self.data = gr.HTML(live.data_line(), elem_classes="caption")
+            self.data = made_when_seen(live.opened, elem_classes="caption")
             self.fetch = gr.Button("Download MNIST", size="sm", min_width=130, scale=0, visible=not mnist_is_here())
         self.form.place("seed", "beside")
         self.training.render()
@@ -87,11 +87,9 @@ class TrainLive:
     def keeping(self) -> None:
         """Keep it: for the other sub-tabs, and as a file."""
         with gr.Row(elem_classes="slim"):
-            self.keep = gr.Button("Keep it", size="sm", min_width=90, scale=0, elem_id="train-keep")
-            self.file = gr.DownloadButton("Weights and card", interactive=False, size="sm", min_width=150, scale=0)
-            self.said = gr.HTML(
-                "The network as it is now, for Generate, the denoiser and the scoreboard.", elem_classes="caption"
-            )
+            self.keep = gr.Button("Keep it", size="sm", min_width=110, scale=0, elem_id="train-keep")
+            self.file = gr.DownloadButton("Weights and card", interactive=False, size="sm", min_width=160, scale=0)
+        self.said = gr.HTML(live.KEEPS, elem_classes="caption")
 
     # ---- wiring ----
 

@@ -12,9 +12,10 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 from visits import visitors
 
-from core.runs import digit_training, live_digits
+from core.runs import digit_data, digit_training, live_digits
 from core.runs.digit_data import DigitSet
 from core.runs.digit_training import TRAININGS
+from tabs.mnist import live, train
 from tabs.mnist.page import build
 from tabs.ui.page import alone
 from tabs.ui.theme import look
@@ -39,6 +40,7 @@ def address():
     """Where the tab alone answers, in this process, with bars instead of MNIST."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live_digits, "mnist_is_here", lambda: True)
+        patch.setattr(live, "mnist_is_here", lambda: True)
         patch.setattr(live_digits, "from_mnist", bars)
         page = alone("MNIST", build).queue()
         _, url, _ = page.launch(
@@ -195,6 +197,27 @@ def test_at_most_two_train_at_once_and_the_third_is_told_its_place(visit):
     for page in pages[1:]:
         press(page, "pause")
         rest(page)
+
+
+def test_a_download_that_fails_is_one_sentence_and_the_drawn_digits_are_begun(browser, monkeypatch):
+    begun = []
+    monkeypatch.setattr(live, "mnist_is_here", lambda: False)
+    monkeypatch.setattr(train, "mnist_is_here", lambda: False)
+    monkeypatch.setattr(live.DRAWING, "begin", lambda: begun.append(1))
+    monkeypatch.setattr(digit_data, "download", lambda: (_ for _ in ()).throw(RuntimeError("no network")))
+    app = alone("MNIST", build).queue()
+    _, url, _ = app.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look())
+    with visitors(browser, url) as person:
+        page = person()
+        assert not begun
+        page.get_by_role("tab", name="Train it live", exact=True).click()
+        expect(page.get_by_text("MNIST is not here: our own flow model draws 6,000 digits")).to_be_visible()
+        assert begun
+        page.get_by_role("button", name="Download MNIST").click()
+        expect(page.locator("[data-testid=toast-body]")).to_contain_text("MNIST could not be downloaded")
+        expect(page.get_by_text("MNIST is not here: our own flow model draws")).to_be_visible()
+        expect(page.get_by_role("button", name="Download MNIST")).to_be_enabled()
+    app.close()
 
 
 def test_a_program_gets_a_stream_that_ends_with_all_samples(here):

@@ -335,13 +335,33 @@ def test_a_broken_data_folder_is_one_sentence(tmp_path, monkeypatch):
         mnist(True)
 
 
-def test_a_download_without_a_network_is_one_sentence(monkeypatch):
-    def nowhere():
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
-
-    monkeypatch.setattr(digit_data, "download", nowhere)
-    with pytest.raises(Refused, match="MNIST could not be downloaded: this machine has no network"):
+@pytest.mark.parametrize(
+    "failure, sentence",
+    [
+        (
+            RuntimeError("Error downloading train-images-idx3-ubyte.gz"),
+            "MNIST could not be downloaded: this machine has no",
+        ),
+        (ConnectionResetError(104, "reset"), "MNIST could not be downloaded"),
+        (PermissionError(13, "denied"), "The data folder cannot be written to"),
+        (OSError(30, "Read-only file system"), "The data folder cannot be written to"),
+    ],
+)
+def test_a_download_that_fails_is_one_sentence(failure, sentence, monkeypatch):
+    monkeypatch.setattr(digit_data, "download", lambda: (_ for _ in ()).throw(failure))
+    with pytest.raises(Refused, match=sentence):
         fetch_mnist()
+
+
+def test_a_full_disk_is_told_as_everywhere(monkeypatch):
+    from tabs.mnist import live
+
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr(digit_data, "download", lambda: (_ for _ in ()).throw(full))
+    told = live.fetch()
+    next(told)
+    with pytest.raises(Exception, match="The disk of the machine that runs this app is full"):
+        list(told)
 
 
 def test_one_of_each_is_the_first_of_its_class():
