@@ -166,8 +166,7 @@ def canvas(
 
     Args:
         kind: one of KINDS.
-        more: for masks: "feather", the width of the edge at first; "preview", the id of where the mask is shown as it is
-            used; "presets", masks by title.
+        more: for masks: "preview", the id of where the mask is shown as it is used; "presets", masks by title.
     """
     first = travelling(value) if value is not None else {}
     words = {

@@ -183,7 +183,7 @@ def test_of_a_tall_photo_the_square_is_seen_and_moved(page, tmp_path):
     opened(page)
     upload(page, tmp_path / "tall.png")
     expect(tool(page, "Crop")).to_have_attribute("aria-checked", "true")
-    expect(page.locator(f"{ON} .paint-hint")).to_have_text("only the square is used")
+    expect(page.locator(f"{ON} .paint-hint")).to_have_text("drag the square")
     first = decoded(value_of(page, "Run the ladder")["picture"])
     assert abs(first[20, 128] - 80).max() <= 2 and abs(first[236, 128] - 140).max() <= 2
     stroke(page, ON, (0, 0), (0, 300))
@@ -226,6 +226,32 @@ def test_a_picture_is_dropped_and_pasted(page, name):
     Image.new("RGB", (64, 64), (1, 99, 200)).save(out, "PNG")
     page.evaluate(GIVEN, [ON, name, "image/png", base64.b64encode(out.getvalue()).decode()])
     until(page, lambda: (decoded(page.evaluate(SHEET, ON)) == [1, 99, 200]).all(), "the picture")
+
+
+def test_one_finger_paints_and_two_zoom(page):
+    on = "#inpainting-canvas"
+    opened(page, "Inpainting", on)
+    tool(page, "Clear", on).click()
+    page.locator(on).scroll_into_view_if_needed()
+    box, cdp = page.locator(f"{on} .paint-sheet").bounding_box(), page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]):
+        at = lambda x, y: {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}  # noqa: E731
+        fingers = [at(*place) | {"id": k} for k, place in enumerate(places)]
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    painted = lambda: int((decoded(page.evaluate(PREVIEW)[1]) > 127).sum()) // 3  # noqa: E731
+    touch("touchStart", (0.2, 0.8))
+    touch("touchMove", (0.8, 0.8))
+    touch("touchEnd")
+    until(page, lambda: painted() > 150, "the finger's paint")
+    before = painted()
+    touch("touchStart", (0.4, 0.4))
+    touch("touchStart", (0.4, 0.4), (0.6, 0.4))
+    touch("touchMove", (0.3, 0.4), (0.7, 0.4))
+    touch("touchEnd")
+    until(page, lambda: page.locator(f"{on} .paint-zoom").text_content() != "100 %", "a closer view")
+    assert painted() == before, "what the first of two fingers painted is taken back"
 
 
 def test_the_camera_is_offered_only_where_there_is_one(page):

@@ -10,7 +10,7 @@ function say(words) {
   find('.paint-said').textContent = words;
 }
 
-function hint(words = tool === 'crop' ? 'only the square is used' : 'or drop one here') {
+function hint(words = tool === 'crop' ? 'drag the square' : 'or drop one here') {
   find('.paint-hint').textContent = words;
 }
 

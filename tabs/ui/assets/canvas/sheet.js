@@ -2,7 +2,7 @@
 const { side: SIDE, grid: GRID, kind: KIND } = props, UNIT = SIDE / GRID;
 const UNDOS = 40, INK = [255, 45, 149], DIM = 'rgb(0 0 0 / .55)';
 const base = blank(SIDE), ink = blank(SIDE);
-let source = null, crop = null, mask = new Uint8Array(GRID * GRID), feather = props.feather || 0;
+let source = null, crop = null, mask = new Uint8Array(GRID * GRID), feather = 0;
 let past = [], future = [], sent = '', asked = 0, loads = 0, told = '';
 let view = { zoom: 1, x: 0, y: 0 };  // the part that is seen begins at x, y
 
@@ -94,6 +94,7 @@ function send() {
   sent = keyOf(value);
   props.value = value;
   trigger('input');
+  say('');
   ask();
   setTimeout(keep, 60);
 }

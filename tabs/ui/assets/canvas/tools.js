@@ -13,7 +13,7 @@ function draw() {
   const pen = penOf(sheet), soft = KIND === 'mask' && used(mask, feather);
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.clearRect(0, 0, wide, wide);
-  if (tool === 'crop') drawCrop(pen, wide, ratio);
+  if (tool === 'crop') drawCrop(pen, wide, ratio, soft);
   else drawSquare(pen, wide, ratio, soft);
   if (KIND === 'mask') preview(soft);
   find('[data-do=undo]').disabled = !past.length;
@@ -29,13 +29,16 @@ function drawSquare(pen, wide, ratio, soft) {
   pen.setTransform(scale, 0, 0, scale, -view.x * scale, -view.y * scale);
   pen.imageSmoothingEnabled = !source || crop.side > 2 * GRID;  // a small picture's pixels are seen as squares
   pen.drawImage(base, 0, 0);
-  pen.imageSmoothingEnabled = true;
-  pen.drawImage(ink, 0, 0);
-  if (soft) {
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(cellsOn(blank(GRID), (k) => [...INK, 0.7 * soft[k]]), 0, 0, SIDE, SIDE);
-  }
+  drawOver(pen, soft, 0, 0, SIDE);
   if (pointer && tool !== 'fill') ring(pen, scale / ratio);
+}
+
+// What is drawn over the picture: the ink and the mask, whose cells are seen as squares.
+function drawOver(pen, soft, x, y, side) {
+  pen.imageSmoothingEnabled = true;
+  pen.drawImage(ink, x, y, side, side);
+  pen.imageSmoothingEnabled = false;
+  if (soft) pen.drawImage(cellsOn(blank(GRID), (k) => [...INK, 0.7 * soft[k]]), x, y, side, side);
 }
 
 // Where the brush is, dark and light, so that it is seen on everything.
@@ -55,7 +58,7 @@ function frame(wide) {
   return { scale, left: (wide - source.width * scale) / 2, top: (wide - source.height * scale) / 2 };
 }
 
-function drawCrop(pen, wide, ratio) {
+function drawCrop(pen, wide, ratio, soft) {
   const { scale, left, top } = frame(wide), [x, y, side] = [left + crop.x * scale, top + crop.y * scale, crop.side * scale];
   pen.imageSmoothingEnabled = scale < 1 || source.width > 2 * GRID;
   pen.drawImage(source, left, top, source.width * scale, source.height * scale);
@@ -64,7 +67,7 @@ function drawCrop(pen, wide, ratio) {
   pen.rect(left, top, source.width * scale, source.height * scale);
   pen.rect(x, y, side, side);
   pen.fill('evenodd');
-  pen.drawImage(ink, x, y, side, side);
+  drawOver(pen, soft, x, y, side);
   for (const [style, width] of [['#fff', 4], ['#4f46e5', 2]]) {
     pen.strokeStyle = style;
     pen.lineWidth = width * ratio;
