@@ -1,6 +1,7 @@
 """Whose run may wait for the network: nobody fills the queue alone, and who is refused reads why.
 
-Gradio's own bound refuses quick handlers with the runs, and its answer is "Queue is full".
+Gradio's own bound refuses quick handlers with the runs, and its answer is "Queue is full". A page that is refused because
+of others asks again by itself: see `full` in tabs/ui/assets/page.js.
 """
 
 import math
@@ -43,7 +44,7 @@ def refusal(queue: Queue, session: str | None, most: int) -> str:
     if len(waiting(queue)) >= most:
         minutes = math.ceil(sum(seconds(queue, e) for e in runs) / 60)
         return (
-            f"{len(waiting(queue))} runs are waiting, some {minutes} min of work; try again then. Your settings stay."
+            f"{len(waiting(queue))} runs are waiting, some {minutes} min of work. Try again then; your settings stay."
         )
     return ""
 

@@ -62,6 +62,27 @@ def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser
     context.close()
 
 
+def test_a_run_that_a_full_queue_refused_asks_again_by_itself_and_says_so(page):
+    asked = []
+
+    def refuse_once(route):
+        asked.append(route.request.post_data)
+        if len(asked) == 1:
+            words = "200 runs are waiting, some 12 min of work. Try again then; your settings stay."
+            return route.fulfill(status=400, json={"detail": words})
+        return route.continue_()
+
+    page.get_by_role("button", name="Generate", exact=True).wait_for()
+    page.wait_for_timeout(1000)  # what the tab asks for when it opens
+    page.route("**/queue/join*", refuse_once)
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#digits-view .fv-text")).to_have_text(
+        "200 runs are waiting, some 12 min of work; yours asks again by itself"
+    )
+    expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
+    assert asked.count(asked[0]) == 2
+
+
 def test_press_watch_scrub_and_download(page, tmp_path):
     page.locator("#mnist-tab").get_by_label("Steps").nth(0).wait_for()
     page.evaluate(

@@ -1,11 +1,39 @@
 // For the whole page; loaded once, from this machine.
 
+// A full queue refuses a run in words: the page keeps it and asks again by itself until there is room, or Stop is pressed.
+let full = '';
+(() => {
+  const send = window.fetch;
+  let stops = 0;
+  document.addEventListener('click', (e) => { if (e.target.closest('.do-stop')) stops += 1; }, true);
+  const waits = async (answer) => {
+    const words = answer.status === 400 && (await answer.clone().json().catch(() => ({}))).detail;
+    return /^\d+ runs are waiting/.test(words) ? `${words.split('. ')[0]}; yours asks again by itself` : '';
+  };
+  const tell = (words) => {
+    full = words;
+    document.dispatchEvent(new Event('full'));
+  };
+  window.fetch = async (...args) => {
+    if (!/\/queue\/join/.test(args[0]?.url || args[0])) return send(...args);
+    const before = stops;
+    for (let told = ''; ;) {
+      const answer = await send(...args), words = await waits(answer);
+      if (words || told) tell(told = words);
+      if (words) await new Promise((go) => setTimeout(go, 4000 + 4000 * Math.random()));
+      if (words && stops !== before) tell('');
+      if (!words || stops !== before) return answer;
+    }
+  };
+})();
+
 // Tells how a run waits for its turn at the network, and "" once it goes on. Gradio writes a run's place among those that
 // wait, and the seconds, into a line of its own beside a component, which the app hides: "queue: 2/3 | 1.4s".
 function whileWaiting(element, tell) {
   const line = element.closest('.block').querySelector('[data-testid="status-tracker"]');
   let before = '';
   const read = () => {
+    if (full && element.offsetParent) return full;
     const [, place, seconds] = line.textContent.match(/(?:queue: (\d+)\/\d+|processing)\s*\|\s*([\d.]+)/) || [];
     if (!(seconds >= 0.25)) return '';  // most runs start at once: nothing flickers
     if (!place) return 'starting';
@@ -13,10 +41,12 @@ function whileWaiting(element, tell) {
     const two = element.closest('.block').classList.contains('two-at-once');
     return `waiting: ${two ? 'two networks are being trained, yours is next' : 'another run is using the network'}`;
   };
-  new MutationObserver(() => {
+  const again = () => {
     const now = read();
     if (now !== before) tell(before = now);
-  }).observe(line, { childList: true, characterData: true, subtree: true });
+  };
+  new MutationObserver(again).observe(line, { childList: true, characterData: true, subtree: true });
+  document.addEventListener('full', again);
 }
 
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays.

@@ -53,5 +53,5 @@ def test_a_full_queue_tells_how_much_waits_and_quick_handlers_go_on(room):
         assert join(address, uuid.uuid4().hex).status_code == 200
     answer = join(address, uuid.uuid4().hex)
     assert answer.status_code == 400
-    assert answer.json()["detail"] == "5 runs are waiting, some 1 min of work; try again then. Your settings stay."
+    assert answer.json()["detail"] == "5 runs are waiting, some 1 min of work. Try again then; your settings stay."
     assert Client(address, verbose=False).predict(api_name="/quick") == "quick"
