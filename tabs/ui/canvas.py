@@ -211,7 +211,8 @@ def examples(target: gr.components.Component, more: Mapping[str, Callable] | Non
     with gr.Row(elem_classes="presets"):
         for name, scene in (SCENES | dict(more or {})).items():
             button = gr.Button(name, size="sm", min_width=50)
-            button.click(functools.partial(scene), None, target, api_visibility="private", queue=False)
+            quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+            button.click(functools.partial(scene), None, target, **quiet)
 
 
 def on_canvas(picture: Image.Image) -> Image.Image:
