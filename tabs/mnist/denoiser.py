@@ -100,7 +100,7 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
 
 def build(shared: Shared) -> None:
     """The sub-tab, to which others send a digit."""
-    tab = Layout(JOB, SingleStepRequest(), shared, {})
+    tab = Layout(JOB, SingleStepRequest(), shared, {}, how={"model": {"visible": False}})  # until there are two
     form = tab.form
     with tab.left:
         canvas = canvas_of_digit()

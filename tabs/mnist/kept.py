@@ -7,14 +7,14 @@ from tabs.ui.controls import Shared
 
 
 def offer(shared: Shared, models: gr.Dropdown, task: str) -> None:
-    """Let a list of models have those that were kept in this page too, the newest first."""
+    """Let a list of models have those that were kept in this page too, the newest first; a list of one is not seen."""
     if shared.kept is None:
         return
     shipped = list(models.choices)
 
     def longer(kept: str) -> gr.Dropdown:
         own = [(title, name) for name, title in offered(reversed(kept.split()), task).items()]
-        return gr.Dropdown(choices=[*own, *shipped])
+        return gr.Dropdown(choices=[*own, *shipped], visible=len(own) + len(shipped) > 1)
 
     quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     shared.kept.change(longer, shared.kept, models, **quiet)

@@ -56,8 +56,8 @@ class TrainLive:
                 self.inputs()
             with gr.Column(scale=5, min_width=480):
                 self.view = viewer(VIEW, pointer(live.EXAMPLE), elem_classes="two-at-once")
-                self.keeping()
                 self.charts = plane(CHARTS, live.idle()[1])
+                self.keeping()
                 formula_panel("mnist_train")
         self.wire()
         for button, request in presets:
