@@ -7,16 +7,20 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import torch
 
 from core.checks import whole
 from core.diffusion.sampler_table import generate
 from core.models.mnist import CLASSES
 from core.runs.digit_data import from_mnist
 from core.runs.digit_training import TRAININGS, DigitTraining
-from core.runs.live_digits import WIDTHS, TrainDigitsRequest, read_rightly, train
+from core.runs.live_digits import read_rightly, train
+from core.runs.live_digits_request import WIDTHS, TrainDigitsRequest
 
+Clock = Callable[[], float]
 WANTED = {30: 0.70, 60: 0.90, 180: 0.97}
 """Seconds -> the share of digits that our classifier reads as asked, at D = 16 on two idle cores."""
 SAMPLER, STEPS, GUIDANCE = "euler", 20, 2.0
@@ -31,6 +35,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--seconds", type=int, nargs="+", default=list(WANTED), help="when the network is judged")
     p.add_argument("--digits", type=int, default=100, help="digits behind every number, equally many of each class")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument(
+        "--cpu", action="store_true", help="count the processor's seconds, as many of them as threads as one"
+    )
     p.add_argument("--json", type=Path, help="a file for the numbers")
     args = p.parse_args(argv)
     try:
@@ -42,17 +49,24 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def watched(r: TrainDigitsRequest, marks: Sequence[int]) -> tuple[DigitTraining, list[tuple[float, int, dict]]]:
+def processor() -> float:
+    """Seconds that all threads were at work at once: the time on a machine that does nothing else."""
+    return time.process_time() / torch.get_num_threads()
+
+
+def watched(
+    r: TrainDigitsRequest, marks: Sequence[int], clock: Clock = time.perf_counter
+) -> tuple[DigitTraining, list[tuple[float, int, dict]]]:
     """The training, run as the tab runs it until the last mark, and at each its (seconds, updates, averaged weights)."""
-    begun, found, left = time.perf_counter(), [], sorted(marks)
+    begun, found, left = clock(), [], sorted(marks)
     for figure in train(r, "cpu"):
-        seconds, learner = time.perf_counter() - begun, TRAININGS.get(figure.run)
+        seconds, learner = clock() - begun, TRAININGS.get(figure.run)
         while left and seconds >= left[0]:
             found.append((seconds, learner.step, copy.deepcopy(learner.average.shadow)))
             left.pop(0)
         if not left:
             break
-    spent = time.perf_counter() - begun  # a training that was done before the last mark
+    spent = clock() - begun  # a training that was done before the last mark
     return learner, [*found, *((spent, learner.step, copy.deepcopy(learner.average.shadow)) for _ in left)]
 
 
@@ -64,11 +78,11 @@ def rightly(learner: DigitTraining, weights: dict, digits: int, seed: int) -> fl
     return read_rightly(last.x_t.clamp(0, 1), asked)
 
 
-def unwatched(r: TrainDigitsRequest, seconds: float) -> float:
+def unwatched(r: TrainDigitsRequest, seconds: float, clock: Clock = time.perf_counter) -> float:
     """Updates a second when nobody looks."""
-    learner, begun = DigitTraining(from_mnist(), r.recipe()), time.perf_counter()
+    learner, begun = DigitTraining(from_mnist(), r.recipe()), clock()
     for _ in learner.updates():
-        if time.perf_counter() - begun > seconds:
+        if clock() - begun > seconds:
             break
     return learner.step / seconds
 
@@ -79,8 +93,9 @@ def main(argv: list[str] | None = None) -> None:
     r = TrainDigitsRequest.checked(
         width=args.width, seed=args.seed, updates=20_000 if max(args.seconds) > 240 else 2000
     )
-    alone = unwatched(r, 10)
-    learner, marks = watched(r, args.seconds)
+    clock = processor if args.cpu else time.perf_counter
+    alone = unwatched(r, 10, clock)
+    learner, marks = watched(r, args.seconds, clock)
     rows = [
         {"seconds": round(seconds, 1), "updates": step, "right": rightly(learner, weights, args.digits, args.seed)}
         for seconds, step, weights in marks

@@ -10,7 +10,6 @@ from core.runs.digit_training import TRAININGS
 from core.runs.kept_digits import download_of, keep, offered
 from core.runs.live_digits import (
     DigitFigure,
-    TrainDigitsRequest,
     caption_of,
     charts,
     laid_over,
@@ -18,10 +17,10 @@ from core.runs.live_digits import (
     named,
     one_update,
     retuned,
-    runs_of,
     train,
     trained_so_far,
 )  # fmt: skip
+from core.runs.live_digits_request import TrainDigitsRequest, runs_of
 from core.runs.panels import Chart
 from tabs.ui.examples import example
 from tabs.ui.failures import explained

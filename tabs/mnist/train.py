@@ -3,7 +3,7 @@
 import gradio as gr
 
 from core.runs.digit_data import mnist_is_here
-from core.runs.live_digits import TrainDigitsRequest
+from core.runs.live_digits_request import TrainDigitsRequest
 from tabs.mnist import live
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.examples import pointer

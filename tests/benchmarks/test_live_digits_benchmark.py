@@ -7,7 +7,7 @@ from benchmarks import live_digits
 from benchmarks.live_digits import parse, rightly, watched
 from core.runs import live_digits as runs
 from core.runs.digit_data import DigitSet
-from core.runs.live_digits import TrainDigitsRequest
+from core.runs.live_digits_request import TrainDigitsRequest
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import torch
 from calling import free_port
 from drawing import until
 from gradio_client.exceptions import AppError
+from learners import bars
 from playwright.sync_api import expect
 from visits import visitors
 
 from core.runs import digit_data, digit_training, live_digits
-from core.runs.digit_data import DigitSet
 from core.runs.digit_training import TRAININGS
 from tabs.mnist import live, train
 from tabs.mnist.page import build
@@ -24,15 +24,6 @@ pytestmark = pytest.mark.page
 VIEW = "#train-view"
 STATUS, RANGE, PICTURE = f"{VIEW} .fv-text", f"{VIEW} .fv-range", f"{VIEW} .fv-lanes img"
 SMALL = {"width": "8", "batch": 8}
-
-
-def bars(n: int = 200) -> DigitSet:
-    """A stand-in for MNIST: bars at a place that tells the class."""
-    labels = torch.arange(n) % 10
-    x = torch.zeros(n, 1, 28, 28, dtype=torch.uint8)
-    for row, k in zip(x, labels.tolist(), strict=True):
-        row[:, 4:24, 2 * k + 3 : 2 * k + 6] = 255
-    return DigitSet(x[10:], labels[10:], x[:10], "bars")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 import torch
-from learners import updated
+from learners import bars, updated
 from safetensors.torch import load
 
 from core.checks import ModelError, Refused
@@ -16,19 +16,10 @@ from core.models.mnist import build_digits
 from core.models.registry import MODELS, availability, loaded, of_task, spec
 from core.models.registry import load as loaded_model
 from core.runs import kept_digits
-from core.runs.digit_data import DigitSet
 from core.runs.digit_training import TRAININGS, DigitRecipe, DigitTraining
 from core.runs.kept_digits import download_of, keep, measured, offered
 from core.runs.mnist import DigitRequest
 from core.runs.single_step import SingleStepRequest, denoised_at, trained_for
-
-
-def bars(n: int = 80) -> DigitSet:
-    labels = torch.arange(n) % 10
-    x = torch.zeros(n, 1, 28, 28, dtype=torch.uint8)
-    for row, k in zip(x, labels.tolist(), strict=True):
-        row[:, 4:24, 2 * k + 3 : 2 * k + 6] = 255
-    return DigitSet(x[10:], labels[10:], x[:10], "bars")
 
 
 def learned(n: int = 2, **change) -> DigitTraining:

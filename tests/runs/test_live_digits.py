@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from learners import same, updated, weights
+from learners import bars, same, updated, weights
 
 from core.checks import ModelError, Refused
 from core.datasets.mnist import DAMAGED, mnist
@@ -17,11 +17,10 @@ from core.models.first_weights import begun
 from core.models.mnist import Digits, SingleStep
 from core.models.mnist_unet import UNet
 from core.runs import digit_data, live_digits
-from core.runs.digit_data import DigitSet, Drawing, fetch_mnist, from_mnist, mnist_is_here, one_of_each
+from core.runs.digit_data import Drawing, fetch_mnist, from_mnist, mnist_is_here, one_of_each
 from core.runs.digit_training import TRAININGS, DigitRecipe, DigitTraining
 from core.runs.live_digits import (
     POINTS,
-    TrainDigitsRequest,
     WatchedDigits,
     charts,
     laid_over,
@@ -29,22 +28,13 @@ from core.runs.live_digits import (
     loss_line,
     one_update,
     retuned,
-    runs_of,
     train,
     trained_so_far,
 )  # fmt: skip
+from core.runs.live_digits_request import TrainDigitsRequest, runs_of
 from core.runs.live_training import Trainings
 
 R = TrainDigitsRequest.checked(width=8, batch=8, updates=100)
-
-
-def bars(n: int = 80) -> DigitSet:
-    """A stand-in for MNIST that follows from a seed: bars at a place that tells the class."""
-    labels = torch.arange(n) % 10
-    x = torch.zeros(n, 1, 28, 28, dtype=torch.uint8)
-    for row, k in zip(x, labels.tolist(), strict=True):
-        row[:, 4:24, 2 * k + 3 : 2 * k + 6] = 255
-    return DigitSet(x[10:], labels[10:], x[:10], "bars")
 
 
 @pytest.fixture(autouse=True)
