@@ -116,7 +116,7 @@ def read_rightly(x: Tensor, asked_for: Sequence[int]) -> float | None:
     """The share of digits (N, 1, 28, 28) in [0, 1] that our classifier reads as asked; None without the classifier."""
     with contextlib.suppress(ModelError):
         named, _ = judge(load("classifier", "cpu"), x)
-        return float((named == torch.tensor(asked_for)).float().mean())
+        return float((named == torch.tensor(asked_for)).double().mean())
     return None
 
 
