@@ -14,8 +14,9 @@ from core.diffusion.guidance import autoguide, classifier_guide, clip, guide
 from core.diffusion.noise import generator, randn
 from core.models.point_network import time_of
 from core.runs.panels import Figure, Panel
-from core.runs.plane_sampling import SAMPLED_WORDS, Judge, cost, film, progress_labels, same_length, way
+from core.runs.plane_sampling import SAMPLED_WORDS, Judge, cost, film, in_words, progress_labels, same_length, way
 from core.runs.score_field import GUIDES, ScoreFieldRequest
+from core.wording import counted
 
 BLUR = 0.25
 """By how much the exact but weaker denoiser of autoguidance blurs the data."""
@@ -72,6 +73,7 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
     judges = [Judge(points, r.count // 2, r.seed, label) for label in (0, 1)]
     truth, reader = torch.cat([j.data for j in judges]).numpy(), points.denoiser(r.schedule())
     films, panels = [], []
+    same = r.model == "exact" and {"classifier", "cfg"} <= {*r.guides}
     for done, name in enumerate(r.guides):
         denoiser, prompts = guided_by(r, name, classes)
         w = way("heun", denoiser.schedule, r.steps)
@@ -90,9 +92,12 @@ def guided(r: ScoreFieldRequest) -> Iterator[Figure]:
         yield Figure(
             shown, progress_labels(shown), playing=last, fraction=None if last else (done + 1) / len(r.guides),
             status="" if last else f"{GUIDES[r.guides[done + 1]]} …",
-            caption=f"{r.about}; w = {r.scale:g}; Heun; {r.count} points from one noise, seed {r.seed}.", words=GUIDED_WORDS,
-            description=f"{len(shown)} planes with points of two classes: {', '.join(p.title for p in shown)}. With more guidance they gather where their class is surest.",
+            caption=f"{r.about}; w = {r.scale:g}; Heun; {r.count} points from one noise, seed {r.seed}.{SAME * same}", words=GUIDED_WORDS,
+            description=f"{counted(len(shown), 'plane')} with points of two classes. {in_words(shown)}",
         )  # fmt: skip
+
+
+SAME = " With the exact denoiser, classifier and classifier-free guidance are one: their scores differ by grad log p(class | x_t) alike."
 
 
 def second(r: ScoreFieldRequest, name: str) -> str:

@@ -11,6 +11,7 @@ from core.runs.plane_sampling import DATA, SAMPLED_WORDS, cost, way
 from core.runs.plane_training import SHOWN_AT, trained_so_far
 from core.runs.plane_views import ARROWS, field, grid
 from core.runs.score_field import SAMPLERS, ScoreFieldRequest
+from core.wording import counted
 
 DRAW = "Draw your points on the sheet, or upload a table. Mouse, pen and finger all draw."
 
@@ -62,7 +63,7 @@ def _waiting(r: ScoreFieldRequest, panels: list[Panel], button: str) -> Figure:
     words = {name: words.replace("samples", "noise, the same in all panels") for name, words in WORDS.items()}
     return Figure(
         panels, caption=f"{r.about}; seed {r.seed}.", status=f"Press {button}.", words=words,
-        description=f"{len(panels)} planes before the run: {', '.join(p.title for p in panels)}. Press {button}.",
+        description=f"{counted(len(panels), 'plane')} before the run: {', '.join(p.title for p in panels)}. Press {button}.",
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
 from core.runs.panels import Chart, Figure, Line, Panel
 from core.runs.score_field import SAMPLERS, ScoreFieldRequest
+from core.wording import counted
 
 FRAMES = 33
 """The most kept frames of a run."""
@@ -149,8 +150,13 @@ def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
         yield Figure(
             shown, progress_labels(shown), caption=caption, playing=last, words=SAMPLED_WORDS, fraction=None if last else (done + 1) / len(r.samplers),
             status="" if last else f"{SAMPLERS[r.samplers[done + 1]]} …",
-            description=f"{len(shown)} planes: a round cloud of points moves onto {r.about}, by {', '.join(p.title for p in shown)}.",
+            description=f"{counted(len(shown), 'plane')}: a round cloud of points moves towards {r.about}. {in_words(shown)}",
         )  # fmt: skip
+
+
+def in_words(panels: Sequence[Panel]) -> str:
+    """What the panels are and what stands below each."""
+    return " ".join(f"{p.title}: {' '.join(p.note.split())}." for p in panels)
 
 
 def progress_labels(panels: Sequence[Panel]) -> list[str]:

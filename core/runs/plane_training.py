@@ -150,7 +150,7 @@ def _figure(r: ScoreFieldRequest, seen: WatchedPoints, moments: Sequence[Moment]
     return Figure(
         panels, [f"update {m.step:,}" for m in shown], charts=_charts(seen, moments), run=seen.learner.id, words=WORDS,
         caption=f"{replace(r, model='learned').about}; {r.depth} layers of {r.width}, output {r.target}, batch {r.batch}, rate {r.rate:g}, seed {r.seed}. {READING}",
-        description=f"Samples of a network after {last.step} updates gather on the data; its arrows come to agree with the exact ones beside them.",
+        description=f"Samples of a network and the arrows of its score beside the exact ones; {' '.join(note.split())}.",
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class View:
 VIEWS = {
     "forward": View("Forward", "Slide t: the points spread out, and the density and the score change with them. At small t the score is huge away from the data."),
     "score": View("Score", "Point at an arrow to read its numbers. Once a network is trained, its score stands beside the exact one."),
-    "sample": View("Sample", "Every sampler starts from the same noise. Two draws of the data itself lie as far apart as “fresh data” says, so samples within that are as good; less is luck.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
+    "sample": View("Sample", "Every sampler starts from the same noise. Two draws of the data itself lie as far apart as “fresh data” says, so this distance cannot tell samples within that from data, though the eye may.", ("samplers",), {"sample": "Sample", "quality": "Quality against steps"}),
     "guide": View("Guide", "Half of the points are asked to be of class A, the other half of class B.", ("guides", "scale"), {"guide": "Guide"}),
     "train": View(
         "Train", "A small network learns the points while you watch. Choose \"trained here\" below to use it in the other views.",
@@ -172,10 +172,9 @@ class ScoreField:
         gr.on(None, job.opening, None, self.figure, queue=False, **QUIET)
         self.wire_stops()
         self.wire_views()
-        restored = self.saved.upload(
-            job.restore, self.saved, self.form.inputs, api_name="restore_score_field", show_progress="hidden"
-        )
-        restored.success(reopened, self.saved, [self.chosen, self.open], **QUIET)
+        # all at once, so that what follows a changed input knows the view
+        outputs = [self.chosen, self.open, *self.form.inputs]
+        self.saved.upload(restored, self.saved, outputs, api_name="restore_score_field", show_progress="hidden")
 
     @property
     def all_jobs(self) -> list[gr.events.Dependency]:
@@ -243,10 +242,10 @@ class ScoreField:
             filled.then(None, None, None, js=PRESS % (FIGURE, view, job.SUB_TAB[view]), api_visibility="private")
 
 
-def reopened(path: str) -> tuple[gr.Tabs, str]:
-    """The sub-tab that a saved picture was taken in, opened."""
-    view = job.view_of(path)
-    return gr.Tabs(selected=view), view
+def restored(path: str) -> list:
+    """The sub-tab that a saved picture was taken in, opened, and its settings."""
+    values, view = job.restore(path), job.view_of(path)
+    return [gr.Tabs(selected=view), view, *values]
 
 
 def build(shared: Shared) -> None:

@@ -9,7 +9,7 @@ PRESETS: dict[str, tuple[str, ScoreFieldRequest]] = {
     "Samplers, one noise": ("sample", R()),
     "Langevin loses weights": ("sample", R(data="unequal", samplers=("langevin", "plain"))),
     "Straight paths": ("sample", R(noising="flow", samplers=("ddim", "heun"), steps=5)),
-    "Quality against steps": ("quality", R(data="checkerboard")),
+    "Quality on a checkerboard": ("quality", R(data="checkerboard")),
     "Guides on a tree": ("guide", R(data="tree", scale=2.0)),
     "Learning a roll": ("train", R(data="roll")),
 }

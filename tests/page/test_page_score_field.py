@@ -21,7 +21,7 @@ VIEW = "#score-field-view"
 SHEETS, RANGE, LABEL, TOLD = (f"{VIEW} {part}" for part in (".plane-sheet", ".fv-range", ".fv-label", ".plane-told"))
 STATUS, CAPTION = f"{VIEW} .fv-text", f"{VIEW} .fv-caption"
 PANELS = {"Score of two rings": 1, "Samplers, one noise": 4, "Langevin loses weights": 2, "Straight paths": 2,
-          "Quality against steps": 3, "Guides on a tree": 4}  # fmt: skip
+          "Quality on a checkerboard": 3, "Guides on a tree": 4}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,8 @@ function paintAxes(pen, chart, { x, y }, width, height, unit, left) {
   pen.textAlign = 'center';
   const places = [...new Set(chart.series.flatMap((s) => s.x || []))].filter(x.fits);
   const ticks = x.log && places.length < 9 ? places : niceTicks(x.low, x.high, x.log, width / unit < 300 ? 4 : 6);
-  for (const t of ticks) pen.fillText(number(t), x.place(t), bottom + 14 * unit);
+  const whole = (t) => Math.min(x.place(t), width - pen.measureText(number(t)).width / 2);  // the last one is not cut
+  for (const t of ticks) pen.fillText(number(t), whole(t), bottom + 14 * unit);
   pen.textAlign = 'right';
   for (const t of niceTicks(y.low, y.high, y.log, 4)) {
     pen.fillText(number(t), left - 6 * unit, y.place(t) + 4 * unit);
