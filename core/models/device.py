@@ -1,6 +1,11 @@
 """The devices that networks run on: this machine's, or the GPU that a Space lends for single calls (ZeroGPU)."""
 
+import contextlib
+import ctypes
+import functools
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -51,3 +56,30 @@ def device_facts(name: str = "auto") -> str:
         return f"{torch.cuda.get_device_name(device)}, {(total - free) / 2**30:.1f} of {total / 2**30:.0f} GB in use"
     n = torch.get_num_threads()
     return "Apple GPU (MPS)" if device.type == "mps" else f"the CPU, {n} thread{'s' * (n != 1)}"
+
+
+@functools.cache
+def _openmp() -> ctypes.CDLL | None:
+    """The OpenMP library that torch has loaded, on Linux; None elsewhere."""
+    maps = Path("/proc/self/maps")
+    lines = maps.read_text().splitlines() if maps.exists() else []
+    path = next((line.split()[-1] for line in lines if "libgomp" in line), None)
+    return ctypes.CDLL(path) if path else None
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """What this thread computes meanwhile on the CPU takes one core; other threads keep theirs. Does nothing but on Linux.
+
+    For networks so small that their layers take microseconds: threads that sleep while they wait then cost more than
+    they bring, and the second core is left to the page. `torch.set_num_threads` would change all threads.
+    """
+    openmp, before = _openmp(), torch.get_num_threads()  # which also sets this thread's number, if it had none yet
+    if openmp is None:
+        yield
+        return
+    openmp.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        openmp.omp_set_num_threads(before)

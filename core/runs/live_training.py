@@ -1,5 +1,6 @@
 """Networks that learn while people watch: they go on, pause, take turns, and keep their last good weights."""
 
+import contextlib
 import copy
 import math
 import threading
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from core.checks import Refused
 from core.diffusion.training import Curve, Ema, Progress, train
 from core.locks import FairLock
+from core.models.device import one_thread
 
 F = TypeVar("F")
 PATIENCE = 3.0
@@ -40,6 +42,8 @@ class LiveTraining:
     """Of all trainings of a class: one update each in turn, so that each keeps its share of the speed."""
     CLIP: ClassVar[float | None] = None
     """The largest norm of the gradient."""
+    SMALL: ClassVar[bool] = False
+    """Whether its network is so small that one core is faster than two."""
 
     def __init__(self, net: nn.Module, recipe: Any, average: Ema, every: int):
         self.id, self.net, self.recipe, self.average = uuid.uuid4().hex, net, recipe, average
@@ -48,6 +52,10 @@ class LiveTraining:
         self._good = self._snapshot()
         self._one, self._latest = threading.Lock(), object()  # who makes updates holds it; who asked for them last
         self.watched: Any = None  # what is shown of it, a `Watched`
+
+    def cores(self) -> contextlib.AbstractContextManager:
+        """What its network computes meanwhile takes one core if it is SMALL."""
+        return one_thread() if self.SMALL else contextlib.nullcontext()
 
     def rate(self, k: int) -> float:
         """The learning rate of update k."""
@@ -72,7 +80,7 @@ class LiveTraining:
             started, spent = time.monotonic(), self.seconds
             made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average, self.CLIP)
             while self._latest is mine:
-                with self.TURNS:
+                with self.TURNS, self.cores():
                     progress = next(made)
                 self._accept(progress)
                 self.seconds = spent + time.monotonic() - started
@@ -133,7 +141,7 @@ class Watched:
 
     def look(self) -> tuple:
         """Add the present moment, once per update; so many moments only that MOMENTS are kept. All of them, by step."""
-        with self.lock:
+        with self.lock, self.learner.cores():
             now = self.learner.step
             while self.moments and self.moments[-1].step > now:  # it went back to its last good weights
                 self.moments.pop()

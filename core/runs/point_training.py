@@ -49,6 +49,7 @@ class PointTraining(LiveTraining):
     """
 
     TURNS = FairLock()
+    SMALL = True
 
     def __init__(self, points: PointSet, recipe: PointRecipe, subject: tuple = ()):
         net = new_net(torch.Generator().manual_seed(recipe.seed), recipe.width, recipe.depth)
