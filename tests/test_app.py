@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -95,8 +96,9 @@ def test_who_is_terminated_leaves_no_files(tmp_path):
 def test_the_page_is_small_over_the_wire():
     """Examples and pictures come when they are seen; what stays is text, which is sent compressed."""
     page = json.dumps(app.create_app("cpu").get_config_file()).encode()
-    assert len(gzip.compress(page, 4)) < 300_000
-    assert b"data:image" not in page.replace(b"data:image/svg", b"")
+    assert len(gzip.compress(page, 4)) < 360_000  # of which the scripts of the canvases, once each, are a sixth
+    pictures = re.findall(rb"data:image/(?!svg)[\w+/=;,-]+", page)  # what the canvases begin with, and their masks
+    assert sum(map(len, pictures)) < 20_000
 
 
 def test_building_the_app_loads_no_model_and_no_foreign_library():

@@ -40,12 +40,12 @@ STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SA
 SWEPT, SWEPT_PROMPTS, LONGEST = 9, 3, 250
 """The most columns and rows of a sweep over steps, and its longest run."""
 SWEEP_STEPS = Text(
-    "Steps of the sweep",
+    "Sweep: steps",
     f"2 to {SWEPT} of 1 to {LONGEST}: a column each.",
     read=lambda text: ", ".join(map(str, counts_of(text, SWEPT, LONGEST))),
 )
 SWEEP_PROMPTS = Text(
-    "Prompts of the sweep",
+    "Sweep: prompts",
     f"1 to {SWEPT_PROMPTS}, one per line: a row each. Empty: the prompt above.",
     read=lambda text: "\n".join(prompts_of(text, SWEPT_PROMPTS)),
     lines=2,

@@ -31,6 +31,8 @@ FAST = {
     "top": 1.5,
     "guide_from": 999,
     "guide_to": 0,
+    "sweep_steps": "2, 4",
+    "sweep_prompts": "",
     "device": "cpu",
 }
 NOISED = {

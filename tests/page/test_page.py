@@ -138,7 +138,7 @@ def test_stop_keeps_what_exists(page):
 
 
 def test_keyboard_runs_and_scrubs(page):
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("7")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("7")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#digits-view .fv-text")).to_have_text(DONE)
     page.locator("h1").click()
@@ -147,25 +147,25 @@ def test_keyboard_runs_and_scrubs(page):
 
 
 def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("hello")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("hello")
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("Type digits from 0 to 9")
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("5")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("5")
     generate(page)
 
 
 def test_a_saved_png_restores_the_settings(page, tmp_path):
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("42")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("42")
     generate(page)
     with page.expect_download() as download:
         page.locator("#mnist-tab").get_by_role("button", name="PNG", exact=True).or_(
             page.locator("#mnist-tab a", has_text="PNG")
         ).first.click()
     download.value.save_as(tmp_path / "saved.png")
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("9")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("9")
     page.get_by_text("Settings from a saved picture").locator("visible=true").click()
     page.locator("#mnist-tab input[type=file]").first.set_input_files(tmp_path / "saved.png")
-    expect(page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first).to_have_value("42")
+    expect(page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first).to_have_value("42")
 
 
 def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
@@ -173,7 +173,7 @@ def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
     there(page, CANVAS)
     first = seen(page, CANVAS)
     page.get_by_role("tab", name="Generate").click()
-    page.locator("#mnist-tab textarea, #mnist-tab input[type=text]").first.fill("3")
+    page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("3")
     generate(page)
     page.get_by_role("button", name="Send this picture to the denoiser").click()
     expect(page.get_by_role("tab", name="Single-step denoiser")).to_have_attribute("aria-selected", "true")

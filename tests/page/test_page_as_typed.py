@@ -69,6 +69,6 @@ def test_a_tap_turns_it_on_where_there_is_no_mouse(page):
     page.get_by_role("tab", name="Sampling & guidance").click()
     page.get_by_label("Draw as I type").dispatch_event("click")
     expect(page.locator("#typed img")).to_be_visible()
-    box, prompt = (page.locator(s).bounding_box() for s in ("#typed", "#sampling-tab textarea:visible"))
+    box, prompt = (page.locator(s).first.bounding_box() for s in ("#typed", "#sampling-tab textarea:visible"))
     assert box["width"] <= page.viewport_size["width"] and prompt
     page.get_by_label("Draw as I type").uncheck()

@@ -75,6 +75,8 @@ def value_of(page, button: str, stop: bool = True) -> dict:
     until(page, posted.pictures, "a run")
     if stop:
         page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+        expect(page.locator(".fv-running").locator("visible=true")).to_have_count(0)
+        page.wait_for_timeout(500)  # a click that comes before the run has ended is none
     (value,) = posted.pictures()
     return value
 

@@ -95,8 +95,9 @@ def test_the_same_prompt_changes_nothing(request_):
         assert not frame.maps[CHANGES].any()
         for name, maps in frame.maps.items():
             if name != CHANGES:
-                np.testing.assert_array_equal(maps[0], maps[1])
-        np.testing.assert_array_equal(frame.parts["as asked"], frame.parts["told otherwise"])
+                np.testing.assert_allclose(maps[0].astype(int), maps[1].astype(int), atol=1)  # rounded to 256 levels
+        parts = (frame.parts[name].astype(int) for name in ("as asked", "told otherwise"))
+        np.testing.assert_allclose(*parts, atol=1)
 
 
 def test_every_frame_has_the_maps_of_every_block():

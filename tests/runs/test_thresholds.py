@@ -45,7 +45,7 @@ def test_every_row_is_what_its_threshold_draws_alone(pocket):
     for row, threshold in zip(rows, ROWS, strict=True):
         for picture, w in zip(row, (1.0, 20.0), strict=True):
             *_, alone = alone_with(pocket, w, threshold)
-            torch.testing.assert_close(picture[:, :64], alone.x_t[0], atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(picture[:, :64], alone.x_t[0], atol=5e-3, rtol=1e-3)  # w = 20 enlarges rounding
 
 
 def test_below_a_picture_stands_the_histogram_of_its_estimate_before_the_threshold(pocket):

@@ -43,7 +43,9 @@ def test_a_picture_of_before_the_filters_had_a_choice_is_restored(built, tmp_pat
     assert values == list(DenoiseRequest((400,)).parameters().values())
 
 
-@pytest.mark.parametrize("bad", [{"levels": {}}, {"levels": [0]}, {"original": "x"}, {"original": None}, {"seed": "s"}])
+@pytest.mark.parametrize(
+    "bad", [{"levels": {}}, {"levels": [-1]}, {"original": "x"}, {"original": None}, {"seed": "s"}]
+)
 def test_damaged_settings_get_one_sentence(tmp_path, bad):
     settings = plan().settings() | bad
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
@@ -61,7 +63,7 @@ def test_the_handler_takes_the_parameters_of_the_api(built):
     assert status.startswith("done")
     with pytest.raises(gr.Error, match="There is no picture yet"):
         next(handler(None, "300"))
-    with pytest.raises(gr.Error, match="Give 1 to 5 timesteps"):
+    with pytest.raises(gr.Error, match="Give 1 to 9 timesteps"):
         next(handler(mountains(), ""))
 
 
