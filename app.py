@@ -51,7 +51,7 @@ def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
                 with gr.Tab(t.TITLE, id=t.ID, elem_id=f"{t.ID}-tab"):
                     t.build(shared)
             connect(shared)
-    return fair(demo.queue(max_size=EVENTS, api_open=False), RUNS)
+    return fair(page.spare(demo, facts).queue(max_size=EVENTS, api_open=False), RUNS)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

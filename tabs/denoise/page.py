@@ -15,7 +15,6 @@ from tabs.ui.inputs import Dropdown
 from tabs.ui.layout import Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.presets import Preset, first, scene
-from tabs.ui.prompts import remark_line
 from tabs.ui.send import send_row
 from tabs.ui.stale import hold, mark, unmark
 from tabs.ui.viewer import made_when_seen, status_line, viewer
@@ -45,7 +44,7 @@ def build(shared: Shared) -> None:
         tab.source("picture", picture_source(f"{ID}-picture"))
         tab.run_row("Noise and denoise", remarks=())
         tab.form.place("levels", "prompt")
-        remark_line(tab.form["model"], tab.form["prompt"])
+        tab.remarks("prompt")
         tab.form.place("seed")
         with tab.more("restore_denoise"):
             tab.form.place("model", "guidance", "stride", "filtered")

@@ -18,13 +18,6 @@ from tabs.ui.viewer import as_uri
 
 STUDENT = "pocket-fast"
 CHANGED = "(...values) => { window.typedChanged?.(values); }"
-ASKED = """(...values) => {
-  window.typedAsked = window.typedKey || performance.now();
-  window.typedKey = 0;
-  return values;
-}"""
-"""Remembers when the oldest key was pressed that no picture has answered yet."""
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
 
 
 def place(form: Form, shared: Shared) -> None:
@@ -33,20 +26,16 @@ def place(form: Form, shared: Shared) -> None:
         return
     about = f"One picture by {STUDENT} follows the prompt, the seed and the guidance; it grows when you pause."
     switch = gr.Checkbox(False, label="Draw as I type", info=about, elem_id="typed-switch")
-    box = gr.HTML(
+    gr.HTML(
         {},
         html_template=asset("typed.html"),
         js_on_load=asset("typed.js"),
+        server_functions=[typed, enlarged],
         elem_id="typed",
         apply_default_css=False,
     )
-    fields = [form[name] for name in ("prompt", "seed", "guidance")]
-    # the box asks, not the fields: Gradio repeats all events of a field, the remarks' too, for one that had to wait
-    told = [switch, *fields]
+    told = [switch, *(form[name] for name in ("prompt", "seed", "guidance")), shared.device]
     gr.on([c.change for c in told], None, told, None, js=CHANGED, api_visibility="private")
-    inputs = [*fields, shared.device]
-    box.input(typed, inputs, box, js=ASKED, **QUIET)
-    box.submit(enlarged, inputs, box, **QUIET)
 
 
 def plan_of(prompt: str, seed: float, guidance: float) -> Plan:
@@ -67,13 +56,15 @@ def words_on(plan: Plan, guidance: float) -> str:
 def answered(answer: Callable[..., dict]) -> Callable[..., dict]:
     """An answer for the box; on a failure the sentence on it, which leaves the picture before in its place."""
 
-    def call(prompt: str, seed: float, guidance: float, device: str, request: gr.Request) -> dict:
+    def call(asked: list) -> dict:
         try:
+            who, prompt, seed, guidance, device = asked
             plan = plan_of(prompt, seed, guidance)
-            return answer(plan, request.session_hash, device, words_on(plan, guidance))
-        except Exception as e:  # outside the queue Gradio shows no error
+            return answer(plan, str(who), device, words_on(plan, guidance))
+        except Exception as e:  # a refused call would leave the page without a word
             return {"words": in_words(e).message}
 
+    call.__name__ = answer.__name__  # as the page calls it
     return call
 
 
@@ -88,8 +79,8 @@ def typed(plan: Plan, who: str, device: str, words: str) -> dict:
     """The picture, or nothing if a newer one is on its way."""
     pixels = drawn(plan, who, device)
     if pixels is None:
-        return gr.skip()
-    return {"drawn": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
+        return {}
+    return {"image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
 
 
 @answered
@@ -98,6 +89,6 @@ def enlarged(plan: Plan, who: str, device: str, words: str) -> dict:
     pixels = drawn(plan, who, device)
     pixels = pixels if pixels is None else drawn(larger(plan, 0, pixels), who, device)
     if pixels is None:
-        return gr.skip()
+        return {}
     told = f"{words} Enlarged to 256 pixels."
     return {"large": True, "image": as_uri(pixels), "alt": plan.request.prompt, "words": told}

@@ -68,12 +68,12 @@ def facts(device: str) -> str:
 # ---- rows of controls -----------------------------------------------------------------------------------------------
 
 
-def run_row(label: str) -> tuple[gr.Button, gr.Button, gr.HTML]:
-    """The primary button, Stop, and the line for the cost. Ctrl+Enter and Esc press the buttons."""
+def run_row(label: str) -> tuple[gr.Button, gr.Button]:
+    """The primary button, and Stop. Ctrl+Enter and Esc press them."""
     with gr.Row():
         run = gr.Button(label, variant="primary", elem_classes="do-run", scale=3)
         stop = gr.Button("Stop", elem_classes="do-stop", scale=1, min_width=80)
-    return run, stop, gr.HTML(elem_classes="cost")
+    return run, stop
 
 
 def wire(
@@ -130,13 +130,6 @@ def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:
             yield keep(view)
 
     return keep_once
-
-
-def tell_cost(line: gr.HTML, price: Callable, inputs: list) -> None:
-    """Show the next run's cost, `price(*inputs)`; renewed when the page opens and when an input changes."""
-
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    gr.on(None, explained_in_place(price), inputs, line, trigger_mode="always_last", **quiet)
 
 
 def formula_panel(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import gradio as gr
 
 from core.runs.request import Request
-from tabs.ui.controls import Shared, run_row, tell_cost, wire
+from tabs.ui.controls import Shared, run_row, wire
 from tabs.ui.enlarging import Enlarging
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
@@ -16,6 +16,7 @@ from tabs.ui.form import Form
 from tabs.ui.inputs import Number
 from tabs.ui.inside import fill_when_opened
 from tabs.ui.job import Job, Source
+from tabs.ui.lines import line, renew
 from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
@@ -70,6 +71,16 @@ class Layout:
         return [*(source.widget for source in self.job.sources.values()), *self.form.inputs]
 
     @property
+    def cost_line(self) -> str:
+        """The name of the line with the next run's cost."""
+        return f"{self.job.tab}-cost"
+
+    @property
+    def priced(self) -> list[gr.components.Component]:
+        """What the cost depends on."""
+        return [*self.form.inputs, self.shared.device]
+
+    @property
     def restored(self) -> list[gr.blocks.Block]:
         """What the settings in a saved picture fill."""
         sources = (source.widget for source in self.job.sources.values() if source.write)
@@ -83,9 +94,15 @@ class Layout:
 
     def run_row(self, label: str, remarks: Sequence[str] = ("prompt",), styled: bool = False) -> None:
         """Run, Stop, the cost line, and the model's remarks on the prompts in the fields `remarks`."""
-        self.start, self.stop, self.line = run_row(label)
+        self.start, self.stop = run_row(label)
+        line(self.cost_line, self.job.price, lambda: self.priced, "cost")
         if remarks:
-            remark_line(self.form["model"], *(self.form[name] for name in remarks), styled=styled)
+            self.remarks(*remarks, styled=styled)
+
+    def remarks(self, *names: str, styled: bool = False) -> None:
+        """The model's remarks on the prompts in these fields; see `remark_line`."""
+        prompts = [self.form[name] for name in names]
+        remark_line(f"{self.job.tab}-remarks", self.form["model"], *prompts, styled=styled)
 
     def experiments(self, words: str) -> None:
         """A button for each of the job's other experiments, under a line that explains them."""
@@ -183,7 +200,7 @@ class Layout:
             The events that fill in the presets, in their order.
         """
         self.form.follow_model()
-        tell_cost(self.line, self.job.price, [*self.form.inputs, self.shared.device])
+        renew(self.cost_line, self.priced)
         if self.upload is not None:
             restore = explained(self.job.restore)
             self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")

@@ -8,7 +8,7 @@ import gradio as gr
 from core.models.device import DEVICES, lends_gpu
 from core.models.registry import MODELS, availability, card
 from tabs.ui import downloads as _deepfloyd
-from tabs.ui.controls import Shared, facts
+from tabs.ui.controls import NETWORK, Shared, facts
 from tabs.ui.inputs import Dropdown
 from tabs.ui.send import connect
 from tabs.ui.theme import look
@@ -55,6 +55,18 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     return picker, line
 
 
+def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
+    """The same page, whose events keep their hidden progress on the header's line of facts alone.
+
+    At every start, result and end of any event Gradio renews the progress on all components that an event ever had as
+    outputs, and looks for each of them through the whole page. A run keeps it on its own figure, which says who waits.
+    """
+    for fn in demo.fns.values():
+        if fn.show_progress == "hidden" and fn.concurrency_id != NETWORK["concurrency_id"]:
+            fn.show_progress_on = [line]
+    return demo
+
+
 def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:
     """A page with one tab only, for `python -m tabs.NAME`."""
     with gr.Blocks(title=title, analytics_enabled=False) as demo:
@@ -64,7 +76,7 @@ def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:
             with gr.Tab(title):
                 build_tab(shared)
             connect(shared)
-    return demo
+    return spare(demo, line)
 
 
 def open_alone(title: str, build_tab: Callable[[Shared], None]) -> None:

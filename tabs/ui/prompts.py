@@ -7,6 +7,7 @@ import gradio as gr
 from core.checks import ModelError, Refused
 from core.runs.prompts import prompt_of, remarks, text_model
 from tabs.ui.failures import explained
+from tabs.ui.lines import line, renew
 
 
 @explained
@@ -26,21 +27,13 @@ def remark_on_styled(model: str, style: str, *prompts: str) -> str:
     return remark_on(model, *(f"{style or ''} {p}".strip() for p in prompts if p))
 
 
-def remark_line(model: gr.Dropdown, *prompts: gr.Textbox, styled: bool = False) -> None:
+def remark_line(name: str, model: gr.Dropdown, *prompts: gr.Textbox, styled: bool = False) -> None:
     """A line under the prompts that says what the model does not know; renewed when they change.
 
     Args:
+        name: unique on the page.
         styled: whether the first one is the style of the others.
     """
-    line = gr.HTML(elem_classes="remarks")
-    gr.on(
-        [c.change for c in (model, *prompts)],
-        remark_on_styled if styled else remark_on,
-        [model, *prompts],
-        line,
-        trigger_mode="multiple",  # not "always_last", as the cost line: when one of two such events of a field has waited,
-        # Gradio repeats both, and so without end where each is under way when the other ends
-        show_progress="hidden",
-        api_visibility="private",
-        queue=False,
-    )
+    inputs = [model, *prompts]
+    line(name, remark_on_styled if styled else remark_on, lambda: inputs, "remarks")
+    renew(name, inputs)

@@ -49,6 +49,29 @@ function whileWaiting(element, tell) {
   document.addEventListener('full', again);
 }
 
+// Lines of words that follow inputs, see tabs/ui/lines.py: by name, the newest values, and how the line asks for its words
+// once it is on the page. It asks one thing at a time.
+const lines = {};
+function tellLine(name, values) {
+  const line = lines[name] ??= {};
+  line.values = values;
+  line.ask?.();
+}
+function showLine(name, props, server) {
+  const line = lines[name] ??= {};
+  let asked, under = false;
+  line.ask = async () => {
+    if (under) return;
+    under = true;
+    while (asked !== line.values) {
+      asked = line.values;
+      try { props.value = await server.told(asked); } catch { /* the server is away; Gradio says so */ }
+    }
+    under = false;
+  };
+  line.ask();
+}
+
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays.
 function fetchExample(props, server, refresh) {
   const name = props.value?.example;

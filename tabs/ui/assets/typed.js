@@ -1,11 +1,10 @@
-// The picture that follows the prompt while it is typed. One request is under way at a time, so the first key since the last
-// request is the oldest that a picture has not answered.
+// The picture that follows the prompt while it is typed. One request is under way at a time; the newest values win.
 const PAUSE = 700;  // milliseconds without a key after which the picture is enlarged
 const box = element.querySelector('.typed'), picture = element.querySelector('img'), words = element.querySelector('p');
-let pause = 0, before = '', late = 0;
+const page = Math.random().toString(36).slice(2);  // whose older picture a newer one replaces
+let wanted = null, before = '', under = false, pause = 0, pressed = 0, late = 0;
 
-window.typedKey = window.typedAsked = 0;
-document.addEventListener('input', () => { window.typedKey ||= performance.now(); clearTimeout(pause); }, true);
+document.addEventListener('input', () => { pressed ||= performance.now(); clearTimeout(pause); }, true);
 
 // Told of every change; Gradio may tell of one twice.
 window.typedChanged = ([on, ...values]) => {
@@ -14,19 +13,33 @@ window.typedChanged = ([on, ...values]) => {
   if (now === before) return;
   before = now;
   clearTimeout(pause);
-  if (on) trigger('input');
+  wanted = on ? values : null;
+  if (!under) draw();
 };
 
-function refresh() {
-  const v = props.value || {};
-  if (!v.words) return;
-  clearTimeout(pause);
-  if (v.image) { picture.src = v.image; picture.alt = v.alt; picture.classList.toggle('typed-small', !v.large); }
-  picture.hidden = !picture.src;
-  if (!v.large) late = v.drawn && window.typedAsked ? Math.round(performance.now() - window.typedAsked) : 0;
-  words.textContent = (late ? `${late} ms from the key to the picture · ` : '') + v.words;
-  if (v.drawn) pause = setTimeout(() => { if (!box.hidden) trigger('submit'); }, PAUSE);
+async function draw() {
+  under = true;
+  for (let asked; wanted && asked !== wanted;) {
+    asked = wanted;
+    const key = pressed;
+    pressed = 0;
+    show(await answer(server.typed, asked), key);
+  }
+  under = false;
+  if (wanted) pause = setTimeout(enlarge, PAUSE);
 }
 
-watch('value', refresh);
-refresh();
+async function enlarge() {
+  const asked = wanted, larger = await answer(server.enlarged, asked);
+  if (asked === wanted) show(larger, 0);
+}
+
+const answer = async (draw, asked) => { try { return await draw([page, ...asked]); } catch { return {}; } };
+
+function show(v, key) {
+  if (!v.words) return;
+  if (v.image) { picture.src = v.image; picture.alt = v.alt; picture.classList.toggle('typed-small', !v.large); }
+  picture.hidden = !picture.src;
+  if (!v.large) late = v.image && key ? Math.round(performance.now() - key) : 0;
+  words.textContent = (late ? `${late} ms from the key to the picture · ` : '') + v.words;
+}

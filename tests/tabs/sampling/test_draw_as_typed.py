@@ -12,7 +12,7 @@ from core.runs.sampling import Pictures
 from tabs.sampling import as_typed
 from tabs.sampling.as_typed import enlarged, plan_of, typed
 
-WHO = SimpleNamespace(session_hash="somebody")
+WHO = "somebody"
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +32,10 @@ def student(monkeypatch):
 
 
 def test_one_picture_by_the_student_in_four_calls(student):
-    value = typed("an emoji of a rose", 7, 3.0, "cpu", WHO)
+    value = typed([WHO, "an emoji of a rose", 7, 3.0, "cpu"])
     (r,) = student
     assert (r.model, r.n, r.steps, r.guidance, r.seed) == ("pocket-fast", 1, 4, 3.0, 7)
-    assert value["drawn"] and value["image"].startswith("data:image/")
+    assert value["image"].startswith("data:image/")
     assert (
         value["words"] == "pocket-fast, 4 network calls, guidance 3, seed 7." and value["alt"] == "an emoji of a rose"
     )
@@ -43,7 +43,7 @@ def test_one_picture_by_the_student_in_four_calls(student):
 
 @pytest.mark.parametrize(("asked", "used"), [(0.0, 1.0), (20, 8.0)])
 def test_guidance_that_it_did_not_learn_becomes_the_nearest_and_is_said(asked, used, student):
-    value = typed("a rose", 7, asked, "cpu", WHO)
+    value = typed([WHO, "a rose", 7, asked, "cpu"])
     assert student[0].guidance == used and f"the nearest to {asked:g} that it learned" in value["words"]
 
 
@@ -54,24 +54,30 @@ def test_guidance_that_it_did_not_learn_becomes_the_nearest_and_is_said(asked, u
         ("a rose", -1, 3.0, "seed"),
         ("a rose", None, 3.0, "seed"),
         ("a rose", 7, "much", "guidance"),
+        ("a rose", 7, None, "guidance"),
     ],
 )
 def test_bad_input_is_one_sentence_and_the_picture_before_stays(prompt, seed, guidance, words, student):
-    value = typed(prompt, seed, guidance, "cpu", WHO)
+    value = typed([WHO, prompt, seed, guidance, "cpu"])
     assert words in value["words"] and "image" not in value and not student
+
+
+@pytest.mark.parametrize("asked", [[], "rose", None, [WHO, "a rose"], {"prompt": "a rose"}])
+def test_a_hostile_question_is_answered_in_words(asked, student):
+    assert typed(asked).keys() == {"words"} and not student
 
 
 def test_a_picture_that_is_no_longer_wanted_is_not_shown(monkeypatch):
     monkeypatch.setattr(as_typed.TURNS, "draw", lambda who, run: None)
-    assert typed("a rose", 7, 3.0, "cpu", WHO) == enlarged("a rose", 7, 3.0, "cpu", WHO) == gr.skip()
+    assert typed([WHO, "a rose", 7, 3.0, "cpu"]) == enlarged([WHO, "a rose", 7, 3.0, "cpu"]) == {}
 
 
 def test_after_a_pause_it_grows(monkeypatch):
     x = torch.zeros(1, 3, 256, 256)
     plan = SimpleNamespace(run=lambda device: iter([Step(4, 4, torch.tensor([-1]), x, x)]))
     monkeypatch.setattr(as_typed, "larger", lambda small, k, pixels: plan if pixels.shape == (64, 64, 3) else None)
-    value = enlarged("a rose", 7, 3.0, "cpu", WHO)
-    assert value["large"] and "drawn" not in value and value["words"].endswith("Enlarged to 256 pixels.")
+    value = enlarged([WHO, "a rose", 7, 3.0, "cpu"])
+    assert value["large"] and value["words"].endswith("Enlarged to 256 pixels.")
 
 
 def test_the_plan_is_one_that_the_tab_could_make():
