@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
@@ -39,12 +40,12 @@ AROUND = [Middleware(Headers), Middleware(GZipMiddleware, minimum_size=2000, com
 """A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are not compressed."""
 
 
-def create_app(device: str = "auto", model: str | None = None) -> gr.Blocks:
-    """The page: a header and one tab per entry of tabs.TABS."""
+def create_app(device: str = "auto", model: str | None = None, names: Sequence[str] = TABS) -> gr.Blocks:
+    """The page: a header and one tab per name, an entry of tabs.TABS."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(OLD, OLD)) as demo:
         picker, facts = page.build(TITLE, device)
         with gr.Tabs(overflow_behavior="wrap", elem_id="tabs") as tabs:
-            offered = [tab(name) for name in TABS]
+            offered = [tab(name) for name in TABS if name in names]
             takers = {t.ID: getattr(t, "SHORT", t.TITLE) for t in offered if getattr(t, "TAKES_PICTURES", False)}
             shared = Shared(picker, facts, tabs, model, takers)
             for t in offered:
@@ -62,6 +63,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
     p.add_argument("--model", choices=[m.name for m in of_task("text", "digits")])
     p.add_argument("--device", choices=DEVICES, default="auto")
+    p.add_argument("--tabs", nargs="+", choices=TABS, default=TABS, metavar="TAB",
+                   help=f"open these alone, for a page that opens faster: {', '.join(TABS)}")  # fmt: skip
     args = p.parse_args(argv)
     try:
         pick_device(args.device)
@@ -86,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     memory.share_pools()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    demo = create_app(args.device, args.model)
+    demo = create_app(args.device, args.model, args.tabs)
     threading.Thread(target=clean, args=[demo], daemon=True).start()
     try:
         serve(demo, args)

@@ -30,7 +30,7 @@ FLAGS = [
 ]
 
 
-PAGE = {"server", "client", "browser", "page"}
+PAGE = {"server", "client", "browser", "page", "sites"}
 """Fixtures of the running app: a test that asks for one of them is a page test."""
 
 
@@ -109,17 +109,43 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def sites():
+    """Gives the address of a page with some tabs alone, served by this process: it opens in a fifth of the time."""
+    import app
+    from tabs.ui.theme import look
+
+    pages: dict[tuple[str, ...], tuple] = {}
+
+    def site(*names: str) -> str:
+        if names not in pages:
+            demo = app.create_app("cpu", names=names)
+            demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look())
+            pages[names] = demo, demo.local_url
+        return pages[names][1]
+
+    yield site
+    for demo, _ in pages.values():
+        demo.close()
+
+
 @pytest.fixture
-def page(browser, server):
-    """A fresh page of the app; the test fails if the page asks for anything outside, or a script breaks."""
+def page(browser, request):
+    """A fresh page of the app, or of the tabs that the test is marked with, `@pytest.mark.tabs("sampling")`.
+
+    The test fails if the page asks for anything outside, or a script breaks.
+    """
+    some = request.node.get_closest_marker("tabs")
+    url = request.getfixturevalue("sites")(*some.args) if some else request.getfixturevalue("server").url
     context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True)
     page, bad = context.new_page(), []
     page.set_default_timeout(120_000)
-    page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((server.url, "data:", "blob:")) else None)
+    page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((url, "data:", "blob:")) else None)
     page.on("requestfailed", lambda r: bad.append(r.url) if "ERR_ABORTED" not in (r.failure or "") else None)
     page.on("pageerror", lambda e: bad.append(str(e)))
-    page.goto(server.url)
-    page.get_by_role("tab", name="Forward & denoise").click()  # most tests begin there
+    page.goto(url)
+    if some is None:
+        page.get_by_role("tab", name="Forward & denoise").click()  # most tests begin there
     page.locator("button.do-run:visible").first.wait_for()
     yield page
     context.close()

@@ -34,8 +34,10 @@ def test_flags():
     args = app.parse(["--host", "0.0.0.0", "--port", "8000", "--share", "--model", "ddpm-class", "--device", "cpu"])
     assert (args.host, args.port, args.share, args.model, args.device) == ("0.0.0.0", 8000, True, "ddpm-class", "cpu")
     assert app.parse([]).model is None
-    with pytest.raises(SystemExit):
-        app.parse(["--model", "classifier"])
+    assert tuple(app.parse([]).tabs) == TABS and app.parse(["--tabs", "words", "sdedit"]).tabs == ["words", "sdedit"]
+    for wrong in (["--model", "classifier"], ["--tabs", "nothing"], ["--tabs"]):
+        with pytest.raises(SystemExit):
+            app.parse(wrong)
 
 
 @pytest.mark.parametrize("model", [None, "ddpm-class", "pocket"])
@@ -43,6 +45,12 @@ def test_the_app_builds_for_every_first_model(model):
     demo = app.create_app("cpu", model)
     chosen = [b.value for b in demo.blocks.values() if isinstance(b, gr.Dropdown) and b.label == "Model"]
     assert "pocket" in chosen and ("ddpm-class" if model == "ddpm-class" else "flow-class") in chosen
+
+
+def test_a_page_of_some_tabs_has_no_others():
+    demo = app.create_app("cpu", names=("words", "sampling"))
+    ids = {b.elem_id for b in demo.blocks.values() if isinstance(b, gr.Tab)}
+    assert {"sampling-tab", "words-tab"} <= ids and not {"sdedit-tab", "mnist-tab"} & ids
 
 
 @pytest.mark.parametrize("name", TABS)

@@ -7,7 +7,10 @@ from playwright.sync_api import expect
 
 from core.models.registry import availability
 
-pytestmark = pytest.mark.skipif(not availability("pocket-fast")[0], reason="pocket-fast is not in checkpoints/")
+pytestmark = [
+    pytest.mark.skipif(not availability("pocket-fast")[0], reason="pocket-fast is not in checkpoints/"),
+    pytest.mark.tabs("sampling"),
+]
 LATENCY = re.compile(r"^\d+ ms from the key to the picture · pocket-fast, 4 network calls, guidance ")
 
 

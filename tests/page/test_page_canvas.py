@@ -18,7 +18,10 @@ from core.pictures.images import TOO_LARGE
 from tabs.inpainting.mask import pictures_of
 from tabs.ui.canvas import UNREADABLE, canvas, white
 
-pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+pytestmark = [
+    pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
+    pytest.mark.tabs("sdedit", "inpainting"),
+]
 ON = "#sdedit-canvas"
 SHEET = "(s) => document.querySelector(`${s} .paint-sheet`).toDataURL()"
 GIVEN = """([s, name, type, data]) => {

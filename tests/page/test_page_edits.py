@@ -15,7 +15,10 @@ from core.pictures import masks
 from core.pictures.images import settings_of
 from core.runs.inpainting import InpaintRequest
 
-pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+pytestmark = [
+    pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
+    pytest.mark.tabs("sdedit", "inpainting"),
+]
 
 
 def button(page, name: str):

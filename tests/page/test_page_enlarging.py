@@ -16,7 +16,7 @@ TABS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("tab", [pytest.param(tab, marks=pytest.mark.tabs(tab)) for tab in TABS])
 def test_the_chosen_picture_is_enlarged_with_the_noise_that_is_asked_for(page, tab):
     page.get_by_role("tab", name=TABS[tab], exact=True).click()
     page.get_by_text("Enlarge the chosen picture").locator("visible=true").click()

@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from core.models.registry import availability
 
+pytestmark = pytest.mark.tabs("guides")
+
 DONE = re.compile("done in")
 HERE = all(availability(n)[0] for n in ("ddpm-time", "ddpm-class", "flow-time", "flow-class", "classifier-noisy"))
 

@@ -7,7 +7,10 @@ from playwright.sync_api import expect
 
 from core.models.registry import availability
 
-pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+pytestmark = [
+    pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
+    pytest.mark.tabs("words"),
+]
 VIEW = "#network-view"
 DRAWN = "(canvas) => canvas.toDataURL()"
 
@@ -92,6 +95,7 @@ def test_words_for_a_digit_model_are_refused_in_one_sentence_and_nothing_is_lost
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(13)
 
 
+@pytest.mark.tabs("mnist")
 def test_the_digits_networks_and_algorithms_stand_beside_their_code(page):
     page.get_by_role("tab", name="MNIST").click()
     page.get_by_role("tab", name="Networks and algorithms").click()

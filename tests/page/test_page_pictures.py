@@ -48,6 +48,7 @@ def look_inside(page, share: float, number: str):
     expect(page.locator("#sampling-inside .fv-text")).to_have_text(f"picture {number}")
 
 
+@pytest.mark.tabs("sampling", "denoise")
 def test_sample_pick_look_inside_and_send(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
@@ -58,12 +59,14 @@ def test_sample_pick_look_inside_and_send(page):
     expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
 
 
+@pytest.mark.tabs("sampling")
 def test_a_sweep_is_a_labelled_row(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Guidance sweep")
     expect(page.locator("#sampling-view .fv-across").first).to_have_text(re.compile("w = 0.*w = 15", re.S))
 
 
+@pytest.mark.tabs("sampling")
 def test_unknown_words_are_named(page):
     open_tab(page, "Sampling & guidance")
     page.locator("#sampling-tab textarea:visible").first.fill("a campanile")
@@ -71,6 +74,7 @@ def test_unknown_words_are_named(page):
     expect(remark.first).to_have_text(re.compile("lighthouse"))
 
 
+@pytest.mark.tabs("denoise")
 def test_denoising_fills_its_places(page):
     page.get_by_role("button", name="Noise and denoise").click()
     expect(page.locator("#denoise-tab .cost", has_text="done in").first).to_be_visible()
@@ -78,6 +82,7 @@ def test_denoising_fills_its_places(page):
     assert page.locator(".tiles .place").count() == 0
 
 
+@pytest.mark.tabs("sampling")
 def test_a_new_run_chooses_its_first_picture(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
@@ -88,6 +93,7 @@ def test_a_new_run_chooses_its_first_picture(page):
     expect(page.locator("#sampling-view .fv-chosen:visible")).to_have_count(0)
 
 
+@pytest.mark.tabs("sampling")
 def test_a_picture_chosen_while_the_run_goes_on_stays_chosen(page):
     open_tab(page, "Sampling & guidance")
     page.get_by_role("button", name="Sample", exact=True).click()
@@ -104,6 +110,7 @@ def test_a_picture_chosen_while_the_run_goes_on_stays_chosen(page):
     expect(page.locator("#sampling-view .fv-chosen:visible")).to_have_count(2)  # in either lane
 
 
+@pytest.mark.tabs("sampling")
 def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
     """A file that is no picture, dropped where the settings go."""
     (tmp_path / "no-picture.png").write_bytes(b"no picture")
@@ -113,6 +120,7 @@ def test_what_goes_wrong_in_a_quick_handler_is_told(page, tmp_path):
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("not a picture with settings")
 
 
+@pytest.mark.tabs("sampling", "denoise")
 def test_the_example_is_as_alive_as_a_run(page):
     open_tab(page, "Sampling & guidance")
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("example"))
@@ -122,6 +130,7 @@ def test_the_example_is_as_alive_as_a_run(page):
     expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
 
 
+@pytest.mark.tabs("sampling")
 def test_a_panel_that_is_opened_is_not_empty(page):
     open_tab(page, "Sampling & guidance")
     page.get_by_text("Inside one picture").click()
@@ -138,6 +147,7 @@ def test_no_viewer_is_empty_at_first(page):
         )
 
 
+@pytest.mark.tabs("sampling")
 def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     open_tab(page, "Sampling & guidance")
@@ -158,6 +168,7 @@ def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
     assert lanes(page, "#sampling-view")[1][0] == "The noise that this came from"
 
 
+@pytest.mark.tabs("sampling")
 def test_guidance_off_and_on_fills_the_width_and_keeps_w_together(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     open_tab(page, "Sampling & guidance")
@@ -169,6 +180,7 @@ def test_guidance_off_and_on_fills_the_width_and_keeps_w_together(page):
     assert all(box < 25 for box in whole.evaluate_all("all => all.map(e => e.getBoundingClientRect().height)"))
 
 
+@pytest.mark.tabs("sampling")
 def test_every_noise_stands_under_its_picture_with_a_gap_between(page):
     page.set_viewport_size({"width": 1280, "height": 640})
     open_tab(page, "Sampling & guidance")
@@ -223,6 +235,7 @@ def test_projector_mode_outlives_a_reload_and_says_how_to_leave_it(page):
     expect(page.get_by_role("button", name="Projector mode", exact=True)).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.tabs("sampling")
 def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
     open_tab(page, "Sampling & guidance")
     page.locator("#sampling-view img").first.wait_for()
@@ -240,6 +253,7 @@ def test_a_phone_shows_the_picture_then_the_button_then_the_rest(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.tabs("denoise")
 def test_on_a_phone_the_button_stays_in_sight_and_a_run_shows_the_pictures(page):
     page.set_viewport_size({"width": 390, "height": 844})
     run = page.get_by_role("button", name="Noise and denoise")
@@ -261,6 +275,7 @@ def denoise(page, levels: str = "", done: str = "done in"):
     expect(page.locator("#denoise-tab .cost", has_text=done).first).to_be_visible()
 
 
+@pytest.mark.tabs("denoise", "sdedit")
 def test_denoising_can_be_stopped_saved_and_sent(page):
     tab = page.locator("#denoise-tab")
     tab.get_by_text("More settings").click()
@@ -274,6 +289,7 @@ def test_denoising_can_be_stopped_saved_and_sent(page):
     expect(page.get_by_role("button", name="Run the ladder")).to_be_visible()
 
 
+@pytest.mark.tabs("denoise")
 def test_the_longest_run_is_looked_into_with_the_arrows(page):
     page.get_by_role("button", name=re.compile("Inside the longest run")).click()
     label = page.locator("#denoise-inside .fv-label")
@@ -285,6 +301,7 @@ def test_the_longest_run_is_looked_into_with_the_arrows(page):
     expect(page.locator("#denoise-inside img").nth(2)).to_be_visible()
 
 
+@pytest.mark.tabs("denoise")
 def test_opening_the_look_inside_does_not_make_an_old_figure_new(page):
     denoise(page, "300")
     page.locator("#denoise-tab").get_by_label("Timesteps t to compare at").fill("200")
@@ -295,6 +312,7 @@ def test_opening_the_look_inside_does_not_make_an_old_figure_new(page):
     expect(stale).to_be_visible()
 
 
+@pytest.mark.tabs("sampling")
 def test_the_arrows_scrub_the_viewer_that_has_the_focus(page):
     open_tab(page, "Sampling & guidance")
     page.get_by_role("button", name=re.compile("Inside one picture")).click()
@@ -308,6 +326,7 @@ def test_the_arrows_scrub_the_viewer_that_has_the_focus(page):
     expect(grid).to_have_text(re.compile("^result"))
 
 
+@pytest.mark.tabs("denoise")
 def test_the_strip_keeps_its_height_while_it_fills(page):
     page.evaluate(HEIGHTS)
     denoise(page, "690")
@@ -328,6 +347,7 @@ HEIGHTS = """() => {
 }"""
 
 
+@pytest.mark.tabs("denoise")
 def test_a_file_that_is_no_picture_is_told_and_leaves_the_tab_in_order(page, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     box = page.locator("#denoise-picture")
@@ -347,6 +367,7 @@ def test_a_phone_shows_every_tab_and_every_method(page):
     assert all(left >= 0 and right <= 390 for left, right in boxes)
 
 
+@pytest.mark.tabs("denoise")
 def test_tiles_stay_readable_on_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     tile = page.locator("#denoise-tab .tiles img").first
@@ -354,6 +375,7 @@ def test_tiles_stay_readable_on_a_phone(page):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.tabs("denoise")
 def test_a_preset_lets_the_model_draw_the_picture_first(page):
     box = page.locator("#denoise-picture img")
     before = box.first.get_attribute("src")
@@ -368,6 +390,7 @@ def before(page, selector: str) -> str:
     return page.locator(selector).evaluate("e => getComputedStyle(e, '::before').content")
 
 
+@pytest.mark.tabs("sampling")
 def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run(page):
     open_tab(page, "Sampling & guidance")
     tab = page.locator("#sampling-tab")
@@ -386,6 +409,7 @@ def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run
     expect(page.locator("#sampling-view .fv-caption")).to_have_text(re.compile("volcano"))
 
 
+@pytest.mark.tabs("denoise")
 def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
     tab = page.locator("#denoise-tab")
     png, levels = tab.get_by_role("button", name="PNG", exact=True), tab.get_by_label("Timesteps t to compare at")
@@ -406,6 +430,7 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
     expect(png).to_be_enabled()
 
 
+@pytest.mark.tabs("sampling")
 def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
     open_tab(page, "Sampling & guidance")
     status, png = page.locator("#sampling-view .fv-text"), page.get_by_role("button", name="PNG", exact=True)
@@ -434,6 +459,7 @@ def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
     assert download.value.suggested_filename.startswith("guidance-sweep")
 
 
+@pytest.mark.tabs("sampling")
 def test_stop_keeps_the_run_under_way_though_another_was_asked_for(page):
     open_tab(page, "Sampling & guidance")
     steps = page.get_by_label("number input for Steps").locator("visible=true")

@@ -27,6 +27,15 @@ PLACE = {
     "thresholds": ("Other guides", "Thresholding"),
 }  # fmt: skip
 """Tab -> the names of the tabs to press."""
+WITHIN = {"Other guides": "guides", "Fewer steps": "fewer_steps", "MNIST": "mnist", "Words in the picture": "words"}
+"""Tab with views -> its name."""
+
+
+def each(tabs) -> list:
+    """The tabs as parameters of a test, whose page has no others."""
+    return [pytest.param(tab, marks=pytest.mark.tabs(WITHIN.get(PLACE[tab][0], tab))) for tab in tabs]
+
+
 CHOICES = lambda c: isinstance(c, gr.Radio | gr.Dropdown)  # noqa: E731
 """Inputs that may hide or disable others."""
 CANVASES = {"sdedit": "#sdedit-canvas", "inpainting": "#inpainting-canvas", "denoiser": "#digit-canvas"}
@@ -98,7 +107,7 @@ def change(page, component: gr.components.Component, picture: str):
         field.press("Tab")
 
 
-@pytest.mark.parametrize("tab", PLACE)
+@pytest.mark.parametrize("tab", each(PLACE))
 def test_every_input_dims_the_figure_of_its_tab(page, tab, inputs, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 60, 3), np.uint8)).save(tmp_path / "a.png")
     opened(page, tab)
@@ -116,7 +125,7 @@ def test_every_input_dims_the_figure_of_its_tab(page, tab, inputs, tmp_path):
         expect(mine, f"{component.label} of {tab}").to_have_attribute("data-stale", "changed", timeout=20_000)
 
 
-@pytest.mark.parametrize("tab", CANVASES)
+@pytest.mark.parametrize("tab", each(CANVASES))
 def test_the_first_stroke_dims_the_figure(page, tab):
     opened(page, tab)
     page.wait_for_timeout(1500)
@@ -125,7 +134,12 @@ def test_the_first_stroke_dims_the_figure(page, tab):
 
 
 @pytest.mark.parametrize(
-    "tab, name", [("sdedit", "Sailboat"), ("inpainting", "Grow"), ("denoiser", "Let the model draw it")]
+    "name, tab",
+    [
+        pytest.param("Sailboat", "sdedit", marks=pytest.mark.tabs("sdedit")),
+        pytest.param("Grow", "inpainting", marks=pytest.mark.tabs("inpainting")),
+        pytest.param("Let the model draw it", "denoiser", marks=pytest.mark.tabs("mnist")),
+    ],
 )
 def test_a_button_that_fills_a_canvas_dims_the_figure(page, tab, name):
     opened(page, tab)
@@ -134,6 +148,7 @@ def test_a_button_that_fills_a_canvas_dims_the_figure(page, tab, name):
     expect(page.locator(f"#{figure(tab)}")).to_have_attribute("data-stale", "changed", timeout=20_000)
 
 
+@pytest.mark.tabs("denoise")
 def test_a_preset_that_is_pressed_during_a_run_dims_the_figure_at_its_end(page):
     opened(page, "denoise")
     page.get_by_role("button", name="Noise and denoise").click()

@@ -7,7 +7,10 @@ from playwright.sync_api import expect
 
 from core.models.registry import availability
 
-pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+pytestmark = [
+    pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/"),
+    pytest.mark.tabs("anagrams", "hybrids"),
+]
 
 
 def make(page, tab: str, name: str):
