@@ -12,9 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from core.diffusion.noise import generator
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.noise import generator, randn
+from core.diffusion.samplers import ddim
+from core.diffusion.visits import visits_together
 from core.models.deepfloyd import stages
 from core.models.deepfloyd.stages import DeepFloyd, Settings
+from core.models.deepfloyd.text_encoder import TOKENS
+from core.techniques.attention import Recorder, Word, columns
 
 SMALL = {"block_out_channels": (64, 128, 192, 256), "layers_per_block": 1, "cross_attention_dim": 256}
 XL = {"block_out_channels": (704, 1408, 2112, 2816), "layers_per_block": 3, "cross_attention_dim": 2816}
@@ -102,13 +107,13 @@ def pipeline(net: nn.Module):
     return pipe
 
 
-def seconds(call: Callable[[], object], device: torch.device) -> float:
-    """The seconds of one call, including the device's work."""
+def seconds(call: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:
+    """The seconds of one call by a clock, including the device's work."""
     _wait(device)
-    started = time.perf_counter()
+    started = clock()
     call()
     _wait(device)
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def _wait(device: torch.device) -> None:
@@ -181,6 +186,32 @@ def compiled(model: DeepFloyd, steps: int, n: int) -> str:
     return f"torch.compile: {plain / fast:.2f} x as fast after a warm-up of {warm_up - fast:.0f} s"
 
 
+def recording(model: DeepFloyd, steps: int, n: int, rounds: int) -> str:
+    """What it costs to record the maps of ten words in every step; the picture must stay the same.
+
+    On the CPU the time is the processor's, whatever else runs.
+    """
+    words = [Word(str(k), (k,)) for k in range(10)]
+    rest = Word("padding", tuple(range(10, TOKENS)), "padding"), Word("picture", (TOKENS,), "picture")
+    recorder = Recorder(columns([[*words, *rest]] * n))
+    plain, watched = lambda: drawn(model, model, steps, n), lambda: drawn(model, model.watched(recorder), steps, n)
+    same, maps = torch.equal(plain(), watched()), recorder.take()
+    clock = time.perf_counter if model.device.type == "cuda" else time.process_time
+    pairs = [tuple(seconds(run, model.device, clock) for run in (plain, watched)) for _ in range(rounds)]
+    ratio = min(on for _, on in pairs) / min(off for off, _ in pairs)
+    size = sum(m.numel() for m in maps.values()) / 1e6  # a byte each, as they are kept
+    same = "the same bit for bit" if same else "not the same"
+    return f"maps of words: a step takes {ratio:.3f} times as long; {size:.2f} MB a step with every head; the picture is {same}"
+
+
+def drawn(model: DeepFloyd, denoiser: Denoiser, steps: int, n: int) -> Tensor:
+    """As `ours`, by a denoiser of that model and DDIM."""
+    guided, visits = stages.published(denoiser, Settings(7.0)), visits_together(model.schedule.timesteps(steps), n)
+    x = randn((n, *model.shape), generator(0), model.device)
+    *_, step = ddim(guided, x, visits, guided.encode(["a"] * n))
+    return step.x_t
+
+
 def peak(call: Callable[[], object]) -> str:
     """The peak memory during a call."""
     torch.cuda.reset_peak_memory_stats()
@@ -203,6 +234,7 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--xl", action="store_true", help="IF-I-XL in fp16 on CUDA instead of a small network on the CPU")
     p.add_argument("--channels-last", action="store_true", help="our network in that layout on the CPU too")
     p.add_argument("--compile", action="store_true", help="also time torch.compile")
+    p.add_argument("--maps", action="store_true", help="also time the recording of the maps of words")
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("-n", type=int, default=1, help="pictures")
     p.add_argument("--rounds", type=int, default=5)
@@ -220,6 +252,8 @@ def main(argv: list[str] | None = None) -> None:
     print(compare(model, plain, args.steps, args.n, args.rounds), flush=True)
     if args.xl:
         print(memory(model, text, args.steps, args.n), flush=True)
+    if args.maps:
+        print(recording(model, args.steps, args.n, args.rounds), flush=True)
     if args.compile:
         print(compiled(model, args.steps, args.n))
 

@@ -50,7 +50,6 @@ from tabs.ui.picture import original
 from tabs.ui.viewer import RUNS
 from tabs.words import job as words
 from tabs.words import network
-from tabs.words.view import packed
 
 
 def last(run: Iterable):
@@ -80,13 +79,16 @@ def as_example(value: dict, name: str | None = None) -> dict:
     return value | {"run": name and PREFIX + name, "frames": frames, "status": STATUS}
 
 
-def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None) -> dict:
-    """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and `more` made from the recording."""
+def kept(name: str, run: Iterable, more: Callable[[Recording], dict] | None = None, maps: bool = False) -> dict:
+    """The files of a run: NAME.json for the viewer, NAME.npz with its recording, and `more` made from the recording.
+
+    Args:
+        maps: whether the recording keeps its maps too.
+    """
     value = last(run)
     recording = RUNS.get(value)
-    return {f"{name}.json": as_example(value, name), f"{name}.npz": to_bytes(recording)} | (
-        more(recording) if more else {}
-    )
+    files = {f"{name}.json": as_example(value, name), f"{name}.npz": to_bytes(recording, maps)}
+    return files | (more(recording) if more else {})
 
 
 def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
@@ -135,19 +137,13 @@ def digits() -> dict:
 
 
 def words_in_picture() -> dict:
-    """A prompt's words; only the result has every head, so that the file stays small."""
-    recordings = []
-    files = kept("words", words.JOB.handler("maps")(device="cpu"), lambda r: recordings.append(r) or {})
-    for entry, frame in zip(files["words.json"]["frames"][:-1], thinned(recordings[0].frames), strict=False):
-        entry["maps"] = packed(recordings[0].plan, frame, live=False, heads=False)
-    return files
+    """A prompt's words, with every head."""
+    return kept("words", words.JOB.handler("maps")(device="cpu"), maps=True)
 
 
 def network_inside() -> dict:
     """The digits' network, with the maps of every block."""
-    recordings = []
-    files = kept("network", network.JOB.handler("prompt")(device="cpu"), lambda r: recordings.append(r) or {})
-    return files | {"network.npz": to_bytes(recordings[0], maps=True)}
+    return kept("network", network.JOB.handler("prompt")(device="cpu"), maps=True)
 
 
 def both_ways() -> Plan:

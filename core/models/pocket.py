@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
-from core.models.captions import LENGTH, Vocabulary
+from core.models.captions import LENGTH, Vocabulary, words_of
 from core.models.mnist_unet import layout
 from core.models.spec import Reader
 from core.models.text_unet import TextUNet
@@ -16,12 +16,17 @@ from core.techniques.blocks import Watchable
 
 SHAPE = (3, 64, 64)
 SCHEDULE = Schedule.cosine(1000)
+SUM = (
+    "Pocket gets the caption a second way, as one sum of its words that acts on all places alike: no map shows it, and most "
+    "of a prompt acts through it."
+)
+ONE_THING = "Pocket was shown pictures of one thing: two things with a colour each it cannot keep apart."
 
 
 class Pocket(Watchable, Denoiser):
     """A TextUNet with its vocabulary as a Denoiser. It has no learned variance."""
 
-    shape, schedule, tokens = SHAPE, SCHEDULE, LENGTH
+    shape, schedule = SHAPE, SCHEDULE
 
     def __init__(
         self, net: TextUNet, vocabulary: Vocabulary, device: torch.device | str = "cpu", hook: Hook | None = None
@@ -66,6 +71,8 @@ class Pocket(Watchable, Denoiser):
 class CaptionReader(Reader):
     """Pocket's vocabulary, from its card."""
 
+    summed = True
+
     def remarks(self, prompt: str) -> list[str]:
         """As `Vocabulary.remarks`."""
         about = self.model.source.card(self.model)
@@ -76,6 +83,11 @@ class CaptionReader(Reader):
     def words(self, prompt: str) -> list[Word]:
         """As `Vocabulary.placed`."""
         return Vocabulary(self.model.source.card(self.model)["architecture"]["words"]).placed(prompt)
+
+    def about_maps(self, prompt: str) -> str:
+        """As the base says."""
+        two = f"{ONE_THING} " if "and" in words_of(prompt) else ""
+        return two + SUM
 
 
 def build_pocket(architecture: dict, weights: dict[str, Tensor]) -> Pocket:

@@ -146,6 +146,10 @@ class Source(ABC):
 class Reader:
     """A text model's remarks on prompts, made without its network. By default there are none."""
 
+    summed = False
+    """Whether a prompt also acts as the sum of its words, in the place of its first token: a word can then be weighed in it,
+    see `Pocket.weigh`, and it can be lent."""
+
     def __init__(self, model: ModelSpec):
         self.model = model
 
@@ -156,6 +160,10 @@ class Reader:
     def words(self, prompt: str) -> list[Word]:
         """The words of a prompt with their tokens; empty if the model's attention cannot be watched."""
         return []
+
+    def about_maps(self, prompt: str) -> str:
+        """What must be known to read the maps of its words; "" for nothing."""
+        return ""
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
         """What it left out of prompts when it read them, a sentence each; known after a run."""

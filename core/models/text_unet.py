@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.models.mnist_unet import layout
+from core.techniques.attention import numbered
 
 
 def sinusoid(t: Tensor, width: int) -> Tensor:
@@ -215,9 +216,7 @@ class TextUNet(nn.Module):
             for layer in layers
             if isinstance(layer, Stage) and layer.attention and (side := math.isqrt(len(layer.attention.place)))
         ]
-        names = [name for name, _ in found]
-        number = lambda i: f", {names[: i + 1].count(names[i])}" * (names.count(names[i]) > 1)  # noqa: E731
-        return {name + number(i): layer for i, (name, layer) in enumerate(found)}
+        return dict(zip(numbered([name for name, _ in found]), [layer for _, layer in found], strict=True))
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, more: Tensor | float = 0.0) -> Tensor:
         """v for x (B, 3, 64, 64) in [-1, 1] at timesteps t (B,), given text (B, L, c) from `encoder`.

@@ -86,6 +86,16 @@ def placed(model: str, prompt: str) -> list[Word]:
     return _reader(model).words(prompt)
 
 
+def about_maps(model: str, prompt: str) -> str:
+    """What must be known to read the maps of a prompt's words; "" for nothing."""
+    return _reader(model).about_maps(prompt)
+
+
+def summed(model: str) -> bool:
+    """Whether a prompt also acts as the sum of its words, see `core.models.spec.Reader`."""
+    return _reader(model).summed
+
+
 def unread(model: str, prompts: Sequence[str]) -> list[str]:
     """The prompts, including "no prompt", for which a large text encoder must be loaded first."""
     return _reader(model).unread(prompts)

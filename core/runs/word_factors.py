@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.checks import Refused, real
 from core.models.captions import words_of
-from core.techniques.attention import Word
+from core.techniques.attention import Word, places_of
 
 LOW, HIGH = -2.0, 3.0
 MOST = 64
@@ -50,13 +50,19 @@ def read_factors(text: object) -> str:
     return ", ".join(map(str, factors_of(text)))
 
 
-def by_token(text: str, words: Sequence[Word], length: int) -> list[float]:
+def can_be_weighed(word: Word) -> bool:
+    """Whether the model reads a word that a factor can name; a comma, say, cannot be written as one."""
+    name = word.text if word.kind == "word" else f"({word.kind})"
+    return bool(word.places) and word.kind != "picture" and bool(FORM.fullmatch(f"{name} 1"))
+
+
+def by_token(text: str, words: Sequence[Word]) -> list[float]:
     """The factor of every token of a prompt; 1 where none is given.
 
     Raises:
         Refused: a word is not in the prompt, or the model does not read it.
     """
-    table = [1.0] * length
+    table = [1.0] * places_of(words)
     for f in factors_of(text):
         for place in _found(f, words).places:
             table[place] = f.factor
@@ -67,8 +73,11 @@ def _found(f: Factor, words: Sequence[Word]) -> Word:
     """The word that a factor means."""
     special = {f"({w.kind})": w for w in words if w.kind != "word"}
     if f.word in special:
+        if f.word == "(picture)":
+            raise Refused("(picture) is the picture's attention to itself, not a word's, so it cannot be weighed.")
         return special[f.word]
-    same = [w for w in words if w.kind == "word" and [w.text] == words_of(f.word)]
+    own = [w for w in words if w.kind == "word"]
+    same = [w for w in own if w.text == f.word] or [w for w in own if words_of(w.text) == words_of(f.word) != []]
     if len(same) < max(f.which, 1) or not f.which:
         often = f" {f.which} times" if same else ""
         raise Refused(f"The prompt does not have the word “{f.word[:40]}”{often}, so it cannot be weighed.")

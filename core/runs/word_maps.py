@@ -14,7 +14,11 @@ from torch import Tensor
 from core.diffusion.samplers import Step
 from core.pictures.heat import heat
 from core.runs.frame import Frame
+from core.runs.recording import MAX_FRAMES
 from core.techniques.attention import Recorder
+
+MOST = 100_000_000
+"""The bytes of a run's maps up to which every head is kept: those of large networks with long prompts have more."""
 
 
 def as_bytes(shares: np.ndarray) -> np.ndarray:
@@ -27,14 +31,22 @@ def as_shares(data: np.ndarray) -> np.ndarray:
     return np.square(data.astype(np.float32) / 255)
 
 
-def with_maps(steps: Iterable[Step], recorder: Recorder) -> Iterator[Step]:
+def with_maps(steps: Iterable[Step], recorder: Recorder, heads: bool) -> Iterator[Step]:
     """The Steps, with the maps of their network call as parts: by layer (B, heads W, h, w) uint8, W words per head.
 
     The result comes without a call: it has those of the last one.
+
+    Args:
+        heads: whether every head is kept, if the run's maps then have at most MOST bytes; else their mean.
     """
     maps: dict[str, Tensor] = {}
     for step in steps:
-        maps = {name: laid_out(m, *step.x_t.shape[-2:]) for name, m in recorder.take().items()} or maps
+        taken = recorder.take()
+        if not maps and taken:
+            heads = heads and sum(m.numel() for m in taken.values()) * min(step.n + 1, MAX_FRAMES) <= MOST
+        if not heads:
+            taken = {name: m.mean(1, keepdim=True) for name, m in taken.items()}
+        maps = {name: laid_out(m, *step.x_t.shape[-2:]) for name, m in taken.items()} or maps
         yield replace(step, parts={**step.parts, **maps})
 
 

@@ -17,7 +17,7 @@ from core.pictures.images import grid
 from core.runs.fields import GUIDANCE, MODEL, PROMPT, SAMPLER, SEED, STEPS
 from core.runs.frame import Frame
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import placed
+from core.runs.prompts import about_maps, placed, summed
 from core.runs.request import Request, Text, Whole, asked
 from core.runs.word_factors import by_token, factors_of, read_factors
 from core.runs.word_maps import average, tiles, with_maps
@@ -32,15 +32,10 @@ FACTORS = Text(
 KEPT = Whole("Keep for the first … % of the steps", "0 is the plain new prompt, 100 keeps to the end.",
              "The share of the steps", low=0, high=100, step=5)  # fmt: skip
 MAPS = (
-    "A map shows the share that every place takes from a word's token by attention, {over}; at a place the words' shares "
-    "add up to 100 %."
-)
-SUM = (
-    "{model} gets the caption a second way, as one sum of its words that acts on all places alike: no map shows it, "
-    "and most of a prompt acts through it."
+    "A map shows the share that every place takes from a word's tokens by attention, {over}; at a place the shares add up "
+    "to 100 %."
 )
 LADDER = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-ONE_THING = "{model} was shown pictures of one thing: two things with a colour each it cannot keep apart."
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class WordsRequest(Request):
     def agreed(self) -> "WordsRequest":
         """Raises Refused if the model's attention cannot be watched."""
         if not placed(self.model, self.prompt):
-            raise Refused(f"The attention of {self.model} is not shown here yet: choose pocket.")
+            raise Refused(f"The attention of {self.model} cannot be watched: choose pocket.")
         return self
 
     def words(self, prompt: str) -> list[Word]:
@@ -158,17 +153,16 @@ class Words(Plan):
         if self.attention:
             named = ", ".join(str(f).rpartition(" ")[0] for f in factors_of(r.weights))
             done = f" Weighed: {named if self.experiment == 'ladder' else r.weights}."
-        two = " " + ONE_THING.format(model=r.model.capitalize()) if "and" in self.texts[-1].split() else ""
         before = ", before it is weighed" * bool(self.attention)
         maps = MAPS.format(over=f"the mean over layers and heads unless one is chosen{before}")
-        return f"{r.model}: {texts}; {how}.{done}{two} {maps} {SUM.format(model=r.model.capitalize())}"
+        return " ".join(filter(None, [f"{r.model}: {texts}; {how}.{done}", maps, about_maps(r.model, self.texts[-1])]))
 
     # ---- the run ----
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         r, model = self.request, load(self.request.model, device)
         visits = model.schedule.timesteps(r.steps)
-        recorder = Recorder(columns([r.words(t) for t in self.texts], model.tokens), self.changes(model.tokens))
+        recorder = Recorder(columns([r.words(t) for t in self.texts]), self.changes())
         seen = timed(model.watched(recorder), recorder)
         guided = bounded(guide(lend(seen, self.count, 0, self.lent, self.until), r.guidance))
         cond = guided.encode([text or None for text in self.texts])
@@ -177,7 +171,7 @@ class Words(Plan):
         source = [generators(s, 1)[0] for s in self.seeds]
         x = randn((self.count, *model.shape), source, model.device)
         steps = TEXT_SAMPLERS[r.sampler].run(guided, x, visits_together(visits, self.count), cond, source)
-        return with_maps(in_pixels(guided, steps), recorder)
+        return with_maps(in_pixels(guided, steps), recorder, heads=self.count == 1)
 
     @property
     def until(self) -> float:
@@ -186,12 +180,12 @@ class Words(Plan):
         n = round(self.request.keep * len(visits) / 100)
         return float("inf") if not n else [*visits, -1][n]
 
-    def changes(self, length: int) -> list[Weigh | Keep]:
-        """What is done to the attention; prompts have `length` tokens."""
+    def changes(self) -> list[Weigh | Keep]:
+        """What is done to the attention."""
         if self.attention:
             return [Weigh(torch.tensor(self.attention))]
         words = [self.request.words(text) for text in self.texts]
-        return [Keep(0, k, partners(words[0], words[k], length), self.until) for k in self.kept]
+        return [Keep(0, k, partners(words[0], words[k]), self.until) for k in self.kept]
 
     # ---- its files ----
 
@@ -215,36 +209,37 @@ def maps(r: WordsRequest) -> Words:
 
 
 def weigh(r: WordsRequest) -> Words:
-    """One noise, with words weighed in three ways. Raises Refused if there is nothing to weigh."""
+    """One noise, with words weighed in each way, and in both. Raises Refused if there is nothing to weigh."""
     weighed = tokens_weighed(r, r.weights)
     plain = (1.0,) * len(weighed)
     labels = ("as it is", "weighed in the attention", "weighed in the caption's sum", "weighed in both")
-    return Words(
-        **same_noise(r, (r.prompt,) * 4),
-        labels=labels,
-        attention=(plain, weighed, plain, weighed),
-        total=(plain, plain, weighed, weighed),
-    )
+    attention, total = (plain, weighed, plain, weighed), (plain, plain, weighed, weighed)
+    if not summed(r.model):
+        labels, attention, total = labels[:2], attention[:2], ()
+    return Words(**same_noise(r, (r.prompt,) * len(labels)), labels=labels, attention=attention, total=total)
 
 
 def ladder(r: WordsRequest) -> Words:
-    """One noise, with the words that are weighed at every factor of LADDER, in both ways. Raises Refused as `weigh`."""
+    """One noise, with the words that are weighed at every factor of LADDER, in every way. Raises Refused as `weigh`."""
     rows = tuple(tokens_weighed(r, ", ".join(str(replace(f, factor=c)) for f in factors_of(r.weights))) for c in LADDER)
     labels = tuple(f"× {c:g}{' (as it is)' * (c == 1)}" for c in LADDER)
-    return Words(**same_noise(r, (r.prompt,) * len(LADDER)), labels=labels, attention=rows, total=rows)
+    total = rows if summed(r.model) else ()
+    return Words(**same_noise(r, (r.prompt,) * len(LADDER)), labels=labels, attention=rows, total=total)
 
 
 def tokens_weighed(r: WordsRequest, text: str) -> tuple[float, ...]:
     """The factors of the prompt's tokens. Raises Refused if there is none."""
     if not factors_of(text):
         raise Refused("Weigh at least one word: move a slider under the maps, or write red 2.")
-    words = r.words(r.prompt)
-    return tuple(by_token(text, words, 1 + max(max(w.places, default=0) for w in words)))
+    return tuple(by_token(text, r.words(r.prompt)))
 
 
 def swap(r: WordsRequest) -> Words:
     """One noise: the prompt, the other one, and the other one with what the first one had, kept for some steps."""
-    labels = ("first prompt", "new prompt", "new, first maps kept", "new, first maps and sum kept")
+    labels = ("first prompt", "new prompt", "new, first maps kept")
+    if not summed(r.model):
+        return Words(**same_noise(r, (r.prompt, r.other, r.other)), labels=labels, kept=(2,))
+    labels = (*labels, "new, first maps and sum kept")
     return Words(**same_noise(r, (r.prompt, r.other, r.other, r.other)), labels=labels, kept=(2, 3), lent=(3,))
 
 

@@ -41,6 +41,12 @@ def weights(q: Tensor, k: Tensor) -> Tensor:
     return (q.float() @ k.float().transpose(2, 3) * q.shape[-1] ** -0.5).softmax(-1)
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """The names, with a number where one is there more than once: "down 8×8, 2"."""
+    count = lambda i: f", {names[: i + 1].count(names[i])}" * (names.count(names[i]) > 1)  # noqa: E731
+    return [name + count(i) for i, name in enumerate(names)]
+
+
 # ---- words and their tokens ----
 
 
@@ -49,7 +55,8 @@ class Word:
     """A word of a prompt and the places of its tokens; none if the model does not read it.
 
     Args:
-        kind: "word", "start" for the token before the first, "padding" for those after the last.
+        kind: "word", "start" for the token before the first, "end" for that after the last, "padding" for those after
+            these. "picture" stands for the keys behind all tokens, of layers that attend to their own picture too.
     """
 
     text: str
@@ -62,10 +69,15 @@ def read_only(words: Sequence[Word]) -> list[Word]:
     return [word for word in words if word.places]
 
 
-def columns(prompts: Sequence[Sequence[Word]], length: int) -> Tensor:
+def places_of(words: Sequence[Word]) -> int:
+    """L, the number of places of a prompt: every token belongs to one of its words, and so does the place "picture"."""
+    return 1 + max((place for word in words for place in word.places), default=0)
+
+
+def columns(prompts: Sequence[Sequence[Word]]) -> Tensor:
     """(B, L, W): 1 where token l belongs to word w of prompt b; W is that of the prompt with the most words."""
     read = [read_only(words) for words in prompts]
-    table = torch.zeros(len(read), length, max(map(len, read), default=0))
+    table = torch.zeros(len(read), max(map(places_of, read)), max(map(len, read)))
     for b, words in enumerate(read):
         for w, word in enumerate(words):
             table[b, list(word.places), w] = 1
@@ -82,7 +94,7 @@ class Weigh:
     With 0 a token's values are left out of the sum; it still acts through the other tokens that were encoded beside it.
 
     Args:
-        factors: (B, L); a row of ones is not touched.
+        factors: (B, L); a row of ones is not touched. Keys behind these have 1.
     """
 
     factors: Tensor
@@ -123,13 +135,14 @@ class Keep:
         return taken / taken.sum(-1, keepdim=True)
 
 
-def partners(source: Sequence[Word], target: Sequence[Word], length: int) -> Tensor:
+def partners(source: Sequence[Word], target: Sequence[Word]) -> Tensor:
     """(L,) for every token of the target the one of the source that stands for it, -1 if there is none.
 
-    Words that both prompts have stand for each other, and so does a word for that in its place.
+    Words that both prompts have stand for each other, and so does a word for that in its place. A picture's attention to
+    itself stands for no other's.
     """
-    table = torch.full((length,), -1)
-    a, b = read_only(source), read_only(target)
+    table = torch.full((places_of(target),), -1)
+    a, b = ([w for w in read_only(words) if w.kind != "picture"] for words in (source, target))
     pairs = SequenceMatcher(None, [(w.kind, w.text) for w in a], [(w.kind, w.text) for w in b], autojunk=False)
     for what, i, i_end, j, j_end in pairs.get_opcodes():
         if what == "equal" or (what == "replace" and i_end - i == j_end - j):
@@ -150,7 +163,8 @@ class Recorder:
     those rows are neither kept nor changed.
 
     Args:
-        columns: (B, L, W) of `columns`; the maps of a word's tokens are summed.
+        columns: (B, L, W) of `columns`; the maps of a word's tokens are summed. The last place stands for all keys from
+            there on.
         changes: each of other pictures.
     """
 
@@ -167,14 +181,13 @@ class Recorder:
             out[len(out) - n + row] = (used @ v[len(v) - n + row].float()).to(out.dtype)
             if isinstance(change, Keep):
                 own[row] = used
-        length = self.columns.shape[1]
-        maps = own[..., :length] @ self.columns.to(own)[:, None]  # (B, heads, N, W)
-        rest = own[..., length:].sum(-1, keepdim=True)  # of layers that attend to their picture too
-        self.maps[layer] = torch.cat([maps, rest], -1) if own.shape[-1] > length else maps
+        table, last = self.columns.to(own)[:, None], self.columns.shape[1] - 1  # (B, 1, L, W)
+        rest = own[..., last:].sum(-1, keepdim=True)
+        self.maps[layer] = own[..., :last] @ table[..., :last, :] + rest * table[..., last:, :]  # (B, heads, N, W)
         return out
 
     def take(self) -> dict[str, Tensor]:
-        """The maps since the last time, (B, heads, N, W) by layer; W + 1 where keys that are no tokens come last."""
+        """The maps since the last time, (B, heads, N, W) by layer; they sum to 1 over W."""
         maps, self.maps = self.maps, {}
         return maps
 

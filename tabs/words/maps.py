@@ -1,11 +1,13 @@
 """A heat map for every word of a prompt; a word weighed up or down; a word swapped."""
 
+import gradio as gr
+
 from core.runs.words import WordsRequest
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.layout import Layout
 from tabs.ui.presets import Preset
 from tabs.words.job import JOB, WEIGHTS
-from tabs.words.view import view
+from tabs.words.view import view, words_head
 
 R = WordsRequest
 PRESETS = {
@@ -39,4 +41,5 @@ def build(shared: Shared) -> None:
         tab.viewer()
         tab.inside("Inside one picture, step by step")
         formula_panel("words")
+    gr.api(words_head, api_name="words_head")
     tab.wire({"maps": "watch_words", "weigh": "weigh_words", "ladder": "weigh_words_ladder", "swap": "swap_words"})

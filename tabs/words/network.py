@@ -17,6 +17,7 @@ from tabs.ui.plane import bytes64
 from tabs.ui.presets import Preset
 from tabs.ui.theme import asset
 from tabs.ui.viewer import RUNS
+from tabs.words.asked import answered, shown
 from tabs.words.diagram import drawing
 from tabs.words.diagram_places import sized
 
@@ -82,11 +83,7 @@ def of_block(run: object, name: object) -> dict:
     node = next((n for n in blocks(recording.plan.model) if n.name == name), None)
     if node is None:
         raise Refused(f"There is no such block; there are {', '.join(n.name for n in blocks(recording.plan.model))}.")
-    frames = (
-        recording.frames
-        if recording.done or recording.notes is not None
-        else [recording.latest or recording.frames[-1]]
-    )
+    frames = shown(recording)
     _, h, w, channels = frames[-1].maps[name].shape
     about = {
         "h": h,
@@ -110,19 +107,12 @@ def network_block(run: str, block: str) -> dict:
 
 def asked_maps(question: object) -> dict:
     """`of_block` for the page: {"run", "block"}; what cannot be answered comes as {"words": why}."""
-    return _answered(lambda q: of_block(q.get("run"), q.get("block")), question)
+    return answered(lambda q: of_block(q.get("run"), q.get("block")), question)
 
 
 def asked_drawing(question: object) -> dict:
     """The diagram of a model's network, or of a block in it: {"model", "path"} -> {"svg"}."""
-    return _answered(lambda q: {"svg": drawn(q.get("model"), q.get("path"))}, question)
-
-
-def _answered(answer, question: object) -> dict:
-    try:
-        return answer(question if isinstance(question, dict) else {})
-    except (Refused, ValueError) as e:
-        return {"words": str(e)}
+    return answered(lambda q: {"svg": drawn(q.get("model"), q.get("path"))}, question)
 
 
 def drawn(model: object, path: object) -> str:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from stopping import stopped, with_steps
 
 from core.models.registry import availability
 
@@ -80,6 +81,25 @@ def test_a_run_of_pocket_has_its_own_diagram_and_files(page):
     shown = page.locator(f"{VIEW} .nv-maps canvas").evaluate_all("all => all.map((c) => c.toDataURL())")
     assert len({*shown}) == 3
     expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled(timeout=20_000)
+
+
+def test_stop_keeps_the_blocks_so_far_and_the_next_run_is_whole(page):
+    page.get_by_role("button", name="Pocket: red or green").click()
+    page.locator("#network-tab").get_by_text("More settings").locator("visible=true").click()
+    kept = stopped(page, "network", "Look inside", 60)
+    assert 1 <= kept < 61
+    expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(24)
+    block(page, "up.0").click()
+    expect(page.locator(f"{VIEW} .nv-title")).to_have_text(re.compile("^Stage · "))
+    canvas = page.locator(f"{VIEW} .nv-maps canvas").first
+    last = canvas.evaluate(DRAWN)
+    if kept > 1:
+        page.locator(f"{VIEW} .fv-range").fill("0")
+        assert canvas.evaluate(DRAWN) != last
+    expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled(timeout=20_000)
+    with_steps(page, "#network-tab", 3)
+    press(page, "Look inside")
+    expect(page.locator(f"{VIEW} .fv-range")).to_have_attribute("max", "3")
 
 
 def test_another_t_changes_the_blocks_of_time(page):

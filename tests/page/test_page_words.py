@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from stopping import stopped, with_steps
 
 from core.models.registry import availability
 
@@ -77,7 +78,9 @@ def test_run_scrub_point_and_choose_a_layer(page):
     expect(head.locator("option")).to_have_text(["average", "1 of 3", "2 of 3", "3 of 3"])
     mean = red.evaluate(DRAWN)
     head.select_option("1")
-    assert red.evaluate(DRAWN) != mean
+    page.wait_for_function(
+        "(mean) => document.querySelectorAll('#words-view .wv-map[data-word] canvas')[5].toDataURL() !== mean", arg=mean
+    )
     page.locator("#words-view .wv-scale").select_option("same")
     expect(page.locator("#words-view .wv-ends")).to_have_text(re.compile("the same for all words"))
 
@@ -113,3 +116,16 @@ def test_unknown_words_are_struck_out(page):
     press(page, "Draw and watch")
     expect(page.locator("#words-view .wv-map").nth(5)).to_have_text("not readmelancholic")
     assert page.locator("#words-view .wv-map[data-word]").count() == 7
+
+
+def test_stop_keeps_the_maps_so_far(page):
+    assert 1 <= stopped(page, "words", "Draw and watch", 250) < 61
+    page.locator("#words-view .wv-layer").select_option("down 8×8")
+    mean = map_of(page, 5).locator("canvas").evaluate(DRAWN)
+    page.locator("#words-view .wv-head").select_option("0")
+    page.wait_for_function(  # it is asked for
+        "(mean) => document.querySelectorAll('#words-view .wv-map[data-word] canvas')[5].toDataURL() !== mean", arg=mean
+    )
+    with_steps(page, "#words-tab", 5)
+    press(page, "Draw and watch")
+    expect(page.locator("#words-view .fv-range")).to_have_attribute("max", "5")

@@ -195,9 +195,9 @@ def test_bad_factors_are_refused(text):
 
 def test_factors_go_to_the_tokens_of_their_words():
     words = VOCABULARY.placed("a rose zzz rose")
-    assert by_token("rose#2 3, a 0", words, 6) == [1, 0, 1, 3, 1, 1]
-    assert by_token("(padding) 0", words, LENGTH) == [1.0] * 4 + [0.0] * 8
-    assert by_token("Rosé 2", words, 4)[2] == 2
+    assert by_token("rose#2 3, a 0", words) == [1, 0, 1, 3] + [1] * 8
+    assert by_token("(padding) 0", words) == [1.0] * 4 + [0.0] * 8
+    assert by_token("Rosé 2", words)[2] == 2
     for text, what in (
         ("tower 2", "does not have"),
         ("rose#3 2", "3 times"),
@@ -205,7 +205,7 @@ def test_factors_go_to_the_tokens_of_their_words():
         ("zzz 2", "does not read"),
     ):
         with pytest.raises(Refused, match=what):
-            by_token(text, words, LENGTH)
+            by_token(text, words)
 
 
 def test_nothing_to_weigh_is_refused():

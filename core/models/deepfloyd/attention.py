@@ -13,15 +13,33 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from core.techniques.attention import Hook
+from core.techniques.attention import Hook, numbered
 
 
 def layers_to_words(net: nn.Module) -> dict[str, nn.Module]:
-    """The attention layers of a UNet that read the text, by their names in the network."""
+    """The attention layers of a UNet that read the text, by name: "down 32×32, 1", "middle 8×8"; outside a UNet's blocks by
+    their names in the network."""
     from diffusers.models.attention_processor import Attention
 
-    layers = {name: m for name, m in net.named_modules() if isinstance(m, Attention)}
-    return {name: m for name, m in layers.items() if m.added_kv_proj_dim or m.is_cross_attention}
+    layers = {path: m for path, m in net.named_modules() if isinstance(m, Attention)}
+    words = {path: m for path, m in layers.items() if m.added_kv_proj_dim or m.is_cross_attention}
+    rooms = dict(_rooms(net)) if hasattr(net, "down_blocks") else {}
+    names = [next((room for at, room in rooms.items() if path.startswith(f"{at}.")), path) for path in words]
+    order = [*rooms.values(), *names].index
+    found = sorted(zip(names, words.values(), strict=True), key=lambda pair: order(pair[0]))  # in the order of a call
+    return dict(zip(numbered([name for name, _ in found]), [layer for _, layer in found], strict=True))
+
+
+def _rooms(net: nn.Module) -> Iterator[tuple[str, str]]:
+    """(name of a block in a UNet, "down 32×32") in the order of a call; blocks resize after they attend."""
+    side = net.config.sample_size
+    for k, block in enumerate(net.down_blocks):
+        yield f"down_blocks.{k}", f"down {side}×{side}"
+        side = -(-side // 2) if getattr(block, "downsamplers", None) else side
+    yield "mid_block", f"middle {side}×{side}"
+    for k, block in enumerate(net.up_blocks):
+        yield f"up_blocks.{k}", f"up {side}×{side}"
+        side = 2 * side if getattr(block, "upsamplers", None) else side
 
 
 @contextmanager

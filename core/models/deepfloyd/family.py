@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from core.models.deepfloyd import failures, hub, safety
+from core.models.deepfloyd.pieces import words_of
 from core.models.spec import Finished, ModelSpec, Reader, Source, named
+from core.techniques.attention import Word
 
 
 class Hub(Source):
@@ -64,6 +66,20 @@ class BankReader(Reader):
     def remarks(self, prompt: str) -> list[str]:
         """As the base says, for a prompt that was read before."""
         return self.text.bank.remarks(prompt)
+
+    def words(self, prompt: str) -> list[Word]:
+        """As the base says. Raises ModelError if its tokens are neither in the bank nor here."""
+        from core.models.deepfloyd.text_encoder import TOKENS
+
+        return words_of(self.text.pieces(prompt), TOKENS)
+
+    def about_maps(self, prompt: str) -> str:
+        """As the base says."""
+        return (
+            "Its layers attend to the words and to “the picture itself” in one softmax. T5 has read the words together, so "
+            "each token, the end's and the padding's too, holds something of the others. The prompt also acts a second way, "
+            "pooled to one vector that is added to that of the time: no map shows it, and no factor changes it."
+        )
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
         """As the base says."""

@@ -43,6 +43,10 @@ class PromptBank:
         """Sentences on what the text encoder could not read of a prompt; none if the prompt is not here."""
         return self._open(prompt, lambda file: json.loads(file.metadata()["remarks"])) or []
 
+    def pieces(self, prompt: str | None) -> list[str]:
+        """The pieces into which the tokenizer cut a prompt, see `text_encoder.pieces_of`; none if they are not here."""
+        return self._open(prompt, lambda file: json.loads(file.metadata().get("pieces", "[]"))) or []
+
     def _open(self, prompt: str | None, read):
         try:
             with safe_open(self.path(prompt), "pt") as file:
@@ -50,7 +54,9 @@ class PromptBank:
         except (FileNotFoundError, SafetensorError):
             return None
 
-    def put(self, prompt: str | None, embedding: Tensor, remarks: Sequence[str] = ()) -> None:
+    def put(
+        self, prompt: str | None, embedding: Tensor, remarks: Sequence[str] = (), pieces: Sequence[str] = ()
+    ) -> None:
         """Write one embedding atomically: a reader sees the whole file or none.
 
         Raises:
@@ -61,7 +67,7 @@ class PromptBank:
             raise Refused("The text encoder gave numbers that are not finite; load it in bf16 or fp32.")
         self.folder.mkdir(parents=True, exist_ok=True)
         about = {"repository": self.repository, "revision": self.revision, "text": normal(prompt)}
-        about["remarks"] = json.dumps(list(remarks))
+        about |= {"remarks": json.dumps(list(remarks)), "pieces": json.dumps(list(pieces))}
         path = self.path(prompt)
         partial = path.with_suffix(f".{os.getpid()}.partial")
         save_file({"embedding": embedding}, partial, about)

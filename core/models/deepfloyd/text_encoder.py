@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -110,7 +111,23 @@ def remarks(tokenizer, prompt: str) -> list[str]:
     return told
 
 
+def pieces_of(tokenizer, prompt: str | None) -> list[str]:
+    """The pieces of a whole prompt as they are written, the end mark last: "▁rocket", "s", "hip", "</s>"."""
+    return tokenizer(normal(prompt)).tokens()
+
+
 _ENCODING = new_lock()  # one T5 at a time
+_CUTTING = new_lock()  # a tokenizer cannot be used twice at once
+
+
+@lru_cache(maxsize=4096)
+def _cut(snapshot: Path, prompt: str) -> tuple[str, ...]:
+    """`pieces_of` by the tokenizer in a cached folder."""
+    with _CUTTING:
+        return tuple(pieces_of(_kept_tokenizer(snapshot), prompt))
+
+
+_kept_tokenizer = lru_cache(maxsize=2)(load_tokenizer)
 
 
 class Text:
@@ -129,6 +146,22 @@ class Text:
     def missing(self, prompts: Sequence[str | None]) -> list[str]:
         """The prompts that need T5."""
         return list(dict.fromkeys(normal(p) for p in prompts if self.bank.get(p) is None))
+
+    def pieces(self, prompt: str | None) -> Sequence[str]:
+        """The pieces of a prompt, from the bank, else from the tokenizer, which is small; see `pieces_of`.
+
+        Raises:
+            ModelError: neither has them.
+        """
+        if pieces := self.bank.pieces(prompt):
+            return pieces
+        if hub.missing(self.repository, ("tokenizer",)):
+            known = "was put into the prompt bank without its tokens" if self.bank.path(prompt).exists() else "is new"
+            raise ModelError(
+                f"The prompt {normal(prompt)[:60]!r} {known}, and the tokenizer of {self.repository.id} is not here, so "
+                "its words cannot be told apart: download the model's text encoder, or fill the prompt bank anew."
+            )
+        return _cut(self.snapshot, normal(prompt))
 
     def prepare(self, prompts: Sequence[str | None], device: str | torch.device = "auto") -> None:
         """Put all prompts into the bank. T5 is loaded only if one is missing; it then has the device to itself and is
@@ -161,7 +194,7 @@ class Text:
             for k in range(0, len(prompts), BATCH):
                 some = prompts[k : k + BATCH]
                 for prompt, row in zip(some, run_t5(tokenizer, encoder, some), strict=True):
-                    self.bank.put(prompt, row, remarks(tokenizer, prompt))
+                    self.bank.put(prompt, row, remarks(tokenizer, prompt), pieces_of(tokenizer, prompt))
 
         failures.attempt(call, self.repository.name)
         failures.free_memory()  # T5 must be freed before the UNet is loaded

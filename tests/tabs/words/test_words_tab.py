@@ -10,9 +10,10 @@ from core.runs.recording import Recording
 from core.runs.word_maps import as_bytes, as_shares, average, by_head
 from core.runs.words import PLANS, Words, WordsRequest
 from tabs.ui.viewer import RUNS
+from tabs.words import network
 from tabs.words.job import JOB
 from tabs.words.maps import PRESETS
-from tabs.words.view import around, packed
+from tabs.words.view import around, asked_head, packed
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 LAYERS = 9
@@ -26,10 +27,10 @@ def run(experiment: str, **values) -> tuple[dict, Recording]:
 
 
 def unpacked(maps: dict, plan: Words) -> list[np.ndarray]:
-    """The shares (B, heads, words, h, w) of each layer, as the page reads them."""
+    """The shares (B, words, h, w) of each layer, the mean over its heads, as the page reads them."""
     data, layers, at = np.frombuffer(base64.b64decode(maps["data"]), np.uint8), [], 0
     for layer in maps["layers"]:
-        shape = (plan.count, layer["heads"], plan.most, layer["h"], layer["w"])
+        shape = (plan.count, plan.most, layer["h"], layer["w"])
         layers.append(as_shares(data[at : at + np.prod(shape)]).reshape(shape))
         at += np.prod(shape)
     assert at == len(data)
@@ -45,12 +46,18 @@ def test_every_preset_makes_every_plan(preset, experiment):
     assert JOB.recalled(plan.settings()) == plan
 
 
-def test_one_picture_has_every_head_and_the_page_gets_what_was_kept():
+def test_one_picture_has_every_head_and_the_page_gets_what_it_asks_for():
     value, recording = run("maps")
     plan, maps = recording.plan, value["frames"][0]["maps"]
     assert [layer["heads"] for layer in maps["layers"]] == [3, 6, 6, 6, 6, 6, 6, 3, 3]
-    for name, shares in zip(recording.frames[0].maps, unpacked(maps, plan), strict=True):
-        np.testing.assert_allclose(shares, by_head(recording.frames[0], name, plan.most), atol=1e-6)
+    for layer, shares in zip(maps["layers"], unpacked(maps, plan), strict=True):
+        kept = by_head(recording.frames[0], layer["name"], plan.most)
+        np.testing.assert_allclose(shares, kept.mean(1), atol=0.004)
+        for head in range(layer["heads"]):
+            found = asked_head({"run": value["run"], "layer": layer["name"], "head": head})
+            data = [np.frombuffer(base64.b64decode(f), np.uint8) for f in found["frames"]]
+            assert len(data) == len(recording.frames) and (found["h"], found["w"]) == (layer["h"], layer["w"])
+            np.testing.assert_allclose(as_shares(data[0]).reshape(kept[:, head].shape), kept[:, head], atol=1e-6)
     words = [(w["text"], w["kind"], w["read"]) for w in value["words"][0]]
     assert words[0] == ("start", "start", True) and words[-1] == ("padding", "padding", True)
     assert [w for w, *_ in words[1:-1]] == plan.request.prompt.split()
@@ -61,8 +68,8 @@ def test_several_pictures_have_the_mean_of_their_heads():
     value, recording = run("swap")
     plan, frame = recording.plan, recording.frames[1]
     layers = unpacked(value["frames"][1]["maps"], plan)
-    assert len(layers) == LAYERS and all(layer.shape[:2] == (4, 1) for layer in layers)
-    fine = np.mean([m[:, 0].repeat(16 // m.shape[-1], -1).repeat(16 // m.shape[-1], -2) for m in layers], 0)
+    assert len(layers) == LAYERS and all(m.shape[-1] == plan.most for m in frame.maps.values())
+    fine = np.mean([m.repeat(16 // m.shape[-1], -1).repeat(16 // m.shape[-1], -2) for m in layers], 0)
     np.testing.assert_allclose(fine, average(frame, plan.most), atol=0.004)
     assert value["pictures"] == [*plan.labels] and value["sliders"] == [True, False, False, False]
 
@@ -74,6 +81,22 @@ def test_while_it_draws_only_the_mean_travels():
     live = packed(recording.plan, recording.frames[0], True)
     mean = as_bytes(average(recording.frames[0], recording.plan.most))
     assert np.array_equal(np.frombuffer(base64.b64decode(live["data"]), np.uint8), mean.ravel())
+
+
+@pytest.mark.parametrize(
+    ("question", "what"),
+    [
+        (None, "no finished picture"),
+        ({"run": "example-network", "layer": "down 16×16", "head": 0}, "no run of Maps of words"),
+        ({"run": "example-words", "layer": "down 99×99", "head": 0}, "The layer must be one of down 16×16"),
+        ({"run": "example-words", "layer": ["down 16×16"], "head": 0}, "The layer must be one of"),
+        ({"run": "example-words", "layer": "down 16×16", "head": 99}, "The head must be a whole number from 0 to"),
+        ({"run": "example-words", "layer": "down 16×16"}, "The head must be"),
+    ],
+)
+def test_a_wrong_question_for_a_head_is_answered_in_one_sentence(question, what):
+    assert network.JOB  # its example is there
+    assert what in asked_head(question)["words"]
 
 
 def test_an_unknown_word_has_a_place_but_no_map_and_words_past_the_end_too():

@@ -42,7 +42,7 @@ function tile(words, i, j) {
   canvas.width = canvas.height = 64;
   button.append(canvas, tag('span', 'wv-word', word.text), tag('span', 'wv-share'), tag('span', 'wv-spread'));
   box.append(button);
-  if (value().weights && value().sliders[chosen]) box.append(slider(name(words, i)));
+  if (value().weights && value().sliders[chosen] && word.weighs) box.append(slider(name(words, i)));
   return box;
 }
 
@@ -88,6 +88,7 @@ function heads() {
   const layer = frames()[at]?.maps?.layers.find((l) => l.name === find('.wv-layer').value), n = layer?.heads || 1;
   options(find('.wv-head'), [['', 'average'], ...Array.from({ length: n > 1 ? n : 0 }, (_, i) => [`${i}`, `${i + 1} of ${n}`])]);
   find('.wv-head').disabled = n < 2;
+  find('.wv-head').title = n < 2 && find('.wv-layer').value ? 'every head is kept of one picture, where there is room for it' : '';
 }
 
 function layout() {
@@ -134,6 +135,7 @@ function refresh() {
     chosen = 0;
     lit = pinned = null;
     loaded = new Map();
+    single = new Map();
   }
   const last = frames().length - 1;
   at = told() ? Math.min(at, last) : Math.max(0, last);

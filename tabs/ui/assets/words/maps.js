@@ -1,36 +1,56 @@
-// Pictures with one heat map per word; holds every frame it was given and every map, so that scrubbing, a layer, a head or
-// a word needs no server. A byte b of a map is the share (b / 255) squared.
+// Pictures with one heat map per word; holds every frame it was given and its maps by layer, so that scrubbing, a layer or a
+// word needs no server. One head of a layer is asked for once. A byte b of a map is the share (b / 255) squared.
 const SHARE = Float32Array.from({ length: 256 }, (_, b) => (b / 255) ** 2);
 const RAMP = [[255, 255, 255], [255, 237, 160], [254, 178, 76], [240, 80, 35], [150, 0, 38]], SHADE = 0.3;  // as core/pictures/heat.py
 const PACE = 120;  // milliseconds a frame
-let chosen = 0, lit = null, pinned = null, loaded = new Map(), asked = 0;
+let chosen = 0, lit = null, pinned = null, loaded = new Map(), single = new Map(), asked = 0;
 
 // ---- the maps of a frame ----
 
-// The layers of a frame with their bytes: [picture][head][word][row][column].
+// The layers of a frame with their bytes, the mean over heads: [picture][word][row][column].
 function layersOf(frame) {
   if (frame.read) return frame.read;
   const raw = bytes(frame.maps.data), count = value().pictures.length, words = value().width;
   let from = 0;
   frame.read = frame.maps.layers.map((layer) => {
-    const size = count * layer.heads * words * layer.h * layer.w, data = raw.subarray(from, from + size);
+    const size = count * words * layer.h * layer.w, data = raw.subarray(from, from + size);
     from += size;
     return { ...layer, data };
   });
   return frame.read;
 }
 
+const named = (name, head) => `${name}, head ${head}`;
+
+// The chosen head in the frame that is shown, once it has come; it is asked for once a run.
+function headOf(name, head) {
+  const key = named(name, head), from = run, found = single.get(key);
+  if (found?.frames) return { h: found.h, w: found.w, data: bytes(found.frames[at]) };
+  if (single.has(key)) return null;
+  single.set(key, {});
+  server.asked_head({ run, layer: name, head: +head }).then((answer) => {
+    if (from !== run) return;
+    single.set(key, answer);
+    ask();
+  });
+  return null;
+}
+
+// The layers that are averaged: the chosen one, or its chosen head, or all.
+function layersShown(frame) {
+  const every = layersOf(frame), some = every.filter((layer) => layer.name === find('.wv-layer').value);
+  const head = find('.wv-head').value, one = some.length && head !== '' && some[0].heads > 1 ? headOf(some[0].name, head) : null;
+  return one ? [one] : some.length ? some : every;
+}
+
 // The shares of picture k by the chosen layer and head, or their mean: {h, w, of: a Float32Array per word}.
-function maps(frame, k) {
-  const every = layersOf(frame), name = find('.wv-layer').value, head = find('.wv-head').value;
-  const some = every.filter((layer) => layer.name === name), layers = some.length ? some : every;
+function maps(layers, k) {
   const h = Math.max(...layers.map((l) => l.h)), w = Math.max(...layers.map((l) => l.w)), words = value().width;
   const of = Array.from({ length: words }, () => new Float32Array(h * w));
   for (const layer of layers) {
-    const heads = some.length && head !== '' && +head < layer.heads ? [+head] : [...Array(layer.heads).keys()];
-    const part = 1 / (layers.length * heads.length), down = h / layer.h, right = w / layer.w;
-    for (const n of heads) for (let j = 0; j < words; j++) {
-      const start = ((k * layer.heads + n) * words + j) * layer.h * layer.w;
+    const part = 1 / layers.length, down = h / layer.h, right = w / layer.w;
+    for (let j = 0; j < words; j++) {
+      const start = (k * words + j) * layer.h * layer.w;
       for (let y = 0, p = 0; y < h; y++) for (let x = 0; x < w; x++, p++)
         of[j][p] += part * SHARE[layer.data[start + Math.floor(y / down) * layer.w + Math.floor(x / right)]];
     }
@@ -88,14 +108,14 @@ function partner(k) {
 }
 
 function draw(image) {
-  const frame = frames()[at], read = readOf(chosen);
+  const layers = layersShown(frames()[at]), read = readOf(chosen);
   value().pictures.forEach((_, k) => {
     const canvas = find('.wv-pictures').children[k].querySelector('canvas'), picture = pixels(image, k), j = partner(k);
     if (j < 0) return put(canvas, picture);
-    const all = maps(frame, k);
+    const all = maps(layers, k);
     put(canvas, heat(picture, all.of[j], all.h, all.w, ends(all, j, readOf(k).length)));
   });
-  const picture = pixels(image, chosen), all = maps(frame, chosen);
+  const picture = pixels(image, chosen), all = maps(layers, chosen);
   element.querySelectorAll('.wv-map[data-word]').forEach((tile) => {
     const j = +tile.dataset.word, m = all.of[j], range = ends(all, j, read.length);
     put(tile.querySelector('canvas'), heat(picture, m, all.h, all.w, range));
@@ -112,7 +132,8 @@ function say(all, read) {
   find('.wv-ends').textContent = own
     ? 'a word’s least to its most share of attention; under it the mean, and both ends in %'
     : `0 to ${top} % of attention, the same for all words; under it the mean, and both ends in %`;
-  find('.wv-lit').textContent = lit === null ? 'point at a word to see it large' : `“${read[lit]?.text}” over the picture`;
+  const lost = single.get(named(find('.wv-layer').value, find('.wv-head').value))?.words;
+  find('.wv-lit').textContent = lost || (lit === null ? 'point at a word to see it large' : `“${read[lit]?.text}” over the picture`);
 }
 
 // Draws the frame that is shown, once its picture is there.
