@@ -85,8 +85,8 @@ def test_a_run_of_pocket_has_its_own_diagram_and_files(page):
 
 def test_stop_keeps_the_blocks_so_far_and_the_next_run_is_whole(page):
     page.get_by_role("button", name="Pocket: red or green").click()
-    page.locator("#network-tab").get_by_text("More settings").locator("visible=true").click()
-    kept = stopped(page, "network", "Look inside", 60)
+    page.get_by_text("More settings").locator("visible=true").click()
+    kept = stopped(page, VIEW, "Look inside", 60)
     assert 1 <= kept < 61
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(24)
     block(page, "up.0").click()
@@ -97,7 +97,7 @@ def test_stop_keeps_the_blocks_so_far_and_the_next_run_is_whole(page):
         page.locator(f"{VIEW} .fv-range").fill("0")
         assert canvas.evaluate(DRAWN) != last
     expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled(timeout=20_000)
-    with_steps(page, "#network-tab", 3)
+    with_steps(page, 3)
     press(page, "Look inside")
     expect(page.locator(f"{VIEW} .fv-range")).to_have_attribute("max", "3")
 
@@ -115,7 +115,7 @@ def test_words_for_a_digit_model_are_refused_in_one_sentence_and_nothing_is_lost
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(13)
 
 
-@pytest.mark.tabs("mnist")
+@pytest.mark.tabs("words", "mnist")
 def test_the_digits_networks_and_algorithms_stand_beside_their_code(page):
     page.get_by_role("tab", name="MNIST").click()
     page.get_by_role("tab", name="Networks and algorithms").click()

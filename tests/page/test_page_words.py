@@ -119,13 +119,13 @@ def test_unknown_words_are_struck_out(page):
 
 
 def test_stop_keeps_the_maps_so_far(page):
-    assert 1 <= stopped(page, "words", "Draw and watch", 250) < 61
+    assert 1 <= stopped(page, "#words-view", "Draw and watch", 250) < 61
     page.locator("#words-view .wv-layer").select_option("down 8×8")
     mean = map_of(page, 5).locator("canvas").evaluate(DRAWN)
     page.locator("#words-view .wv-head").select_option("0")
     page.wait_for_function(  # it is asked for
         "(mean) => document.querySelectorAll('#words-view .wv-map[data-word] canvas')[5].toDataURL() !== mean", arg=mean
     )
-    with_steps(page, "#words-tab", 5)
+    with_steps(page, 5)
     press(page, "Draw and watch")
     expect(page.locator("#words-view .fv-range")).to_have_attribute("max", "5")
