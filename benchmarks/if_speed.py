@@ -22,6 +22,7 @@ from core.models.deepfloyd.text_encoder import TOKENS
 from core.techniques.attention import Recorder, Word, columns
 
 SMALL = {"block_out_channels": (64, 128, 192, 256), "layers_per_block": 1, "cross_attention_dim": 256}
+MEDIUM = {"block_out_channels": (192, 384, 576, 768), "layers_per_block": 3, "cross_attention_dim": 768}
 XL = {"block_out_channels": (704, 1408, 2112, 2816), "layers_per_block": 3, "cross_attention_dim": 2816}
 CROSS = {"down": "SimpleCrossAttnDownBlock2D", "up": "SimpleCrossAttnUpBlock2D"}
 PLAIN = {"down": "ResnetDownsampleBlock2D", "up": "ResnetUpsampleBlock2D"}
@@ -234,7 +235,8 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--xl", action="store_true", help="IF-I-XL in fp16 on CUDA instead of a small network on the CPU")
     p.add_argument("--channels-last", action="store_true", help="our network in that layout on the CPU too")
     p.add_argument("--compile", action="store_true", help="also time torch.compile")
-    p.add_argument("--maps", action="store_true", help="also time the recording of the maps of words")
+    p.add_argument("--medium", action="store_true", help="a network of the size of IF-I-M instead of a small one")
+    p.add_argument("--maps", action="store_true", help="time the recording of the maps of words alone")
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("-n", type=int, default=1, help="pictures")
     p.add_argument("--rounds", type=int, default=5)
@@ -243,17 +245,20 @@ def main(argv: list[str] | None = None) -> None:
         p.error("--xl needs a CUDA device.")
     device = torch.device("cuda" if args.xl else "cpu")
     config, text, name = (STAGE_ONE | XL, 4096, "if-xl") if args.xl else (STAGE_ONE | SMALL, 512, "if-m")
+    if args.medium:
+        config, text, name = STAGE_ONE | MEDIUM, 4096, "if-m"
     model = DeepFloyd(name, 64, Words(text), device, lambda *to: build(config, text, *to))
     parameters = sum(p.numel() for p in model.net.parameters())
     print(f"{parameters:,} parameters, {model.dtype}, {args.steps} steps, guidance 7, {args.n} pictures")
+    if args.maps:
+        print(recording(model, args.steps, args.n, args.rounds))
+        return
     if args.channels_last:
         model.net.to(memory_format=torch.channels_last)
     plain = random_unet(config, text, model.dtype, device)
     print(compare(model, plain, args.steps, args.n, args.rounds), flush=True)
     if args.xl:
         print(memory(model, text, args.steps, args.n), flush=True)
-    if args.maps:
-        print(recording(model, args.steps, args.n, args.rounds), flush=True)
     if args.compile:
         print(compiled(model, args.steps, args.n))
 

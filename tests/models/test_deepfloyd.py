@@ -226,6 +226,19 @@ def test_the_course_s_prompts_are_listed():
     assert {"a high quality photo", "a photo of the amalfi cost", "a pencil"} < set(lines)
 
 
+def test_the_command_adds_the_tokens_to_what_was_encoded_without_them(empty_bank, tmp_path, capsys, no_t5):
+    bank, rows = text().bank, randn((2, 77, 32), generator(1)).half()
+    bank.put("", rows[0])
+    bank.put(DOG, rows[1], ["a remark"])
+    assert bank.pieces(DOG) == []
+    file = tmp_path / "prompts.txt"
+    file.write_text(DOG)
+    assert encode.main([str(file), "if-m"]) == 0
+    assert capsys.readouterr().out.count("known") == 2
+    assert bank.pieces(DOG) == ["▁a", "▁photo", "▁of", "▁a", "▁dog", "</s>"] and bank.pieces("") == ["</s>"]
+    assert torch.equal(bank.get(DOG), rows[1]) and bank.remarks(DOG) == ["a remark"]
+
+
 def test_the_command_encodes_each_prompt_once(empty_bank, tmp_path, capsys):
     file = tmp_path / "prompts.txt"
     file.write_text(f"{DOG}\n\n{DOG}\nrocket ship\n")

@@ -20,7 +20,8 @@ def read_prompts(path: Path) -> list[str]:
 
 
 def encoded(prompts: list[str], model: str) -> Iterator[str]:
-    """Encode the prompts that a model's bank lacks; yields one line per prompt."""
+    """Encode the prompts that a model's bank lacks; yields one line per prompt. What an older version wrote without tokens
+    gets them."""
     r = hub.REPOSITORIES.get(model)
     if r is None or not r.text or hub.missing(r, r.text):
         raise ModelError(
@@ -30,6 +31,8 @@ def encoded(prompts: list[str], model: str) -> Iterator[str]:
     known = {prompt for prompt in prompts if text.bank.path(prompt).exists()}
     text.prepare(prompts)
     for prompt in prompts:
+        if not text.bank.pieces(prompt):
+            text.bank.put(prompt, text.bank.get(prompt), text.bank.remarks(prompt), text.pieces(prompt))
         said = [f"{'known  ' if prompt in known else 'encoded'}  {prompt!r}", *text.bank.remarks(prompt)]
         yield "  ".join(said)
 

@@ -159,7 +159,7 @@ class Text:
             known = "was put into the prompt bank without its tokens" if self.bank.path(prompt).exists() else "is new"
             raise ModelError(
                 f"The prompt {normal(prompt)[:60]!r} {known}, and the tokenizer of {self.repository.id} is not here, so "
-                "its words cannot be told apart: download the model's text encoder, or fill the prompt bank anew."
+                "its words cannot be told apart: download the model's text encoder, or fill the prompt bank on another machine."
             )
         return _cut(self.snapshot, normal(prompt))
 

@@ -1,5 +1,7 @@
 // ---- what stands on the page ----
 
+const MANY = 20;  // with more words the maps are small
+
 function picture(label, k) {
   const figure = tag('figure', 'wv-picture'), canvas = tag('canvas', '');
   canvas.width = canvas.height = 64;
@@ -100,6 +102,7 @@ function layout() {
     box.dataset.key = all;
     box.replaceChildren(...pictures.map(picture));
     let j = 0;
+    find('.wv-maps').classList.toggle('wv-many', (words[chosen] || []).length > MANY);
     find('.wv-maps').replaceChildren(...(words[chosen] || []).map((word, i) => tile(words[chosen], i, word.read ? j++ : -1)));
   }
   [...box.children].forEach((figure, k) => figure.classList.toggle('wv-chosen', pictures.length > 1 && k === chosen));
