@@ -9,6 +9,7 @@ from core.techniques.views.catalogue import VIEWS, Report, report, through, view
 from tabs.ui.failures import explained_in_place
 from tabs.ui.figure import figure, tile
 from tabs.ui.inputs import Dropdown
+from tabs.ui.viewer import made_when_seen
 
 ILLEGAL = [name for name, view in VIEWS.items() if not view.legal]
 HEAD = ("noise", "in this view", "taken back")
@@ -66,9 +67,9 @@ def legal_panel(seed: gr.Number) -> dict[str, gr.Button]:
                 name: gr.Button(f"Lesson: run it with {name.replace('_', ' ')}", size="sm", min_width=170)
                 for name in ILLEGAL
             }
-        result = gr.HTML()
+        result = made_when_seen(lambda: check(choice.value, seed.value))
         gr.on(
-            None, check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",
+            [choice.change, seed.change], check, [choice, seed], result, api_name="check_view", queue=False, show_progress="hidden",
             trigger_mode="always_last",
         )  # fmt: skip
     for name, button in lessons.items():

@@ -68,7 +68,7 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
             title="What each part lets through",
         )  # fmt: skip
     values = [tab.form[name] for name in ("split", "sigma", "sigma_small", "kernel")]
-    gr.on(None, plotted, values, plot, trigger_mode="always_last", queue=False, **QUIET)
+    gr.on([w.change for w in values], plotted, values, plot, trigger_mode="always_last", queue=False, **QUIET)
     return panel
 
 

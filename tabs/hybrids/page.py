@@ -7,6 +7,7 @@ from core.techniques.splits import SIGMA
 from tabs.hybrids.inputs import filter_panel, fitted, own_input, photo_panel
 from tabs.hybrids.job import JOB, distance
 from tabs.ui.controls import Shared, formula_panel
+from tabs.ui.form import begun
 from tabs.ui.layout import QUIET
 from tabs.ui.presets import first
 from tabs.ui.two_readings import TwoReadingsLayout, presets
@@ -30,17 +31,19 @@ COURSE = {
     "Old man / campfire": HybridRequest(prompts=(OLD_MAN, CAMPFIRE), sigma=SIGMA),
 }
 PROMPTS = ("prompt_1", "prompt_2", "prompt_3")
-HIDDEN = {name: {"visible": False} for name in ("prompt_3", "sigma_small", "length", "angle")}
-"""The settings that the initial split does not have."""
+OF_SPLIT = (*PROMPTS, "sigma", "sigma_small", "length", "angle")
+"""Inputs whose words or presence follow from the split."""
 
 
 def build(shared: Shared) -> None:
     """The tab."""
     r = first(HybridRequest(), shared)
-    tab = TwoReadingsLayout(JOB, r, shared, presets(PRESETS, COURSE), {"own": own_input(r)}, HIDDEN)
+    tab = TwoReadingsLayout(
+        JOB, r, shared, presets(PRESETS, COURSE), {"own": own_input(r)}, begun(OF_SPLIT, fitted(r.split, r.own))
+    )
     form = tab.form
     with tab.left:
-        form.place("split", "style", *PROMPTS, "sigma", "sigma_small", "length", "angle")
+        form.place("split", "style", *OF_SPLIT)
         tab.run_row("Make hybrids", ("style", *PROMPTS), styled=True)
         panel = filter_panel(tab, r)
         form.place("n", "steps", "guidance", "seed")
@@ -54,5 +57,5 @@ def build(shared: Shared) -> None:
         tab.inside("Inside the chosen picture: the part of the noise that each prompt gives")
         formula_panel("hybrids")
     tab.wire("make_hybrids")
-    changing = [*(form[name] for name in (*PROMPTS, "sigma", "sigma_small", "length", "angle")), panel, form["own"]]
-    gr.on(None, fitted, [form["split"], form["own"]], changing, queue=False, **QUIET)
+    asked, changing = [form["split"], form["own"]], [*(form[name] for name in OF_SPLIT), panel, form["own"]]
+    gr.on([w.change for w in asked], fitted, asked, changing, queue=False, **QUIET)

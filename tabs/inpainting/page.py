@@ -62,7 +62,8 @@ def path(steps: float, jump_n: float, jump_length: float, below: float):
 
 def build(shared: Shared) -> None:
     """The tab."""
-    tab = Layout(JOB, first(InpaintRequest(), shared), shared, with_course(PRESETS, COURSE))
+    r = first(InpaintRequest(), shared)
+    tab = Layout(JOB, r, shared, with_course(PRESETS, COURSE))
     form = tab.form
     with tab.left:
         picture = mask_canvas(begin(*START))
@@ -79,8 +80,11 @@ def build(shared: Shared) -> None:
         tab.viewer()
         tab.enlarging()
         tab.inside("One filling, enlarged: step by step", opens=True)
-        zigzag = gr.LinePlot(x="transition", y="t", height=220, title="The path of timesteps")
-        length = gr.HTML()
+        shown = path(r.steps, r.jump_n, r.jump_length, r.below)
+        values, line = shown if isinstance(shown, tuple) else (None, "")
+        zigzag = gr.LinePlot(values, x="transition", y="t", height=220, title="The path of timesteps")
+        length = gr.HTML(line)
         formula_panel("inpainting")
     tab.wire({name: f"inpaint_{name}".replace("-", "_") for name in FILLINGS}, [form["prompt"]])
-    gr.on(None, path, [form[name] for name in ("steps", "jump_n", "jump_length", "below")], [zigzag, length], **LIVE)
+    asked = [form[name] for name in ("steps", "jump_n", "jump_length", "below")]
+    gr.on([w.change for w in asked], path, asked, [zigzag, length], **LIVE)

@@ -7,7 +7,7 @@ from core.runs.live_digits_request import TrainDigitsRequest
 from tabs.mnist import live
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.examples import pointer
-from tabs.ui.form import Form
+from tabs.ui.form import Form, begun
 from tabs.ui.inputs import CheckboxGroup, Textbox
 from tabs.ui.plane import plane
 from tabs.ui.stale import ANSWERED, ASKED, mark
@@ -30,6 +30,8 @@ NEW_NETWORK = ("objective", "told", "width", "T", "batch", "updates", "data", "s
 """Inputs that take effect at the next Start."""
 ON_THE_WAY = ("rate", "p_uncond")
 """Inputs that take effect at once."""
+OF_OBJECTIVE = ("told", "T", "p_uncond")
+"""Inputs that only some of what learns has."""
 
 
 class TrainLive:
@@ -43,7 +45,8 @@ class TrainLive:
             [], label="Curves", info="The runs of this page, laid over one another.", visible=False, render=False
         )
         special = {"training": self.training, "beside": self.beside}
-        self.form = Form(R(), special, {"width": {"min_width": 150}, "told": {"min_width": 150}})
+        how = begun(OF_OBJECTIVE, own_inputs(R().objective, R().told))
+        self.form = Form(R(), special, how | {"width": {"min_width": 150}, "told": how["told"] | {"min_width": 150}})
         self.jobs: list[gr.events.Dependency] = []
 
     def build(self) -> None:
@@ -112,9 +115,8 @@ class TrainLive:
             live.overlaid, [self.training, self.beside], self.charts, trigger_mode="always_last", queue=False, **QUIET
         )
         own = [self.form["objective"], self.form["told"]]
-        shows = [self.form[name] for name in ("told", "T", "p_uncond")]
+        shows = [self.form[name] for name in OF_OBJECTIVE]
         gr.on([w.change for w in own], own_inputs, own, shows, queue=False, **QUIET)
-        gr.on(None, own_inputs, own, shows, queue=False, **QUIET)
         if self.shared.kept is not None:
             kept = self.shared.kept
             self.keep.click(live.keep_it, [self.training, kept], [kept, self.said, self.file], **QUIET)

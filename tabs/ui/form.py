@@ -62,6 +62,11 @@ def widget(kind: Kind, **how) -> gr.components.Component:
     return make(kind, **{"label": kind.label, "info": kind.info or None} | how)
 
 
+def begun(names: Sequence[str], updates: Sequence[dict]) -> dict[str, dict]:
+    """Updates of widgets as the keywords with which they are made: what `Form` takes as `how`."""
+    return {name: {k: v for k, v in u.items() if k != "__type__"} for name, u in zip(names, updates, strict=False)}
+
+
 class Form:
     """Widgets by parameter. They are created at once and rendered where `place` is called.
 

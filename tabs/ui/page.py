@@ -8,7 +8,7 @@ import gradio as gr
 from core.models.device import DEVICES, lends_gpu
 from core.models.registry import MODELS, availability, card
 from tabs.ui import downloads as _deepfloyd
-from tabs.ui.controls import NETWORK, Shared, facts
+from tabs.ui.controls import Shared, facts
 from tabs.ui.inputs import Dropdown
 from tabs.ui.send import connect
 from tabs.ui.theme import look
@@ -48,7 +48,8 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     gr.on(None, models, None, table, queue=False, **quiet)
     download.then(models, None, table, **quiet)
-    gr.on(None, facts, picker, line, queue=False, **quiet)
+    picker.change(facts, picker, line, queue=False, **quiet)
+    gr.on(None, lambda: facts(device), None, line, queue=False, **quiet)
     for button, mode in ((dark, "darkMode"), (projector, "projectorMode")):
         button.click(None, None, button, js=f"() => {mode}(true)", api_visibility="private")
         gr.on(None, None, None, button, js=f"() => {mode}(false)", api_visibility="private", queue=False)
@@ -56,13 +57,18 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
 
 
 def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
-    """The same page, whose events keep their hidden progress on the header's line of facts alone.
+    """The same page, whose events keep their progress hidden on the header's line of facts alone.
 
     At every start, result and end of any event Gradio renews the progress on all components that an event ever had as
-    outputs, and looks for each of them through the whole page. A run keeps it on its own figure, which says who waits.
+    outputs or inputs, and looks for each of them through the whole page: with each figure of a run, 70 ms. So what is
+    done at once shows none, and no event of a page that opens has inputs. What waits for its turn keeps it on its own
+    figure, which says who waits.
     """
     for fn in demo.fns.values():
-        if fn.show_progress == "hidden" and fn.concurrency_id != NETWORK["concurrency_id"]:
+        if fn.fn and not fn.queue:
+            fn.show_progress = "hidden"
+        waits = fn.queue and not fn.concurrency_id.isdigit()  # Gradio's own ids, of what waits for nothing, are numbers
+        if fn.show_progress == "hidden" and not waits:
             fn.show_progress_on = [line]
     return demo
 
