@@ -16,6 +16,7 @@ import torch
 import app
 from tabs import TABS, tab
 from tabs.ui.page import alone
+from tabs.ui.theme import look
 
 pytestmark = pytest.mark.slow
 
@@ -102,9 +103,12 @@ def test_who_is_terminated_leaves_no_files(tmp_path):
 
 
 def test_the_page_is_small_over_the_wire():
-    """Examples and pictures come when they are seen; what stays is text, which is sent compressed."""
-    page = json.dumps(app.create_app("cpu").get_config_file()).encode()
-    assert len(gzip.compress(page, 4)) < 360_000  # of which the scripts of the canvases, once each, are a sixth
+    """Examples and pictures come when they are seen, and scripts once; what stays is text, which is sent compressed."""
+    demo = app.create_app("cpu")
+    config = demo.get_config_file()
+    page = json.dumps(config | {name: look()[name] for name in ("css", "head")}).encode()
+    assert len(gzip.compress(page + json.dumps(demo.get_api_info()).encode(), 4)) < 300_000
+    assert max(len(c["props"].get("js_on_load") or "") for c in config["components"]) < 200
     pictures = re.findall(rb"data:image/(?!svg)[\w+/=;,-]+", page)  # what the canvases begin with, and their masks
     assert sum(map(len, pictures)) < 20_000
 

@@ -8,7 +8,7 @@ from core.runs.hybrids import FARTHEST, READINGS, HybridRequest, Hybrids
 from core.runs.recording import Recording
 from tabs.ui.examples import fetched, pointer
 from tabs.ui.inside import inside
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 from tabs.ui.two_readings import TwoReadingsJob
 
 
@@ -37,7 +37,7 @@ def distance() -> gr.HTML:
     return gr.HTML(
         value=pointer("hybrids-distance"),
         html_template=asset("distance.html"),
-        js_on_load=asset("distance.js"),
+        js_on_load=script("distance"),
         server_functions=[fetched],
         elem_id="hybrids-distance",
         apply_default_css=False,

@@ -13,7 +13,7 @@ from core.runs.sampling import PictureRequest, samples
 from tabs.ui.controls import Shared
 from tabs.ui.failures import in_words
 from tabs.ui.form import Form
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 from tabs.ui.viewer import as_uri
 
 STUDENT = "pocket-fast"
@@ -29,7 +29,7 @@ def place(form: Form, shared: Shared) -> None:
     gr.HTML(
         {},
         html_template=asset("typed.html"),
-        js_on_load=asset("typed.js"),
+        js_on_load=script("typed"),
         server_functions=[typed, enlarged],
         elem_id="typed",
         apply_default_css=False,

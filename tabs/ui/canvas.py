@@ -18,7 +18,7 @@ from core.pictures import images, masks
 from core.pictures.scenes import SCENES
 from core.runs.plan import FINE
 from tabs.ui.sent import forgiving
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 
 SIDE = 512
 SIZE = 64
@@ -27,8 +27,6 @@ LARGEST = 4_000_000  # pixels at most of a picture in an answer; a larger one is
 LETTERS = 12_000_000  # at most of a picture that travels as text; the page sends some 200,000
 NO_PICTURE = "There is no picture yet: upload one, draw one, choose an example, or send one from another tab."
 UNREADABLE = "This file is not a picture that can be read; choose a PNG, JPEG, WebP or GIF."
-SCRIPTS = ("files", "mask", "sheet", "tools", "main")
-"""The parts of the canvas's script, in order; together they are one function."""
 COLOURS = (
     "#d62f2f", "#f08a24", "#f6d743", "#3f9b46", "#1f4f2b", "#7ec8f2", "#2760c8", "#8c4fc0", "#7a4a24", "#e7b98f",
     "#111111", "#8a8a8a", "#ffffff",
@@ -181,7 +179,7 @@ def canvas(
         value=value or {},
         label=label,
         html_template=asset("canvas/canvas.html"),
-        js_on_load="\n".join(asset(f"canvas/{name}.js") for name in SCRIPTS),
+        js_on_load=script("canvas"),
         elem_id=elem_id,
         apply_default_css=False,
         kind=kind, home=elem_id, words=words, most=images.MAX_PIXELS, presets=presets, begins=_print(first),

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from tabs.ui.plane import bytes64
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 
 MOST = 10_000
 """The most points of a drawing."""
@@ -69,7 +69,7 @@ def drawing(elem_id: str, value: dict | None = None) -> Drawing:
     return Drawing(
         value=value or {"points": []},
         html_template=asset("drawing.html"),
-        js_on_load=asset("drawing.js"),
+        js_on_load=script("drawing"),
         elem_id=elem_id,
         apply_default_css=False,
         min_height=320,

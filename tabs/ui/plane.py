@@ -7,12 +7,10 @@ import gradio as gr
 import numpy as np
 
 from core.runs.panels import Chart
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 
 LARGEST = 32767
 """The largest int16."""
-SCRIPTS = ("values", "paint", "chart", "legend", "save", "hand", "main")
-"""The parts of the plane's script, in order; together they are one function."""
 
 
 def bytes64(array: np.ndarray, kind: str) -> str:
@@ -131,7 +129,7 @@ def plane(elem_id: str, value: dict | None = None) -> gr.HTML:
     return gr.HTML(
         value=value or {},
         html_template=asset("plane/plane.html"),
-        js_on_load="\n".join(asset(f"plane/{name}.js") for name in SCRIPTS),
+        js_on_load=script("plane"),
         elem_id=elem_id,
         apply_default_css=False,
         min_height=320,

@@ -1,4 +1,4 @@
-"""How the app looks: one theme, one style sheet, one script, all local."""
+"""How the app looks and what its own components do: one theme, one style sheet, one script, all local."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +9,19 @@ ASSETS = Path(__file__).parent / "assets"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 SHEETS = ("app.css", "plane/plane.css", "drawing.css", "canvas/canvas.css", "words/words.css", "words/network.css")
 """The style sheets, in order."""
+SCRIPTS = {
+    "viewer": ("viewer",),
+    "plane": tuple(f"plane/{part}" for part in ("values", "paint", "chart", "legend", "save", "hand", "main")),
+    "canvas": tuple(f"canvas/{part}" for part in ("files", "mask", "sheet", "tools", "main")),
+    "drawing": ("drawing",),
+    "words": tuple(f"words/{part}" for part in ("player", "maps", "main")),
+    "network": tuple(f"words/{part}" for part in ("player", "network")),
+    "distance": ("distance",),
+    "typed": ("typed",),
+}
+"""What our own components do: name -> the files of the script, in order; together they are one function."""
+GIVEN = "element, trigger, props, server, upload, watch"
+"""What Gradio gives to a component's script."""
 PALETTE = ("#4f46e5", "#db2777", "#f59e0b", "#14b8a6", "#0ea5e9", "#a1a1aa")
 """The colours of the charts' curves, the accent first."""
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
@@ -17,6 +30,21 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def asset(name: str) -> str:
     """The text of a file in tabs/ui/assets."""
     return (ASSETS / name).read_text()
+
+
+def script(name: str) -> str:
+    """A component's `js_on_load` that calls the script of that name, one of SCRIPTS. The page has each once, in its head,
+    which Gradio runs before it mounts any component."""
+    if name not in SCRIPTS:
+        raise ValueError(f"There is no script {name}.")
+    return f"scripts.{name}({GIVEN});"
+
+
+def head() -> str:
+    """What is for the whole page, then the scripts of all components as functions of one object."""
+    bodies = {name: "\n".join(asset(f"{part}.js") for part in parts) for name, parts in SCRIPTS.items()}
+    functions = "".join(f"scripts.{name} = ({GIVEN}) => {{\n{body}\n}};\n" for name, body in bodies.items())
+    return f"<script>{asset('page.js')}\nconst scripts = {{}};\n{functions}</script>"
 
 
 def theme() -> gr.themes.Base:
@@ -56,7 +84,7 @@ def look() -> dict:
     return {
         "theme": theme(),
         "css": "".join(map(asset, SHEETS)),
-        "head": f"<script>{asset('page.js')}</script>",
+        "head": head(),
         "footer_links": ["api", "settings"],
         "run_history": False,
     }

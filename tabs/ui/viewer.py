@@ -16,7 +16,7 @@ from core.runs.plan import Plan
 from core.runs.recording import Recording
 from core.wording import counted
 from tabs.ui.examples import fetched, recorded
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 
 PREVIEW_SECONDS = 0.12  # at most about 8 previews a second, so that they never slow a run
 RUN_ONLY = "(v, ...rest) => [{run: v?.run}, ...rest]"
@@ -93,7 +93,7 @@ def viewer(elem_id: str, value: dict | None = None, **how) -> gr.HTML:
     return gr.HTML(
         value=value or {},
         html_template=asset("viewer.html"),
-        js_on_load=asset("viewer.js"),
+        js_on_load=script("viewer"),
         server_functions=[fetched],
         elem_id=elem_id,
         apply_default_css=False,
@@ -112,8 +112,8 @@ def made_when_seen(make: Callable[[], str], **how) -> gr.HTML:
     def first(_: object = None) -> str:  # Gradio always sends an argument
         return make()
 
-    script = "if (!props.value) server.first().then((html) => { if (!props.value) props.value = html; });"
-    return gr.HTML("", js_on_load=script, server_functions=[first], **how)
+    ask = "if (!props.value) server.first().then((html) => { if (!props.value) props.value = html; });"
+    return gr.HTML("", js_on_load=ask, server_functions=[first], **how)
 
 
 def status_line(value: str) -> gr.HTML:

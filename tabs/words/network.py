@@ -15,7 +15,7 @@ from tabs.ui.job import Job
 from tabs.ui.layout import Layout
 from tabs.ui.plane import bytes64
 from tabs.ui.presets import Preset
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 from tabs.ui.viewer import RUNS
 from tabs.words.asked import answered, shown
 from tabs.words.diagram import drawing
@@ -145,7 +145,7 @@ def view(elem_id: str, value: dict | None = None) -> gr.HTML:
     return gr.HTML(
         value=value or {},
         html_template=asset("words/network.html"),
-        js_on_load="\n".join(asset(f"words/{name}.js") for name in ("player", "network")),
+        js_on_load=script("network"),
         server_functions=[fetched, asked_maps, asked_drawing],
         elem_id=elem_id,
         apply_default_css=False,

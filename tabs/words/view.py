@@ -12,12 +12,9 @@ from core.techniques.attention import Word
 from tabs.ui.examples import fetched
 from tabs.ui.failures import explained
 from tabs.ui.plane import bytes64
-from tabs.ui.theme import asset
+from tabs.ui.theme import asset, script
 from tabs.ui.viewer import RUNS
 from tabs.words.asked import answered, shown
-
-SCRIPTS = ("player", "maps", "main")
-"""The parts of its script, in order; together they are one function."""
 
 
 def view(elem_id: str, value: dict | None = None) -> gr.HTML:
@@ -25,7 +22,7 @@ def view(elem_id: str, value: dict | None = None) -> gr.HTML:
     return gr.HTML(
         value=value or {},
         html_template=asset("words/words.html"),
-        js_on_load="\n".join(asset(f"words/{name}.js") for name in SCRIPTS),
+        js_on_load=script("words"),
         server_functions=[fetched, asked_head],
         elem_id=elem_id,
         apply_default_css=False,

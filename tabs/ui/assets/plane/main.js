@@ -195,6 +195,6 @@ for (const node of [document.documentElement, document.body, document.querySelec
   if (node) new MutationObserver(repaint).observe(node, { attributes: true, attributeFilter: ['class'] });
 }
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => setTimeout(repaint, 50));
-if (typeof whileWaiting === 'function') whileWaiting(element, (words) => put(find('.fv-text'), words || data.status || ''));
+whileWaiting(element, (words) => put(find('.fv-text'), words || data.status || ''));
 watch('value', refresh);
 refresh();
