@@ -70,7 +70,21 @@ def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
         waits = fn.queue and not fn.concurrency_id.isdigit()  # Gradio's own ids, of what waits for nothing, are numbers
         if fn.show_progress == "hidden" and not waits:
             fn.show_progress_on = [line]
+    gather_stops(demo)
     return demo
+
+
+def gather_stops(demo: gr.Blocks) -> None:
+    """Let a Stop button end all its jobs by one event. Gradio makes two for each job, one of which does nothing, and a page
+    that opens looks through all events for each of its components."""
+    followed, first = {fn.trigger_after for fn in demo.fns.values()}, {}
+    for key, fn in list(demo.fns.items()):
+        stop = first.setdefault(tuple(fn.targets), fn) if fn.cancels else None
+        if key in followed or fn.fn or fn.js or stop is fn:
+            continue
+        if stop:
+            stop.cancels = [*dict.fromkeys([*stop.cancels, *fn.cancels])]
+        del demo.fns[key]
 
 
 def alone(title: str, build_tab: Callable[[Shared], None]) -> gr.Blocks:

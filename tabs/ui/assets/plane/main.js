@@ -87,10 +87,15 @@ function ask() {
   asked ||= requestAnimationFrame(draw);
 }
 
-function repaint() {
-  readInk();
+function askAll() {
   ask();
   chartsAsked ||= requestAnimationFrame(() => requestAnimationFrame(drawCharts));
+}
+
+// With the colours as they are now, which takes the browser a while.
+function repaint() {
+  readInk();
+  askAll();
 }
 
 // A frame later than the panels, so that no frame takes long.
@@ -177,7 +182,8 @@ function refresh() {
   run = data.run;
   if (data.keep && !first) goOn(ended);
   else beginAnew();
-  repaint();
+  if (ink) askAll();
+  else repaint();
   begin();
 }
 

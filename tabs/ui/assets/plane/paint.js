@@ -48,8 +48,10 @@ function dot(colour, radius) {
 }
 
 function scatter(p, places, radius, colourOf) {
+  let colour = null, sheet = null, r = 0;
   for (let i = 0; i < places.length; i += 2) {
-    const sheet = dot(colourOf(i / 2), radius), r = sheet.width / 2, x = p.X(places[i]), y = p.Y(places[i + 1]);
+    const own = colourOf(i / 2), x = p.X(places[i]), y = p.Y(places[i + 1]);
+    if (own !== colour) [colour, sheet, r] = [own, dot(own, radius), dot(own, radius).width / 2];
     if (x > -r && y > -r && x < p.side + r && y < p.side + r) p.pen.drawImage(sheet, x - r, y - r);
   }
 }
