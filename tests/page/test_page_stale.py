@@ -84,7 +84,8 @@ def box_of(page, component: gr.components.Component):
     """The block of a component in the open tab."""
     if component.elem_id:
         return page.locator(f"#{component.elem_id}")
-    label = re.compile(rf"^\s*{re.escape(component.label)}(\W|$)")
+    name = re.sub(r"^(Prompt \d): .*", r"\1", component.label)  # the rest follows from other inputs
+    label = re.compile(rf"^\s*{re.escape(name)}(\W|$)")
     inside = page.locator("input[type=radio]" if isinstance(component, gr.Radio) else "*")
     return page.locator(".block:visible", has=inside).filter(has=page.locator("[data-testid=block-info], [data-testid=block-label]", has_text=label)).last  # fmt: skip
 
