@@ -4,9 +4,12 @@ Gradio's own bound refuses quick handlers with the runs, and its answer is "Queu
 of others asks again by itself: see `full` in tabs/ui/assets/page.js.
 """
 
+import contextlib
 import math
+import time
 from collections.abc import Iterator
 
+import fastapi
 import gradio as gr
 from gradio.queueing import Event, Queue
 
@@ -17,36 +20,80 @@ MOST_OWN = 3
 """The most runs of one page at a time: one under way and two that wait."""
 USUAL = 5.0
 """Seconds of a run, until one of its kind has been timed."""
+PATIENCE = 60.0
+"""Seconds until a run is dropped whose stream nobody has opened."""
 
 
 def fair(demo: gr.Blocks, most: int) -> gr.Blocks:
-    """The same app, whose queue takes at most so many waiting runs, and MOST_OWN of each page.
+    """The same app, whose queue takes at most so many waiting runs, half of them of one address and MOST_OWN of one page,
+    and starts those alone whose page listens.
 
     Args:
         demo: has its queue already; Gradio's own bound should be far above `most`.
     """
-    queue, push = demo._queue, demo._queue.push
+    queue, push, take = demo._queue, demo._queue.push, demo._queue.get_events
+    since: dict[str, float] = {}
 
     async def checked(body, request, username):
         fn = demo.fns.get(body.fn_index)
-        words = refusal(queue, body.session_hash, most) if fn and fn.concurrency_id == ID else ""
+        own = fn and fn.concurrency_id == ID
+        words = refusal(queue, body.session_hash, most, address(request)) if own else ""
         return (False, words, "error") if words else await push(body=body, request=request, username=username)
 
-    queue.push = checked
+    def next_events():
+        with listening(queue, since):
+            return take()
+
+    queue.push, queue.get_events = checked, next_events
     return demo
 
 
-def refusal(queue: Queue, session: str | None, most: int) -> str:
+def address(request: fastapi.Request | None) -> str | None:
+    """Where a request comes from; None if that is not known. A class may share one."""
+    return request.client.host if request and request.client else None
+
+
+def refusal(queue: Queue, session: str | None, most: int, where: str | None = None) -> str:
     """Why a page may not add a run to the queue now; "" if it may."""
-    runs = [*waiting(queue), *under_way(queue)]
+    line = waiting(queue)
+    runs = [*line, *under_way(queue)]
     if sum(e.session_hash == session for e in runs) >= MOST_OWN:
         return f"{MOST_OWN} of your runs are under way or waiting; let one of them finish, or stop it."
-    if len(waiting(queue)) >= most:
-        minutes = math.ceil(sum(seconds(queue, e) for e in runs) / 60)
-        return (
-            f"{len(waiting(queue))} runs are waiting, some {minutes} min of work. Try again then; your settings stay."
-        )
-    return ""
+    near = where and [e for e in line if address(e.request) == where]
+    if len(line) < most and not (near and len(near) >= most // 2):
+        return ""
+    many = f"{len(line)} runs are waiting" if len(line) >= most else f"{len(near)} runs are waiting from your network"
+    minutes = math.ceil(sum(seconds(queue, e) for e in runs) / 60)
+    return f"{many}, some {minutes} min of work. Try again then; your settings stay."
+
+
+@contextlib.contextmanager
+def listening(queue: Queue, since: dict[str, float]) -> Iterator[None]:
+    """Within this, only runs wait whose page reads what it is told; one that has not for PATIENCE seconds is dropped.
+
+    Args:
+        since: event -> when it was first found without a listener; kept from call to call.
+    """
+    line, now = queue.event_queue_per_concurrency_id.get(ID), time.monotonic()
+    deaf = {e._id for e in line.queue if unread(queue, e)} if line else set()
+    for known in set(since) - deaf:
+        del since[known]
+    if not deaf:
+        yield
+        return
+    gone = {e for e in deaf if now - since.setdefault(e, now) > PATIENCE}
+    before = [e for e in line.queue if e._id not in gone]
+    line.queue = [e for e in before if e._id not in deaf]
+    try:
+        yield
+    finally:
+        line.queue = [e for e in before if e._id in deaf or e in line.queue]
+
+
+def unread(queue: Queue, event: Event) -> bool:
+    """Whether the page of an event leaves its messages unread: its stream was never opened."""
+    messages = queue.pending_messages_per_session.get(event.session_hash)
+    return messages is not None and messages.qsize() > 0
 
 
 def waiting(queue: Queue) -> list[Event]:
