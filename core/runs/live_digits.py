@@ -20,11 +20,12 @@ from core.models.mnist_losses import SIGMA
 from core.models.registry import load
 from core.models.scores import judge
 from core.pictures.images import to_uint8
+from core.runs.digit_curves import charts, laid_over
 from core.runs.digit_data import DRAWING, DRAWN, from_mnist, mnist_is_here
 from core.runs.digit_training import FLOOR, TRAININGS, DigitTraining
 from core.runs.live_digits_request import OBJECTIVES, TOLD, TrainDigitsRequest
 from core.runs.live_training import Watched, follow
-from core.runs.panels import Chart, Figure, Line
+from core.runs.panels import Figure
 from core.wording import counted
 
 SHOWN_WITH = {"flow": ("euler", 10, 2.0), "ddpm": ("ddim", 10, 2.5)}
@@ -35,8 +36,6 @@ SHOWN_EVERY, SAMPLES_EVERY = 0.5, 2.0
 """Seconds between two figures, and the least between two with new samples."""
 HELD_UP = 0.12
 """The most that drawing samples may take of the time of training; where they take long, they come less often."""
-POINTS = 150
-"""The most points of a curve."""
 READING = (
     "The loss cannot reach 0: many digits fit one noisy picture, and the best network answers with their mean. "
     "Losses of different objectives do not compare."
@@ -270,42 +269,3 @@ def drawn_with(learner: DigitTraining) -> str:
     sampler, steps, guidance = SHOWN_WITH[r.objective]
     scale = f", w = {guidance:g}" if r.classes else ""
     return f"Samples: {SAMPLERS[sampler].title}, {steps} steps{scale}, with the averaged weights."
-
-
-def laid_over(learner: DigitTraining, beside: Sequence[str]) -> list[DigitTraining]:
-    """The trainings whose curves are shown, in the order of the page, this one among them."""
-    ids = beside if learner.id in beside else (*beside, learner.id)
-    return [t for t in map(TRAININGS.get, ids) if t is not None and t.digits is not None]
-
-
-def named(learner: DigitTraining) -> str:
-    """A training in few words, for legends."""
-    r = learner.recipe
-    told = " by class" if r.classes else ""
-    return f"{r.objective}{told}, D {r.width}, rate {r.rate:g}, batch {r.batch}, seed {r.seed}"
-
-
-def charts(learners: Sequence[DigitTraining]) -> list[Chart]:
-    """The losses by pictures seen, and by seconds how many samples are read as asked."""
-    names = [f"{k}: {named(t)}" if len(learners) > 1 else named(t) for k, t in enumerate(learners, 1)]
-    losses = [loss_line(t, name) for t, name in zip(learners, names, strict=True)]
-    right = [line for t, name in zip(learners, names, strict=True) if (line := right_line(t, name)).x]
-    return [
-        Chart("Loss", "thousand pictures seen", "squared error", losses, (False, True)),
-        Chart("Samples read as asked", "seconds", "%", right),
-    ]
-
-
-def loss_line(learner: DigitTraining, name: str) -> Line:
-    """A loss curve of at most POINTS points, each the mean of its stretch."""
-    points = list(learner.curve.points)
-    n = -(-len(points) // POINTS) or 1
-    parts = [points[k : k + n] for k in range(0, len(points), n)]
-    x = [part[-1][0] * learner.recipe.batch / 1000 for part in parts]
-    return Line(name, x, [sum(y for _, y in part) / len(part) for part in parts])
-
-
-def right_line(learner: DigitTraining, name: str) -> Line:
-    """How many of the samples were read as asked, in percent."""
-    read = [(m.seconds, 100 * m.right) for m in tuple(learner.watched.moments) if m.right is not None]
-    return Line(name, [x for x, _ in read], [y for _, y in read])

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Sequence
 import gradio as gr
 
 from core.pictures.images import grid
+from core.runs.digit_curves import charts, laid_over, named
 from core.runs.digit_data import DRAWING, fetch_mnist, mnist_is_here
 from core.runs.digit_training import TRAININGS
 from core.runs.kept_digits import download_of, keep, offered
 from core.runs.live_digits import (
     DigitFigure,
     caption_of,
-    charts,
-    laid_over,
     learner_of,
-    named,
     one_update,
     retuned,
     train,

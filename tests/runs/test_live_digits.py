@@ -17,15 +17,12 @@ from core.models.first_weights import begun
 from core.models.mnist import Digits, SingleStep
 from core.models.mnist_unet import UNet
 from core.runs import digit_data, live_digits
+from core.runs.digit_curves import POINTS, charts, laid_over, loss_line
 from core.runs.digit_data import Drawing, fetch_mnist, from_mnist, mnist_is_here, one_of_each
 from core.runs.digit_training import TRAININGS, DigitRecipe, DigitTraining
 from core.runs.live_digits import (
-    POINTS,
     WatchedDigits,
-    charts,
-    laid_over,
     learner_of,
-    loss_line,
     one_update,
     retuned,
     train,
