@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -11,9 +12,9 @@ from core.checks import whole
 from core.diffusion.noise import MAX_SEED, seeds
 from core.runs.mnist import DigitRequest, Digits
 from core.runs.recording import Recording
-from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, mean_digit, trained_for
+from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, denoised_at, mean_digit, trained_for
 from tabs.mnist.canvas import canvas_of_digit, digit_on, on_canvas
-from tabs.mnist.figures import caption, errors, levels, mean_digits, points
+from tabs.mnist.figures import caption, errors, levels, mean_digits, points, several
 from tabs.mnist.kept import offer
 from tabs.ui.canvas import Canvas
 from tabs.ui.controls import NETWORK, Shared, formula_panel
@@ -26,7 +27,7 @@ from tabs.ui.stale import follow
 from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
 
-FIGURES, MEAN = "denoiser-figures", "denoiser-mean"
+FIGURES, MEAN, EIGHT = "denoiser-figures", "denoiser-mean", "denoiser-eight"
 OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
 
 
@@ -49,11 +50,23 @@ JOB = SingleStepJob("denoiser", SingleStepRequest, PLANS)
 @explained
 def make(digit: float, seed: float, device: str = "auto") -> Image.Image:
     """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
-    digit = whole(digit, 0, 9, "The digit")
-    recording = Recording(Digits(request=DigitRequest.checked(digits=str(digit), each=1, seed=seed)))
+    return on_canvas(drawn(str(whole(digit, 0, 9, "The digit")), seed, device)[0])
+
+
+def drawn(digits: str, seed: float, device: str) -> np.ndarray:
+    """The digits of a text by our own model, (N, 28, 28, 1) uint8."""
+    recording = Recording(Digits(request=DigitRequest.checked(digits=digits, each=1, seed=seed)))
     for _ in recording.follow(recording.plan.run(device)):
         pass
-    return on_canvas(recording.result[0])
+    return recording.result
+
+
+@explained
+def eight(sigmas: str, seed: float, model: str, device: str = "auto") -> str:
+    """Eight digits of our own model at every noise level, each with a noise of its own."""
+    r = SingleStepRequest.checked(sigmas=sigmas, seed=seed, model=model)
+    clean, noises = drawn("01234567", r.seed, device), seeds(r.seed, 8)
+    return several(r, [denoised_at(x, r.sigmas, s, device, r.model) for x, s in zip(clean, noises, strict=True)])
 
 
 @explained
@@ -98,6 +111,15 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
     ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK).success(**renews)
 
 
+def eight_panel(inputs: list, device: gr.Dropdown) -> None:
+    """The panel with the same levels for eight digits; closed at first."""
+    with gr.Accordion("Eight digits at every level, as the course shows it", open=False):
+        ask = gr.Button("Denoise eight digits", size="sm")
+        figure = gr.HTML(caption("The model draws them first, so that the true digit is known."), elem_id=EIGHT, elem_classes="aside")  # fmt: skip
+    renews = follow(ask, inputs, EIGHT)
+    ask.click(eight, [*inputs, device], figure, api_name="denoise_digits", **NETWORK).success(**renews)
+
+
 def build(shared: Shared) -> None:
     """The sub-tab, to which others send a digit."""
     tab = Layout(JOB, SingleStepRequest(), shared, {}, how={"model": {"visible": False}})  # until there are two
@@ -111,6 +133,7 @@ def build(shared: Shared) -> None:
         gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
     with tab.right:
         outputs = figures()
+        eight_panel([form["sigmas"], form["seed"], form["model"]], shared.device)
         collapse_panel(form["seed"], shared)
         formula_panel("mnist_denoiser")
     renews = follow(start, tab.inputs, FIGURES)

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from core.models.mnist_losses import SIGMA
 from core.pictures.images import data_uri, png
-from core.runs.single_step import Answer, SingleStep
+from core.runs.single_step import Answer, SingleStep, SingleStepRequest
 
 COLUMNS = ["sigma", "mean squared error", "series"]
 
@@ -40,6 +41,24 @@ def levels(plan: SingleStep, answer: Answer) -> str:
             row("error", numbers(errors, ".4f")),
         ]
     return rows(plan.count, *found) + caption(plan.caption)
+
+
+def several(request: SingleStepRequest, answers: Sequence[Answer]) -> str:
+    """Several digits at the same noise levels: a noisy and a denoised row of each, and the mean errors."""
+    found = [row("σ", numbers(request.sigmas, "g"))]
+    for answer in answers:
+        for name, pixels, _ in _series(answer):
+            found.append(row(name, digits(pixels, (f"{name}, sigma {s:g}" for s in request.sigmas))))
+    for name, errors in (
+        ("error, noisy", [a.before for a in answers]),
+        ("error, denoised", [a.after for a in answers]),
+    ):
+        found.append(row(name, numbers(np.mean(errors, 0), ".4f")))
+    note = (
+        f"Digits that our own model drew, each with a noise of its own (seeds {request.seed} and on) times σ. The network "
+        f"was trained at σ = {SIGMA:g} alone: beyond it the strokes thin out, far beyond it speckle stays."
+    )
+    return rows(len(request.sigmas), *found) + caption(note)
 
 
 def numbers(values: Sequence[float], form: str) -> str:

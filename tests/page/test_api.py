@@ -202,3 +202,11 @@ def test_restore_settings_from_a_foreign_file(client, tmp_path):
     seven().save(tmp_path / "foreign.png")
     with pytest.raises(AppError, match="holds no settings"):
         client.predict(handle_file(str(tmp_path / "foreign.png")), api_name="/restore_digits")
+
+
+def test_eight_digits_at_every_level(client):
+    figure = client.predict("0, 0.5, 1", 3, "denoiser", "cpu", api_name="/denoise_digits")
+    assert figure.count("<img") == 8 * 2 * 3 and figure.count("seeds 3 and on") == 1
+    assert figure == client.predict("0, 0.5, 1", 3, "denoiser", "cpu", api_name="/denoise_digits")
+    with pytest.raises(AppError, match="noise levels"):
+        client.predict("", 3, "denoiser", "cpu", api_name="/denoise_digits")
