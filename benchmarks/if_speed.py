@@ -16,8 +16,9 @@ from core.diffusion.denoiser import Denoiser
 from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.visits import visits_together
-from core.models.deepfloyd import stages
-from core.models.deepfloyd.stages import DeepFloyd, Settings
+from core.models.deepfloyd import sampling, stages
+from core.models.deepfloyd.sampling import Settings
+from core.models.deepfloyd.stages import DeepFloyd
 from core.models.deepfloyd.text_encoder import TOKENS
 from core.techniques.attention import Recorder, Word, columns
 
@@ -124,7 +125,7 @@ def _wait(device: torch.device) -> None:
 
 def ours(model: DeepFloyd, steps: int, n: int) -> Tensor:
     """The result of our loop, (n, 3, 64, 64)."""
-    *_, step = stages.sample(model, ["a"] * n, model.schedule.timesteps(steps), generator(0), Settings(7.0))
+    *_, step = sampling.sample(model, ["a"] * n, model.schedule.timesteps(steps), generator(0), Settings(7.0))
     return step.x_t
 
 
@@ -207,7 +208,7 @@ def recording(model: DeepFloyd, steps: int, n: int, rounds: int) -> str:
 
 def drawn(model: DeepFloyd, denoiser: Denoiser, steps: int, n: int) -> Tensor:
     """As `ours`, by a denoiser of that model and DDIM."""
-    guided, visits = stages.published(denoiser, Settings(7.0)), visits_together(model.schedule.timesteps(steps), n)
+    guided, visits = sampling.published(denoiser, Settings(7.0)), visits_together(model.schedule.timesteps(steps), n)
     x = randn((n, *model.shape), generator(0), model.device)
     *_, step = ddim(guided, x, visits, guided.encode(["a"] * n))
     return step.x_t
@@ -225,7 +226,7 @@ def memory(model: DeepFloyd, text: int, steps: int, n: int) -> str:
     first = peak(lambda: ours(model, steps, n))
     second = DeepFloyd("if-ii-l", 256, model.text, model.device, lambda *to: build(STAGE_TWO, text, *to))
     low, timesteps = torch.zeros(n, 3, 64, 64), model.schedule.timesteps(steps)
-    both = peak(lambda: list(stages.super_resolve(second, low, ["a"] * n, timesteps, generator(0))))
+    both = peak(lambda: list(sampling.super_resolve(second, low, ["a"] * n, timesteps, generator(0))))
     return f"peak GPU memory, {n} pictures: stage I {first}, stages I + II {both}"
 
 

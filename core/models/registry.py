@@ -67,7 +67,7 @@ STAGE_ONE = IF | {
         "threshold": "dynamic",
     },
 }
-STAGE_TWO = IF | {"enlarges": 64, "enlarge": "core.models.deepfloyd.stages:enlarge"}
+STAGE_TWO = IF | {"enlarges": 64, "enlarge": "core.models.deepfloyd.sampling:enlarge"}
 
 
 def _digits(name: str, title: str, kind: dict[str, Any], **more: Any) -> ModelSpec:

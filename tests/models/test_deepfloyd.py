@@ -22,7 +22,7 @@ from core.diffusion.timestep_lists import TIMESTEP_LISTS, timestep_list
 from core.diffusion.visits import visits_together
 from core.models import registry
 from core.models.checkpoint import CHECKPOINT
-from core.models.deepfloyd import encode, hub, upscaler
+from core.models.deepfloyd import encode, hub, sampling, upscaler
 from core.models.deepfloyd import safety as finish
 from core.models.deepfloyd import stages as deepfloyd
 from core.models.deepfloyd import text_encoder as t5
@@ -99,8 +99,8 @@ def test_a_whole_run_with_guidance_needs_no_t5_when_the_bank_is_full(empty_bank,
     model = deepfloyd.load("if-m", CPU)
     for prompt in (DOG, "blurry"):
         model.text.bank.put(prompt, randn((77, 32), generator(len(prompt))))
-    settings = deepfloyd.Settings(negative="blurry")
-    assert last(deepfloyd.sample(model, [DOG], [500, 0], generator(1), settings)).isfinite().all()
+    settings = sampling.Settings(negative="blurry")
+    assert last(sampling.sample(model, [DOG], [500, 0], generator(1), settings)).isfinite().all()
 
 
 def test_prompts_are_kept_apart_by_model_revision_and_text(tmp_path):
@@ -178,7 +178,7 @@ RUNS = {
         LADDERS["ladder"](SDEditRequest(model="if-m", starts="30")),
         inputs={"original": np.full((SIZE, SIZE, 3), 128, np.uint8)},
     ).run("cpu"),
-    "stage II": lambda: deepfloyd.super_resolve(
+    "stage II": lambda: sampling.super_resolve(
         deepfloyd.load("if-ii-m", CPU), torch.zeros(1, 3, 8, 8), [DOG], [500, 0], generator(1)
     ),
 }
@@ -292,15 +292,15 @@ class Exhausted:
 
 def test_out_of_memory_frees_tells_and_the_next_run_works():
     model = deepfloyd.load("if-m", CPU)
-    expected = last(deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1)))
+    expected = last(sampling.sample(model, [DOG], timestep_list("fast27"), generator(1)))
     upscaler.load("x4-upscaler", CPU)
     model._net = Exhausted(model._net)
     seen = []
     with pytest.raises(ModelError, match="The memory ran out and has been freed") as caught:
-        seen += deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1))
+        seen += sampling.sample(model, [DOG], timestep_list("fast27"), generator(1))
     assert caught.value.__context__ is None  # which would keep the failed call's tensors
     assert model._net is None and not upscaler._pipes
-    assert torch.equal(last(deepfloyd.sample(model, [DOG], timestep_list("fast27"), generator(1))), expected)
+    assert torch.equal(last(sampling.sample(model, [DOG], timestep_list("fast27"), generator(1))), expected)
 
 
 def test_t5_running_out_of_memory_frees_the_network_too(empty_bank, monkeypatch):
@@ -324,7 +324,7 @@ def test_a_damaged_network_is_said(monkeypatch):
 
     monkeypatch.setattr("diffusers.UNet2DConditionModel.from_pretrained", damaged)
     with pytest.raises(ModelError, match=r"A file of DeepFloyd/IF-I-M-v1\.0 is damaged"):
-        list(deepfloyd.sample(deepfloyd.load("if-m", CPU), [DOG], [500, 0], generator(1)))
+        list(sampling.sample(deepfloyd.load("if-m", CPU), [DOG], [500, 0], generator(1)))
 
 
 @pytest.mark.parametrize("name", ["if-l", "if-ii-l"])
@@ -343,7 +343,7 @@ def test_stage_two_needs_a_stage_one(monkeypatch):
 @pytest.mark.parametrize("sampler", TEXT_SAMPLERS)
 def test_every_sampler_draws_with_it(sampler):
     model = deepfloyd.load("if-m", CPU)
-    denoiser = deepfloyd.published(model)
+    denoiser = sampling.published(model)
     x = randn((2, *model.shape), generator(1))
     visits = visits_together(model.schedule.timesteps(10), 2)
     picture = last(TEXT_SAMPLERS[sampler].run(denoiser, x, visits, denoiser.encode([DOG, None]), generator(2)))
@@ -365,8 +365,8 @@ def test_every_experiment_of_the_page_runs_on_it(experiment):
 def test_the_threshold_can_be_left_out():
     model = deepfloyd.load("if-m", CPU)
     x, t, cond = 3 * randn((1, *model.shape), generator(1)), torch.tensor([700]), model.encode([DOG])
-    settings = [deepfloyd.Settings(threshold=name) for name in ("dynamic", "none")]
-    bounded, free = (deepfloyd.published(model, s).predict(x, t, cond) for s in settings)
+    settings = [sampling.Settings(threshold=name) for name in ("dynamic", "none")]
+    bounded, free = (sampling.published(model, s).predict(x, t, cond) for s in settings)
     assert bounded.x_0.abs().max() <= 1 < free.x_0.abs().max()
 
 

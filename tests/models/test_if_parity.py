@@ -12,9 +12,9 @@ from tiny_if import SIZE
 from core.diffusion.noise import generator, randn
 from core.diffusion.schedule import Schedule
 from core.diffusion.timestep_lists import timestep_list
-from core.models.deepfloyd import hub, upscaler
+from core.models.deepfloyd import hub, sampling, upscaler
 from core.models.deepfloyd import stages as deepfloyd
-from core.models.deepfloyd.stages import Settings
+from core.models.deepfloyd.sampling import Settings
 from core.models.deepfloyd.text_cache import Once
 from core.runs.anagrams import AnagramRequest, Anagrams
 from core.runs.enlarging import larger
@@ -65,7 +65,7 @@ def last(steps):
 def test_stage_one_is_the_pipeline(guidance, steps):
     model = deepfloyd.load("if-m", CPU)
     expected = theirs(diffusers.IFPipeline, "if-m", model, guidance, steps)
-    ours = deepfloyd.sample(model, [PROMPT], schedule_of(steps), generator(5), Settings(guidance))
+    ours = sampling.sample(model, [PROMPT], schedule_of(steps), generator(5), Settings(guidance))
     assert torch.equal(last(ours), expected)
 
 
@@ -87,7 +87,7 @@ def test_starting_from_a_picture_is_the_image_to_image_pipeline(guidance, steps)
     expected = theirs(diffusers.IFImg2ImgPipeline, "if-m", model, guidance, steps, image=picture, strength=0.7)
     timesteps = schedule_of(steps)
     timesteps = timesteps[len(timesteps) - int(0.7 * len(timesteps)) :]
-    ours = deepfloyd.sample(model, [PROMPT], timesteps, generator(5), Settings(guidance), clean=picture)
+    ours = sampling.sample(model, [PROMPT], timesteps, generator(5), Settings(guidance), clean=picture)
     assert torch.equal(last(ours), expected)
 
 
@@ -97,15 +97,15 @@ def test_stage_two_is_the_super_resolution_pipeline(guidance, steps):
     options = {"image": low, "noise_level": 250}
     expected = theirs(diffusers.IFSuperResolutionPipeline, "if-ii-m", model, guidance, steps, **options)
     settings = Settings(guidance, top=1.0)
-    ours = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(steps), generator(5), settings)
+    ours = sampling.super_resolve(model, low, [PROMPT], schedule_of(steps), generator(5), settings)
     assert torch.equal(last(ours), expected)
 
 
 def test_stage_two_with_the_plain_view_is_stage_two():
     model, low = deepfloyd.load("if-ii-m", CPU), torch.linspace(-1, 1, 3 * 8 * 8).view(1, 3, 8, 8)
     views = views_of(["identity"])
-    ours = deepfloyd.super_resolve(model, low, [(PROMPT,)], schedule_of(20), generator(5), views=views)
-    plain = deepfloyd.super_resolve(model, low, [PROMPT], schedule_of(20), generator(5))
+    ours = sampling.super_resolve(model, low, [(PROMPT,)], schedule_of(20), generator(5), views=views)
+    plain = sampling.super_resolve(model, low, [PROMPT], schedule_of(20), generator(5))
     torch.testing.assert_close(last(ours), last(plain), atol=1e-5, rtol=0)
 
 
@@ -120,7 +120,7 @@ def test_stage_two_shows_every_view_its_own_low_picture(monkeypatch):
         return ask(x_t, x_in, t, cond, *more)
 
     monkeypatch.setattr(model, "ask", spy)
-    final = last(deepfloyd.super_resolve(model, low, prompts, [700, 300, 0], [generator(5), generator(6)], views=views))
+    final = last(sampling.super_resolve(model, low, prompts, [700, 300, 0], [generator(5), generator(6)], views=views))
     assert final.shape == (2, 3, SIZE, SIZE) and len(asked) == 3
     words = model.encode([None, "a photo", "a man", "a dog", "a rocket"])
     for x_in, cond in asked:
@@ -138,7 +138,7 @@ def test_an_anagram_is_enlarged_with_its_prompts_and_views(monkeypatch):
         seen.update(low=low, prompts=prompts, views=views)
         return iter(())
 
-    monkeypatch.setattr(deepfloyd, "super_resolve", spy)
+    monkeypatch.setattr(sampling, "super_resolve", spy)
     request = AnagramRequest(
         prompts=("a dog", "a rocket"), views=("identity", "jigsaw"), style="a photo of", view_seed=7
     )
@@ -168,14 +168,14 @@ def test_a_list_that_does_not_end_at_zero_keeps_the_noise_of_its_last_step():
         generator=generator(5),
         output_type="pt",
     ).images
-    assert torch.equal(last(deepfloyd.sample(model, [PROMPT], timesteps, generator(5))), expected)
+    assert torch.equal(last(sampling.sample(model, [PROMPT], timesteps, generator(5))), expected)
 
 
 def test_each_picture_has_its_own_generator():
     model = deepfloyd.load("if-m", CPU)
     sources = [generator(5), generator(6)]
-    pair = last(deepfloyd.sample(model, [PROMPT] * 2, timestep_list("fast27"), sources))
-    second = last(deepfloyd.sample(model, [PROMPT], timestep_list("fast27"), generator(6)))
+    pair = last(sampling.sample(model, [PROMPT] * 2, timestep_list("fast27"), sources))
+    second = last(sampling.sample(model, [PROMPT], timestep_list("fast27"), generator(6)))
     torch.testing.assert_close(pair[1:], second, atol=1e-3, rtol=0)  # another batch size rounds otherwise
 
 
@@ -216,7 +216,7 @@ def test_projecting_the_text_once_changes_no_bit():
 @pytest.mark.parametrize(
     "run",
     [
-        lambda model: deepfloyd.sample(model, [PROMPT], [900, 500, 0], generator(5)),
+        lambda model: sampling.sample(model, [PROMPT], [900, 500, 0], generator(5)),
         lambda model: Anagrams(request=AnagramRequest(model="if-m", n=2, steps=3)).run("cpu"),
         lambda model: Hybrids(request=HybridRequest(model="if-m", n=2, steps=3)).run("cpu"),
         lambda model: replace(

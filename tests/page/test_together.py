@@ -161,13 +161,13 @@ def test_pages_that_open_together_are_all_told_their_cost(browser, server):
 
 
 @pytest.fixture
-def people(browser, server):
+def people(browser, sites):
     """Opens a page of its own for each person, with the digits."""
-    context = browser.new_context()
+    context, url = browser.new_context(), sites("denoise", "mnist")
 
     def person():
         page = context.new_page()
-        page.goto(server.url)
+        page.goto(url)
         page.get_by_role("tab", name="MNIST").click()
         page.locator("#digits-view .fv-text").wait_for()
         return page

@@ -405,7 +405,7 @@ def test_an_anagram_is_enlarged_with_all_its_prompts_and_in_all_its_views(monkey
     monkeypatch.setattr("core.runs.enlarging.enlarger", lambda side: "if-ii-m")  # as if a GPU were here
     monkeypatch.setattr("core.runs.enlarging.load", lambda name, device: name)
     monkeypatch.setattr(
-        "core.models.deepfloyd.stages.super_resolve", lambda *given, views: asked.append((*given, views)) or go
+        "core.models.deepfloyd.sampling.super_resolve", lambda *given, views: asked.append((*given, views)) or go
     )
     of = plan(AnagramRequest(views=("identity", "jigsaw"), style="a photo of", view_seed=7, n=2, seed=9))
     big = larger(of, 1, np.full((64, 64, 3), 51, np.uint8))
