@@ -112,8 +112,7 @@ def made_when_seen(make: Callable[[], str], **how) -> gr.HTML:
     def first(_: object = None) -> str:  # Gradio always sends an argument
         return make()
 
-    ask = "if (!props.value) server.first().then((html) => { if (!props.value) props.value = html; });"
-    return gr.HTML("", js_on_load=ask, server_functions=[first], **how)
+    return gr.HTML("", js_on_load="showFirst(props, server);", server_functions=[first], **how)
 
 
 def status_line(value: str) -> gr.HTML:

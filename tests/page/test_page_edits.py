@@ -142,7 +142,7 @@ def test_draw_on_white_run_the_ladder_keep_it_choose_a_strength_and_send_it(page
 
     button(page, "→ Inpainting").click()
     page.locator("#inpainting-canvas canvas").first.wait_for()
-    page.locator("#mask-used canvas[width='64']").wait_for()
+    page.locator("#mask-used canvas[width='64']").first.wait_for()
     shown = "() => document.querySelector('#mask-used canvas').toDataURL()"
     arrived = lambda: np.abs(decoded(page.evaluate(shown)) - chosen).mean() < 6  # noqa: E731
     until(page, arrived, "the very pixels")

@@ -49,6 +49,14 @@ function whileWaiting(element, tell) {
   document.addEventListener('full', again);
 }
 
+// Some frames after a component was made Gradio gives it its first value once more, and late in a page that is not in front:
+// what the component fetches by itself is shown after that.
+const settled = () => new Promise((go) => {
+  let frames = 5;
+  const next = () => { if (frames--) requestAnimationFrame(next); else go(); };
+  next();
+});
+
 // Lines of words that follow inputs, see tabs/ui/lines.py: by name, the newest values, and how the line asks for its words
 // once it is on the page. It asks one thing at a time.
 const lines = {};
@@ -57,9 +65,10 @@ function tellLine(name, values) {
   line.values = values;
   line.ask?.();
 }
-function showLine(name, props, server) {
+async function showLine(name, props, server) {
   const line = lines[name] ??= {};
   let asked, under = false;
+  await settled();
   line.ask = async () => {
     if (under) return;
     under = true;
@@ -72,10 +81,17 @@ function showLine(name, props, server) {
   line.ask();
 }
 
+// HTML that the server makes when the page first shows it.
+async function showFirst(props, server) {
+  if (props.value) return;
+  const [html] = await Promise.all([server.first(), settled()]);
+  if (!props.value) props.value = html;
+}
+
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays.
 function fetchExample(props, server, refresh) {
   const name = props.value?.example;
-  if (name) server.fetched(name).then((value) => {
+  if (name) Promise.all([server.fetched(name), settled()]).then(([value]) => {
     if (props.value?.example !== name) return;
     props.value = value;
     refresh();
