@@ -17,19 +17,22 @@ class FairLock:
     """A lock that those who wait get in the order in which they came, for work that many do bit by bit.
 
     With a common lock, who lets go of it mostly takes it again at once, and the others starve.
+
+    Args:
+        places: how many may have it at a time.
     """
 
-    def __init__(self):
-        self._lock, self._waiting, self._taken = threading.Lock(), deque(), False
+    def __init__(self, places: int = 1):
+        self._lock, self._waiting, self._free = threading.Lock(), deque(), places
 
     def __enter__(self) -> None:
         with self._lock:
             mine = threading.Event()
-            if self._taken:
-                self._waiting.append(mine)
-            else:
-                self._taken = True
+            if self._free:
+                self._free -= 1
                 mine.set()
+            else:
+                self._waiting.append(mine)
         mine.wait()
 
     def __exit__(self, *failure: object) -> None:
@@ -37,4 +40,4 @@ class FairLock:
             if self._waiting:
                 self._waiting.popleft().set()  # handed over: nobody can come in between
             else:
-                self._taken = False
+                self._free += 1

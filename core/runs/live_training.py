@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import math
 import threading
 import time
@@ -29,6 +30,14 @@ MOMENTS = 60
 DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
 
 
+@functools.cache
+def prepare() -> threading.Thread:
+    """Load, in the background, what torch loads with the first optimiser of a process: it takes a second."""
+    first = threading.Thread(target=lambda: torch.optim.Adam([torch.zeros(1)]), daemon=True)
+    first.start()
+    return first
+
+
 class LiveTraining:
     """One training: its network, its average, its curve. One consumer at a time makes its updates.
 
@@ -39,7 +48,8 @@ class LiveTraining:
     """
 
     TURNS: ClassVar[FairLock]
-    """Of all trainings of a class: one update each in turn, so that each keeps its share of the speed."""
+    """Of all trainings of a class: an update each in turn, so that each keeps its share of the speed; at once, as many as
+    there are cores for."""
     CLIP: ClassVar[float | None] = None
     """The largest norm of the gradient."""
     SMALL: ClassVar[bool] = False

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core.diffusion.noise import generator, randn
+from core.runs.live_training import prepare
 from core.runs.panels import Figure, Panel
 from core.runs.plane_guidance import GUIDED_WORDS, second, titled
 from core.runs.plane_sampling import DATA, SAMPLED_WORDS, cost, way
@@ -53,6 +54,7 @@ def train(r: ScoreFieldRequest) -> Figure:
     """The training of this page so far; without one, the data and the score that is to be learned."""
     if r.trained() is not None:
         return next(trained_so_far(r))
+    prepare()
     t = round(SHOWN_AT * r.schedule().T)
     arrows = field(r.points().denoiser(r.schedule()), t, grid(ARROWS)).numpy()[None]
     panel = Panel("To be learned: the score", f"at t = {t}", truth=_data(r), places=grid(ARROWS).numpy(), arrows=arrows)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ class PointTraining(LiveTraining):
         subject: what names the data and the path.
     """
 
-    TURNS = FairLock()
+    TURNS = FairLock(os.cpu_count() or 1)
     SMALL = True
 
     def __init__(self, points: PointSet, recipe: PointRecipe, subject: tuple = ()):

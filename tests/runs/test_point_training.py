@@ -2,8 +2,11 @@
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -416,3 +419,17 @@ def test_slow_motion_makes_five_updates_a_second(monkeypatch):
     *_, shown = itertools.islice(figures, 8)
     figures.close()
     assert clock[0] == pytest.approx(step_of(shown) / 5, abs=0.3) and step_of(shown) >= 7
+
+
+@pytest.mark.slow
+def test_an_opened_view_loads_what_the_first_optimiser_needs():
+    script = (
+        "import sys\n"
+        "from core.runs import live_training, plane_opened\n"
+        "from core.runs.score_field import ScoreFieldRequest\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+        "plane_opened.opened(ScoreFieldRequest(), 'train')\n"
+        "live_training.prepare().join()\n"
+        "assert 'torch._dynamo' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
