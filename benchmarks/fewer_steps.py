@@ -32,6 +32,7 @@ LIMITS = {  # model, sampler, steps: accuracy at least, Frechet distance at most
     ("flow-class-consistency", "consistency", 2): (0.993, 0.6),
     ("flow-class-consistency", "consistency", 1): (0.985, 1.5),
 }
+CASE = ("group", "model", "sampler", "steps", "guidance", "digits")
 TEN_MS = 50.0  # ten digits in one call, at most
 ROUNDS = 7
 HEAD = f"{'model':23} {'sampler':17} steps accuracy  Frechet  ms for ten"
@@ -42,6 +43,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p = options(__doc__, "digits", 2000, CHECKPOINTS / "fewer_steps.json")
     names = list(dict.fromkeys(model for model, _ in COUNTS))
     p.add_argument("--models", nargs="+", choices=names, default=names, metavar="MODEL", help=", ".join(names))
+    p.add_argument("--times", action="store_true", help="only the times anew, of the rows that are there")
     return parsed(p, argv, "digits")
 
 
@@ -102,6 +104,12 @@ def main(argv: list[str] | None = None, folder: Path = CHECKPOINTS) -> None:
     judge = Judge(args.device, args.seed, args.bf16, folder)
     rows = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
     ready = [model for model in args.models if availability(model, folder)[0]]
+    if args.times:
+        for row in (r for r in rows if r["model"] in ready):
+            row["ms_for_ten"] = milliseconds(judge, Case(*(row[key] for key in CASE)))
+            print(f"{row['model']:23} {row['sampler']:17} {row['steps']:5} {row['ms_for_ten']:7.1f} ms for ten")
+        write(rows, args.out, args.device)
+        return
     cases = [
         Case("fewer-steps", model, sampler, n, GUIDANCE, args.digits)
         for (model, sampler), counts in COUNTS.items()
