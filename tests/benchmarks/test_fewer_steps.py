@@ -54,6 +54,10 @@ def test_a_run_writes_the_table_and_the_scores_on_the_card(tmp_path, monkeypatch
     assert [r["steps"] for r in found["rows"]] == [16, 8, 4, 2, 1] and len(found["targets"]) == 7
     assert set(json.loads((out / "card.json").read_text())["scores"]) == {f"few-steps {n}" for n in (16, 8, 4, 2, 1)}
     assert "short  flow-class-fast, few-steps 4: accuracy" in capsys.readouterr().out
+    monkeypatch.setattr(fewer_steps, "milliseconds", lambda judge, case: 1000.0 + case.steps)
+    fewer_steps.main([*arguments, "--times", "--models", "flow-class-fast"], tmp_path)
+    again = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert again == [r | {"ms_for_ten": 1000.0 + r["steps"]} for r in found["rows"]]
 
 
 @pytest.mark.parametrize("bad", [["--digits", "1"], ["--models", "pocket"]])
