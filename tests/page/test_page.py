@@ -295,7 +295,12 @@ def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
     page.get_by_role("tab", name="Forward & denoise").click()
     page.locator("button.do-run:visible").first.wait_for()
     assert max(page.locator("gradio-app").evaluate(colour, "backgroundColor")) < 40
-    for selector in ("h1", "button[role=tab][aria-selected=false] >> visible=true", ".cost >> visible=true"):
+    for selector in (
+        "h1",
+        "button[role=tab][aria-selected=false] >> visible=true",
+        ".cost >> visible=true",
+        "footer button",
+    ):
         assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector
 
 
