@@ -15,6 +15,7 @@ import torch
 
 import app
 from tabs import TABS, tab
+from tabs.ui import controls
 from tabs.ui.page import alone
 from tabs.ui.theme import look
 
@@ -121,3 +122,12 @@ def test_building_the_app_loads_no_model_and_no_foreign_library():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_line_of_facts_names_few_models_and_counts_many(monkeypatch):
+    monkeypatch.setattr(controls, "loaded", lambda: ["pocket", "pocket-fast"])
+    assert controls.facts("cpu").endswith("loaded: pocket, pocket-fast")
+    monkeypatch.setattr(controls, "loaded", lambda: ["pocket"] * 12)
+    assert controls.facts("cpu").endswith("loaded: 12 models")
+    monkeypatch.setattr(controls, "loaded", list)
+    assert controls.facts("cpu").endswith("no model yet")

@@ -108,7 +108,9 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
         ask = gr.Button("Ask it ten times", size="sm")
         mean = gr.HTML(caption(f"{OTHER}."), elem_id=MEAN, elem_classes="aside")
     renews = follow(ask, [seed], MEAN)
-    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **NETWORK).success(**renews)
+    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", show_progress="hidden", **NETWORK).success(
+        **renews
+    )
 
 
 def eight_panel(inputs: list, device: gr.Dropdown) -> None:
@@ -117,7 +119,9 @@ def eight_panel(inputs: list, device: gr.Dropdown) -> None:
         ask = gr.Button("Denoise eight digits", size="sm")
         figure = gr.HTML(caption("The model draws them first, so that the true digit is known."), elem_id=EIGHT, elem_classes="aside")  # fmt: skip
     renews = follow(ask, inputs, EIGHT)
-    ask.click(eight, [*inputs, device], figure, api_name="denoise_digits", **NETWORK).success(**renews)
+    ask.click(eight, [*inputs, device], figure, api_name="denoise_digits", show_progress="hidden", **NETWORK).success(
+        **renews
+    )
 
 
 def build(shared: Shared) -> None:
@@ -138,6 +142,8 @@ def build(shared: Shared) -> None:
         formula_panel("mnist_denoiser")
     renews = follow(start, tab.inputs, FIGURES)
     inputs = [*(w for w in tab.inputs if w is not form["model"]), shared.device, form["model"]]
-    start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **NETWORK).success(**renews)
+    start.click(
+        JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", show_progress="hidden", **NETWORK
+    ).success(**renews)
     offer(shared, form["model"], "single-step")
     shared.inbox["denoiser"] = canvas, None, []

@@ -155,9 +155,7 @@ def keep_it(training: str, kept: str) -> tuple:
     name = keep(training)
     title = offered([name], "digits").get(name)
     where = "Generate and the scoreboard" if title else "the single-step denoiser"
-    said = (
-        f"Kept for {where}, in this page alone and until the app ends: {title or offered([name], 'single-step')[name]}."
-    )
+    said = f"Kept for {where}, in this page alone, until it is opened again: {title or offered([name], 'single-step')[name]}."
     return f"{kept} {name}".strip(), said, *files_offered(download_of(name))
 
 

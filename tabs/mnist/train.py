@@ -51,7 +51,7 @@ class TrainLive:
 
     def build(self) -> None:
         """Lay the sub-tab out and connect it."""
-        with gr.Row(elem_classes="presets"):
+        with gr.Row(elem_classes=["presets", "named"]):
             presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in PRESETS.items()]
         with gr.Row():
             with gr.Column(scale=2, min_width=340):

@@ -24,7 +24,7 @@ def place(form: Form, shared: Shared) -> None:
     """The switch and the box with the picture; nothing where the student is not here."""
     if not availability(STUDENT)[0]:
         return
-    about = f"One picture by {STUDENT} follows the prompt, the seed and the guidance; it grows when you pause."
+    about = f"One picture by {STUDENT} follows the prompt, the seed and the guidance; it gets sharper when you pause."
     switch = gr.Checkbox(False, label="Draw as I type", info=about, elem_id="typed-switch")
     gr.HTML(
         {},

@@ -93,7 +93,7 @@ class ScoreField:
 
     def build(self) -> None:
         """Lay the tab out and connect it."""
-        with gr.Row(elem_classes="presets"):
+        with gr.Row(elem_classes=["presets", "named"]):
             presets = [gr.Button(name, size="sm", min_width=60) for name in PRESETS]
         with gr.Row():
             with gr.Column(scale=2, min_width=340, elem_classes="beside-plane"):

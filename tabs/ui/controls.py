@@ -17,6 +17,8 @@ from tabs.ui.viewer import RUNS, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
+MOST_NAMED = 4
+"""The most loaded models that the line of facts names; it has half of the page's width."""
 FORMULAS = Path(__file__).parents[1] / "formulas"
 
 
@@ -61,7 +63,8 @@ def memory() -> str:
 @explained_in_place
 def facts(device: str) -> str:
     """The device, the memory and the models in memory, in one line."""
-    here = ", ".join(loaded()) or "no model yet"
+    names = loaded()
+    here = ", ".join(names) or "no model yet" if len(names) <= MOST_NAMED else f"{len(names)} models"
     return html.escape(f"Running on {device_facts(device)}{memory()} · loaded: {here}")
 
 

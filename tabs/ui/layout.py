@@ -57,7 +57,7 @@ class Layout:
         self.upload: gr.File | None = None
         self.panel: gr.Accordion | None = None
         self.enlarger: Enlarging | None = None
-        with gr.Row(elem_classes="presets") if presets else contextlib.nullcontext():
+        with gr.Row(elem_classes=["presets", "named"]) if presets else contextlib.nullcontext():
             self.presets = [
                 (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
             ]

@@ -37,12 +37,14 @@ def drawn_from(view: dict) -> str:
 
 
 def send_row(pick: Callable, inputs: list, shared: Shared, own: str) -> None:
-    """A row of buttons that send `pick(*inputs)` to every other tab that takes a picture; `connect` wires them."""
+    """A row of buttons that send `pick(*inputs)` to every other tab of the page that takes a picture; `connect` wires them."""
+    others = {tab: title for tab, title in shared.takers.items() if tab != own}
+    if not others:
+        return
     with gr.Row(elem_classes="sends"):
         gr.HTML('<div class="caption">Send the picture to</div>')
-        for tab, title in shared.takers.items():
-            if tab != own:
-                shared.outbox.append((gr.Button(f"→ {title}", size="sm"), pick, inputs, tab))
+        for tab, title in others.items():
+            shared.outbox.append((gr.Button(f"→ {title}", size="sm"), pick, inputs, tab))
 
 
 def connect(shared: Shared) -> None:

@@ -37,3 +37,10 @@ def test_an_address_that_names_nothing_opens_the_page(page, server):
     expect(tab(page, "Score field")).to_have_attribute("aria-selected", "true")
     tab(page, "MNIST").click()
     expect(page).to_have_url(re.compile(r"tab=mnist$"))
+
+
+def test_an_experiment_leaves_no_trace_in_the_address_that_a_reload_would_start(page):
+    tab(page, "Sampling & guidance").click()
+    page.locator("#sampling-tab").get_by_role("button", name="Guidance off / on", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?tab=sampling$"))
+    page.keyboard.press("Escape")

@@ -172,7 +172,7 @@ document.addEventListener('click', (e) => {
   const tabs = () => [...document.querySelectorAll('#tabs > .tab-wrapper [role="tab"]')];
   const opened = () => tabs().find((tab) => tab.getAttribute('aria-selected') === 'true')?.dataset.tabId;
   const asked = () => new URLSearchParams(location.search);
-  const presets = () => [...document.querySelectorAll('.presets button')].filter((button) => button.offsetParent !== null);
+  const presets = () => [...document.querySelectorAll('.named button')].filter((button) => button.offsetParent !== null);
 
   function tell(changes, move) {
     const query = asked();
@@ -203,7 +203,7 @@ document.addEventListener('click', (e) => {
     }).observe(box, { attributes: true, attributeFilter: ['aria-selected'], subtree: true });
     addEventListener('popstate', () => go(asked().get('tab') || first));
     document.addEventListener('click', (e) => {
-      const button = e.target.closest('.presets button');
+      const button = e.target.closest('.named button');
       if (button) tell({ tab: opened(), preset: button.textContent.trim() }, 'replaceState');
     });
   }
