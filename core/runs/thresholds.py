@@ -61,7 +61,7 @@ class ThresholdsRequest(Request):
     seed: int = asked(180, SEED)
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)
-    steps: int = asked(15, STEPS)
+    steps: int = asked(10, STEPS)
 
 
 def measured() -> list[Mapping]:
