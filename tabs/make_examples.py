@@ -170,7 +170,7 @@ EXAMPLES = {
     "sampling": lambda: ran(sampling.JOB, PictureRequest(), {}),
     "interpolation": lambda: kept("interpolation", interpolation.JOB.stream(both_ways(), "cpu")),
     "guides": lambda: ran(classifier.JOB, GuidesRequest(), {}),
-    "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(), {}),
+    "thresholds": lambda: ran(thresholds.JOB, ThresholdsRequest(scales="1, 7, 20"), {}),
     "words": words_in_picture,
     "network": network_inside,
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
