@@ -9,6 +9,7 @@ import datetime
 import json
 import statistics
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -98,6 +99,14 @@ class Bench:
             "frechet": to_training(features, self.train),
         } | ({} if self.args.no_times else self.times(model, steps))
 
+    def rows(self) -> Iterator[dict]:
+        """Every row anew; with --times those on the card, of which only the times are."""
+        if not self.args.times:
+            yield from (self.row(model, steps) for model, steps in CASES)
+            return
+        for row in card(STUDENT)["metrics"]["by_steps"]["rows"]:
+            yield row | self.times(row["model"], row["steps"])
+
     def times(self, model: str, steps: int) -> dict:
         """Milliseconds of one picture and of four."""
         return {f"ms_for_{word}": self.milliseconds(model, steps, n) for word, n in (("one", 1), ("four", 4))}
@@ -144,12 +153,10 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(str(e)) from None
     rows = []
     print(HEAD)
-    known = card(STUDENT)["metrics"]["by_steps"]["rows"] if args.times else []
-    for row in (r | bench.times(r["model"], r["steps"]) for r in known) if known else (bench.row(*c) for c in CASES):
+    for row in bench.rows():
         rows.append(row)
-        model, steps = row["model"], row["steps"]
         print(
-            f"{model:12} {steps:5} {row['drawings_right']:15.1%} {row['photos_among_five']:19.1%} {row['frechet']:8.2f} "
+            f"{row['model']:12} {row['steps']:5} {row['drawings_right']:15.1%} {row['photos_among_five']:19.1%} {row['frechet']:8.2f} "
             f"{row.get('ms_for_one', '–'):>11}, {row.get('ms_for_four', '–')}", flush=True,
         )  # fmt: skip
     for t in targets(rows):

@@ -28,6 +28,8 @@ from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
 
 FIGURES, MEAN, EIGHT = "denoiser-figures", "denoiser-mean", "denoiser-eight"
+QUICK = NETWORK | {"show_progress": "hidden"}
+"""Of runs that are over at once: Gradio's own marks, of errors too, do not lie on the figure."""
 OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
 
 
@@ -108,9 +110,7 @@ def collapse_panel(seed: gr.Number, shared: Shared) -> None:
         ask = gr.Button("Ask it ten times", size="sm")
         mean = gr.HTML(caption(f"{OTHER}."), elem_id=MEAN, elem_classes="aside")
     renews = follow(ask, [seed], MEAN)
-    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", show_progress="hidden", **NETWORK).success(
-        **renews
-    )
+    ask.click(collapse, [seed, shared.device], mean, api_name="mean_digit", **QUICK).success(**renews)
 
 
 def eight_panel(inputs: list, device: gr.Dropdown) -> None:
@@ -119,9 +119,7 @@ def eight_panel(inputs: list, device: gr.Dropdown) -> None:
         ask = gr.Button("Denoise eight digits", size="sm")
         figure = gr.HTML(caption("The model draws them first, so that the true digit is known."), elem_id=EIGHT, elem_classes="aside")  # fmt: skip
     renews = follow(ask, inputs, EIGHT)
-    ask.click(eight, [*inputs, device], figure, api_name="denoise_digits", show_progress="hidden", **NETWORK).success(
-        **renews
-    )
+    ask.click(eight, [*inputs, device], figure, api_name="denoise_digits", **QUICK).success(**renews)
 
 
 def build(shared: Shared) -> None:
@@ -142,8 +140,6 @@ def build(shared: Shared) -> None:
         formula_panel("mnist_denoiser")
     renews = follow(start, tab.inputs, FIGURES)
     inputs = [*(w for w in tab.inputs if w is not form["model"]), shared.device, form["model"]]
-    start.click(
-        JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", show_progress="hidden", **NETWORK
-    ).success(**renews)
+    start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **QUICK).success(**renews)
     offer(shared, form["model"], "single-step")
     shared.inbox["denoiser"] = canvas, None, []

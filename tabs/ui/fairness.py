@@ -59,8 +59,8 @@ def refusal(queue: Queue, session: str | None, most: int, where: str | None = No
     runs = [*line, *under_way(queue)]
     if sum(e.session_hash == session for e in runs) >= MOST_OWN:
         return f"{MOST_OWN} of your runs are under way or waiting; let one of them finish, or stop it."
-    near = where and [e for e in line if address(e.request) == where]
-    if len(line) < most and not (near and len(near) >= most // 2):
+    near = [e for e in line if where and address(e.request) == where]
+    if len(line) < most and (not near or len(near) < most // 2):
         return ""
     many = f"{len(line)} runs are waiting" if len(line) >= most else f"{len(near)} runs are waiting from your network"
     minutes = math.ceil(sum(seconds(queue, e) for e in runs) / 60)
