@@ -62,6 +62,7 @@ def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser
     context.close()
 
 
+@pytest.mark.tabs("mnist")
 def test_a_run_that_a_full_queue_refused_asks_again_by_itself_and_says_so(page):
     asked = []
 
@@ -83,6 +84,7 @@ def test_a_run_that_a_full_queue_refused_asks_again_by_itself_and_says_so(page):
     assert asked.count(asked[0]) == 2
 
 
+@pytest.mark.tabs("mnist")
 def test_press_watch_scrub_and_download(page, tmp_path):
     page.locator("#mnist-tab").get_by_label("Steps").nth(0).wait_for()
     page.evaluate(
@@ -127,6 +129,7 @@ def test_press_watch_scrub_and_download(page, tmp_path):
         assert Image.open(io.BytesIO(archive.read("grid.png"))).size == (289, 57)
 
 
+@pytest.mark.tabs("mnist")
 def test_stop_keeps_what_exists(page):
     page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("300 network calls"))
@@ -137,6 +140,7 @@ def test_stop_keeps_what_exists(page):
     assert shown(page).startswith("data:image/png")
 
 
+@pytest.mark.tabs("mnist")
 def test_keyboard_runs_and_scrubs(page):
     page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("7")
     page.keyboard.press("Control+Enter")
@@ -146,6 +150,7 @@ def test_keyboard_runs_and_scrubs(page):
     expect(page.locator("#digits-view .fv-label")).to_have_text(re.compile("step 20 / 20"))
 
 
+@pytest.mark.tabs("mnist")
 def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
     page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("hello")
     page.get_by_role("button", name="Generate", exact=True).click()
@@ -154,6 +159,7 @@ def test_letters_in_the_digit_box_are_refused_in_one_sentence(page):
     generate(page)
 
 
+@pytest.mark.tabs("mnist")
 def test_a_saved_png_restores_the_settings(page, tmp_path):
     page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first.fill("42")
     generate(page)
@@ -168,6 +174,7 @@ def test_a_saved_png_restores_the_settings(page, tmp_path):
     expect(page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first).to_have_value("42")
 
 
+@pytest.mark.tabs("mnist")
 def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
     page.get_by_role("tab", name="Single-step denoiser").click()
     there(page, CANVAS)
@@ -181,6 +188,7 @@ def test_send_a_digit_to_the_denoiser_and_denoise_it(page):
     denoised_anew(page)
 
 
+@pytest.mark.tabs("mnist")
 def test_draw_a_digit_with_the_mouse(page):
     page.get_by_role("tab", name="Single-step denoiser").click()
     there(page, CANVAS)
@@ -193,6 +201,7 @@ def test_draw_a_digit_with_the_mouse(page):
     denoised_anew(page)
 
 
+@pytest.mark.tabs("mnist")
 def test_the_figure_of_the_denoiser_says_when_its_settings_changed(page):
     page.get_by_role("tab", name="Single-step denoiser").click()
     there(page, CANVAS)
@@ -231,6 +240,7 @@ def denoised_anew(page):
     expect(images).to_have_count(14)
 
 
+@pytest.mark.tabs("mnist")
 def test_every_sub_tab_opens(page):
     for name, sign in (
         ("Same noise, two models", "Run both"),
@@ -245,6 +255,7 @@ def test_every_sub_tab_opens(page):
     expect(page.locator("#compare-view img")).to_have_count(4)
 
 
+@pytest.mark.tabs("mnist")
 def test_the_curve_is_that_of_the_chosen_model(page):
     page.get_by_role("tab", name="How it learned").click()
     for name in ("flow-class", "ddpm-time", "flow-time"):
@@ -256,6 +267,7 @@ def test_the_curve_is_that_of_the_chosen_model(page):
         expect(drawn).to_have_attribute("aria-label", f"epoch: 1; loss: {first:.6g}; series: held out")
 
 
+@pytest.mark.tabs("mnist")
 def test_dark_is_a_switch_that_outlives_a_reload(page):
     page.get_by_role("button", name="Dark", exact=True).click()
     expect(page.get_by_role("button", name="Light", exact=True)).to_be_visible()
@@ -281,6 +293,7 @@ def test_arrows_move_between_tabs_and_go_round(page):
         expect(row.get_by_role("tab", name=name)).to_be_focused()
 
 
+@pytest.mark.tabs("mnist")
 def test_projector_mode_makes_words_larger(page):
     size = page.locator("#mnist-tab .fv-status").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     page.get_by_role("button", name="Projector mode").click()
@@ -288,6 +301,7 @@ def test_projector_mode_makes_words_larger(page):
     assert grown > 1.3 * size
 
 
+@pytest.mark.tabs("denoise", "mnist")
 def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
     colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3).map(Number)"
     page.emulate_media(color_scheme="dark")
@@ -304,6 +318,7 @@ def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
         assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector
 
 
+@pytest.mark.tabs("mnist")
 def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):
     page.get_by_role("button", name="No guidance").click()
     expect(page.locator("#mnist-tab").get_by_label("DDIM", exact=True)).to_be_checked()

@@ -20,8 +20,12 @@ TABS = {
 def test_the_chosen_picture_is_enlarged_with_the_noise_that_is_asked_for(page, tab):
     page.get_by_role("tab", name=TABS[tab], exact=True).click()
     page.get_by_text("Enlarge the chosen picture").locator("visible=true").click()
-    page.get_by_label("number input for Noise on the small picture").locator("visible=true").fill("0.2")
+    noise = "input for Noise on the small picture"
+    page.get_by_label(f"number {noise}").locator("visible=true").fill("0.2")
     page.keyboard.press("Tab")
+    expect(page.get_by_label(f"range slider {noise.removeprefix('input ')}").locator("visible=true")).to_have_value(
+        "0.2"
+    )
     page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
     big = page.locator(f"#{tab}-big")
     expect(big.locator(".fv-text")).to_have_text(re.compile("done in"))

@@ -328,6 +328,7 @@ def test_the_arrows_scrub_the_viewer_that_has_the_focus(page):
 
 @pytest.mark.tabs("denoise")
 def test_the_strip_keeps_its_height_while_it_fills(page):
+    page.locator("#denoise-tab .figure-box").nth(2).wait_for()
     page.evaluate(HEIGHTS)
     denoise(page, "690")
     heights = page.evaluate("() => window.heights")
