@@ -41,7 +41,8 @@ class LargerFilling(Larger):
     def known(self) -> np.ndarray | None:
         """(256, 256, 3), the original, where the picture is a filling of it and it was given at that size."""
         filled = self.k % len(ACROSS) >= len(self.of.given)
-        return self.of.inputs.get(FINE) if filled and self.side == len(self.of.inputs.get(FINE, ())) else None
+        fine = self.of.inputs.get("original" + FINE, ())
+        return fine if filled and self.side == len(fine) else None
 
     @property
     def caption(self) -> str:
@@ -122,7 +123,7 @@ class Filling(Plan):
         return self.request.prompt, seeds(self.request.seed, self.request.n)[row % self.request.n]
 
     def truth(self, k: int) -> np.ndarray | None:
-        return None if k % len(ACROSS) else self.inputs.get(FINE)
+        return None if k % len(ACROSS) else self.inputs.get("original" + FINE)
 
     def cost(self) -> tuple[int, int]:
         r = self.request

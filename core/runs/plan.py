@@ -17,8 +17,9 @@ STATE = "x_t: the state, from noise to picture"
 INSIDE = ("x_t: the state", "x_0: the clean estimate")
 ESTIMATE = "x_0: the clean estimate"
 ORIGIN = "The noise that this came from"
-FINE = "original at 256 pixels"
-"""An input: the picture "original" as it was given, (256, 256, 3), where it had that many pixels. It is not saved."""
+FINE = " at 256 pixels"
+"""What the name of an input ends with that is a picture as it was given, (256, 256, 3), where it had that many pixels. It is not
+saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +201,7 @@ class Plan:
 
     def settings(self) -> dict:
         """What a saved picture carries."""
-        pictures = {name: packed(pixels) for name, pixels in self.inputs.items() if name != FINE}
+        pictures = {name: packed(pixels) for name, pixels in self.inputs.items() if not name.endswith(FINE)}
         named = {"experiment": self.experiment} if self.experiment else {}
         return self.request.settings() | named | pictures
 

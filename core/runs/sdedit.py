@@ -24,6 +24,8 @@ from core.wording import clipped
 
 TIMESTEPS = tuple(range(990, -1, -STRIDE))
 """990, 960, ..., 0. Start i is TIMESTEPS[i]; the last start, len(TIMESTEPS), is the picture itself."""
+ORIGINALS = ("original", "original 2", "original 3")
+"""The names of the pictures that a run can start from; all but one experiment use the first alone."""
 MAX_STARTS = 8
 MAX_ROWS = 4
 GUIDED = replace(GUIDANCE, info="0 to 20: 0 ignores the prompt, more insists.")
@@ -88,7 +90,7 @@ class SDEditRequest(Request):
 class Ladder(Plan):
     """Rows of strengths that run as one batch; each row ends with the picture itself, which costs nothing.
 
-    It starts from the input "original", (64, 64, 3).
+    Its inputs are pictures, (64, 64, 3).
 
     Args:
         rows: (label, prompt, seed) of each row.
@@ -101,6 +103,11 @@ class Ladder(Plan):
     def starts(self) -> tuple[int, ...]:
         """The starts of one row, the picture itself last."""
         return (*starts_of(self.request.starts), len(TIMESTEPS))
+
+    @property
+    def originals(self) -> Sequence[str]:
+        """The name of the picture that each row starts from."""
+        return ORIGINALS[:1] * len(self.rows)
 
     @property
     def prompts(self) -> Sequence[str]:
@@ -130,17 +137,22 @@ class Ladder(Plan):
     def run(self, device: str = "auto") -> Iterator[Step]:
         model, columns = load(self.request.model, device), self.columns
         guided = bounded(guide(model, self.scale))
-        picture = from_uint8(self.inputs["original"][None], -1, 1).to(model.device)  # (1, 3, 64, 64)
+        pictures = np.stack([self.inputs[name] for name in self.originals]).repeat(columns, axis=0)
+        pictures = from_uint8(pictures, -1, 1).to(model.device)  # (B, 3, 64, 64)
         cond = guided.encode([prompt or None for prompt in self.prompts for _ in range(columns)])
         source = [generator(seed) for _, _, seed in self.rows for _ in range(columns)]
         starts, eta = self.starts * len(self.rows), ETAS[self.request.sampler]
-        return in_pixels(guided, sdedit(guided, picture, visits_from(TIMESTEPS, starts), cond, source, eta))
+        return in_pixels(guided, sdedit(guided, pictures, visits_from(TIMESTEPS, starts), cond, source, eta))
 
     def made_from(self, k: int) -> tuple[str, int]:
         return self.rows[k // self.columns][1:]
 
     def truth(self, k: int) -> np.ndarray | None:
-        return None if (k + 1) % self.columns else self.inputs.get(FINE)
+        return None if (k + 1) % self.columns else self.inputs.get(self.original_of(k) + FINE)
+
+    def original_of(self, k: int) -> str:
+        """The name of the picture that picture k starts from."""
+        return self.originals[k // self.columns]
 
     def begun(self, k: int, i: int) -> bool:
         """Whether picture k has a clean estimate at step i: from the network, or as the original itself."""
@@ -199,6 +211,20 @@ class Ladder(Plan):
         return list(zip(self.titles, self.lanes(frame)[0], strict=True))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pictures(Ladder):
+    """A row from each of ORIGINALS that is there; two at least."""
+
+    @property
+    def originals(self) -> Sequence[str]:
+        return [name for name in ORIGINALS if name in self.inputs]
+
+    def agreed(self) -> "Pictures":
+        if len(self.originals) < 2:
+            raise Refused("Put a second picture on a sheet under “Two more pictures”: each picture is a row.")
+        return replace(self, rows=self.rows[: len(self.originals)])
+
+
 def ladder(r: SDEditRequest) -> Ladder:
     """One row per seed."""
     return Ladder(request=r, rows=tuple((f"seed {s}" if r.n > 1 else "", r.prompt, s) for s in seeds(r.seed, r.n)))
@@ -219,5 +245,15 @@ def several_prompts(r: SDEditRequest) -> Ladder:
     return Ladder(request=r, rows=tuple((clipped(p), p, r.seed) for p in prompts))
 
 
-LADDERS = {"ladder": ladder, "with-and-without": with_and_without, "several-prompts": several_prompts}
+def several_pictures(r: SDEditRequest) -> Pictures:
+    """The same noise and prompt with each picture."""
+    return Pictures(request=r, rows=tuple((f"picture {k}", r.prompt, r.seed) for k in range(1, len(ORIGINALS) + 1)))
+
+
+LADDERS = {
+    "ladder": ladder,
+    "with-and-without": with_and_without,
+    "several-prompts": several_prompts,
+    "several-pictures": several_pictures,
+}
 """Experiment -> function that makes its plan; the first is the plain run."""

@@ -1,20 +1,23 @@
 """Inputs of the hybrids' tab that depend on the split: labels, shown settings, filter chart, the user's photo."""
 
-import functools
+import json
+from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from core.checks import ModelError, Refused
-from core.pictures.scenes import SCENES
 from core.runs.hybrids import PHOTO, READINGS, SPLITS, HybridRequest
-from tabs.ui.canvas import small
-from tabs.ui.inputs import Dropdown, Picture
+from tabs.ui.canvas import canvas, drawn, examples
+from tabs.ui.inputs import Dropdown
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
 
+ARRIVED = """(photo, split, own) => photo?.picture
+  ? [{__type__: 'update', open: true}, own || %s[split]]
+  : [{__type__: 'update'}, '']"""
+"""A photo opens its panel and gives the first part, unless another was chosen; without one nothing comes from it."""
 COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 
 
@@ -75,25 +78,19 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
 # ---- the photo ------------------------------------------------------------------------------------------------------
 
 
-def read(photo: object) -> dict[str, np.ndarray]:
+def read(value: object) -> dict[str, np.ndarray]:
     """The photo for a run, by its name; empty without a photo."""
-    return {PHOTO: small(photo)} if isinstance(photo, Image.Image) else {}
+    return {PHOTO: drawn(value)} if isinstance(value, Mapping) and value.get("picture") else {}
 
 
 def photo_panel(tab: Layout) -> None:
     """The user's own photo, and the component taken from it; a new photo selects the first component."""
     with gr.Accordion("A part of your own photo", open=False) as panel:
-        photo = Picture(type="pil", image_mode=None, format="png", label="Photo", sources=["upload", "clipboard"], height=190)  # fmt: skip
-        with gr.Row(elem_classes="presets"):
-            for name, scene in SCENES.items():
-                button = gr.Button(name, size="sm", min_width=60)
-                button.click(functools.partial(scene), None, photo, api_visibility="private", queue=False)
+        photo = canvas("hybrids-photo", "Photo", None, optional=True)
+        examples(photo)
         tab.form.place("own")
     tab.source("photo", Source(photo, read), panel)
 
-    def arrived(picture, split, own):
-        return (gr.skip(), "") if picture is None else (gr.Accordion(open=True), own or SPLITS[split][1][0])
-
+    first = json.dumps({split: parts[0] for split, (_, parts, *_) in SPLITS.items()})
     split, own = tab.form["split"], tab.form["own"]
-    change = photo.change(arrived, [photo, split, own], [panel, own], **QUIET)
-    change.failure(lambda: None, None, photo, **QUIET)
+    photo.change(None, [photo, split, own], [panel, own], js=ARRIVED % first, api_visibility="private")

@@ -1,11 +1,12 @@
 """SDEdit: noise your picture to several strengths and denoise it, as one labelled row."""
 
+import gradio as gr
 import numpy as np
 
 from core.pictures.images import WAITING, to_pil
 from core.pictures.scenes import SCENES
 from core.runs.recording import Recording
-from core.runs.sdedit import LADDERS, SDEditRequest
+from core.runs.sdedit import LADDERS, ORIGINALS, SDEditRequest
 from tabs.ui.canvas import canvas, examples, inputs_of, paper, picture_of, static
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job, Source
@@ -17,10 +18,16 @@ TITLE = "SDEdit"
 ID = "sdedit"
 TAKES_PICTURES = True
 SCENE = "Apple"
+FURTHER = ("Sailboat", "Mountains")
 BOATS = "an emoji of a tent\nan emoji of a sailboat\nan emoji of a ship"
 PEAKS = "an emoji of a volcano\nan emoji of mount fuji\nan emoji of a castle"
 PHOTOS = "a photo of a seashore\na photo of a lakeside\na photo of an alp"
-EXPERIMENTS = {"with-and-without": "Without / with prompt", "several-prompts": "Several prompts"}
+SEVERAL = "several-pictures"
+EXPERIMENTS = {
+    "with-and-without": "Without / with prompt",
+    "several-prompts": "Several prompts",
+    SEVERAL: "Several pictures",
+}
 
 
 def on(name: str, *args: object, **how: object) -> Preset:
@@ -44,9 +51,11 @@ COURSE = {
 class Strengths(Job):
     """The runs of this tab; the look inside adds the original, and grey for a clean estimate that has not begun."""
 
+    may_carry = ORIGINALS[1:]
+
     def look(self, recording: Recording, k: int) -> dict:
         plan, value = recording.plan, super().look(recording, k)
-        original = plan.inputs["original"]
+        original = plan.inputs[plan.original_of(k)]
         left, grey = as_uri(original), as_uri(np.full_like(original, WAITING))
         for frame, entry in zip(recording.frames, value["frames"], strict=True):
             x_t, x_0, *noises = entry["images"]
@@ -66,6 +75,22 @@ def picture_canvas() -> Source:
     return Source(picture, lambda value: inputs_of(picture_of(value)), lambda given: to_pil(given["original"]))
 
 
+def further_canvas(name: str, scene: str) -> Source:
+    """The same for one of the further pictures, which may be missing."""
+    elem_id, label = "sdedit-" + name.replace(" ", "-"), name.replace("original", "Picture")
+    picture = canvas(elem_id, label, SCENES[scene](), optional=True)
+    examples(picture)
+
+    def read(value: object) -> dict[str, np.ndarray]:
+        return inputs_of(picture_of(value), name) if isinstance(value, dict) and value.get("picture") else {}
+
+    def write(given: dict[str, np.ndarray]) -> object:
+        others = any(other in given for other in ORIGINALS[1:])  # only then the run had rows from pictures
+        return to_pil(given[name]) if name in given else {} if others else gr.skip()
+
+    return Source(picture, read, write, only=SEVERAL)
+
+
 def build(shared: Shared) -> None:
     """The tab."""
     tab = Layout(JOB, first(SDEditRequest(), shared), shared, with_course(PRESETS, COURSE))
@@ -75,8 +100,12 @@ def build(shared: Shared) -> None:
         form.place("prompt")
         tab.run_row("Run the ladder")
         form.place("starts", "guidance", "n", "seed")
-        tab.experiments("Experiments: the same noise in every row, so only the prompt changes.")
+        tab.experiments("Experiments: the same noise in every row, so only the prompt or the picture changes.")
         form.place("prompts")
+        with gr.Accordion("Two more pictures, for “Several pictures”", open=False):
+            gr.HTML('<div class="caption">An empty sheet gives no row: press Clear.</div>')
+            for k, scene in enumerate(FURTHER, 2):
+                tab.source(f"canvas_{k}", further_canvas(f"original {k}", scene))
         with tab.more("restore_sdedit"):
             form.place("model", "sampler")
     with tab.right:

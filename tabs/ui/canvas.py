@@ -164,7 +164,8 @@ def canvas(
 
     Args:
         kind: one of KINDS.
-        more: for masks: "preview", the id of where the mask is shown as it is used; "presets", masks by title.
+        more: "optional", whether an empty sheet is no picture instead of a white one. For masks: "preview", the id of where
+            the mask is shown as it is used; "presets", masks by title.
     """
     first = travelling(value) if value is not None else {}
     words = {
@@ -225,12 +226,12 @@ def small(picture: Image.Image) -> np.ndarray:
     return np.asarray(ImageOps.fit(images.to_rgb(picture), (SIZE, SIZE), Image.Resampling.BOX))
 
 
-def inputs_of(picture: Image.Image) -> dict[str, np.ndarray]:
-    """A run's "original", (64, 64, 3) uint8, and FINE, (256, 256, 3), where the picture has more than 64 pixels a side."""
+def inputs_of(picture: Image.Image, name: str = "original") -> dict[str, np.ndarray]:
+    """A run's picture of that name, (64, 64, 3) uint8, and with FINE (256, 256, 3), where it has more than 64 pixels a side."""
     original = small(picture)
     fine = np.asarray(ImageOps.fit(images.to_rgb(picture), (4 * SIZE, 4 * SIZE), Image.Resampling.BOX))
     finer = min(picture.size) > SIZE and not np.array_equal(fine, images.enlarge(original, 4))
-    return {"original": original} | ({FINE: fine} if finer else {})
+    return {name: original} | ({name + FINE: fine} if finer else {})
 
 
 def picture_of(value: object) -> Image.Image:

@@ -16,6 +16,8 @@ from core.pictures.figures import Words, figure, gif
 from core.runs.recording import Recording
 
 FILES = ("GIF", "PNG", "All as zip")
+STILL, MOVING = 1000, 512
+"""Pixels of a row, about, in a run's PNG and in its GIF, which would have twice the bytes at twice the width."""
 
 
 def download_row(titles: Sequence[str] = FILES) -> list[gr.DownloadButton]:
@@ -47,14 +49,14 @@ def trajectory(recording: Recording, value: dict) -> bytes:
     *way, last = recording.frames
     sheets = [*map(recording.plan.film, way), recording.plan.sheet(last)]
     moments = [frame["label"] for frame in value["frames"]]
-    return gif(sheets, factor=_factor(sheets[-1]), words=replace(_around(recording, value), moments=moments))
+    return gif(sheets, factor=_factor(sheets[-1], MOVING), words=replace(_around(recording, value), moments=moments))
 
 
 def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadButton]:
     """The three buttons of a run: its trajectory, the result, and a zip with every single picture."""
     plan, settings, last = recording.plan, recording.settings, recording.frames[-1]
     sheet = plan.sheet(last)
-    large = images.png(figure(images.enlarge(sheet, _factor(sheet)), _around(recording, value)), settings)
+    large = images.png(figure(images.enlarge(sheet, _factor(sheet, STILL)), _around(recording, value)), settings)
     tiles = [
         (f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(plan.tiles(last))
     ]
@@ -62,9 +64,9 @@ def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadBut
     return filled(plan.name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *tiles])
 
 
-def _factor(sheet: np.ndarray) -> int:
-    """The factor that enlarges a sheet to about 1000 pixels."""
-    return max(1, round(1000 / sheet.shape[1]))
+def _factor(sheet: np.ndarray, width: int) -> int:
+    """The factor that enlarges a sheet to about that width."""
+    return max(1, round(width / sheet.shape[1]))
 
 
 def _around(recording: Recording, value: dict) -> Words:

@@ -5,7 +5,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 import numpy as np
@@ -37,11 +37,13 @@ class Source:
         widget: the component.
         read: turns its value into pictures by name, as in `Plan.inputs`. Raises Refused.
         write: turns those pictures back into its value; None if saved settings do not carry them.
+        only: the one experiment that takes it; "" for all.
     """
 
     widget: gr.components.Component
     read: Callable[[Any], Mapping[str, np.ndarray]]
     write: Callable[[Mapping[str, np.ndarray]], Any] | None = None
+    only: str = ""
 
 
 class Job:
@@ -56,6 +58,9 @@ class Job:
         carries: the names of the pictures that saved settings carry.
         first: the index of the picture that is chosen at first.
     """
+
+    may_carry: ClassVar[Sequence[str]] = ()
+    """The names of further pictures that some saved settings carry."""
 
     def __init__(
         self,
@@ -86,12 +91,16 @@ class Job:
 
     # ---- from inputs and settings to a plan ----
 
+    def sources_of(self, experiment: str) -> dict[str, Source]:
+        """The sources that an experiment takes, by API parameter."""
+        return {name: source for name, source in self.sources.items() if source.only in ("", experiment)}
+
     def parameters(self, experiment: str) -> list[inspect.Parameter]:
         """The parameters of an experiment's handler: the sources, the request's parameters, the device."""
         defaults = self.request().parameters()
         one = lambda name, **how: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, **how)  # noqa: E731
         return [
-            *(one(name, default=None) for name in self.sources),
+            *(one(name, default=None) for name in self.sources_of(experiment)),
             *(one(name, default=value) for name, value in defaults.items()),
             one("device", default="auto"),
         ]
@@ -110,7 +119,8 @@ class Job:
         return name if name in self.plans else next(iter(self.plans))
 
     def _pictures(self, settings: Mapping) -> dict[str, np.ndarray]:
-        return {name: images.unpacked(settings.get(name)) for name in self.carries}
+        names = [*self.carries, *(name for name in self.may_carry if name in settings)]
+        return {name: images.unpacked(settings.get(name)) for name in names}
 
     # ---- handlers ----
 
@@ -129,7 +139,7 @@ class Job:
             values = bound.arguments | fixed
             request = self.request.of_parameters(**{name: values[name] for name in self.request.names()})
             pictures = {}
-            for name, source in self.sources.items():
+            for name, source in self.sources_of(experiment).items():
                 pictures |= source.read(values[name])
             yield from self.stream(self.planned(experiment, request, pictures), values["device"])
 

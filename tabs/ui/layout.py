@@ -21,6 +21,7 @@ from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
 from tabs.ui.send import send_row
+from tabs.ui.stale import mark
 from tabs.ui.viewer import RUN_ONLY, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -178,7 +179,10 @@ class Layout:
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]
             run, keep = self.job.handler(name), explained(self.job.keep)
-            wire((button, self.stop), run, self.inputs, keep, self.kept, self.shared, endpoint)
+            if further := [s.widget for s in self.job.sources.values() if s.only == name]:
+                mark(further, self.view.elem_id)
+            inputs = [*(s.widget for s in self.job.sources_of(name).values()), *self.form.inputs]
+            wire((button, self.stop), run, inputs, keep, self.kept, self.shared, endpoint)
         if self.panel is not None:
             self.wire_inside()
         if self.enlarger is not None:

@@ -99,6 +99,13 @@ def test_ladder_experiments_are_labelled_rows(client, canvas, name, labels):
     assert value["grid"]["down"] == labels and value["grid"]["count"] == 6
 
 
+def test_up_to_three_pictures_are_rows(client, canvas):
+    value = client.predict(canvas(), canvas(), None, **LADDER, api_name="/sdedit_several_pictures")
+    assert value["grid"]["down"] == ["picture 1", "picture 2"] and value["grid"]["count"] == 6
+    with pytest.raises(Exception, match="Put a second picture on a sheet"):
+        client.predict(canvas(), None, None, **LADDER, api_name="/sdedit_several_pictures")
+
+
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [

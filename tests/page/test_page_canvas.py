@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import struct
 import zlib
 
@@ -197,6 +198,56 @@ def test_of_a_tall_photo_the_square_is_seen_and_moved(page, tmp_path):
     page.locator(f"{ON} input[type=range]").fill("50")
     closer = decoded(value_of(page, "Run the ladder")["picture"])
     assert np.ptp(closer[20:236]) > 50 and abs(closer[20, 128] - 140).max() <= 2
+
+
+@pytest.mark.parametrize(("tab", "on", "tip"), [("SDEdit", ON, "Brush"), ("Inpainting", "#inpainting-canvas", "Paint")])
+def test_paint_and_mask_stay_on_their_part_of_the_picture_when_the_square_moves(page, tmp_path, tab, on, tip):
+    Image.new("RGB", (800, 400), (200, 200, 200)).save(tmp_path / "wide.png")
+    opened(page, tab, on)
+    upload(page, tmp_path / "wide.png", on)
+
+    def centre() -> float:
+        """How far right the paint is in the square, 0 - 1."""
+        tool(page, tip, on).click()
+        page.mouse.move(5, 5)  # the ring around the pointer is no paint
+        page.wait_for_timeout(200)
+        painted = abs(decoded(page.evaluate(SHEET, on)) - 200).max(-1) > 60
+        return np.argwhere(painted)[:, 1].mean() / painted.shape[1] if painted.any() else -1
+
+    if tab == "Inpainting":
+        tool(page, "Clear", on).click()
+    tool(page, tip, on).click()
+    stroke(page, on, (0, 0), (0, 0))
+    until(page, lambda: abs(centre() - 0.5) < 0.03, "the paint in the middle")
+    tool(page, "Crop", on).click()
+    stroke(page, on, (0, 0), (20, 0))  # the whole picture takes the sheet's width
+    moved = 20 / page.locator(f"{on} .paint-sheet").bounding_box()["width"]
+    until(page, lambda: abs(centre() - (0.5 - 2 * moved)) < 0.03, "the paint where its part of the picture is now")
+    tool(page, "Crop", on).click()
+    page.locator(f"{on} input[type=range]").fill("50")
+    until(page, lambda: abs(centre() - (0.5 - 4 * moved)) < 0.05, "the same, closer")
+    tool(page, "Undo", on).click()
+    tool(page, "Undo", on).click()
+    until(page, lambda: abs(centre() - 0.5) < 0.03, "all as it was")
+
+
+def test_a_sheet_that_may_be_empty_gives_no_picture_and_paste_goes_to_the_one_that_was_touched(page):
+    opened(page)
+    page.get_by_role("button", name="Two more pictures").click()
+    second, third = "#sdedit-original-2", "#sdedit-original-3"
+    there(page, third)
+    first = page.evaluate(SHEET, ON)
+    tool(page, "Clear", third).click()
+    page.locator(f"{second} .paint-sheet").click()
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), (1, 99, 200)).save(out, "PNG")
+    page.evaluate(GIVEN, [second, "pasted.png", "image/png", base64.b64encode(out.getvalue()).decode()])
+    until(page, lambda: (decoded(page.evaluate(SHEET, second))[200, 200] == [1, 99, 200]).all(), "the picture")
+    assert page.evaluate(SHEET, ON) == first
+    page.get_by_role("button", name="Several pictures", exact=True).click()
+    expect(page.locator("#sdedit-view .fv-text")).to_have_text(re.compile("done in"))
+    expect(page.locator("#sdedit-view")).to_contain_text("picture 2")
+    expect(page.locator("#sdedit-view")).not_to_contain_text("picture 3")
 
 
 def test_a_picture_comes_upright_its_first_frame_and_every_pixel_of_a_small_one(page, tmp_path):

@@ -65,8 +65,9 @@ def last(steps) -> Step:
 
 
 def ladder(name: str, request: SDEditRequest) -> Ladder:
-    """The plan of an experiment, from PICTURE."""
-    return dataclasses.replace(LADDERS[name](request), experiment=name, inputs={"original": PIXELS})
+    """The plan of an experiment, from PICTURE; of several pictures the second is its negative."""
+    inputs = {"original": PIXELS} | ({"original 2": 255 - PIXELS} if name == "several-pictures" else {})
+    return dataclasses.replace(LADDERS[name](request), experiment=name, inputs=inputs).agreed()
 
 
 def filling(name: str, request: InpaintRequest, original: np.ndarray = PIXELS, mask: np.ndarray = HALF) -> Filling:
@@ -81,10 +82,11 @@ def test_a_ladder_ends_every_row_with_the_picture_and_costs_what_it_says(model, 
     assert plan.starts == (1, 5, 20, 34) and plan.across[1:] == ["i = 5 · t = 840", "i = 20 · t = 390", "original"]
     result = last(plan.run()).x_t
     rows = result.view(len(plan.rows), 4, 3, 4, 4)
-    assert torch.equal(rows[:, -1], PICTURE.expand(len(plan.rows), -1, -1, -1))
+    pictures = images.from_uint8(np.stack([plan.inputs[name] for name in plan.originals]), -1, 1)
+    assert torch.equal(rows[:, -1], pictures)
     calls, mean = plan.cost()
     assert model.calls == calls and model.pictures == round(calls * mean)
-    distance = (rows[:, :-1] - PICTURE).square().mean((0, 2, 3, 4))
+    distance = (rows[:, :-1] - pictures[:, None]).square().mean((0, 2, 3, 4))
     assert distance[0] > distance[-1], "less noise stays nearer to the picture"
 
 
@@ -102,6 +104,18 @@ def test_a_row_with_one_of_several_prompts_is_the_ladder_with_that_prompt(model,
     for row, prompt in zip(together.view(3, 3, 3, 4, 4), prompts, strict=True):
         alone = last(ladder("ladder", SDEditRequest(prompt=prompt, **asked)).run()).x_t
         torch.testing.assert_close(row, alone, atol=1e-5, rtol=0)
+
+
+def test_each_row_of_several_pictures_is_the_ladder_of_that_picture_alone(model):
+    request = SDEditRequest(prompt="a rose", starts="3, 9", seed=7)
+    plan = ladder("several-pictures", request)
+    together = last(plan.run()).x_t
+    for k, pixels in enumerate((PIXELS, 255 - PIXELS)):
+        alone = last(dataclasses.replace(ladder("ladder", request), inputs={"original": pixels}).run()).x_t
+        torch.testing.assert_close(together[3 * k : 3 * k + 3], alone)
+    assert plan.down == ["picture 1", "picture 2"] and plan.original_of(4) == "original 2"
+    with pytest.raises(Refused, match="Put a second picture"):
+        dataclasses.replace(plan, inputs={"original": PIXELS}).agreed()
 
 
 @pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddpm", 1.0)])
@@ -359,6 +373,7 @@ def test_a_row_of_a_filling_is_the_original_the_mask_the_hole_the_state_and_the_
     ("plan", "names"),
     [
         (ladder("several-prompts", SDEditRequest(seed=7)), ["original"]),
+        (ladder("several-pictures", SDEditRequest(seed=7)), ["original", "original 2"]),
         (filling("two-pastes", InpaintRequest(seed=7)), ["original", "mask"]),
     ],
 )

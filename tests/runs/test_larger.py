@@ -37,7 +37,7 @@ def enlarged(plan) -> tuple[np.ndarray, Recording]:
 
 
 def test_a_large_picture_is_kept_as_it_was_given_and_a_small_one_has_nothing_finer():
-    assert SCENE["original"].shape == (64, 64, 3) and SCENE[FINE].shape == (256, 256, 3)
+    assert SCENE["original"].shape == (64, 64, 3) and SCENE["original" + FINE].shape == (256, 256, 3)
     small = Image.fromarray(SCENE["original"])
     assert [*inputs_of(small)] == [*inputs_of(on_canvas(small))] == ["original"]
 
@@ -47,9 +47,9 @@ def test_the_known_pixels_of_a_filling_are_those_of_the_photo():
     k = len(ACROSS) - 1
     big, recording = enlarged(of(plan, SCENE | MASK, k, SCENE["original"]))
     below = np.s_[132:]  # the hole is above; its edge is soft over two pixels
-    np.testing.assert_array_equal(big[below], SCENE[FINE][below])
-    assert np.abs(big[:124].astype(int) - SCENE[FINE][:124]).max() > 20, "the hole is the network's"
-    assert "as it was given" in recording.plan.caption and FINE not in recording.settings
+    np.testing.assert_array_equal(big[below], SCENE["original" + FINE][below])
+    assert np.abs(big[:124].astype(int) - SCENE["original" + FINE][:124]).max() > 20, "the hole is the network's"
+    assert "as it was given" in recording.plan.caption and not any(name.endswith(FINE) for name in recording.settings)
     assert of(plan, {"original": SCENE["original"]} | MASK, k, SCENE["original"]).known is None
 
 

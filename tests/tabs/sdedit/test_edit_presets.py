@@ -20,7 +20,9 @@ def filled(tab, preset: _presets.Preset) -> dict:
     alone(tab.TITLE, tab.build)  # the canvas is a source from then on
     with gr.Blocks():
         layout = Layout(tab.JOB, tab.JOB.request(), Shared(None, None, None), {})
-    return dict(zip(("canvas", *tab.JOB.request.names()), layout.filled(preset), strict=True))
+    values = dict(zip((*tab.JOB.sources, *tab.JOB.request.names()), layout.filled(preset), strict=True))
+    assert all(values.pop(name) == gr.skip() for name in tuple(values) if name.startswith("canvas_"))
+    return values
 
 
 @pytest.mark.slow

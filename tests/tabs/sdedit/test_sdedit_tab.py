@@ -124,6 +124,7 @@ def test_the_api_has_the_canvas_the_request_s_fields_and_the_device(endpoints):
     fields = ["prompt", "guidance", "starts", "n", "prompts", "model", "sampler", "seed"]
     runs = ["/sdedit_ladder", "/sdedit_with_and_without", "/sdedit_several_prompts"]
     assert [name for name, names in endpoints.items() if names == ["canvas", *fields, "device"]] == runs
+    assert endpoints["/sdedit_several_pictures"] == ["canvas", "canvas_2", "canvas_3", *fields, "device"]
     assert endpoints["/restore_sdedit"] == ["path"]
 
 
@@ -143,18 +144,25 @@ def test_a_run_is_given_what_is_on_the_canvas(endpoints):
 @pytest.mark.parametrize("experiment", LADDERS)
 def test_a_saved_row_comes_back_with_its_picture(endpoints, tmp_path, experiment):
     request = SDEditRequest.checked(starts="2, 4", seed=9, sampler="ddpm", n=2)
-    plan = JOB.planned(experiment, request, {"original": ORIGINAL})
+    pictures = {"original": ORIGINAL} | ({"original 3": 255 - ORIGINAL} if experiment == "several-pictures" else {})
+    plan = JOB.planned(experiment, request, pictures)
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), plan.settings()))
-    picture, *values = JOB.restore(str(tmp_path / "saved.png"))
+    picture, second, third, *values = JOB.restore(str(tmp_path / "saved.png"))
     assert np.array_equal(np.asarray(picture), ORIGINAL) and values == list(request.parameters().values())
+    if experiment == "several-pictures":
+        assert second == {} and np.array_equal(np.asarray(third), 255 - ORIGINAL)
+    else:
+        assert second == third == gr.skip(), "they played no part"
 
 
 def test_the_cost_line_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
     monkeypatch.setattr("core.runs.cost.seconds", lambda *_: 1.0)
     price = lambda **changed: JOB.price(*SDEditRequest(**changed).parameters().values(), "cpu")  # noqa: E731
     assert price().startswith("33 network calls on 10 images each (with and without the prompt), about 1.0 s")
-    assert price().endswith("Without / with prompt: 1.0 s, Several prompts: 1.0 s")
-    assert price(prompt="").endswith(" · Several prompts: 1.0 s") and "with and without" not in price(prompt="")
+    assert price().endswith("Without / with prompt: 1.0 s, Several prompts: 1.0 s, Several pictures: 1.0 s")
+    assert price(prompt="").endswith(
+        " · Several prompts: 1.0 s, Several pictures: 1.0 s"
+    ) and "with and without" not in price(prompt="")
     with pytest.raises(ValueError, match="Every start i"):
         price(starts="34")
 
@@ -165,4 +173,5 @@ def test_every_preset_can_be_run_in_every_experiment_that_takes_it(name):
     original = drawn(preset.sources["canvas"]())
     assert original.shape == (64, 64, 3) and not np.array_equal(original, drawn(paper()))
     for experiment in LADDERS if preset.request.prompt else ("ladder", "several-prompts"):
-        assert JOB.planned(experiment, preset.request, {"original": original}).request is preset.request
+        pictures = {"original": original, "original 2": original}
+        assert JOB.planned(experiment, preset.request, pictures).request is preset.request

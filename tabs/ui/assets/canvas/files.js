@@ -79,9 +79,15 @@ async function paste() {
   }
 }
 
+// Whether this canvas takes what is pasted: of those that are seen, the one that was touched last, else the first.
+function takesPaste() {
+  const seen = [...document.querySelectorAll('.paint')].filter((one) => one.offsetParent);
+  return element.contains(seen.find((one) => one === window.lastPainted) || seen[0] || null);
+}
+
 // Ctrl+V anywhere in the tab, except where text is typed.
 function pasted(e) {
-  if (!element.offsetParent || e.target.closest?.('input, textarea, [contenteditable="true"]')) return;
+  if (!takesPaste() || e.target.closest?.('input, textarea, [contenteditable="true"]')) return;
   const file = pictureIn(e.clipboardData?.items);
   if (file) take(file);
   else if (element.contains(document.activeElement)) say('There is no picture on the clipboard.');

@@ -74,8 +74,8 @@ function keys(e) {
     next.focus();
     next.click();
   } else if (e.target.matches('.paint-sheet') && tool === 'crop') {
-    const step = crop.side / 16;
-    change(() => moveCrop(dx * step, dy * step));
+    const step = crop.side / 16, before = state();
+    change(() => { moveCrop(dx * step, dy * step); carry(before); });
   } else if (e.target.matches('.paint-sheet') && view.zoom > 1) look(view.zoom, view.x + (dx * SIDE) / 16, view.y + (dy * SIDE) / 16);
   else return;
   e.preventDefault();
@@ -97,13 +97,14 @@ function changes(e) {
     if (file) take(file);
   }
   if (!squared || !e.target.closest('.paint-closer')) return;
+  carry(squared);
   remember(squared);
   squared = null;
   send();
 }
 
 const listeners = {
-  pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, click: pressed, keydown: keys, input: inputs, change: changes,
+  pointerdown: (e) => { window.lastPainted = find('.paint'); down(e); }, pointermove: move, pointerup: up, pointercancel: up, click: pressed, keydown: keys, input: inputs, change: changes,
   dragover: (e) => { e.preventDefault(); find('.paint').classList.add('paint-over'); },
   dragleave: (e) => { if (!element.contains(e.relatedTarget)) find('.paint').classList.remove('paint-over'); },
   drop: dropped,

@@ -42,6 +42,26 @@ function place(picture) {
   lay();
 }
 
+function empty() {
+  source = crop = null;
+  penOf(ink).clearRect(0, 0, SIDE, SIDE);
+  lay();
+}
+
+// After the square was moved or resized: what was drawn, and the mask, stay on the part of the picture that they were made on.
+function carry(before) {
+  const old = blank(SIDE), pen = penOf(ink), f = before.crop.side / crop.side;
+  const [x, y] = [before.crop.x - crop.x, before.crop.y - crop.y];
+  penOf(old).putImageData(before.ink, 0, 0);
+  pen.clearRect(0, 0, SIDE, SIDE);
+  pen.drawImage(old, (x * SIDE) / crop.side, (y * SIDE) / crop.side, SIDE * f, SIDE * f);
+  const cell = (k, from) => Math.floor((((k + 0.5) / GRID) * crop.side - from) / before.crop.side * GRID), within = (k) => k >= 0 && k < GRID;
+  mask = mask.map((_, k) => {
+    const [u, v] = [cell(k % GRID, x), cell(Math.floor(k / GRID), y)];
+    return within(u) && within(v) ? before.mask[v * GRID + u] : 0;
+  });
+}
+
 function compose() {
   const whole = blank(SIDE), pen = penOf(whole);
   pen.drawImage(base, 0, 0);
@@ -89,7 +109,7 @@ const printOf = (value) => `${value?.picture?.length || 0} ${(value?.picture || 
 
 // Gives the server what stands on the canvas: once for each change. Gradio then triggers `change` itself.
 function send() {
-  const value = { picture: compose().toDataURL() };
+  const value = props.optional && !source && !pixelsOf(ink).some(Boolean) ? {} : { picture: compose().toDataURL() };
   if (KIND === 'mask') value.mask = maskFile();
   sent = keyOf(value);
   props.value = value;
@@ -111,6 +131,7 @@ async function load() {
   if (mine !== loads) return;  // another came meanwhile
   const before = state(), seen = pixelsOf(compose());
   if (picture) place(sourceOf(picture));
+  else if (!cells) empty();
   if (picture && pixelsOf(base).every((v, k) => v === seen[k])) back(before);
   mask = cells ? cellsOf(cells) : new Uint8Array(GRID * GRID);
   told = printOf(value);

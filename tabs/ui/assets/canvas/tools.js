@@ -59,7 +59,8 @@ function frame(wide) {
 }
 
 function drawCrop(pen, wide, ratio, soft) {
-  const { scale, left, top } = frame(wide), [x, y, side] = [left + crop.x * scale, top + crop.y * scale, crop.side * scale];
+  const { scale, left, top } = frame(wide), placed = (c) => [left + c.x * scale, top + c.y * scale, c.side * scale];
+  const [x, y, side] = placed(crop);
   pen.imageSmoothingEnabled = scale < 1 || source.width > 2 * GRID;
   pen.drawImage(source, left, top, source.width * scale, source.height * scale);
   pen.fillStyle = DIM;
@@ -67,7 +68,7 @@ function drawCrop(pen, wide, ratio, soft) {
   pen.rect(left, top, source.width * scale, source.height * scale);
   pen.rect(x, y, side, side);
   pen.fill('evenodd');
-  drawOver(pen, soft, x, y, side);
+  drawOver(pen, soft, ...placed((stroke?.before || squared)?.crop || crop));  // it stays where it was made
   for (const [style, width] of [['#fff', 4], ['#4f46e5', 2]]) {
     pen.strokeStyle = style;
     pen.lineWidth = width * ratio;
@@ -137,9 +138,7 @@ function moveCrop(dx, dy, side = crop.side) {
 function clear() {
   change(() => {
     if (KIND === 'mask') return (mask = new Uint8Array(GRID * GRID));
-    source = crop = null;
-    penOf(ink).clearRect(0, 0, SIDE, SIDE);
-    lay();
+    empty();
   });
   if (tool === 'crop' && !source) choose(marker);
 }
@@ -217,7 +216,11 @@ function up(e) {
   const { before } = stroke, still = tool === 'crop' && crop.x === before.crop.x && crop.y === before.crop.y;
   stroke = null;
   if (e.type === 'pointercancel') back(before);
-  else if (!still) { remember(before); send(); }
+  else if (!still) {
+    if (tool === 'crop') carry(before);
+    remember(before);
+    send();
+  }
   ask();
 }
 
