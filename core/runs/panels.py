@@ -8,16 +8,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Panel:
-    """One square of a figure. F is the figure's number of frames; a part with one frame stands still.
+    """One square of a figure. F is the figure's number of frames; a part without frames, or with one, stands still.
 
     Args:
         title, note: above and below it; the note may have several lines.
-        points: (F or 1, N, 2).
+        points: (F, N, 2) or (N, 2).
         classes: (N,) uint8, the colours of the points; None for one colour.
         truth: (N', 2) or (F, N', 2), the data, faint behind the points.
         places: (M, 2), where the arrows stand.
-        arrows: (F or 1, M, 2), in units of the data.
-        density: (F or 1, H, W) from 0 to 1; row 0 has the largest y.
+        arrows: (F, M, 2) or (M, 2), in units of the data.
+        density: (F, H, W) or (H, W) from 0 to 1; row 0 has the largest y.
         paths: how many of the points leave a trace.
     """
 

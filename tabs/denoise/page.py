@@ -37,9 +37,15 @@ PRESETS = {
 """In presets without a scene, the model draws their prompt as the picture."""
 
 
+class DenoiseLayout(Layout):
+    """The columns of the tab; all of the right one is the figure."""
+
+    RIGHT_ID = FIGURES
+
+
 def build(shared: Shared) -> None:
     """The tab."""
-    tab = Layout(JOB, first(DenoiseRequest(), shared), shared, PRESETS, right_id=FIGURES)
+    tab = DenoiseLayout(JOB, first(DenoiseRequest(), shared), shared, PRESETS)
     with tab.left:
         tab.source("picture", picture_source(f"{ID}-picture"))
         tab.run_row("Noise and denoise", remarks=())

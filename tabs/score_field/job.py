@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from core.runs.panels import Figure, Panel
+from core.runs.panels import Figure
 from core.runs.plane_opened import OPENED, no_points, nothing_drawn, opened
 from core.runs.plane_training import one_update, train
 from core.runs.plane_views import VIEW, VIEWS
@@ -33,7 +33,7 @@ SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train
 def shown(figure: Figure, settings: dict) -> dict:
     """A figure as the plane's value."""
     return {
-        "panels": [panel_of(p) for p in figure.panels],
+        "panels": [plane.panel(p) for p in figure.panels],
         "frames": len(figure.labels),
         "labels": list(figure.labels),
         "at": figure.at,
@@ -50,14 +50,6 @@ def shown(figure: Figure, settings: dict) -> dict:
         "run": figure.run,
         "settings": settings,
     }
-
-
-def panel_of(p: Panel) -> dict:
-    """One square."""
-    arrows = None if p.arrows is None else (p.places, p.arrows)
-    return plane.panel(
-        p.title, note=p.note, points=p.points, classes=p.classes, truth=p.truth, arrows=arrows, density=p.density, paths=p.paths
-    )  # fmt: skip
 
 
 def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:

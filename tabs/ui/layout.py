@@ -36,8 +36,6 @@ class Layout:
         request: the initial settings.
         presets: one button each, above the columns.
         special, how: the tab's own widgets, and keywords of the others; see `Form`.
-        right_id: the element id of the right column.
-        show: makes the viewer from its element id and its first value.
 
     Attributes:
         extra: what presets and restored settings fill besides the inputs, see `Job.extra`.
@@ -45,12 +43,14 @@ class Layout:
 
     PRESET_WIDTH: ClassVar[int] = 60
     """The minimum width of a preset's button, in pixels."""
+    RIGHT_ID: ClassVar[str | None] = None
+    """The element id of the right column."""
+    show: ClassVar[Callable[..., gr.HTML]] = staticmethod(viewer)
+    """Makes the viewer from its element id and its first value."""
 
     def __init__(self, job: Job, request: Request, shared: Shared, presets: Mapping[str, Preset],
                  special: dict[str, gr.components.Component] | None = None,
-                 how: Mapping[str, dict] | None = None, right_id: str | None = None,
-                 show: Callable[..., gr.HTML] = viewer):  # fmt: skip
-        self.show = show
+                 how: Mapping[str, dict] | None = None):  # fmt: skip
         self.job, self.shared, self.form = job, shared, Form(request, special, how)
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
@@ -64,7 +64,7 @@ class Layout:
             ]
         with gr.Row():
             self.left = gr.Column(scale=2, min_width=340)
-            self.right = gr.Column(scale=5, min_width=480, elem_id=right_id)
+            self.right = gr.Column(scale=5, min_width=480, elem_id=self.RIGHT_ID)
 
     @property
     def inputs(self) -> list[gr.components.Component]:

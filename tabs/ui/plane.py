@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import gradio as gr
 import numpy as np
 
-from core.runs.panels import Chart
+from core.runs.panels import Chart, Panel
 from tabs.ui.theme import asset, script
 
 LARGEST = 32767
@@ -47,40 +47,18 @@ def _frames(array: np.ndarray) -> dict:
     return packed(array[None] if array.ndim == 2 else array)
 
 
-def panel(
-    title: str,
-    *,
-    note: str = "",
-    points: np.ndarray | None = None,
-    classes: np.ndarray | None = None,
-    truth: np.ndarray | None = None,
-    arrows: tuple[np.ndarray, np.ndarray] | None = None,
-    own: bool = False,
-    density: np.ndarray | None = None,
-    paths: int = 0,
-) -> dict:
-    """One square of a plane.
-
-    Args:
-        note: what stands below it, in one or more lines.
-        points: (F, N, 2) or (N, 2).
-        classes: (N,) integers from 0, a colour each; eight colours, then again the first.
-        truth: (F, N, 2) or (N, 2), data points drawn faintly behind.
-        arrows: where they begin, (M, 2), and their vectors, (F, M, 2) or (M, 2), both in data units.
-        own: draws the arrows by a scale of their own, not by that of all panels.
-        density: (F, H, W) or (H, W) in [0, 1] over the whole view; row 0 is the top, the largest y.
-        paths: how many of the points draw their path up to the frame shown.
-    """
-    labels = None if classes is None else bytes64(np.asarray(classes, np.int64) % 256, "u1")
-    sheet = None if density is None else np.asarray(density)
+def panel(p: Panel) -> dict:
+    """One square of a plane, packed; eight colours for the classes, then again the first."""
+    labels = None if p.classes is None else bytes64(np.asarray(p.classes, np.int64) % 256, "u1")
+    sheet = None if p.density is None else np.asarray(p.density)
     return {
-        "title": title,
-        "note": note,
-        "points": None if points is None else {"at": _frames(points), "classes": labels},
-        "truth": None if truth is None else _frames(truth),
-        "arrows": None if arrows is None else {"from": _frames(arrows[0]), "to": _frames(arrows[1]), "own": own},
+        "title": p.title,
+        "note": p.note,
+        "points": None if p.points is None else {"at": _frames(p.points), "classes": labels},
+        "truth": None if p.truth is None else _frames(p.truth),
+        "arrows": None if p.arrows is None else {"from": _frames(p.places), "to": _frames(p.arrows)},
         "density": None if sheet is None else levels(sheet[None] if sheet.ndim == 2 else sheet),
-        "paths": paths,
+        "paths": p.paths,
     }
 
 

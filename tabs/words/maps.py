@@ -23,11 +23,17 @@ PRESETS = {
 }
 
 
+class WordsLayout(Layout):
+    """The columns of the sub-tab; its viewer lights the maps of words."""
+
+    show = staticmethod(view)
+
+
 def build(shared: Shared) -> None:
     """The sub-tab."""
     presets = {name: Preset(r) for name, r in PRESETS.items()}
     how = {"weights": {"elem_id": WEIGHTS}}
-    tab = Layout(JOB, WordsRequest(), shared, presets, how=how, show=view)
+    tab = WordsLayout(JOB, WordsRequest(), shared, presets, how=how)
     form = tab.form
     with tab.left:
         form.place("prompt")

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
 
+from core.runs.panels import Panel
 from tabs.ui.drawing import drawing
 from tabs.ui.plane import chart, panel, plane, probed
 
@@ -44,14 +46,15 @@ def figure(n: int = 400, side: int = 16, frames: int = 20, panels: int = 2, char
     score = np.stack([field(grid, some, s)[0] for s in sigmas])
     cloud = np.stack([(d := field(cells, some, s)[1]).reshape(40, 40) / d.max() for s in sigmas])
     made = [
-        panel("Exact score", note="closed form of the mixture", points=points, classes=kind, arrows=(grid, score)),
-        panel("Density", note="energy distance 0.012 (fresh data 0.010)", truth=data, points=points, paths=24),
-        panel("Learned score", note="width 64, 2 000 steps", density=cloud, arrows=(grid, 0.8 * score)),
-        panel("Guided, w = 3", note="classifier-free", density=cloud, points=0.8 * points, classes=kind),
+        Panel("Exact score", "closed form of the mixture", points, kind, places=grid, arrows=score),
+        Panel("Density", "energy distance 0.012 (fresh data 0.010)", points, truth=data, paths=24),
+        Panel("Learned score", "width 64, 2 000 steps", density=cloud, places=grid, arrows=0.8 * score),
+        Panel("Guided, w = 3", "classifier-free", 0.8 * points, kind, density=cloud),
     ][:panels]
-    made[1 % panels]["density"] = panel("", density=cloud)["density"] if panels > 1 else None
+    if panels > 1:
+        made[1] = replace(made[1], density=cloud)
     value = {
-        "panels": made, "frames": frames, "labels": [f"t = {round(999 * t)}" for t in rows], "at": frames - 1, "view": 3.0,
+        "panels": [*map(panel, made)], "frames": frames, "labels": [f"t = {round(999 * t)}" for t in rows], "at": frames - 1, "view": 3.0,
         "charts": [loss(2000), distance()][:charts], "status": "done in 1.2 s", "fraction": None,
         "caption": "400 points of two moons out of the same noise, seed 180.",
         "description": "Points that leave a cloud of noise and gather on two half circles.",

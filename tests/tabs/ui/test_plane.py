@@ -6,6 +6,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from core.runs.panels import Panel
 from tabs.ui.drawing import MOST, drawing
 from tabs.ui.plane import chart, levels, packed, panel, plane, probed
 
@@ -44,12 +45,13 @@ def test_levels_are_bytes_within_0_and_1():
 
 def test_a_panel_has_frames_everywhere_or_nothing():
     places, sheet = np.zeros((4, 6, 2)), np.ones((8, 8))
-    made = panel("exact", points=places, classes=range(6), truth=places[0], arrows=(places[0], places), density=sheet)
+    whole = Panel("exact", "", places, np.arange(6), truth=places[0], places=places[0], arrows=places, density=sheet)
+    made = panel(whole)
     assert made["points"]["at"]["shape"] == [4, 6, 2] and made["truth"]["shape"] == [1, 6, 2]
     assert made["arrows"]["from"]["shape"] == [1, 6, 2] and made["arrows"]["to"]["shape"] == [4, 6, 2]
     assert made["density"]["shape"] == [1, 8, 8]
     assert [*base64.b64decode(made["points"]["classes"])] == [*range(6)]
-    bare = panel("nothing")
+    bare = panel(Panel("nothing"))
     assert all(bare[key] is None for key in ("points", "truth", "arrows", "density"))
     assert chart("loss", "step", "loss", [], log=(True, False))["log"] == [True, False]
     assert plane("somewhere", {"panels": [made]}).value["panels"] == [made]

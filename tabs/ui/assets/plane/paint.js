@@ -147,7 +147,7 @@ function stretch(arrows, view, most) {
 
 function paintArrows(p, arrows, view, time, most) {
   const from = where(arrows.from, time), to = where(arrows.to, time), [shafts, heads] = [new Path2D(), new Path2D()];
-  const long = stretch(arrows, view, arrows.own ? longest(to) : most);
+  const long = stretch(arrows, view, most);
   for (let i = 0; i < to.length; i += 2) {
     const s = long(Math.hypot(to[i], to[i + 1])) * p.scale;
     arrow(shafts, heads, p.X(from[i]), p.Y(from[i + 1]), s * to[i], -s * to[i + 1], 5.5 * p.unit);
@@ -197,7 +197,7 @@ function paintProbe(p, panel, view, time, most, place) {
   const from = where(panel.arrows.from, time), to = where(panel.arrows.to, time), [k] = nearest(from, ...place);
   if (k < 0) return;
   const [vx, vy] = [to[2 * k], to[2 * k + 1]], [shafts, heads] = [new Path2D(), new Path2D()];
-  const s = 3 * p.scale * stretch(panel.arrows, view, panel.arrows.own ? longest(to) : most)(Math.hypot(vx, vy));
+  const s = 3 * p.scale * stretch(panel.arrows, view, most)(Math.hypot(vx, vy));
   const [ax, ay] = [p.X(from[2 * k]), p.Y(from[2 * k + 1])];
   arrow(shafts, heads, ax, ay, s * vx, -s * vy, 13 * unit);
   heads.arc(ax, ay, 3.5 * unit, 0, 7);
@@ -234,5 +234,5 @@ function paintPanel(pen, panel, side, ratio, time, most, marks = {}) {
 
 // The longest arrow of all panels at a time, so that their arrows can be compared.
 function longestNow(time) {
-  return Math.max(0, ...data.panels.filter((p) => p.arrows && !p.arrows.own).map((p) => longest(where(p.arrows.to, time))));
+  return Math.max(0, ...data.panels.filter((p) => p.arrows).map((p) => longest(where(p.arrows.to, time))));
 }

@@ -44,7 +44,7 @@ function decodedPanel(panel) {
     title, note, paths,
     points: points && { ...track(points.at), classes: points.classes ? bytes(points.classes) : null },
     truth: truth && track(truth),
-    arrows: arrows && { from: track(arrows.from), to: track(arrows.to), own: !!arrows.own },
+    arrows: arrows && { from: track(arrows.from), to: track(arrows.to) },
     density: panel.density && density(panel.density),
   };
 }
