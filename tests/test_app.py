@@ -111,7 +111,7 @@ def test_the_page_is_small_over_the_wire():
     assert len(gzip.compress(page + json.dumps(demo.get_api_info()).encode(), 4)) < 300_000
     assert max(len(c["props"].get("js_on_load") or "") for c in config["components"]) < 200
     pictures = re.findall(rb"data:image/(?!svg)[\w+/=;,-]+", page)  # what the canvases begin with, and their masks
-    assert sum(map(len, pictures)) < 20_000
+    assert sum(map(len, pictures)) < 40_000
 
 
 def test_building_the_app_loads_no_model_and_no_foreign_library():

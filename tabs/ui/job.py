@@ -183,7 +183,10 @@ class Job:
 
     def restore(self, path: str) -> list:
         """The settings inside a PNG that this tab saved, back into its inputs."""
-        settings = settings_in(path, self.request.KIND)
+        return self.refilled(settings_in(path, self.request.KIND))
+
+    def refilled(self, settings: Mapping) -> list:
+        """The settings of an earlier run as values of the inputs."""
         request, pictures = self.request.restored(settings), self._pictures(settings)
         sources = (source.write(pictures) for source in self.sources.values() if source.write)
         return [*sources, *request.parameters().values(), *self.extra(request)]

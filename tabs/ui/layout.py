@@ -2,14 +2,18 @@
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import gradio as gr
 
+from core.checks import Refused
 from core.runs.request import Request
+from tabs.ui.canvas import Canvas
 from tabs.ui.controls import Shared, run_row, wire
 from tabs.ui.enlarging import Enlarging
+from tabs.ui.examples import fetched
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.form import Form
@@ -21,8 +25,8 @@ from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
 from tabs.ui.send import send_row
-from tabs.ui.stale import mark
-from tabs.ui.viewer import RUN_ONLY, viewer
+from tabs.ui.stale import BACK, FITS, mark
+from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 OPEN = "() => ({__type__: 'update', open: true})"
@@ -183,11 +187,29 @@ class Layout:
                 mark(further, self.view.elem_id)
             inputs = [*(s.widget for s in self.job.sources_of(name).values()), *self.form.inputs]
             wire((button, self.stop), run, inputs, keep, self.kept, self.shared, endpoint)
+        self.wire_back()
         if self.panel is not None:
             self.wire_inside()
         if self.enlarger is not None:
             self.enlarger.wire(self.stop, self.view, self.index, self.shared)
         return self.wire_inputs(takes)
+
+    def wire_back(self) -> None:
+        """Connect the last run before a reload, and its inputs, to what it fills."""
+        outputs, figure = [*self.kept, *self.restored], self.view.elem_id
+        back = self.view.submit(self.back, self.view, outputs, js=BACK % figure, **QUIET)
+        back.then(None, None, None, js=FITS % figure, api_visibility="private")
+
+    def back(self, view: dict) -> dict:
+        """The run of `view` with its inputs, apart from canvases, which keep by themselves; the example if it is forgotten."""
+        try:
+            inputs = zip(self.restored, self.job.refilled(RUNS.get(view).settings), strict=True)
+            kept = self.job.keep(view)
+            *_, kept = kept if inspect.isgenerator(kept) else [kept]
+        except Refused:
+            return {self.view: fetched(self.job.tab)}
+        filled = zip(self.kept, kept if isinstance(kept, list | tuple) else [kept], strict=True)
+        return {widget: value for widget, value in (*filled, *inputs) if not isinstance(widget, Canvas)}
 
     def wire_inside(self) -> None:
         """Connect the look inside."""

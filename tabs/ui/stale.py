@@ -37,11 +37,18 @@ HELD = """(v, ...rest) => {
   const another = figure.stopped ? figure.taken : figure.underWay.size;
   figure.taken ||= figure.stopped;
   const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
+  if (slim.run) ownRuns.add(figure.id, slim.run);
   return [slim, ...rest.map(() => null)];
 }"""
 """Sends the server a viewer's value without its pictures, and which held components have a value.
 If another run of the figure is under way, it sends no run, and nothing changes. After Stop, only the first run that
 ends sends itself."""
+
+
+BACK = """() => [{run: ownRuns.of('%s')}]"""
+"""Sends the id of the last run before a reload."""
+FITS = """() => settled().then(() => { delete document.querySelector('#%s').dataset.stale; })"""
+"""A figure that came back with its inputs fits them."""
 
 
 KEPT = """() => { document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-kept', {bubbles: true})); }"""

@@ -88,10 +88,22 @@ async function showFirst(props, server) {
   if (!props.value) props.value = html;
 }
 
-// A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays.
-function fetchExample(props, server, refresh) {
+// The last run of each figure in this window, and the address it was made under.
+const ownRuns = {
+  all: () => { try { return JSON.parse(sessionStorage.getItem('runs')) || {}; } catch { return {}; } },
+  of: (figure) => ownRuns.all()[figure]?.run,
+  add: (figure, run) => {
+    const all = { ...ownRuns.all(), [figure]: { run, address: location.search } };
+    try { sessionStorage.setItem('runs', JSON.stringify(all)); } catch { /* a page inside another's may not keep anything */ }
+  },
+};
+
+// A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays. After a
+// reload it asks for its last run instead, which the server gives with its inputs, or the example if it has forgotten it.
+function fetchExample(props, server, refresh, trigger) {
   const name = props.value?.example;
-  if (name) Promise.all([server.fetched(name), settled()]).then(([value]) => {
+  if (name && trigger && ownRuns.of(`${name}-view`)) settled().then(() => { if (props.value?.example === name) trigger('submit'); });
+  else if (name) Promise.all([server.fetched(name), settled()]).then(([value]) => {
     if (props.value?.example !== name) return;
     props.value = value;
     refresh();
@@ -196,7 +208,8 @@ document.addEventListener('click', (e) => {
     if (!box) return setTimeout(begin, 100);
     const first = opened(), query = asked();
     go(query.get('tab'));
-    if (query.get('preset')) press(query.get('preset'));
+    const again = Object.values(ownRuns.all()).some((run) => run.address === location.search);  // its run comes back by itself
+    if (query.get('preset') && !again) press(query.get('preset'));
     new MutationObserver(() => {
       const now = opened();
       if (now && now !== (asked().get('tab') || first)) tell({ tab: now, preset: null }, 'pushState');

@@ -195,4 +195,4 @@ element.addEventListener('fv-kept', () => setTimeout(tell, 100));  // once the n
 whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
 watch('value', refresh);
 refresh();
-fetchExample(props, server, refresh);
+fetchExample(props, server, refresh, trigger);

@@ -62,5 +62,5 @@ function listen() {
   whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
   watch('value', refresh);
   refresh();
-  fetchExample(props, server, refresh);
+  fetchExample(props, server, refresh, trigger);
 }

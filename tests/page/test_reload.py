@@ -1,0 +1,63 @@
+"""What a reload brings back: the last run with its inputs, while the server has it."""
+
+import re
+
+import pytest
+from drawing import stroke, there, until
+from playwright.sync_api import expect
+
+from core.models.registry import availability
+from tabs.ui.examples import STATUS
+from tabs.ui.viewer import RUNS
+
+DONE = re.compile("done in")
+SHEET = "() => document.querySelector('#sdedit-canvas .paint-sheet').toDataURL()"
+
+
+@pytest.mark.tabs("mnist")
+def test_a_run_comes_back_with_its_inputs_until_it_is_forgotten(page):
+    status, picture = page.locator("#digits-view .fv-text"), page.locator("#digits-view img").first
+    digits = page.locator("#mnist-tab :is(textarea, input[type=text]):visible").first
+    digits.fill("42")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(status).to_have_text(DONE)
+    expect(page.get_by_role("button", name="GIF", exact=True).first).to_be_enabled()
+    before = picture.get_attribute("src")
+    page.reload()
+    expect(status).to_have_text(DONE)
+    expect(digits).to_have_value("42")
+    expect(picture).to_have_attribute("src", before)
+    expect(page.get_by_role("button", name="GIF", exact=True).first).to_be_enabled()
+    page.wait_for_timeout(1500)
+    expect(page.locator("#digits-view")).not_to_have_attribute("data-stale", re.compile("."))
+    RUNS._runs.clear()  # as a server that was started anew, or has had a class since
+    page.reload()
+    expect(status).to_have_text(STATUS)
+    expect(digits).not_to_have_value("42")
+
+
+@pytest.mark.tabs("sdedit")
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+def test_a_preset_in_the_address_does_not_replace_the_run_that_comes_back(page):
+    there(page, "#sdedit-canvas")
+    page.get_by_role("button", name="A boat becomes a tent", exact=True).click()
+    prompt = page.locator("#sdedit-tab textarea").first
+    expect(prompt).to_have_value("an emoji of a tent")
+    stroke(page, "#sdedit-canvas", (-60, -60), (60, 60))
+    page.mouse.move(5, 5)
+    prompt.fill("an emoji of a castle")
+    starts = page.locator("#sdedit-tab").get_by_label("Starts i")
+    starts.fill("30")
+    page.get_by_role("button", name="Run the ladder").click()
+    status = page.locator("#sdedit-view .fv-text")
+    expect(status).to_have_text(re.compile(r"done in|stopped"))
+    page.wait_for_timeout(500)
+    before = page.evaluate(SHEET)
+    page.reload()
+    expect(status).to_have_text(DONE)
+    expect(prompt).to_have_value("an emoji of a castle")
+    expect(starts).to_have_value("30")
+    until(page, lambda: page.evaluate(SHEET) == before, "what was drawn")
+    page.wait_for_timeout(2000)
+    expect(prompt).to_have_value("an emoji of a castle")
+    expect(page.locator("#sdedit-view")).not_to_have_attribute("data-stale", re.compile("."))
