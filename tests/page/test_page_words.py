@@ -113,6 +113,7 @@ def test_swap_shows_the_words_of_the_chosen_picture(page):
 
 def test_unknown_words_are_struck_out(page):
     page.get_by_role("button", name="A word it does not know").click()
+    expect(page.locator("#words-tab textarea").first).to_have_value("an emoji of a melancholic panda")
     press(page, "Draw and watch")
     expect(page.locator("#words-view .wv-map").nth(5)).to_have_text("not readmelancholic")
     assert page.locator("#words-view .wv-map[data-word]").count() == 7
