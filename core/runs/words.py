@@ -235,7 +235,12 @@ def tokens_weighed(r: WordsRequest, text: str) -> tuple[float, ...]:
 
 
 def swap(r: WordsRequest) -> Words:
-    """One noise: the prompt, the other one, and the other one with what the first one had, kept for some steps."""
+    """One noise: the prompt, the other one, and the other one with what the first one had, kept for some steps.
+
+    Raises Refused if there is no other one.
+    """
+    if not r.other:
+        raise Refused("Write under “Swap for” what the prompt becomes.")
     labels = ("first prompt", "new prompt", "new, first maps kept")
     if not summed(r.model):
         return Words(**same_noise(r, (r.prompt, r.other, r.other)), labels=labels, kept=(2,))

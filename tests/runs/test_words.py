@@ -217,6 +217,11 @@ def test_nothing_to_weigh_is_refused():
 # ---- swap ----
 
 
+def test_swap_for_nothing_is_refused():
+    with pytest.raises(Refused, match="Write under “Swap for”"):
+        PLANS["swap"](replace(R, other=""))
+
+
 def test_swap_with_nothing_kept_is_the_plain_new_prompt():
     four = results("swap", replace(R, keep=0))
     plain = results("maps", replace(R, prompt=R.other))

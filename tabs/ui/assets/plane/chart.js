@@ -4,9 +4,10 @@ const CURVES = [0, 1, 2, 3, 4, 5, 7];
 function niceTicks(low, high, log, most) {
   if (log) {
     const [a, b] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)], every = Math.ceil((b - a + 1) / most);
-    if (b - a >= 1) return Array.from({ length: Math.floor((b - a) / every) + 1 }, (_, k) => 10 ** (a + k * every));
-    const few = [1, 2, 3, 5, 7].flatMap((m) => [m * 10 ** (a - 1), m * 10 ** a]).filter((t) => t >= low && t <= high);
-    return few.sort((x, y) => x - y).slice(0, most);
+    if (b - a >= 2) return Array.from({ length: Math.floor((b - a) / every) + 1 }, (_, k) => 10 ** (a + k * every));
+    const powers = [a - 1, a, a + 1, a + 2].map((e) => 10 ** e), within = (t) => t >= low * (1 - 1e-9) && t <= high * (1 + 1e-9);
+    const dense = [[1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].map((some) => powers.flatMap((p) => some.map((m) => m * p)).filter(within));
+    return dense.find((ticks) => ticks.length <= most) || [];
   }
   const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((m) => m * power >= rough) * power, first = Math.ceil(low / step - 1e-9);
@@ -102,14 +103,20 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
     const y = both.y.place(chart.fresh);
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
-  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit, left));
+  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
+  labelPoints(pen, chart, both, width, unit, left);
   legend(pen, chart, width, unit, left);
   if (mark) paintMark(pen, mark, both, width, unit);
 }
 
-function curve(pen, series, colour, { x, y }, unit, left) {
-  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i], series.labels?.[i]]).filter(([a, b]) => x.fits(a) && y.fits(b));
-  const shown = places.map(([a, b, hollow, label]) => [x.place(a), y.place(b), hollow, label]);
+// The points of a curve that its axes can show: places on the canvas, whether hollow, label.
+function shownOf(series, { x, y }) {
+  const places = (series.x || []).map((v, i) => [v, series.y[i], series.hollow?.[i], series.labels?.[i]]);
+  return places.filter(([a, b]) => x.fits(a) && y.fits(b)).map(([a, b, ...more]) => [x.place(a), y.place(b), ...more]);
+}
+
+function curve(pen, series, colour, both, unit) {
+  const shown = shownOf(series, both);
   line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
   if (shown.length > 25) return;
   for (const [a, b, hollow] of shown) {
@@ -119,13 +126,27 @@ function curve(pen, series, colour, { x, y }, unit, left) {
     pen.fill();
     if (hollow) pen.stroke();
   }
-  pen.fillStyle = colour;
-  for (const [a, b, , label] of shown) {
-    if (!label) continue;
-    const before = a > left + 24 * unit;  // not over the numbers of the axis
-    pen.textAlign = before ? 'right' : 'left';
-    pen.fillText(label, a + (before ? -5 : 6) * unit, b - 4 * unit);
-  }
+}
+
+// The labels of all curves, each at the first side of its point where it covers no point, no other label and no axis.
+function labelPoints(pen, chart, both, width, unit, left) {
+  const curves = chart.series.map((s) => shownOf(s, both)), r = 3 * unit, high = 9 * unit;
+  const taken = curves.flat().map(([a, b]) => [a - r, b - r, a + r, b + r]);
+  const free = ([x0, y0, x1, y1]) => x0 > left && x1 < width && taken.every(([u0, v0, u1, v1]) => x1 < u0 || x0 > u1 || y1 < v0 || y0 > v1);
+  pen.textAlign = 'left';
+  curves.forEach((shown, k) => {
+    pen.fillStyle = ink.classes[CURVES[k % 7]];
+    for (const [a, b, , label] of shown) {
+      if (!label) continue;
+      const wide = pen.measureText(label).width;
+      const at = (x, y) => [x, y - high, x + wide, y];
+      const sides = [at(a - 5 * unit - wide, b - 4 * unit), at(a + 6 * unit, b - 4 * unit), at(a - 5 * unit - wide, b + 12 * unit),
+        at(a + 6 * unit, b + 12 * unit), at(a - wide / 2, b - 7 * unit), at(a - wide / 2, b + 16 * unit)];
+      const box = sides.find(free) || sides[1];
+      taken.push(box);
+      pen.fillText(label, box[0], box[3]);
+    }
+  });
 }
 
 // The value of a curve under the pointer.
