@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import CHROMIUM, FLAGS
 from drawing import stroke, there, until
 from PIL import Image
 from playwright.sync_api import expect
@@ -313,6 +314,50 @@ def test_one_finger_paints_and_two_zoom(page):
 def test_the_camera_is_offered_only_where_there_is_one(page):
     opened(page)
     expect(page.locator(f"{ON} [data-do=camera]")).to_be_hidden()
+
+
+def test_a_picture_is_taken_with_the_camera(browser, sites):
+    films = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    filming = browser.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *films])
+    try:
+        page = filming.new_page(permissions=["camera"])
+        page.goto(sites("sdedit", "inpainting"))
+        opened(page)
+        first = page.evaluate(SHEET, ON)
+        tool(page, "Camera").click()
+        page.wait_for_function("(s) => document.querySelector(`${s} video`).videoWidth > 0", arg=ON)
+        tool(page, "Cancel").click()
+        expect(page.locator(f"{ON} .paint-camera")).to_be_hidden()
+        assert page.evaluate(SHEET, ON) == first, "nothing was taken"
+        tool(page, "Camera").click()
+        page.wait_for_function("(s) => document.querySelector(`${s} video`).videoWidth > 0", arg=ON)
+        tool(page, "Take the picture").click()
+        until(page, lambda: page.evaluate(SHEET, ON) != first, "the camera's picture")
+        assert page.evaluate("(s) => document.querySelector(`${s} video`).srcObject.active", ON) is False
+        tool(page, "Brush").click()
+        assert decoded(value_of(page, "Run the ladder")["picture"]).std() > 10
+    finally:
+        filming.close()
+
+
+def test_the_paste_button_takes_a_picture_and_says_when_there_is_none(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened(page)
+    page.evaluate("navigator.clipboard.writeText('no picture')")
+    tool(page, "Paste").click()
+    expect(page.locator(f"{ON} .paint-said")).to_have_text("There is no picture on the clipboard.")
+    page.evaluate(
+        """async () => {
+          const sheet = Object.assign(document.createElement('canvas'), { width: 64, height: 64 }), pen = sheet.getContext('2d');
+          pen.fillStyle = 'rgb(1, 99, 200)';
+          pen.fillRect(0, 0, 64, 64);
+          const file = await new Promise((go) => sheet.toBlob(go));
+          await navigator.clipboard.write([new ClipboardItem({ 'image/png': file })]);
+        }"""
+    )
+    tool(page, "Paste").click()
+    until(page, lambda: (decoded(page.evaluate(SHEET, ON)) == [1, 99, 200]).all(), "the picture")
+    expect(page.locator(f"{ON} .paint-said")).to_have_text("")
 
 
 def test_what_was_drawn_is_there_after_other_tabs_and_after_a_reload(page):
