@@ -116,6 +116,18 @@ def figures(this: Comparison) -> tuple:
     return forward, *later(this), chart, {"run": this.id, "status": status(this)}, status(this)
 
 
+def again(this: Comparison) -> tuple:
+    """The values of a run that ended, all of them."""
+    ended = status(this) if this.took is not None else stopped(this)
+    return (
+        on_page(noising(this)),
+        *later(this),
+        table(this.curve or this.found),
+        {"run": this.id, "status": ended},
+        ended,
+    )
+
+
 def later(this: Comparison) -> tuple[str, str]:
     """The two figures that fill during a run."""
     return on_page(comparison(this), caption_of(this)), on_page(progress(this))

@@ -2,21 +2,22 @@
 
 import gradio as gr
 
+from core.checks import Refused
 from core.pictures.scenes import SCENES
 from core.runs.comparison import Comparison
 from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
-from tabs.denoise.job import ID, JOB, make
+from tabs.denoise.job import ID, JOB, again, make
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
 from tabs.ui.examples import STATUS, example, pointer
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
-from tabs.ui.layout import Layout
+from tabs.ui.layout import QUIET, Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.send import send_row
-from tabs.ui.stale import hold, mark, unmark
+from tabs.ui.stale import BACK, FITS, hold, mark, unmark
 from tabs.ui.viewer import made_when_seen, status_line, viewer
 
 TITLE = "Forward & denoise"
@@ -63,7 +64,7 @@ def build(shared: Shared) -> None:
 
 def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     """The outputs of a run (three figures, chart, id, status) and those filled after it; an example at first."""
-    status = status_line(STATUS)
+    status = status_line(STATUS, FIGURES)
     shown, empty = example(ID), Comparison(Denoising(request=DenoiseRequest()))
     forward = made_when_seen(lambda: shown.get("forward") or on_page(noising(empty)))
     compared = made_when_seen(lambda: shown.get("compared") or on_page(comparison(empty)))
@@ -105,3 +106,23 @@ def wire(tab: Layout, view: gr.JSON, outputs: list, kept: list, drawn: list[gr.e
     job = tab.start.click(run, inputs, outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK)
     after(job, explained(JOB.keep), view, kept, tab.shared, asked)
     tab.stop.click(None, None, None, cancels=[job, *drawn], api_visibility="private")
+    wire_back(tab, outputs, kept)
+
+
+def wire_back(tab: Layout, outputs: list, kept: list) -> None:
+    """Connect the last run before a reload, and its inputs, to what it fills; one that is forgotten leaves the example."""
+    filled = list(dict.fromkeys([*outputs, *kept, *tab.restored]))
+
+    @explained
+    def back(view: dict) -> dict:
+        try:
+            this = JOB.get(view)
+            inputs = zip(tab.restored, JOB.refilled(this.settings), strict=True)
+            later = zip(kept[4:], JOB.keep(view | {"status": "done"})[4:], strict=True)
+        except Refused:
+            return {}
+        return dict([*zip(outputs, again(this), strict=True), *later, *inputs])
+
+    status = outputs[-1]
+    came = status.submit(back, status, filled, js=BACK % FIGURES, **QUIET)
+    came.then(None, None, None, js=FITS % FIGURES, api_visibility="private")

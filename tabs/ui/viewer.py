@@ -115,12 +115,16 @@ def made_when_seen(make: Callable[[], str], **how) -> gr.HTML:
     return gr.HTML("", js_on_load="showFirst(props, server);", server_functions=[first], **how)
 
 
-def status_line(value: str) -> gr.HTML:
-    """A line with a run's progress, for a tab without a viewer; it also says that the run is queued."""
+def status_line(value: str, figure: str) -> gr.HTML:
+    """A line with a run's progress, for a tab without a viewer; it also says that the run is queued.
+
+    It triggers `submit` once, if the figure with that id had a run before a reload.
+    """
     return gr.HTML(
         value,
         html_template='<span>${value}</span><span class="waits"></span>',
-        js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });",
+        js_on_load="whileWaiting(element, (words) => { element.querySelector('.waits').textContent = words; });"
+        f"comeBack('{figure}', trigger);",
         elem_classes=["cost", "status"],
     )
 

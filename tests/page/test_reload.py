@@ -61,3 +61,22 @@ def test_a_preset_in_the_address_does_not_replace_the_run_that_comes_back(page):
     page.wait_for_timeout(2000)
     expect(prompt).to_have_value("an emoji of a castle")
     expect(page.locator("#sdedit-view")).not_to_have_attribute("data-stale", re.compile("."))
+
+
+@pytest.mark.tabs("denoise")
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+def test_the_comparison_of_forward_and_denoise_comes_back(page):
+    tab, status = page.locator("#denoise-tab"), page.locator("#denoise-tab .cost.status").first
+    tab.get_by_label("Timesteps t to compare at").fill("300")
+    page.get_by_role("button", name="Noise and denoise").click()
+    expect(status).to_be_visible()
+    expect(tab.get_by_label("Picture to send")).to_have_value("iterative, t = 300")
+    figures = [tab.locator(".figure-box").nth(k) for k in range(3)]
+    before = [[i.get_attribute("src") for i in figure.locator("img").all()] for figure in figures]
+    page.reload()
+    expect(status).to_be_visible()
+    expect(tab.get_by_label("Timesteps t to compare at")).to_have_value("300")
+    expect(tab.get_by_label("Picture to send")).to_have_value("iterative, t = 300")
+    assert [[i.get_attribute("src") for i in figure.locator("img").all()] for figure in figures] == before
+    page.wait_for_timeout(1500)
+    expect(page.locator("#denoise-figures")).not_to_have_attribute("data-stale", re.compile("."))

@@ -98,6 +98,11 @@ const ownRuns = {
   },
 };
 
+// Asks for the last run of a figure, once what asks for it is on the page.
+function comeBack(figure, trigger) {
+  if (ownRuns.of(figure)) settled().then(() => trigger('submit'));
+}
+
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays. After a
 // reload it asks for its last run instead, which the server gives with its inputs, or the example if it has forgotten it.
 function fetchExample(props, server, refresh, trigger) {
