@@ -15,18 +15,24 @@ def share(right: list[bool]) -> float:
     return round(sum(right) / len(right), 4)
 
 
+MARGIN = 0.15
+"""How much nearer than any other drawing the one asked for must be: with less, pictures count that nobody can name."""
+
+
 def blurred(pixels: np.ndarray | Tensor) -> Tensor:
-    """(N, 64, 64, 3) uint8 -> (N, 768) float32: each picture as 16x16 means, for the nearest neighbour."""
+    """(N, 64, 64, 3) uint8 -> (N, 3072) float32: each picture as 32x32 means, for the nearest neighbour."""
     x = unit(torch.as_tensor(np.asarray(pixels)))
-    return torch.nn.functional.avg_pool2d(x, 4).flatten(1)
+    return torch.nn.functional.avg_pool2d(x, 2).flatten(1)
 
 
 def right_drawings(pixels: np.ndarray, names: list[str]) -> list[bool]:
-    """Whether the nearest drawing has the requested name, or shares a name with the drawing that has it."""
+    """Whether the drawing of the requested name, or one that shares a name with it, is nearer than all others, by MARGIN."""
     tiles, subjects = emoji("all")
-    nearest = torch.cdist(blurred(pixels), blurred(tiles)).argmin(1).tolist()
+    distance = torch.cdist(blurred(pixels), blurred(tiles))  # (pictures, drawings)
     aliases = {s.names[0]: set(s.names) for s in subjects}
-    return [bool(aliases[name] & set(subjects[i].names)) for name, i in zip(names, nearest, strict=True)]
+    asked = torch.tensor([[bool(aliases[name] & set(s.names)) for s in subjects] for name in names])
+    nearest, other = (distance.masked_fill(~some, torch.inf).amin(1) for some in (asked, ~asked))
+    return (nearest <= (1 - MARGIN) * other).tolist()
 
 
 @torch.no_grad()
