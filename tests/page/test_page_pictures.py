@@ -226,6 +226,7 @@ def test_projector_mode_is_for_a_lecture(page):
     expect(page.locator(".info-text").locator("visible=true").first).to_be_visible()
 
 
+@pytest.mark.tabs("denoise")
 def test_projector_mode_outlives_a_reload_and_says_how_to_leave_it(page):
     page.get_by_role("button", name="Projector mode").click()
     page.reload()

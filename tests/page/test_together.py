@@ -148,7 +148,7 @@ def test_opening_the_page_takes_no_place_in_the_queue():
 def test_pages_that_open_together_are_all_told_their_cost(browser, server):
     context = browser.new_context()
     context.set_default_timeout(120_000)
-    pages, queued, failed = [context.new_page() for _ in range(4)], [], []
+    pages, queued, failed = [context.new_page() for _ in range(3)], [], []
     context.on("request", lambda r: queued.append(r.url) if "queue/join" in r.url else None)
     context.on("response", lambda r: failed.append(r.url) if r.status >= 400 else None)
     for page in pages:
