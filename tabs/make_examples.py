@@ -15,6 +15,7 @@ from PIL import Image
 from core.pictures import images
 from core.pictures.scenes import SCENES, mountains
 from core.runs.denoise import DenoiseRequest
+from core.runs.families import FamiliesRequest
 from core.runs.guides import GuidesRequest
 from core.runs.inpainting import InpaintRequest
 from core.runs.interpolation import InterpolationRequest
@@ -38,7 +39,7 @@ from tabs.guides import classifier, thresholds
 from tabs.hybrids import page as hybrids
 from tabs.inpainting import page as inpainting
 from tabs.inpainting.mask import pictures_of
-from tabs.mnist import compare, generate, live
+from tabs.mnist import compare, families, generate, live
 from tabs.mnist import denoiser as single_step
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.sampling import page as sampling
@@ -183,6 +184,7 @@ EXAMPLES = {
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
     "compare": lambda: {"compare.json": pair()},
+    "families": lambda: ran(families.JOB, FamiliesRequest(), {}),
     "learning": learning,
 }
 

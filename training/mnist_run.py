@@ -4,6 +4,7 @@ Every batch's noise and every epoch's order depend only on the seed and the step
 resumed ends with the same weights as one that was not.
 """
 
+import functools
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.datasets.mnist import mnist, unit
 from core.diffusion.training import Curve, Ema, train
 from core.models.mnist_unet import layout
 from core.models.registry import load
-from training.mnist_recipes import Recipe, build, loss_of, without_class
+from training.mnist_recipes import UNSAID, Recipe, build, losses_of, without_class
 from training.state import resume_run, save_run, save_state
 
 SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
@@ -41,14 +42,17 @@ class Run:
             trained = load(recipe.init, "cpu").net
             self.net.load_state_dict(without_class(trained.state_dict(), trained))
         self.net.to(device, memory_format=layout(device))
-        self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr)
+        betas = recipe.beta, 0.999
+        self.optimiser = getattr(torch.optim, recipe.optimiser)(self.net.parameters(), recipe.lr, betas)
         self.optimisers = {"optimiser": self.optimiser}
         self.ema = Ema(self.net, recipe.ema)
-        self.objective = loss_of(recipe)
+        self.objectives = losses_of(recipe)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
+        self.cpu_seconds = 0.0
         if self.state_file.exists():
-            resume_run(self, {})
-        self.updates = train(self.net, [self.optimiser], self.loss, self.rate, self.step, average=self.ema)
+            self.cpu_seconds = resume_run(self, UNSAID).get("cpu_seconds", 0.0)
+        players = [functools.partial(self.loss, player=k) for k in range(len(self.objectives))]
+        self.updates = train(self.net, [self.optimiser], players, self.rate, self.step, average=self.ema)
 
     @property
     def state_file(self) -> Path:
@@ -71,8 +75,9 @@ class Run:
         saved = time.monotonic()
         with tqdm(total=self.total, initial=self.step, desc=self.folder.name, unit="step", mininterval=5) as bar:
             while self.step < end:
-                started = time.monotonic()
+                started, computed = time.monotonic(), time.process_time()
                 progress = next(self.updates)
+                self.cpu_seconds += time.process_time() - computed
                 self.step = progress.step
                 self.curve.add(progress)
                 if self.step % self.steps_per_epoch == 0:
@@ -80,7 +85,8 @@ class Run:
                 self.seconds += time.monotonic() - started
                 bar.update()
                 if self.curve.points:
-                    bar.set_postfix(loss=f"{self.curve.points[-1][1]:.4f}", refresh=False)
+                    losses = " ".join(f"{loss:.4f}" for loss in self.curve.points[-1][1:])
+                    bar.set_postfix(loss=losses, refresh=False)
                 if time.monotonic() - saved > save_every:
                     self.save()
                     saved = time.monotonic()
@@ -90,11 +96,11 @@ class Run:
         """The learning rate of an update."""
         return self.recipe.lr * self.recipe.decay ** (step // self.steps_per_epoch)
 
-    def loss(self, step: int) -> Tensor:
-        """() the loss of an update's digits."""
+    def loss(self, step: int, player: int = 0) -> Tensor:
+        """() the loss of an update's digits; of a GAN, that of the critic, player 0, or of the generator, player 1."""
         x, labels = self._batch(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.objective(self.net, x, labels, self._generator(step))
+            return self.objectives[player](self.net, x, labels, self._generator(step, player))
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The images and labels of an update; their order depends only on the seed and the epoch."""
@@ -105,14 +111,18 @@ class Run:
         rows = self._order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
         return unit(self.images[rows]).contiguous(memory_format=layout(self.device)), self.labels[rows]
 
-    def _generator(self, step: int) -> torch.Generator:
-        """The noise of one step, drawn afresh for every batch."""
-        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + 7919 * step)
+    def _generator(self, step: int, player: int = 0) -> torch.Generator:
+        """The noise of one step, drawn afresh for every batch and player."""
+        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + 7919 * step + player)
 
     def _end_epoch(self) -> None:
-        """Measure the held-out loss; keep the averaged weights of the epochs that the app shows."""
+        """Measure the held-out loss; keep the averaged weights of the epochs that the app shows.
+
+        The losses of players, as of a GAN, say only how each does against the other: they are not held out.
+        """
         epoch = self.step // self.steps_per_epoch
-        self.validation.append([epoch, *(self.held_out_loss(w) for w in (self.net.state_dict(), self.ema.shadow))])
+        if len(self.objectives) == 1:
+            self.validation.append([epoch, *(self.held_out_loss(w) for w in (self.net.state_dict(), self.ema.shadow))])
         if epoch in SHOWN_EPOCHS or epoch == self.recipe.epochs:
             half = {k: v.half() if v.is_floating_point() else v for k, v in self.ema.shadow.items()}
             save_state(self.folder / f"epoch-{epoch:02d}.safetensors", {"net": half}, {"epoch": epoch})
@@ -125,11 +135,11 @@ class Run:
         x, labels = self.held_out
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             losses = [
-                self.objective(net, a, b, self._generator(-1 - i))
+                self.objectives[0](net, a, b, self._generator(-1 - i))
                 for i, (a, b) in enumerate(zip(x.split(500), labels.split(500), strict=True))
             ]
         return torch.stack(losses).mean().item()
 
     def save(self) -> None:
         """Write everything that resuming needs."""
-        save_run(self, {})
+        save_run(self, {"cpu_seconds": self.cpu_seconds})

@@ -15,15 +15,27 @@ from core.datasets.mnist import mnist, unit
 from core.diffusion.sampler_table import generate
 from core.diffusion.schedule import Schedule
 from core.models.cards import write_card
-from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, build_classifier, build_digits, build_single_step
+from core.models.mnist import (
+    CLASSES,
+    DDPM,
+    FLOW,
+    Classifier,
+    Digits,
+    build_classifier,
+    build_digits,
+    build_single_step,
+)
+from core.models.mnist_families import NETWORKS, OneCall, build_one_call
 from core.models.mnist_losses import SIGMA
 from core.models.noisy_classifier import NoisyClassifier, build_noisy_classifier
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from core.pictures import images
 from core.pictures.figures import gif
+from core.runs.families import FAMILIES, drawn
 from core.runs.mnist import default_guidance
 from training import provenance
+from training.families import measured
 from training.mnist_recipes import RECIPES
 from training.mnist_run import Run
 from training.state import hardware, load_state
@@ -32,12 +44,15 @@ STEPS = {"ddpm": ("ddim", 20), "flow": ("euler", 20)}  # for the samples by epoc
 
 
 def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
-    """Choose the better of raw and averaged weights, write them, measure them, and write the card."""
-    _, raw, averaged = run.validation[-1]
+    """Choose the better of raw and averaged weights, write them, measure them, and write the card.
+
+    Without a held-out loss, as of a GAN, the averaged ones are taken. Of a VAE or GAN only the decoder is written.
+    """
+    _, raw, averaged = run.validation[-1] if run.validation else (0, 0.0, 0.0)
     choice, chosen = ("ema", run.ema.shadow) if averaged <= raw else ("raw", run.net.state_dict())
     out = folder / run.folder.name
     out.mkdir(parents=True, exist_ok=True)
-    half = {k: _half(v) for k, v in chosen.items()}
+    half = {k: _half(v) for k, v in shipped(run, chosen).items()}
     save_file(half, out / "weights.safetensors")
     kept = {k: v.float() if v.is_floating_point() else v for k, v in half.items()}
     card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), out / "weights.safetensors")
@@ -52,6 +67,13 @@ def _half(v: Tensor) -> Tensor:
     return v.detach().cpu().half().contiguous() if v.is_floating_point() else v.detach().cpu()
 
 
+def shipped(run: Run, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights that draw: all, or those of the decoder."""
+    if run.recipe.objective not in NETWORKS:
+        return weights
+    return {k.removeprefix("decoder."): v for k, v in weights.items() if k.startswith("decoder.")}
+
+
 def architecture(run: Run) -> dict:
     """What `core.models.registry` needs to rebuild the network."""
     r = run.recipe
@@ -60,7 +82,6 @@ def architecture(run: Run) -> dict:
 
 def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
     published, used = (dataclasses.asdict(r) for r in (RECIPES[run.folder.name], run.recipe))
-    _, raw, averaged = run.validation[-1]
     return {
         "name": run.folder.name,
         "architecture": architecture(run) | {"parameters": parameters},
@@ -74,12 +95,13 @@ def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
         "device": hardware(run.device),
         "precision": "bfloat16 autocast" if run.bf16 else "float32",
         "training_seconds": round(run.seconds),
+        "cpu_seconds": round(run.cpu_seconds),
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.split("+")[0],
         "data": "MNIST, 60,000 training digits (LeCun, Cortes, Burges; CC BY-SA 3.0)",
-        "curve": [[step, round(loss, 5)] for step, loss in run.curve.points],
+        "curve": [[step, *(round(loss, 5) for loss in losses)] for step, *losses in run.curve.points],
         "validation": [[e, round(a, 5), round(b, 5)] for e, a, b in run.validation],
-        "metrics": {"held_out_loss": round(min(raw, averaged), 5)},
+        "metrics": {"held_out_loss": round(min(run.validation[-1][1:]), 5)} if run.validation else {},
         "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
     }
 
@@ -89,6 +111,8 @@ def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
         return _measure_classifier(build_classifier(architecture(run), kept), run, out)
     if run.recipe.objective == "classifier-noisy":
         return _measure_noisy(build_noisy_classifier(architecture(run), kept), run)
+    if run.folder.name in FAMILIES:
+        return measured(built(run, kept), run.seed, run.data)
     if run.recipe.time:
         return _measure_samples(run, kept)
     model = build_single_step(architecture(run), kept)
@@ -96,6 +120,12 @@ def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(run.seed))
     z = noise if run.recipe.objective == "denoiser-noise" else x + SIGMA * noise
     return {"test_mse": round((model.restore(z) - x).square().mean().item(), 5)}
+
+
+def built(run: Run, weights: dict[str, Tensor]) -> OneCall | Digits:
+    """The model that draws, with those of its weights that ship."""
+    make = build_one_call if run.recipe.objective in NETWORKS else build_digits
+    return make(architecture(run), weights)
 
 
 def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
@@ -165,7 +195,7 @@ def _samples_by_epoch(run: Run, out: Path) -> list[int]:
     for path in sorted(run.folder.glob("epoch-*.safetensors")):
         parts, facts = load_state(path)
         weights = {k: v.float() if v.is_floating_point() else v for k, v in parts["net"].items()}
-        strip, frames = _strip(run, weights)
+        strip, frames = _strip(run, shipped(run, weights))
         (out / f"{path.stem}.png").write_bytes(images.png(strip))
         if frames:
             (out / f"{path.stem}.gif").write_bytes(gif(frames, 2.5))
@@ -176,6 +206,8 @@ def _samples_by_epoch(run: Run, out: Path) -> list[int]:
 def _strip(run: Run, weights: dict[str, Tensor]) -> tuple[np.ndarray, list[np.ndarray]]:
     """Ten pictures side by side: samples with the frames of their trajectory, or digits of our own, denoised."""
     row = lambda x: images.grid(images.to_uint8(x), CLASSES)  # noqa: E731
+    if run.recipe.objective in NETWORKS:
+        return row(drawn(built(run, weights), list(range(CLASSES)), run.seed)), []
     if run.recipe.time:
         steps = _digits(run, weights, CLASSES)
         return row(steps[-1].x_t), [row(s.x_0) for s in steps[:: max(1, len(steps) // 20)]] + [row(steps[-1].x_t)]

@@ -17,7 +17,7 @@ class Progress:
 
     Args:
         step: the number of updates so far, counted from 1.
-        loss: () the loss before the update, without a gradient, on its device.
+        loss: () the loss before the update, without a gradient, on its device; of P players (P,).
     """
 
     step: int
@@ -50,7 +50,7 @@ class Ema:
 def train(
     net: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
-    loss: Callable[[int], Tensor],
+    losses: Callable[[int], Tensor] | Sequence[Callable[[int], Tensor]],
     rate: Callable[[int], float],
     start: int = 0,
     average: Ema | None = None,
@@ -61,35 +61,41 @@ def train(
 
     Args:
         optimisers: each steps some of the network's parameters.
-        loss: update k = 0, 1, ... -> () the loss of its batch. It draws all random numbers from k, so that a run that
-            was stopped repeats.
+        losses: update k = 0, 1, ... -> () the loss of its batch. It draws all random numbers from k, so that a run that
+            was stopped repeats. Of players that learn against each other, one each: in an update they move one after
+            the other, and each sees to it that its loss has a gradient for its own weights alone.
         rate: k -> the learning rate.
         start: the number of updates before this call.
         average: updated along with the network.
         clip: the largest norm of the gradient; None for any.
         backward: how the gradient is computed; accelerate has its own.
     """
+    players = [losses] if callable(losses) else losses
     for k in itertools.count(start):
         for group in (group for o in optimisers for group in o.param_groups):
             group["lr"] = rate(k)
-        value = loss(k)
-        net.zero_grad()
-        backward(value)
-        if clip is not None:
-            nn.utils.clip_grad_norm_(net.parameters(), clip)
-        for optimiser in optimisers:
-            optimiser.step()
+        values = []
+        for loss in players:
+            value = loss(k)
+            net.zero_grad()
+            backward(value)
+            if clip is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), clip)
+            for optimiser in optimisers:  # leaves weights without a gradient as they are
+                optimiser.step()
+            values.append(value.detach())
         if average is not None:
             average.update(net, k + 1)
-        yield Progress(k + 1, value.detach())
+        yield Progress(k + 1, torch.stack(values) if len(values) > 1 else values[0])
 
 
 class Curve:
-    """The mean loss of every `every` updates, as points [step, loss]; adding a loss does not wait for the device.
+    """The mean loss of every `every` updates, as points [step, loss], or [step, loss of each player]; adding a loss does
+    not wait for the device.
 
     Args:
         points: of an earlier part of the run.
-        pending: (n,) losses since the last point.
+        pending: (n,) losses since the last point; of P players (n, P).
     """
 
     def __init__(self, every: int, points: Sequence = (), pending: Tensor | None = None):
@@ -100,5 +106,5 @@ class Curve:
         """Take one more update into the curve."""
         self.pending.append(progress.loss)
         if progress.step % self.every == 0:
-            self.points.append([progress.step, torch.stack(self.pending).mean().item()])
+            self.points.append([progress.step, *torch.stack(self.pending).mean(0).flatten().tolist()])
             self.pending = []

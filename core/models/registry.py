@@ -47,6 +47,12 @@ SINGLE_STEP = {
     "build": "core.models.mnist:build_single_step",
     "loss": "mean squared error of the digit",
 }
+ONE_CALL = {
+    "task": "one-call",
+    "build": "core.models.mnist_families:build_one_call",
+    "conditional": True,
+    "ours": True,
+}
 JUDGE = {"task": "judge", "loss": "cross-entropy", "ours": True}
 IF = {
     "source": HUB,
@@ -123,6 +129,12 @@ MODELS = {
         ),
         _digits("ddpm-time", "DDPM, unconditional", DDPM),
         _digits("flow-time", "Flow matching, unconditional", FLOW),
+        _digits("flow-small", "Flow matching, class-conditioned, small", FLOW, conditional=True, ours=True),
+        _digits("vae", "VAE, class-conditioned", ONE_CALL, loss="negative ELBO in nats a digit"),
+        _digits(
+            *("gan", "GAN, class-conditioned", ONE_CALL),
+            loss="negative log-likelihood of the critic's right answers, and of its wrong ones for the generator",
+        ),
         _digits("denoiser", "Single-step denoiser", SINGLE_STEP),
         _digits("denoiser-noise", "Single-step denoiser of pure noise", SINGLE_STEP),
         _digits("classifier", "Digit classifier", JUDGE, build="core.models.mnist:build_classifier"),
@@ -221,7 +233,7 @@ def load(name: str, device: str = "auto", folder: Path = CHECKPOINTS) -> Any:
 
     Returns:
         A Denoiser for the tasks "text" and "digits" and for stage II, a diffusers pipeline for stage III, a SingleStep
-        for "single-step", a classifier for "judge".
+        for "single-step", a OneCall for "one-call", a classifier for "judge".
 
     Raises:
         ModelError: unknown, missing, damaged, or no such device.

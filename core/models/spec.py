@@ -27,8 +27,8 @@ class ModelSpec:
         name: its key; also its folder in checkpoints/, if it has one.
         title: what people read.
         family: models with common code and data: "pocket", "digits", "deepfloyd".
-        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises in one call, "judge" classifies,
-            "upscale" enlarges.
+        task: "text" draws from a prompt, "digits" draws digits, "single-step" denoises in one call, "one-call" draws digits
+            from codes and is no Denoiser, "judge" classifies, "upscale" enlarges.
         source: where it comes from.
         build: named; makes the network, called as its source says.
         path: "ddpm" or "flow"; None for a model without a diffusion path.

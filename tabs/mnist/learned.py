@@ -9,6 +9,7 @@ from core.models.mnist_losses import SIGMA
 from core.models.registry import CHECKPOINTS, MODELS, availability, card
 from core.models.spec import ModelSpec
 from core.pictures.images import data_uri
+from core.runs.families import FAMILIES
 from core.runs.mnist import DigitRequest
 from core.wording import counted
 from tabs.ui.controls import Shared, formula_panel
@@ -16,6 +17,9 @@ from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
+
+TRAINING = "training, mean of 50 steps"
+PLAYERS = ("critic, mean of 50 steps", "generator, mean of 50 steps")
 
 
 def of_epochs() -> list[ModelSpec]:
@@ -27,7 +31,10 @@ def curve(name: str) -> pd.DataFrame:
     """The card's losses as a table of epoch, loss and series."""
     facts = card(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
-    rows = [(step / per_epoch, loss, "training, mean of 50 steps") for step, loss in facts["curve"]]
+    names = PLAYERS if len(facts["curve"][0]) > 2 else (TRAINING,)
+    rows = [
+        (row[0] / per_epoch, loss, name) for row in facts["curve"] for name, loss in zip(names, row[1:], strict=True)
+    ]
     rows += [(epoch, raw, "held out") for epoch, raw, _ in facts["validation"]]
     rows += [(epoch, averaged, "held out, averaged weights") for epoch, _, averaged in facts["validation"]]
     return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
@@ -39,6 +46,8 @@ def caption_of(name: str) -> str:
         alone = card(name)["architecture"]["objective"] == "denoiser-noise"
         given = "pure noise" if alone else f"ten digits that our flow model drew, with noise of σ = {SIGMA:g} added"
         return f"Outputs alone, with each epoch's averaged weights; the inputs, not shown, are {given}."
+    if MODELS[name].task == "one-call":
+        return "One call from the same noise, digits 0 to 9, with each epoch's averaged weights."
     r = DigitRequest.of(name)
     asked = f"digits 0 to 9, guidance w = {r.guidance:g}" if MODELS[name].conditional else "no class, so no guidance"
     how = f"{SAMPLERS[r.sampler].title}, {counted(r.steps)}, {asked}"
@@ -63,14 +72,17 @@ def strips(name: str) -> str:
 def facts(name: str) -> str:
     """The card in one paragraph."""
     c = card(name)
-    r, minutes = c["recipe"], c["training_seconds"] / 60
+    r, minutes = c["recipe"], f"{c['training_seconds'] / 60:.0f} minutes"
+    if name in FAMILIES:
+        minutes = f"{c['cpu_seconds'] / 60:.0f} minutes of one core"
     text = (
         f"**{MODELS[name].title}** (`{name}`): {c['architecture']['parameters']:,} parameters, hidden size {r['hidden']}; "
         f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
-        f"seed {c['seed']}; {minutes:.0f} minutes on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
+        f"seed {c['seed']}; {minutes} on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
     )
     noise = "" if c["architecture"]["objective"] == "classifier" else " with fixed noise"
-    return text + origin(name) + f" The loss is the {MODELS[name].loss}; held out: 2,000 test digits{noise}."
+    held = f"; held out: 2,000 test digits{noise}" if c["validation"] else ""
+    return text + origin(name) + f" The loss is the {MODELS[name].loss}{held}."
 
 
 def origin(name: str) -> str:
@@ -116,7 +128,7 @@ def build(shared: Shared) -> None:
                 x="epoch",
                 y="loss",
                 color="series",
-                color_map=colours(("held out, averaged weights", "held out", "training, mean of 50 steps")),
+                color_map=colours(("held out, averaged weights", "held out", TRAINING, *PLAYERS)),
                 height=300,
                 x_title="epoch",
                 y_title="loss",  # one for all: if title and values change together, a chart shows the old values

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tabs.mnist import algorithms, compare, denoiser, generate, learned, scoreboard, train
+from tabs.mnist import algorithms, compare, denoiser, families, generate, learned, scoreboard, train
 from tabs.ui.controls import Shared
 from tabs.ui.inputs import Textbox
 from tabs.ui.subtabs import build_subtabs
@@ -12,6 +12,7 @@ ID = "mnist"
 SUBTABS = {
     "generate": ("Generate", generate.build),
     "compare": ("Same noise, two models", compare.build),
+    "families": ("Three families", families.build),
     "learned": ("How it learned", learned.build),
     "train": ("Train it live", train.build),
     "denoiser": ("Single-step denoiser", denoiser.build),

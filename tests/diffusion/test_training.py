@@ -108,3 +108,26 @@ def test_the_average_follows_the_weights():
     for n in range(1, 400):
         ema.update(net, n)
     assert ema.shadow["weight"].item() == pytest.approx(10.0, abs=1e-3)
+
+
+def test_players_move_one_after_the_other_and_have_a_curve_each():
+    """One wants x = 2 y, the other y = 1; each has a gradient for its own number alone."""
+    net = nn.ParameterDict({"x": nn.Parameter(torch.tensor(0.0)), "y": nn.Parameter(torch.tensor(0.0))})
+    seen = []
+
+    def first(k):
+        seen.append(("x", net["y"].item()))
+        return (net["x"] - 2 * net["y"].detach()).square()
+
+    def second(k):
+        seen.append(("y", net["x"].item()))
+        return (net["y"] - 1).square() + 0 * net["x"].detach()
+
+    curve = Curve(10)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _, progress in zip(range(60), train(net, [optimiser], [first, second], lambda k: 0.1), strict=False):
+        assert progress.loss.shape == (2,) and not progress.loss.requires_grad
+        curve.add(progress)
+    assert [name for name, _ in seen[:4]] == ["x", "y", "x", "y"] and seen[2][1] != seen[0][1]
+    assert net["x"].item() == pytest.approx(2, abs=0.01) and net["y"].item() == pytest.approx(1, abs=0.01)
+    assert [len(point) for point in curve.points] == [3] * 6 and curve.points[-1][1] < curve.points[1][1]

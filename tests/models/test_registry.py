@@ -20,7 +20,7 @@ from core.runs.mnist import DigitRequest
 from core.runs.prompts import default_model, left_out, remarks, text_models, unread
 from core.runs.sampling import PictureRequest
 
-TASKS = {"text", "digits", "single-step", "judge", "upscale"}
+TASKS = {"text", "digits", "single-step", "one-call", "judge", "upscale"}
 EVERY = [pytest.param(model, id=model.name) for model in MODELS.values()]
 HERE = f"{__name__}:"
 

@@ -210,3 +210,31 @@ def test_eight_digits_at_every_level(client):
     assert figure == client.predict("0, 0.5, 1", 3, "denoiser", "cpu", api_name="/denoise_digits")
     with pytest.raises(AppError, match="noise levels"):
         client.predict("", 3, "denoiser", "cpu", api_name="/denoise_digits")
+
+
+ROWS = {"digits": "38", "steps": 3, "seed": 7, "digit": 4, "other": 11, "device": "cpu"}
+
+
+@pytest.mark.parametrize(("endpoint", "columns"), [("draw_families", 2), ("families_between", 9)])
+def test_three_families_draw_from_one_seed(client, endpoint, columns):
+    values = list(client.submit(**ROWS, api_name=f"/{endpoint}"))
+    last = values[-1]
+    assert not last["running"] and last["grid"]["down"] == ["GAN", "VAE", "Diffusion"]
+    assert last["grid"]["count"] == 3 * columns and len(last["frames"]) == 4 and "8 numbers" in last["caption"]
+    again = client.predict(**ROWS, api_name=f"/{endpoint}")
+    assert again["frames"][-1]["images"] == last["frames"][-1]["images"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"digits": "x"}, "Type digits from 0 to 9"),
+        ({"digits": "1" * 13}, "At most 12 digits stand in a row"),
+        ({"steps": 101}, "steps of diffusion must be a whole number"),
+        ({"digit": 11}, "digit between two seeds must be"),
+        ({"other": -1}, "seed at the other end must be"),
+    ],
+)
+def test_three_families_refuse_bad_input_in_one_sentence(client, bad, sentence):
+    with pytest.raises(AppError, match=sentence):
+        client.predict(**ROWS | bad, api_name="/draw_families")

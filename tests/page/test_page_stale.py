@@ -21,6 +21,7 @@ PLACE = {
     "denoise": ("Forward & denoise",), "sampling": ("Sampling & guidance",), "interpolation": ("Interpolation",),
     "sdedit": ("SDEdit",), "inpainting": ("Inpainting",), "anagrams": ("Visual anagrams",), "hybrids": ("Hybrids",),
     "digits": ("MNIST", "Generate"), "compare": ("MNIST", "Same noise, two models"),
+    "families": ("MNIST", "Three families"),
     "denoiser": ("MNIST", "Single-step denoiser"), "roads": ("Fewer steps", "One noise, many roads"),
     "inversion": ("Fewer steps", "Inversion"), "students": ("Fewer steps", "Students"),
     "words": ("Words in the picture", "Maps of words"), "network": ("Words in the picture", "The network from inside"), "guides": ("Other guides", "Classifier guidance"),

@@ -20,6 +20,7 @@ from tabs.inpainting.job import JOB as INPAINTING
 from tabs.interpolation import JOB as INTERPOLATION
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.mnist.denoiser import JOB as DENOISER
+from tabs.mnist.families import JOB as FAMILIES
 from tabs.mnist.figures import points
 from tabs.mnist.generate import JOB as DIGITS
 from tabs.sampling.page import JOB as SAMPLING
@@ -42,6 +43,7 @@ ALIVE = {
     "guides": lambda view: (GUIDES.look_at(view, 2), None),
     "thresholds": lambda view: (THRESHOLDS.look_at(view, 2), THRESHOLDS.pick(view, 2)),
     "digits": lambda view: (None, DIGITS.pick(view, 2)),
+    "families": lambda view: (FAMILIES.look_at(view, 22), None),
 }
 
 
@@ -121,7 +123,7 @@ def test_no_other_name_finds_a_recording():
 
 @pytest.mark.parametrize("name", ALIVE)
 def test_an_example_is_as_alive_as_a_run(name):
-    if name != "digits" and not availability("pocket")[0]:
+    if name not in ("digits", "families") and not availability("pocket")[0]:
         pytest.skip("pocket is not in checkpoints/")
     view = example(name)
     recording = RUNS.get(view)

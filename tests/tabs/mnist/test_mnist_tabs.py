@@ -20,7 +20,7 @@ from tabs.ui.examples import example
 from training import publish
 
 SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
-OURS = {"classifier", "classifier-noisy", "flow-class-adamw"}
+OURS = {"classifier", "classifier-noisy", "flow-class-adamw", "flow-small", "gan", "vae"}
 
 
 # ---- Generate -------------------------------------------------------------------------------------------------------
@@ -133,6 +133,7 @@ def test_the_samples_by_epoch_are_drawn_as_a_first_request_is():
         ("flow-time", "Euler, 20 steps, no class, so no guidance, with each epoch's averaged weights"),
         ("denoiser", "the inputs, not shown, are ten digits that our flow model drew, with noise of σ = 0.5 added"),
         ("denoiser-noise", "the inputs, not shown, are pure noise"),
+        ("gan", "One call from the same noise, digits 0 to 9, with each epoch's averaged weights"),
     ],
 )
 def test_the_strips_say_what_they_show(name, sentence):
@@ -140,6 +141,13 @@ def test_the_strips_say_what_they_show(name, sentence):
         pytest.skip(f"{name} is not in checkpoints/")
     assert sentence in mnist_learned.strips(name)
     assert ("Samples by epoch" in mnist_learned.strips(name)) == (MODELS[name].task != "single-step")
+
+
+@pytest.mark.skipif("gan" not in SHIPPED, reason="the GAN is not in checkpoints/")
+def test_the_players_of_a_gan_have_a_curve_each_and_none_is_held_out():
+    curve = mnist_learned.curve("gan")
+    assert set(curve["series"]) == set(mnist_learned.PLAYERS) and len(curve) == 2 * len(card("gan")["curve"])
+    assert "held out" not in mnist_learned.facts("gan") and "held out" in mnist_learned.facts("vae")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
