@@ -97,7 +97,7 @@ def score(r: ScoreFieldRequest) -> Iterator[Figure]:
         Panel(title, notes.get(title, ""), truth=truth, places=places.numpy(), arrows=arrows, density=shade)
         for title, arrows in fields.items()
     ]
-    caption = f"{r.about}. score = grad log p_t(x) = -E[eps | x_t = x] / s_t, the mean noise. Point at an arrow for its numbers."
+    caption = f"{r.about}; seed {r.seed}. score = grad log p_t(x) = -E[eps | x_t = x] / s_t, the mean noise. Point at an arrow for its numbers."
     words = {"truth": "noised data x_t", "density": "density p_t"}
     yield Figure(
         panels, [level(schedule, t) for t in steps], at=LEVELS // 4, caption=caption, words=words,

@@ -11,9 +11,9 @@ function pageOf(ratio) {
   const width = Math.max(across * side + (across - 1) * gap, 360 * ratio) + 2 * gap;
   const rows = Math.ceil(n / across), [tall, many] = [200 * ratio, data.charts.length], legendTop = gap + rows * (head + side + foot);
   const chartTop = legendTop + composeLegend(find('.plane-mark')?.getContext('2d') || made('canvas').getContext('2d'), false, gap, 0, width - 2 * gap, ratio);
-  const wide = (width - 2 * gap - gap * (many - 1)) / Math.max(1, many);
+  const wide = (width - 2 * gap - gap * (many - 1)) / Math.max(1, many), told = captionLines(width - 2 * gap, ratio);
   return {
-    width, legendTop, gap, height: chartTop + (many ? tall + gap : 0) + 24 * ratio, side, head, ratio, foot: chartTop + (many ? tall + gap : 0),
+    width, legendTop, gap, told, height: chartTop + (many ? tall + gap : 0) + (24 + 17 * told.length) * ratio, side, head, ratio, foot: chartTop + (many ? tall + gap : 0),
     panels: data.panels.map((_, k) => [gap + (k % across) * (side + gap), gap + Math.floor(k / across) * (head + side + foot)]),
     charts: data.charts.map((_, k) => [gap + k * (wide + gap), chartTop, wide, tall]),
   };
@@ -21,6 +21,18 @@ function pageOf(ratio) {
 
 function shownColumns() {
   return Math.max(1, getComputedStyle(find('.plane-panels')).gridTemplateColumns.split(' ').length);
+}
+
+// The caption in lines of that width: what is shown, from which seed.
+function captionLines(width, ratio) {
+  const pen = made('canvas').getContext('2d'), lines = [''];
+  pen.font = `400 ${12.5 * ratio}px ${ink.font}`;
+  for (const word of (data.caption || '').split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (pen.measureText(longer).width > width && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines.filter(Boolean);
 }
 
 function words(pen, text, x, y, ratio, bold) {
@@ -58,7 +70,7 @@ function compose(sheet, page) {
     const [x, y, wide, tall] = page.charts[k];
     inside(pen, x, y, wide, tall, () => paintChart(pen, chart, wide, tall, ratio));
   });
-  words(pen, labelNow(), page.panels[0]?.[0] || 0, page.foot + 8 * ratio, ratio);
+  [labelNow(), ...page.told].filter(Boolean).forEach((text, i) => words(pen, text, page.gap, page.foot + (8 + 17 * i) * ratio, ratio));
 }
 
 function composed(ratio) {
