@@ -133,7 +133,7 @@ MODELS = {
         _digits("vae", "VAE, class-conditioned", ONE_CALL, loss="negative ELBO in nats a digit"),
         _digits(
             *("gan", "GAN, class-conditioned", ONE_CALL),
-            loss="negative log-likelihood of the critic's right answers, and of its wrong ones for the generator",
+            loss="critic's, in nats a pair of a real and a drawn digit (the generator's stands in Three families)",
         ),
         _digits("denoiser", "Single-step denoiser", SINGLE_STEP),
         _digits("denoiser-noise", "Single-step denoiser of pure noise", SINGLE_STEP),

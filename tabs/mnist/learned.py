@@ -18,9 +18,6 @@ from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
 
-TRAINING = "training, mean of 50 steps"
-PLAYERS = ("critic, mean of 50 steps", "generator, mean of 50 steps")
-
 
 def of_epochs() -> list[ModelSpec]:
     """The models that learned from the digits, epoch by epoch; students learn from a teacher."""
@@ -28,13 +25,10 @@ def of_epochs() -> list[ModelSpec]:
 
 
 def curve(name: str) -> pd.DataFrame:
-    """The card's losses as a table of epoch, loss and series."""
+    """The card's losses as a table of epoch, loss and series; of a GAN the critic's. A chart cannot take on new series."""
     facts = card(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
-    names = PLAYERS if len(facts["curve"][0]) > 2 else (TRAINING,)
-    rows = [
-        (row[0] / per_epoch, loss, name) for row in facts["curve"] for name, loss in zip(names, row[1:], strict=True)
-    ]
+    rows = [(step / per_epoch, loss, "training, mean of 50 steps") for step, loss, *_ in facts["curve"]]
     rows += [(epoch, raw, "held out") for epoch, raw, _ in facts["validation"]]
     rows += [(epoch, averaged, "held out, averaged weights") for epoch, _, averaged in facts["validation"]]
     return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
@@ -128,7 +122,7 @@ def build(shared: Shared) -> None:
                 x="epoch",
                 y="loss",
                 color="series",
-                color_map=colours(("held out, averaged weights", "held out", TRAINING, *PLAYERS)),
+                color_map=colours(("held out, averaged weights", "held out", "training, mean of 50 steps")),
                 height=300,
                 x_title="epoch",
                 y_title="loss",  # one for all: if title and values change together, a chart shows the old values
