@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from core.diffusion.training import Curve, Ema, train
+from core.diffusion.training import Curve, Ema, clipped, train
 from core.models.mnist_unet import layout
 from core.models.registry import load
 from training.budgeted import Budgeted
@@ -45,7 +45,8 @@ class Run(Budgeted):
         self.objective: Loss = LOSSES[recipe.objective](recipe, self.paths, device)
         if self.state_file.exists():
             self._resume()
-        self.updates = train(self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clip=1.0)
+        backward = clipped(self.net, 1.0)
+        self.updates = train(self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, backward)
         self.start()
 
     def _student(self) -> nn.Module:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from core.datasets.pictures import unit
-from core.diffusion.training import Curve, Ema, train
+from core.diffusion.training import Curve, Ema, clipped, train
 from core.models.captions import LENGTH
 from core.models.mnist_unet import layout
 from core.models.pocket import SCHEDULE, Pocket
@@ -110,7 +110,7 @@ class Run(Budgeted):
         self.objective = accelerator.prepare_model(Loss(self.net))
         self.updates = train(
             self.net, [*self.optimisers.values()], self.loss, self.rate, self.step,
-            average=self.ema if self.main else None, clip=1.0, backward=accelerator.backward,
+            self.ema if self.main else None, clipped(self.net, 1.0, accelerator.backward),
         )  # fmt: skip
         self.start()
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from core.diffusion.training import Curve, Ema, train
+from core.diffusion.training import Curve, Ema, clipped, train
 from core.models.mnist_unet import layout
 from core.models.pocket_upsampler import MOST_NOISE, PocketUp, upsampled
 from core.models.upsampler_unet import DETAIL, SCHEDULE, UpsamplerUNet, shrink
@@ -126,7 +126,7 @@ class Run(Budgeted):
         if self.state_file.exists():
             resume_run(self, {}, bf16=bf16)
         self.updates = train(
-            self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, average=self.ema, clip=1.0
+            self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clipped(self.net, 1.0)
         )
         self.start()
 

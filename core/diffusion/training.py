@@ -54,7 +54,6 @@ def train(
     rate: Callable[[int], float],
     start: int = 0,
     average: Ema | None = None,
-    clip: float | None = None,
     backward: Callable[[Tensor], None] = Tensor.backward,
 ) -> Iterator[Progress]:
     """Update a network for as long as Progress is asked for.
@@ -67,8 +66,7 @@ def train(
         rate: k -> the learning rate.
         start: the number of updates before this call.
         average: updated along with the network.
-        clip: the largest norm of the gradient; None for any.
-        backward: how the gradient is computed; accelerate has its own.
+        backward: how the gradient is computed, such as `clipped`.
     """
     players = [losses] if callable(losses) else losses
     for k in itertools.count(start):
@@ -79,14 +77,24 @@ def train(
             value = loss(k)
             net.zero_grad()
             backward(value)
-            if clip is not None:
-                nn.utils.clip_grad_norm_(net.parameters(), clip)
             for optimiser in optimisers:  # leaves weights without a gradient as they are
                 optimiser.step()
             values.append(value.detach())
         if average is not None:
             average.update(net, k + 1)
         yield Progress(k + 1, torch.stack(values) if len(values) > 1 else values[0])
+
+
+def clipped(
+    net: nn.Module, largest: float, backward: Callable[[Tensor], None] = Tensor.backward
+) -> Callable[[Tensor], None]:
+    """`backward` of a loss, and then the gradient's norm is at most `largest`; accelerate has a `backward` of its own."""
+
+    def limited(loss: Tensor) -> None:
+        backward(loss)
+        nn.utils.clip_grad_norm_(net.parameters(), largest)
+
+    return limited
 
 
 class Curve:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.checks import Refused
-from core.diffusion.training import Curve, Ema, Progress, train
+from core.diffusion.training import Curve, Ema, Progress, clipped, train
 from core.locks import FairLock
 from core.models.device import one_thread
 
@@ -88,7 +88,8 @@ class LiveTraining:
             raise Refused("This network is being trained already.")
         try:
             started, spent = time.monotonic(), self.seconds
-            made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average, self.CLIP)
+            backward = Tensor.backward if self.CLIP is None else clipped(self.net, self.CLIP)
+            made = train(self.net, [self.optimiser], self.loss, self.rate, self.step, self.average, backward)
             while self._latest is mine:
                 with self.TURNS, self.cores():
                     progress = next(made)

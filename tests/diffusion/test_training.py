@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.diffusion.training import Curve, Ema, Progress, train
+from core.diffusion.training import Curve, Ema, Progress, clipped, train
 
 
 def line(seed: int = 0) -> nn.Linear:
@@ -62,9 +62,9 @@ def test_the_rate_of_an_update_depends_on_its_number():
 
 
 def test_the_gradient_is_clipped():
-    """A step of SGD is the rate times the gradient, whose norm is at most `clip`."""
+    """A step of SGD is the rate times the gradient, whose norm is at most that of `clipped`."""
     net, before = line(), line()
-    next(fitting(net, clip=0.01))
+    next(fitting(net, backward=clipped(net, 0.01)))
     step = torch.cat([net.weight.flatten() - before.weight.flatten(), net.bias - before.bias])
     assert step.norm().item() == pytest.approx(0.1 * 0.01, rel=1e-4)
 
