@@ -38,7 +38,8 @@ MEASURED = (
     "to their fifth neighbour, class by class, in what the classifier sees (coverage; Naeem et al. 2020). Too near: the share that is "
     "nearer to a training digit, pixel by pixel, than any other training digit is to that one; far more than of real digits would mean "
     "copies, or blur. Time: of one core, ten digits at once. Real digits: as many of the test set. Measured by: python -m training.families. "
-    "The GAN's recipe is the best of six that were tried for a minute or two, the VAE's of five; diffusion's was the first."
+    "The GAN's recipe is the best of six that were tried for a minute or two and judged by the same "
+    "classifier, the VAE's of five; diffusion's was the first."
 )
 
 
