@@ -141,7 +141,7 @@ def never_seen(bench: Bench) -> dict:
 def spread(bench: Bench) -> dict:
     """How different the pictures of five seeds are, by style and guidance: 0 all alike, 1 as different as two things.
 
-    The root mean square distance of pairs of seeds, as 16x16 means, divided by that of pairs of things in the same style.
+    The root mean square distance of pairs of seeds, as 32x32 means, divided by that of pairs of things in the same style.
     """
     rows = {}
     for style, seen in seen_in(bench.card).items():
