@@ -36,6 +36,24 @@ def there(page, editor: str):
     until(page, lambda: seen(page, editor).std() > 10, f"a picture on {editor}")
 
 
+def type_in(page, label: str, value: str):
+    """Type into the number field of a slider that is seen, until it has taken it.
+
+    Gradio gives a component its first value once more some frames after it was made.
+    """
+    field = page.get_by_label(f"number input for {label}").locator("visible=true")
+    shown = page.get_by_label(f"range slider for {label}").locator("visible=true")
+
+    def taken() -> bool:
+        field.fill(value)
+        field.press("Tab")
+        page.evaluate("settled()")
+        return shown.input_value() == value
+
+    until(page, taken, f"{value} as {label}")
+    until(page, taken, f"{value} as {label}, still")
+
+
 def stroke(page, editor: str, *places: tuple[int, int]):
     """A stroke on a canvas through places counted from its middle."""
     box = page.locator(f"{editor} canvas").first.bounding_box()

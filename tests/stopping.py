@@ -2,14 +2,13 @@
 
 import re
 
+from drawing import type_in
 from playwright.sync_api import Page, expect
 
 
 def with_steps(page: Page, steps: int) -> None:
     """Asks for that many steps."""
-    field = page.get_by_label("number input for Steps").locator("visible=true")
-    field.fill(str(steps))
-    field.press("Tab")
+    type_in(page, "Steps", str(steps))
     expect(page.locator(".cost:visible").first).to_have_text(re.compile(rf"\b{steps} network call"))
 
 

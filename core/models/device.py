@@ -60,11 +60,11 @@ def device_facts(name: str = "auto") -> str:
 
 @functools.cache
 def _openmp() -> ctypes.CDLL | None:
-    """The OpenMP library that torch has loaded, on Linux; None elsewhere."""
-    maps = Path("/proc/self/maps")
+    """The OpenMP library that torch has loaded, on Linux; None elsewhere. Other packages may have brought their own."""
+    maps, own = Path("/proc/self/maps"), str(Path(torch.__file__).resolve().parent)
     lines = maps.read_text().splitlines() if maps.exists() else []
-    path = next((line.split()[-1] for line in lines if "libgomp" in line), None)
-    return ctypes.CDLL(path) if path else None
+    paths = sorted({line.split()[-1] for line in lines if "libgomp" in line}, key=lambda path: not path.startswith(own))
+    return ctypes.CDLL(paths[0]) if paths else None
 
 
 @contextlib.contextmanager

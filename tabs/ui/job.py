@@ -188,8 +188,13 @@ class Job:
     def refilled(self, settings: Mapping) -> list:
         """The settings of an earlier run as values of the inputs."""
         request, pictures = self.request.restored(settings), self._pictures(settings)
-        sources = (source.write(pictures) for source in self.sources.values() if source.write)
-        return [*sources, *request.parameters().values(), *self.extra(request)]
+        first, further = ([source.write(pictures) for source in some] for some in self.written())
+        return [*first, *request.parameters().values(), *self.extra(request), *further]
+
+    def written(self) -> tuple[list[Source], list[Source]]:
+        """The sources that saved settings fill: those that come first, and those of one experiment alone, which come last."""
+        some = [source for source in self.sources.values() if source.write]
+        return [s for s in some if not s.only], [s for s in some if s.only]
 
     def extra(self, request: Request) -> list:
         """What a request fills besides its inputs: values of `Layout.extra`."""

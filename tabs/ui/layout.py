@@ -88,8 +88,8 @@ class Layout:
     @property
     def restored(self) -> list[gr.blocks.Block]:
         """What the settings in a saved picture fill."""
-        sources = (source.widget for source in self.job.sources.values() if source.write)
-        return [*sources, *self.form.inputs, *self.extra]
+        first, further = self.job.written()
+        return [*(s.widget for s in first), *self.form.inputs, *self.extra, *(s.widget for s in further)]
 
     # ---- left ----
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 import torch
 
+from core.models import device
 from core.models.device import one_thread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one_thread does nothing elsewhere")
@@ -29,6 +30,14 @@ def test_one_thread_is_for_this_thread_alone_and_for_its_block_alone():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before == elsewhere()
+
+
+def test_it_is_torch_s_own_openmp_that_is_told():
+    import sentencepiece  # noqa: F401  # brings another
+
+    device._openmp.cache_clear()
+    with one_thread():
+        assert torch.get_num_threads() == 1
 
 
 def test_a_failure_gives_the_threads_back():

@@ -261,7 +261,7 @@ def opened(uri: str) -> np.ndarray:
 
 def test_a_saved_ladder_restores_picture_and_settings(client, tmp_path):
     settings = SDEditRequest(prompt="a lion", starts="2, 4", seed=9).settings() | {"original": images.packed(ORIGINAL)}
-    value, prompt, _, starts, *_, seed = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
+    value, prompt, _, starts, *_, seed, _, _ = client.predict(saved(tmp_path, settings), api_name="/restore_sdedit")
     assert (prompt, starts, seed) == ("a lion", "2, 4", 9)
     assert np.array_equal(opened(value["picture"]), ORIGINAL), "the very pixels come back"
 

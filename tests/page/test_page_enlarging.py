@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from drawing import type_in
 from playwright.sync_api import expect
 
 from core.models.registry import availability
@@ -20,12 +21,7 @@ TABS = {
 def test_the_chosen_picture_is_enlarged_with_the_noise_that_is_asked_for(page, tab):
     page.get_by_role("tab", name=TABS[tab], exact=True).click()
     page.get_by_text("Enlarge the chosen picture").locator("visible=true").click()
-    noise = "input for Noise on the small picture"
-    page.get_by_label(f"number {noise}").locator("visible=true").fill("0.2")
-    page.keyboard.press("Tab")
-    expect(page.get_by_label(f"range slider {noise.removeprefix('input ')}").locator("visible=true")).to_have_value(
-        "0.2"
-    )
+    type_in(page, "Noise on the small picture", "0.2")
     page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
     big = page.locator(f"#{tab}-big")
     expect(big.locator(".fv-text")).to_have_text(re.compile("done in"))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from drawing import type_in
 from playwright.sync_api import expect
 
 from core.models.registry import availability
@@ -24,9 +25,7 @@ def page(page):
 def few_steps(page, tab: str, line: str):
     """Five steps in the open sub-tab."""
     page.locator("#guides-tab").get_by_text("More settings").locator("visible=true").click()
-    field = page.locator("#guides-tab").get_by_label("number input for Steps").locator("visible=true")
-    field.fill("5")
-    field.press("Tab")
+    type_in(page, "Steps", "5")
     expect(page.locator("#guides-tab .cost:visible").first).to_have_text(re.compile(line))
 
 

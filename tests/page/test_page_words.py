@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from drawing import type_in
 from playwright.sync_api import expect
 from stopping import stopped, with_steps
 
@@ -22,10 +23,8 @@ def page(page):
     page.get_by_role("tab", name="Words in the picture").click()
     page.locator("#words-view .wv-map").first.wait_for()
     page.locator("#words-tab").get_by_text("More settings").locator("visible=true").click()
-    field = page.locator("#words-tab").get_by_label("number input for Steps").locator("visible=true")
     expect(page.locator("#words-tab .cost:visible").first).to_have_text(re.compile(r"\b30 network calls"))
-    field.fill("5")
-    field.press("Tab")
+    type_in(page, "Steps", "5")
     expect(page.locator("#words-tab .cost:visible").first).to_have_text(re.compile(r"\b5 network calls"))
     return page
 

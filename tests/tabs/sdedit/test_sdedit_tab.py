@@ -147,7 +147,7 @@ def test_a_saved_row_comes_back_with_its_picture(endpoints, tmp_path, experiment
     pictures = {"original": ORIGINAL} | ({"original 3": 255 - ORIGINAL} if experiment == "several-pictures" else {})
     plan = JOB.planned(experiment, request, pictures)
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), plan.settings()))
-    picture, second, third, *values = JOB.restore(str(tmp_path / "saved.png"))
+    picture, *values, second, third = JOB.restore(str(tmp_path / "saved.png"))
     assert np.array_equal(np.asarray(picture), ORIGINAL) and values == list(request.parameters().values())
     if experiment == "several-pictures":
         assert second == {} and np.array_equal(np.asarray(third), 255 - ORIGINAL)
