@@ -316,6 +316,12 @@ def test_the_camera_is_offered_only_where_there_is_one(page):
     expect(page.locator(f"{ON} [data-do=camera]")).to_be_hidden()
 
 
+FILMING = """(s) => {
+  const video = document.querySelector(`${s} video`);
+  return video.offsetParent && video.readyState >= 2 && video.videoWidth > 0;
+}"""
+
+
 def test_a_picture_is_taken_with_the_camera(browser, sites):
     films = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     filming = browser.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *films])
@@ -325,12 +331,12 @@ def test_a_picture_is_taken_with_the_camera(browser, sites):
         opened(page)
         first = page.evaluate(SHEET, ON)
         tool(page, "Camera").click()
-        page.wait_for_function("(s) => document.querySelector(`${s} video`).videoWidth > 0", arg=ON)
+        page.wait_for_function(FILMING, arg=ON)
         tool(page, "Cancel").click()
         expect(page.locator(f"{ON} .paint-camera")).to_be_hidden()
         assert page.evaluate(SHEET, ON) == first, "nothing was taken"
         tool(page, "Camera").click()
-        page.wait_for_function("(s) => document.querySelector(`${s} video`).videoWidth > 0", arg=ON)
+        page.wait_for_function(FILMING, arg=ON)
         tool(page, "Take the picture").click()
         until(page, lambda: page.evaluate(SHEET, ON) != first, "the camera's picture")
         assert page.evaluate("(s) => document.querySelector(`${s} video`).srcObject.active", ON) is False

@@ -118,8 +118,8 @@ async function film() {
   }
   const video = find('video');
   video.srcObject = filming;
+  await video.play();  // before its first frame there is nothing to take
   find('.paint-camera').hidden = false;
-  await video.play();
 }
 
 function unfilm() {
