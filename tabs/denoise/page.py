@@ -13,11 +13,11 @@ from tabs.ui.examples import STATUS, example, pointer
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
-from tabs.ui.layout import QUIET, Layout
+from tabs.ui.layout import Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.send import send_row
-from tabs.ui.stale import BACK, FITS, hold, mark, unmark
+from tabs.ui.stale import come_back, hold, mark, unmark
 from tabs.ui.viewer import made_when_seen, status_line, viewer
 
 TITLE = "Forward & denoise"
@@ -123,6 +123,4 @@ def wire_back(tab: Layout, outputs: list, kept: list) -> None:
             return {}
         return dict([*zip(outputs, again(this), strict=True), *later, *inputs])
 
-    status = outputs[-1]
-    came = status.submit(back, status, filled, js=BACK % FIGURES, **QUIET)
-    came.then(None, None, None, js=FITS % FIGURES, api_visibility="private")
+    come_back(outputs[-1], back, filled, FIGURES)

@@ -1,7 +1,6 @@
 """Inputs of the hybrids' tab that depend on the split: labels, shown settings, filter chart, the user's photo."""
 
 import json
-from collections.abc import Mapping
 
 import gradio as gr
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 
 from core.checks import ModelError, Refused
 from core.runs.hybrids import PHOTO, READINGS, SPLITS, HybridRequest
-from tabs.ui.canvas import canvas, drawn, examples
+from tabs.ui.canvas import canvas, drawn, examples, has_picture
 from tabs.ui.inputs import Dropdown
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
@@ -80,7 +79,7 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
 
 def read(value: object) -> dict[str, np.ndarray]:
     """The photo for a run, by its name; empty without a photo."""
-    return {PHOTO: drawn(value)} if isinstance(value, Mapping) and value.get("picture") else {}
+    return {PHOTO: drawn(value)} if has_picture(value) else {}
 
 
 def photo_panel(tab: Layout) -> None:

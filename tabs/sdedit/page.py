@@ -7,7 +7,7 @@ from core.pictures.images import WAITING, to_pil
 from core.pictures.scenes import SCENES
 from core.runs.recording import Recording
 from core.runs.sdedit import LADDERS, ORIGINALS, SDEditRequest
-from tabs.ui.canvas import canvas, examples, inputs_of, paper, picture_of, static
+from tabs.ui.canvas import canvas, examples, has_picture, inputs_of, paper, picture_of, static
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
@@ -82,7 +82,7 @@ def further_canvas(name: str, scene: str) -> Source:
     examples(picture)
 
     def read(value: object) -> dict[str, np.ndarray]:
-        return inputs_of(picture_of(value), name) if isinstance(value, dict) and value.get("picture") else {}
+        return inputs_of(picture_of(value), name) if has_picture(value) else {}
 
     def write(given: dict[str, np.ndarray]) -> object:
         others = any(other in given for other in ORIGINALS[1:])  # only then the run had rows from pictures

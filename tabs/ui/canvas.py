@@ -234,6 +234,11 @@ def inputs_of(picture: Image.Image, name: str = "original") -> dict[str, np.ndar
     return {name: original} | ({name + FINE: fine} if finer else {})
 
 
+def has_picture(value: object) -> bool:
+    """Whether a canvas's value has a picture; one that is optional may have none."""
+    return isinstance(value, Mapping) and bool(value.get("picture"))
+
+
 def picture_of(value: object) -> Image.Image:
     """The picture of a canvas's value. Raises Refused if there is none."""
     picture = value.get("picture") if isinstance(value, Mapping) else value

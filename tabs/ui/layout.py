@@ -25,7 +25,7 @@ from tabs.ui.presets import Preset
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
 from tabs.ui.send import send_row
-from tabs.ui.stale import BACK, FITS, mark
+from tabs.ui.stale import come_back, mark
 from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -187,18 +187,12 @@ class Layout:
                 mark(further, self.view.elem_id)
             inputs = [*(s.widget for s in self.job.sources_of(name).values()), *self.form.inputs]
             wire((button, self.stop), run, inputs, keep, self.kept, self.shared, endpoint)
-        self.wire_back()
+        come_back(self.view, self.back, [*self.kept, *self.restored], self.view.elem_id)
         if self.panel is not None:
             self.wire_inside()
         if self.enlarger is not None:
             self.enlarger.wire(self.stop, self.view, self.index, self.shared)
         return self.wire_inputs(takes)
-
-    def wire_back(self) -> None:
-        """Connect the last run before a reload, and its inputs, to what it fills."""
-        outputs, figure = [*self.kept, *self.restored], self.view.elem_id
-        back = self.view.submit(self.back, self.view, outputs, js=BACK % figure, **QUIET)
-        back.then(None, None, None, js=FITS % figure, api_visibility="private")
 
     def back(self, view: dict) -> dict:
         """The run of `view` with its inputs, apart from canvases, which keep by themselves; the example if it is forgotten."""

@@ -1,6 +1,6 @@
 """Whether a figure matches the current settings, and its files its run; both are tracked in the page only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 
@@ -53,6 +53,12 @@ FITS = """() => settled().then(() => { delete document.querySelector('#%s').data
 
 KEPT = """() => { document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-kept', {bubbles: true})); }"""
 """Tells a viewer that its run is kept: everything after the run is filled."""
+
+
+def come_back(asks: gr.HTML, back: Callable, outputs: Sequence, figure: str) -> None:
+    """Connect the last run of a figure before a reload, `back(view)`, to what it fills, when `asks` triggers `submit`."""
+    came = asks.submit(back, asks, outputs, js=BACK % figure, api_visibility="private", show_progress="hidden")
+    came.then(None, None, None, js=FITS % figure, api_visibility="private")
 
 
 def held(kept: Sequence) -> list[gr.components.Component]:

@@ -98,17 +98,19 @@ const ownRuns = {
   },
 };
 
-// Asks for the last run of a figure, once what asks for it is on the page.
-function comeBack(figure, trigger) {
-  if (ownRuns.of(figure)) settled().then(() => trigger('submit'));
+// Asks for the last run of a figure, if there is one, once what asks is on the page and still waits; returns whether it will.
+function comeBack(figure, trigger, waits = () => true) {
+  const own = !!ownRuns.of(figure);
+  if (own) settled().then(() => { if (waits()) trigger('submit'); });
+  return own;
 }
 
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays. After a
 // reload it asks for its last run instead, which the server gives with its inputs, or the example if it has forgotten it.
 function fetchExample(props, server, refresh, trigger) {
   const name = props.value?.example;
-  if (name && trigger && ownRuns.of(`${name}-view`)) settled().then(() => { if (props.value?.example === name) trigger('submit'); });
-  else if (name) Promise.all([server.fetched(name), settled()]).then(([value]) => {
+  if (!name || (trigger && comeBack(`${name}-view`, trigger, () => props.value?.example === name))) return;
+  Promise.all([server.fetched(name), settled()]).then(([value]) => {
     if (props.value?.example !== name) return;
     props.value = value;
     refresh();
