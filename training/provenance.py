@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from core.models.captions import STYLED
 from core.models.registry import CHECKPOINTS, MODELS
 from core.runs.families import FAMILIES
 from training.mnist_recipes import RECIPES
@@ -35,6 +36,9 @@ project has no ties to ImageNet's owners or to the artists. No picture of any da
 Pocket-up: trained on drawings of things in five styles, Noto Emoji (Google; Apache 2.0), Twemoji (Twitter and jdecked;
 CC BY 4.0), Fluent Emoji, glossy and flat (Microsoft; MIT) and OpenMoji (CC BY-SA 4.0), and on the same photos; 52 things
 were held out in all styles.
+"""
+STYLES = """
+Pocket-styles: began with pocket's weights; trained on {data}.
 """
 CHAIN = """
 ## The runs that led to pocket
@@ -97,7 +101,7 @@ def row(card: dict) -> tuple[str, ...]:
     )
     hardware = card.get("hardware") or f"{card['device']}, {took(card)}, {card['precision']}"
     made_by, runs = f"`{command(card)}`", card.get("history", [])
-    if len(runs) > 1:
+    if card["name"] == "pocket" and len(runs) > 1:
         made_by = f"the {len(runs)} runs below"
         hardware = f"{total_minutes(runs)} min in all; the last run: {hardware}"
     loss = card["metrics"].get("held_out_loss")
@@ -159,6 +163,8 @@ def text(folder: Path = CHECKPOINTS) -> str:
     cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
     pocket = cards.get("pocket", {})
     runs, data = pocket.get("history", []), DATA.format(pocket=pocket.get("data", "no data yet"))
+    if styles := cards.get(STYLED):
+        data += STYLES.format(data=styles["data"])
     return HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + data
 
 

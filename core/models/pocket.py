@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
-from core.models.captions import LENGTH, Vocabulary, words_of
+from core.models.captions import DRAWING_STYLES, LENGTH, STYLED, Vocabulary, words_of
 from core.models.mnist_unet import layout
 from core.models.spec import Reader
 from core.models.text_unet import TextUNet
@@ -73,16 +73,33 @@ class CaptionReader(Reader):
 
     summed = True
 
+    def styles(self) -> tuple[str, ...]:
+        """As the base says; a pocket whose card names no styles was taught one."""
+        taught = self.model.source.card(self.model).get("styles") or ("emoji",)
+        return tuple(DRAWING_STYLES[name].prompt for name in taught)
+
+    def never_seen(self, prompts: Sequence[str]) -> list[bool]:
+        """As `Vocabulary.never_seen`."""
+        known = self._vocabulary()  # from its card, a file
+        return [known.never_seen(prompt) is not None for prompt in prompts]
+
     def remarks(self, prompt: str) -> list[str]:
-        """As `Vocabulary.remarks`."""
-        about = self.model.source.card(self.model)
-        only = {word: style for style, words in about["seen_only_in"].items() for word in words}
-        never = about.get("never_seen", {})  # a pocket of one style has none
-        return Vocabulary(about["architecture"]["words"], only, never).remarks(prompt, self.model.name)
+        """As `Vocabulary.remarks`; first, on a style of drawing that it was not taught."""
+        taught, said = self.styles(), []
+        for style in DRAWING_STYLES.values():
+            if style.prompt not in taught and prompt.lower().startswith(style.prompt):
+                prompt = DRAWING_STYLES["emoji"].of(prompt[len(style.prompt) :].strip())
+                said = [f"{self.model.name} was not taught “{style.prompt} …”; {STYLED} was."]
+        return [*said, *self._vocabulary().remarks(prompt, self.model.name)]
 
     def words(self, prompt: str) -> list[Word]:
         """As `Vocabulary.placed`."""
         return Vocabulary(self.model.source.card(self.model)["architecture"]["words"]).placed(prompt)
+
+    def _vocabulary(self) -> Vocabulary:
+        about = self.model.source.card(self.model)
+        only = {word: style for style, words in about["seen_only_in"].items() for word in words}
+        return Vocabulary(about["architecture"]["words"], only, about.get("never_seen", {}))
 
     def about_maps(self, prompt: str) -> str:
         """As the base says."""

@@ -74,6 +74,16 @@ STAGE_ONE = IF | {
     },
 }
 STAGE_TWO = IF | {"enlarges": 64, "enlarge": "core.models.deepfloyd.sampling:enlarge"}
+POCKET = {
+    "source": CHECKPOINT,
+    "path": "ddpm",
+    "schedule": "core.models.pocket:SCHEDULE",
+    "conditional": True,
+    "ours": True,
+    "guidance": 3.0,  # by the benchmark
+    "reader": "core.models.pocket:CaptionReader",
+}
+TEACHER = POCKET | {"build": "core.models.pocket:build_pocket", "command": "training.train_pocket"}
 
 
 def _digits(name: str, title: str, kind: dict[str, Any], **more: Any) -> ModelSpec:
@@ -85,34 +95,18 @@ def _digits(name: str, title: str, kind: dict[str, Any], **more: Any) -> ModelSp
 MODELS = {
     model.name: model
     for model in (
-        ModelSpec(
-            *("pocket", "Pocket, text to image at 64x64", "pocket", "text"),
-            source=CHECKPOINT,
-            build="core.models.pocket:build_pocket",
-            path="ddpm",
-            schedule="core.models.pocket:SCHEDULE",
-            conditional=True,
-            command="training.train_pocket",
-            ours=True,
-            guidance=3.0,  # by the benchmark
-            reader="core.models.pocket:CaptionReader",
-        ),
+        ModelSpec("pocket", "Pocket, text to image at 64x64", "pocket", "text", **TEACHER),
+        ModelSpec("pocket-styles", "Pocket, five styles of drawing, still learning", "pocket", "text", **TEACHER),
         ModelSpec(
             *("pocket-fast", "Pocket, distilled to 1 to 8 steps", "pocket", "text"),
-            source=CHECKPOINT,
+            **POCKET,
             build="core.models.pocket_students:build_fast_pocket",
-            path="ddpm",
             student="fast",
             counts=(1, 2, 4, 8),
             scales=(1.0, 8.0),
-            schedule="core.models.pocket:SCHEDULE",
-            conditional=True,
             command="training.distil pocket-fast",
-            ours=True,
             loss="mean squared error of v over a step",
-            guidance=3.0,
             defaults={"steps": 4},
-            reader="core.models.pocket:CaptionReader",
         ),
         _digits("ddpm-class", "DDPM, class-conditioned", DDPM, conditional=True),
         _digits("flow-class", "Flow matching, class-conditioned", FLOW, conditional=True),
@@ -133,7 +127,7 @@ MODELS = {
         _digits("vae", "VAE, class-conditioned", ONE_CALL, loss="negative ELBO in nats a digit"),
         _digits(
             *("gan", "GAN, class-conditioned", ONE_CALL),
-            loss="critic's, in nats a pair of a real and a drawn digit (the generator's stands in Three families)",
+            loss="critic's for a pair of a real and a drawn digit, and the generator's for a drawn one, in nats",
         ),
         _digits("denoiser", "Single-step denoiser", SINGLE_STEP),
         _digits("denoiser-noise", "Single-step denoiser of pure noise", SINGLE_STEP),
@@ -191,6 +185,11 @@ def spec(name: object) -> ModelSpec:
 def of_task(*tasks: str) -> list[ModelSpec]:
     """The models that do one of these tasks, in the order of the table."""
     return [model for model in MODELS.values() if model.task in tasks]
+
+
+def pockets() -> list[str]:
+    """The names of the pockets that take every timestep, in the order of the table: all but the students."""
+    return [model.name for model in of_task("text") if model.family == "pocket" and not model.student]
 
 
 def schedule_of(name: str) -> Schedule:

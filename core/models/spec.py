@@ -143,6 +143,10 @@ class Source(ABC):
         return None
 
 
+PAINTED = "a photo of", "an oil painting of", "a watercolour of", "a pencil drawing of", "a lithograph of"
+"""Styles that a model knows which was trained on pictures of the web."""
+
+
 class Reader:
     """A text model's remarks on prompts, made without its network. By default there are none."""
 
@@ -152,6 +156,14 @@ class Reader:
 
     def __init__(self, model: ModelSpec):
         self.model = model
+
+    def styles(self) -> tuple[str, ...]:
+        """What may come before a thing to ask for it in a style; by default, what large models know."""
+        return PAINTED
+
+    def never_seen(self, prompts: Sequence[str]) -> list[bool]:
+        """Whether each prompt asks for a thing in a style in which the model never saw it."""
+        return [False] * len(prompts)
 
     def remarks(self, prompt: str) -> list[str]:
         """What the model does not know in a prompt, a sentence each."""

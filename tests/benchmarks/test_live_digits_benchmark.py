@@ -19,6 +19,7 @@ def noise(monkeypatch):
     monkeypatch.setattr(runs, "from_mnist", lambda: DigitSet(images, torch.arange(64) % 10, images[:10], "noise"))
 
 
+@pytest.mark.slow
 def test_a_training_is_judged_at_its_marks_or_at_its_end(noise, monkeypatch):
     r = TrainDigitsRequest.checked(width=8, batch=8, updates=100)
     learner, marks = watched(r, (1, 600))

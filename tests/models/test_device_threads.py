@@ -12,6 +12,15 @@ from core.models.device import one_thread
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one_thread does nothing elsewhere")
 
 
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Two threads, where the tests have one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 def elsewhere() -> int:
     """The number of threads that another thread computes with."""
     found = []

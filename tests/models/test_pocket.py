@@ -478,6 +478,7 @@ def result(steps) -> torch.Tensor:
     return last.x_t
 
 
+@pytest.mark.slow
 def test_a_run_follows_from_its_seed(pocket):
     torch.manual_seed(1)
     first = result(draw(pocket, PROMPTS, 3.0, 4, seed=5))
@@ -486,6 +487,7 @@ def test_a_run_follows_from_its_seed(pocket):
     assert (first - result(draw(pocket, PROMPTS, 3.0, 4, seed=6))).abs().max() > 0.1
 
 
+@pytest.mark.slow
 def test_picture_k_of_a_batch_is_the_picture_alone(pocket):
     together = result(draw(pocket, PROMPTS, 3.0, 4, 5))
     for k, prompt in enumerate(PROMPTS):

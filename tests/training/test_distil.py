@@ -65,6 +65,7 @@ def test_a_student_begins_as_its_teacher_whatever_its_new_inputs_say(name, tmp_p
     torch.testing.assert_close(student(x, t, c, w, level), teacher(x, t, c), atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_new_inputs_matter_once_they_are_trained(tmp_path):
     made = run("flow-class-fast", tmp_path)
     made.train(1e9, 1e9)
@@ -74,6 +75,7 @@ def test_the_new_inputs_matter_once_they_are_trained(tmp_path):
     assert not torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
 
 
+@pytest.mark.slow
 @NAMES
 @pytest.mark.parametrize("optimiser", ["muon", "adam"])
 def test_two_steps_lower_the_loss(name, optimiser, tmp_path):
@@ -93,6 +95,7 @@ def test_two_steps_lower_the_loss(name, optimiser, tmp_path):
     assert made.loss(0).item() < before
 
 
+@pytest.mark.slow
 @NAMES
 @pytest.mark.parametrize("stopped_after", [1, 4])
 def test_a_stopped_run_resumes_bit_for_bit(name, stopped_after, tmp_path):
@@ -108,12 +111,14 @@ def test_a_stopped_run_resumes_bit_for_bit(name, stopped_after, tmp_path):
         assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
 
 
+@pytest.mark.slow
 def test_another_recipe_is_not_resumed(tmp_path):
     run("flow-class-fast", tmp_path).train(1e9, 1e9, stop_after=1)
     with pytest.raises(ValueError, match="belongs to another recipe"):
         run("flow-class-fast", tmp_path, lr=0.5)
 
 
+@pytest.mark.slow
 def test_the_number_of_updates_may_change_before_the_rate_falls(tmp_path):
     whole = run("flow-class-fast", tmp_path / "whole", steps=6)
     whole.train(1e9, 1e9)
@@ -126,6 +131,7 @@ def test_the_number_of_updates_may_change_before_the_rate_falls(tmp_path):
     assert all(torch.equal(v, cut.ema.shadow[k]) for k, v in whole.ema.shadow.items())
 
 
+@pytest.mark.slow
 def test_paths_are_the_teachers_runs_and_are_kept(tmp_path):
     teacher = Digits(net(), "flow")
     (chunk,) = paths("flow-class", tmp_path).upto(1)
@@ -145,6 +151,7 @@ def test_guidance_scales_are_those_that_students_serve():
     assert w.min() >= 1 and w.max() <= 5 and (w < 2).float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_student_that_knows_the_path_has_no_loss(tmp_path):
     made = run("flow-class-fast", tmp_path, batch=40)
     chunks = made.objective.paths.upto(2)
@@ -168,6 +175,7 @@ def test_a_student_that_knows_the_path_has_no_loss(tmp_path):
 # ---- as Denoisers ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "levels", "sampler"), [(FastDigits, 5, "few-steps"), (ConsistentDigits, 0, "consistency")]
 )
@@ -201,6 +209,7 @@ def test_a_fast_student_is_not_asked_between_its_steps():
         student.predict(torch.zeros(1, 1, 28, 28), torch.tensor([600]), student.encode([1]))
 
 
+@pytest.mark.slow
 @NAMES
 def test_publishing_writes_a_student_that_loads(name, tmp_path, monkeypatch):
     made = run(name, tmp_path / "work")

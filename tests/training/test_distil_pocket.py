@@ -69,6 +69,7 @@ def test_it_begins_as_its_teacher_whatever_its_new_inputs_say(tmp_path, small):
     torch.testing.assert_close(made, small.net(x, t, text))
 
 
+@pytest.mark.slow
 def test_its_paths_are_the_teacher_s_guided_and_clipped_run(tmp_path, small):
     paths = Paths("pocket", POCKET, tmp_path, 0, torch.device("cpu"), False)
     (chunk,) = paths.upto(1)
@@ -86,6 +87,7 @@ def test_guidance_scales_are_those_that_it_serves():
     assert w.min() >= 1 and w.max() <= 8 and (w < 2.75).float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_student_that_knows_the_path_has_no_loss(tmp_path):
     """The target of every step, of any size at any place, is the v for which DDIM's step ends on the path."""
     made = run(tmp_path, batch=30)
@@ -109,6 +111,7 @@ def test_a_student_that_knows_the_path_has_no_loss(tmp_path):
     assert made.objective(knowing, torch.Generator().manual_seed(0), 0).item() < 1e-6
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_leaves_the_text_encoder_as_it_is(tmp_path):
     made = run(tmp_path, lr=3e-3, steps=100)
     before = {k: v.clone() for k, v in made.net.encoder.state_dict().items()}
@@ -121,6 +124,7 @@ def test_training_lowers_the_loss_and_leaves_the_text_encoder_as_it_is(tmp_path)
     assert all(torch.equal(v, made.net.encoder.state_dict()[k]) for k, v in before.items())
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_bit_for_bit(tmp_path):
     whole = run(tmp_path / "whole")
     whole.train(1e9, 1e9)
@@ -133,6 +137,7 @@ def test_a_stopped_run_resumes_bit_for_bit(tmp_path):
         assert torch.equal(whole.ema.shadow[key], resumed.ema.shadow[key]), key
 
 
+@pytest.mark.slow
 def test_publishing_writes_files_under_10_mb_that_load(tmp_path, monkeypatch):
     made = run(tmp_path / "work")
     made.train(1e9, 1e9)
@@ -156,6 +161,7 @@ def test_publishing_writes_files_under_10_mb_that_load(tmp_path, monkeypatch):
 # ---- as a Denoiser ----
 
 
+@pytest.mark.slow
 def test_it_draws_with_one_call_a_step():
     for steps in COUNTS:
         model, calls = student(steps), []
@@ -169,6 +175,7 @@ def test_it_draws_with_one_call_a_step():
         assert calls == [2] * steps and last.x_t.shape == (2, 3, 64, 64)
 
 
+@pytest.mark.slow
 def test_pictures_with_their_own_steps_and_guidance_are_those_drawn_alone():
     x = torch.randn(3, 3, 64, 64)
     steps, w = torch.tensor([1, 2, 8]), torch.tensor([1.0, 2.5, 8.0])
