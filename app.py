@@ -23,10 +23,14 @@ from core.models.registry import of_task
 from tabs import TABS, tab
 from tabs.ui import memory, page
 from tabs.ui.controls import Shared
+from tabs.ui.failures import check_inputs
 from tabs.ui.fairness import fair
-from tabs.ui.headers import Headers
+from tabs.ui.headers import outermost
+from tabs.ui.page_cache import PageCache
 from tabs.ui.send import connect
+from tabs.ui.strangers import Strangers
 from tabs.ui.theme import look
+from tabs.ui.uploads import Uploads
 
 TITLE = "Fun with Diffusion Models"
 RUNS, EVENTS = 200, 5000
@@ -36,8 +40,13 @@ TIDIED, CLEANED, OLD = 60, 600, 10_800
 and a Space has 50 GB."""
 SESSIONS = 200
 """The number of open pages whose last values Gradio keeps, some MB each. The app itself needs none."""
-AROUND = [Middleware(Headers), Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
-"""A class opens the page together, and its description is 1.8 MB of text. Streams and pictures are not compressed."""
+AROUND = (
+    Middleware(Uploads),
+    Middleware(PageCache),
+    Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4),
+    Middleware(Strangers),
+)
+"""A class opens the page together, and its description is 2 MB of text. Streams and pictures are not compressed."""
 
 
 def create_app(device: str = "auto", model: str | None = None, names: Sequence[str] = TABS) -> gr.Blocks:
@@ -52,7 +61,12 @@ def create_app(device: str = "auto", model: str | None = None, names: Sequence[s
                 with gr.Tab(t.TITLE, id=t.ID, elem_id=f"{t.ID}-tab"):
                     t.build(shared)
             connect(shared)
-    return fair(page.spare(demo, facts).queue(max_size=EVENTS, api_open=False), RUNS)
+    return check_inputs(fair(page.spare(demo, facts).queue(max_size=EVENTS, api_open=False), RUNS))
+
+
+def around() -> dict:
+    """The keyword argument `app_kwargs` of `launch()`: what stands between a browser and the page."""
+    return {"middleware": AROUND, "lifespan": outermost}
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -105,7 +119,7 @@ def serve(demo: gr.Blocks, args: argparse.Namespace) -> None:
     # app that already serves; nothing else depends on it.
     demo.launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size="20mb",
-        state_session_capacity=SESSIONS, _frontend=False, app_kwargs={"middleware": AROUND}, **look(),
+        state_session_capacity=SESSIONS, _frontend=False, app_kwargs=around(), **look(),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """All refusals: check values that a person or a program sent; an error is one sentence on what is wrong."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ModelError(RuntimeError):
@@ -42,3 +42,12 @@ def real(value: object, low: float, high: float, what: str) -> float:
     if not low <= n <= high:
         raise Refused(f"{what} must be a number from {low:g} to {high:g}.")
     return n
+
+
+def several(values: object, most: int, what: str) -> list:
+    """A list or tuple of at most `most` things. Raises Refused."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise Refused(f"The {what} must be a list.")
+    if len(values) > most:
+        raise Refused(f"There can be at most {most} {what}, not {len(values)}.")
+    return list(values)

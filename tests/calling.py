@@ -1,8 +1,11 @@
 """Calling the app: a port for it, and requests as a program makes them that is not Gradio's client."""
 
+import asyncio
 import json
 import socket
 import urllib.request
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 
 
 def raw(server, name: str, body: str) -> str:
@@ -13,6 +16,12 @@ def raw(server, name: str, body: str) -> str:
         event = json.load(response)["event_id"]
     with urllib.request.urlopen(f"{url}/{event}") as stream:
         return stream.read().decode()
+
+
+def finished(work: Coroutine) -> object:
+    """What a coroutine comes to, in a thread: the browser of other tests runs a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def free_port() -> int:

@@ -13,7 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 from calling import free_port
+from visits import LOOK
 
+# One thread a process: the tests run side by side and beside an app's process, where threads that wait for one another
+# take five times the work and ten times the time. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 import core  # noqa: F401  # before torch, whose threads it sets
 
 ROOT = Path(__file__).parent.parent
@@ -120,7 +124,10 @@ def sites():
     def site(*names: str) -> str:
         if names not in pages:
             demo = app.create_app("cpu", names=names)
-            demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look())
+            demo.launch(
+                server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False,
+                app_kwargs=app.around(), **look(),
+            )  # fmt: skip
             pages[names] = demo, demo.local_url
         return pages[names][1]
 
@@ -133,23 +140,30 @@ def sites():
 def page(browser, request):
     """A fresh page of the app, or of the tabs that the test is marked with, `@pytest.mark.tabs("sampling")`.
 
-    The test fails if the page asks for anything outside, or a script breaks.
+    The test fails if the page asks for anything outside, a script breaks, or the page's own policy forbids something.
     """
     some = request.node.get_closest_marker("tabs")
     url = request.getfixturevalue("sites")(*some.args) if some else request.getfixturevalue("server").url
-    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True, **LOOK)
     page, bad = context.new_page(), []
     page.set_default_timeout(120_000)
     page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((url, "data:", "blob:")) else None)
     page.on("requestfailed", lambda r: bad.append(r.url) if "ERR_ABORTED" not in (r.failure or "") else None)
     page.on("pageerror", lambda e: bad.append(str(e)))
+    page.on("console", lambda m: bad.append(m.text) if "Content Security Policy" in m.text else None)
     page.goto(url)
     if some is None:
         page.get_by_role("tab", name="Forward & denoise").click()  # most tests begin there
-    page.locator("button.do-run:visible").first.wait_for()
+    page.locator("button.do-run:visible, #score-field-view canvas:visible").first.wait_for()
     yield page
     context.close()
     assert not bad
+
+
+@pytest.fixture
+def presets_only_fill(monkeypatch):
+    """A preset fills the inputs and starts no run, however quick this machine is; on a page with some tabs alone."""
+    monkeypatch.setattr("tabs.ui.layout.QUICK", 0)
 
 
 @pytest.fixture(scope="session")

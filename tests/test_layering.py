@@ -126,6 +126,7 @@ def test_core_imports_foreign_models_only_when_they_are_loaded(file):
     assert imports(file.read_text(), lazy=False) & MODELS == set()
 
 
+@pytest.mark.slow
 def test_core_loads_no_foreign_library():
     """In a fresh interpreter, since this one has met diffusers in other tests."""
     foreign = {"diffusers", "transformers", "gradio"}

@@ -2,6 +2,9 @@
 
 import contextlib
 
+LOOK = {"reduced_motion": "reduce"}
+"""How the browser of a test is set: a figure that plays by itself would keep a core busy. Playing is tested on the plane."""
+
 
 @contextlib.contextmanager
 def visitors(browser, address: str):
@@ -9,7 +12,7 @@ def visitors(browser, address: str):
     contexts, bad = [], []
 
     def person():
-        context = browser.new_context(viewport={"width": 1360, "height": 1000})
+        context = browser.new_context(viewport={"width": 1360, "height": 1000}, **LOOK)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(120_000)

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from core.checks import Refused, real
+from core.checks import Refused, real, several
 from core.diffusion.guidance import bounded
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import TEXT_SAMPLERS
@@ -17,7 +17,7 @@ from core.pictures import images
 from core.runs.enlarging import Larger
 from core.runs.frame import Frame
 from core.runs.plan import in_pixels
-from core.runs.request import Choice, Kind, Prompt, Request, Text, Whole, asked, several
+from core.runs.request import Choice, Kind, Prompt, Request, Text, Whole, asked
 from core.runs.two_readings import TwoReadings, TwoReadingsRequest, prompts_kind, there_and_back
 from core.techniques.illusions import anagram
 from core.techniques.views.catalogue import MAX_VIEWS, VIEWS, View, view_of, views_of

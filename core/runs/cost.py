@@ -1,7 +1,6 @@
 """The expected time of a run, seconds = calls (base + images per_image), from measured calls and past runs."""
 
 import time
-from collections.abc import Iterable
 
 import torch
 
@@ -80,20 +79,23 @@ def sentence(
     return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
 
 
-def line(plan: Plan, device: str, beside: Iterable[tuple[str, Plan]] = ()) -> str:
-    """The cost line of a plan, with the times of the tab's other plans, (title, plan)."""
+def line(plan: Plan, device: str) -> str:
+    """The cost line of a plan."""
     calls, images = plan.cost()
+    if plan.work:
+        return f"{plan.work}, {brief(plan, device)}{plan.remark}"
     words = {"images": round(images)} | plan.guiding
-    expected = seconds(plan.model, device, calls, images)
-    more = [(title, seconds(p.model, device, *p.cost())) for title, p in beside]
-    told = f"{plan.work}, about {_rounded(expected)} s" if plan.work else sentence(calls, expected=expected, **words)
-    return told + plan.remark + others(more)
+    return sentence(calls, expected=expected(plan, device), **words) + plan.remark
 
 
-def others(expected: Iterable[tuple[str, float]]) -> str:
-    """The end of the cost line of a tab with experiments: " · Guidance sweep: 2 s, Step sweep: 0.8 s"."""
-    times = [f"{name}: {_rounded(seconds)} s" for name, seconds in expected]
-    return f" · {', '.join(times)}" if times else ""
+def brief(plan: Plan, device: str) -> str:
+    """The expected time of a plan alone: "about 3 s"."""
+    return f"about {_rounded(expected(plan, device))} s"
+
+
+def expected(plan: Plan, device: str) -> float:
+    """The expected seconds of a plan."""
+    return seconds(plan.model, device, *plan.cost())
 
 
 def _rounded(seconds: float) -> str:

@@ -33,7 +33,8 @@ MODEL = Model("Model", "The header says what each one needs.")
 OR_STUDENT = replace(MODEL, few=True)
 SAMPLER = Choice(
     "Sampler",
-    "DDIM adds no noise on the way, DDPM does; DPM-Solver++ needs 10 to 25 steps.",
+    "DDIM adds no noise on the way. DDPM does: each step is drawn from the posterior, strided, that is over several "
+    "timesteps at once. DPM-Solver++ needs 10 to 25 steps.",
     options={name: sampler.title for name, sampler in TEXT_SAMPLERS.items()},
 )
 STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)
@@ -42,13 +43,17 @@ SWEPT, SWEPT_PROMPTS, LONGEST = 9, 3, 250
 SWEEP_STEPS = Text(
     "Sweep: steps",
     f"2 to {SWEPT} of 1 to {LONGEST}: a column each.",
+    "The numbers of steps of the sweep",
     read=lambda text: ", ".join(map(str, counts_of(text, SWEPT, LONGEST))),
+    partial=True,
 )
 SWEEP_PROMPTS = Text(
     "Sweep: prompts",
     f"1 to {SWEPT_PROMPTS}, one per line: a row each. Empty: the prompt above.",
+    "The prompts of the sweep",
     read=lambda text: "\n".join(prompts_of(text, SWEPT_PROMPTS)),
     lines=2,
+    partial=True,
 )
 TIMESTEPS = Choice(
     "Timesteps",

@@ -10,6 +10,7 @@ from core.checks import ModelError, Refused, choice, real
 from core.diffusion.noise import seeds
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step
+from core.models.mnist import flow_time
 from core.models.registry import availability, load, of_task, spec
 from core.models.scores import judge
 from core.pictures.images import grid
@@ -153,6 +154,11 @@ class DigitRequest(Request):
         return generate(load(self.model, device), self.labels, self.sampler, self.steps, self.scale, self.seed)
 
 
+def flow_clock(model: str, t: int) -> str:
+    """The time of flow matching, 0 noise and 1 a digit, at a timestep: "τ = 0.25"; "" for a model of another path."""
+    return f"τ = {flow_time(torch.tensor(t)):.2f}" if spec(model).path == "flow" else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Digits(Plan):
     """Digits from noise, in a grid."""
@@ -186,6 +192,9 @@ class Digits(Plan):
 
     def judged(self, pixels: np.ndarray, device: str) -> str:
         return as_read(self.request, pixels, device)
+
+    def clock(self, t: int) -> str:
+        return flow_clock(self.model, t)
 
     @property
     def caption(self) -> str:

@@ -12,6 +12,7 @@ from core.checks import ModelError, Refused
 from core.diffusion.denoiser import Denoiser, Prediction, Technique
 from core.diffusion.guidance import bounded, guide, halves
 from core.diffusion.noise import generators, randn
+from core.diffusion.sampler_table import FLOW_SAMPLERS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
 from core.models.mnist import SHAPE, SingleStep
@@ -19,6 +20,7 @@ from core.models.registry import availability, load, of_task, schedule_of, spec
 from core.pictures.images import grid
 from core.runs.fields import GUIDANCE, PROMPT, SEED
 from core.runs.frame import Frame
+from core.runs.mnist import flow_clock
 from core.runs.plan import Plan, in_pixels
 from core.runs.request import Model, Request, Whole, asked
 from core.techniques.blocks import Outputs, change, normalised
@@ -74,7 +76,7 @@ class NetworkRequest(Request):
     other: str = asked("8", replace(PROMPT, label="Or told, on the same x_t", info="May be empty: no condition."))
     shift: int = asked(30, SHIFT)
     guidance: float = asked(1.5, replace(GUIDANCE, info="Of the run; the network is shown without it."))
-    steps: int = asked(15, Whole("Steps", "1 to 60 of DDIM.", low=1, high=60))
+    steps: int = asked(15, Whole("Steps", "1 to 60, of Euler for flow matching, else of DDIM.", low=1, high=60))
     seed: int = asked(180, SEED)
 
     @property
@@ -183,8 +185,16 @@ class Network(Plan):
         return quoted(r.prompt), quoted(r.other)
 
     @property
+    def sampler(self) -> str:
+        """What the update of `ddim` is called on the model's path."""
+        return (FLOW_SAMPLERS["euler"] if spec(self.model).path == "flow" else TEXT_SAMPLERS["ddim"]).title
+
+    @property
     def lane_titles(self) -> Sequence[str]:
         return ("x_t: the state", *(f"x_0 when told {way}" for way in self.ways))
+
+    def clock(self, t: int) -> str:
+        return flow_clock(self.model, t)
 
     @property
     def caption(self) -> str:
@@ -199,7 +209,7 @@ class Network(Plan):
         blind = " It knows no class: only another t changes it." * (not self.moves and not spec(r.model).conditional)
         told = f"t shifted by {r.shift} % of the path" if self.moves else self.ways[1]
         return (
-            f"{r.model}: {asked_for}; DDIM, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}. The diagram is read off the "
+            f"{r.model}: {asked_for}; {self.sampler}, {counted(r.steps)}; guidance {r.guidance:g}; seed {r.seed}. The diagram is read off the "
             f"loaded network. In every step its blocks are seen on the same x_t twice: told {self.ways[0]}, and told {told}. "
             f"A block is the redder, the more its output changes. Of a block the first {CHANNELS} channels are shown, each "
             f"from its least (black) to its most (white) in both.{blind}"

@@ -17,7 +17,7 @@ class Panel:
         truth: (N', 2) or (F, N', 2), the data, faint behind the points.
         places: (M, 2), where the arrows stand.
         arrows: (F, M, 2) or (M, 2), in units of the data.
-        density: (F, H, W) or (H, W) from 0 to 1; row 0 has the largest y.
+        density: (F, H, W) or (H, W) from 0 to 1, the square root of the density over its peak; row 0 has the largest y.
         paths: how many of the points leave a trace.
     """
 

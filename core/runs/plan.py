@@ -129,6 +129,10 @@ class Plan:
 
     # ---- words and rows ----
 
+    def clock(self, t: int) -> str:
+        """What the scrubber says beside the timestep; "" for nothing."""
+        return ""
+
     @property
     def caption(self) -> str:
         """What the pictures are: model, prompt, sampler, steps, guidance, seed."""

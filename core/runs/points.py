@@ -75,6 +75,33 @@ def table_rows(text: bytes | str) -> tuple[Row, ...]:
     Raises:
         Refused: one sentence that names the first bad line.
     """
+    rows = _as_written(text)
+    places_in_square = fitted([row[:2] for row in rows]).tolist()
+    return tuple((x, y, row[2]) for (x, y), row in zip(places_in_square, rows, strict=True))
+
+
+def table_remark(text: bytes | str) -> str:
+    """How `table_rows` moved and scaled the points of that file, in a sentence; "" if not by a thousandth. Raises Refused as it."""
+    points = np.array([row[:2] for row in _as_written(text)])
+    mean, farthest = points.mean(0), np.abs(fitted(points).numpy()).max()
+    scale = np.abs(points - mean).max() / farthest if farthest > 1e-3 else 0.0
+    place = ", ".join(_short(x) for x in np.where(np.abs(mean) < 1e-3 * scale, 0.0, mean))
+    if not scale:
+        return f"All points of the table are one; it was moved from {place} to the centre."
+    done = [f"centred (their mean was {place})"] * (place != "0, 0")
+    done += [f"divided by {_short(scale)}" if scale > 1 else f"multiplied by {_short(1 / scale)}"] * bool(
+        abs(scale - 1) > 1e-3
+    )
+    return f"The points of the table were {' and '.join(done)}." if done else ""
+
+
+def _short(x: float) -> str:
+    """A number with three digits, 1000 rather than 1e+03."""
+    return f"{float(f'{x:.3g}'):g}"
+
+
+def _as_written(text: bytes | str) -> tuple[Row, ...]:
+    """The rows of a table in its own units."""
     if len(text) > MOST_BYTES:
         raise Refused(f"The table may have at most {MOST_BYTES // 1_000_000} MB.")
     try:
@@ -90,11 +117,9 @@ def table_rows(text: bytes | str) -> tuple[Row, ...]:
     if len(names) > 2:
         raise Refused(f"The third column may have two different entries, the classes, not {len(names)}.")
     places = {name: k for k, name in enumerate(names)}
-    rows = _at_most(
+    return _at_most(
         _row([*[*cells, "", ""][:2], places.get("".join(cells[2:3]), 0)], f"Line {k}") for k, cells in lines
     )
-    places_in_square = fitted([row[:2] for row in rows]).tolist()
-    return tuple((x, y, row[2]) for (x, y), row in zip(places_in_square, rows, strict=True))
 
 
 def _cells(line: str) -> list[str]:

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 
 from core.checks import ModelError, Refused
+from core.models.captions import DRAWING_STYLES
 from core.models.registry import availability, of_task, spec
-from core.models.spec import Reader, named
+from core.models.spec import PAINTED, Reader, named
 from core.techniques.attention import Word
 
 MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
 MAX_PROMPT = 2000  # characters
+OFFERED = (
+    *(style.prompt for style in DRAWING_STYLES.values()),
+    *("a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of"),
+)
+"""Styles that a person may choose to be put before a prompt."""
 NOISIEST = 999  # the largest timestep of every text model; T = 1000
 
 
@@ -74,6 +80,23 @@ def remarks(model: str, prompt: str) -> list[str]:
     if not prompt:
         return ["There is no prompt, so the pictures are unconditional and guidance changes nothing."]
     return _reader(model).remarks(prompt)
+
+
+def styles(model: str) -> tuple[str, ...]:
+    """What may come before a thing to ask the model for it in a style: "a flat drawing of"."""
+    return _reader(model).styles()
+
+
+def never_seen(model: str, prompts: Sequence[str]) -> list[bool]:
+    """Whether each prompt asks for a thing in a style in which the model never saw it."""
+    return _reader(model).never_seen(prompts)
+
+
+def thing_of(prompt: str) -> str:
+    """A prompt without the style before its thing: "an emoji of a fox" -> "a fox"."""
+    known = (*OFFERED, *PAINTED, "a high quality photo of", "a picture of")
+    style = next((style for style in known if f"{prompt.lower()} ".startswith(f"{style} ")), "")
+    return prompt[len(style) :].strip()
 
 
 def left_out(model: str, prompts: Sequence[str]) -> list[str]:

@@ -13,12 +13,15 @@ from core.runs.frame import Frame
 from core.runs.plan import Plan
 
 MAX_FRAMES = 61
+FEW = 8
+"""A picture with at most so many steps keeps all of them, beside others that take many more."""
 UNCHECKED = "These pictures are still to be checked: wait for the end of the run, or press Stop."
 
 
 @dataclass
 class Recording:
-    """A run's plan and its kept frames: at most MAX_FRAMES, evenly spaced, always with the first and the last.
+    """A run's plan and its kept frames: at most MAX_FRAMES, evenly spaced, always with the first and the last, and
+    the first FEW steps where a picture has no more.
 
     Args:
         plan: the plan of the run.
@@ -40,8 +43,9 @@ class Recording:
 
     def follow(self, steps: Iterable[Step]) -> Iterator[Step]:
         """Pass the Steps on and keep their frames."""
+        few = max((n for n in self.plan.lengths if n <= FEW), default=0)
         for step in steps:
-            if self.keeps(step.i, step.n):
+            if step.i <= few or self.keeps(step.i, step.n):
                 self.keep(self.frame(step))
             yield step
 

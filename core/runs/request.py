@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from core.checks import Refused, choice, number, real, whole
+from core.checks import Refused, choice, number, real, several, whole
 from core.diffusion.noise import MAX_SEED
 from core.diffusion.sampler_table import Sampler
 from core.models.registry import MODELS, availability
@@ -90,14 +90,22 @@ class Text(Kind):
         read: turns what was sent into the value. Raises Refused.
         write: turns the value into the widget's text.
         lines: the height of its widget.
+        partial: whether only some runs of its request use it. Those alone refuse text that cannot be read.
     """
 
     read: Callable[[object], Any] = str
     write: Callable[[Any], str] = str
     lines: int = 1
+    partial: bool = False
 
     def check(self, value: object, request: "Request") -> Any:
-        return self.read(value)
+        try:
+            return self.read(value)
+        except Refused:
+            if not self.partial:
+                raise
+            prompt_of(value, self.named)  # refuses what is no text, or too long
+            return value
 
     def as_widget(self, value: Any) -> str:
         return self.write(value)
@@ -283,12 +291,3 @@ class Request:
     def settings(self) -> dict:
         """The settings that a saved picture carries."""
         return {"app": SETTINGS_KEY, "kind": self.KIND, **dataclasses.asdict(self)}
-
-
-def several(values: object, most: int, what: str) -> list:
-    """A list or tuple of at most `most` things. Raises Refused."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise Refused(f"The {what} must be a list.")
-    if len(values) > most:
-        raise Refused(f"There can be at most {most} {what}, not {len(values)}.")
-    return list(values)

@@ -13,11 +13,12 @@ from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.students import guided
 from core.diffusion.visits import visits_each, visits_together
+from core.models.captions import STYLED
 from core.models.registry import load, schedule_of, spec
 from core.runs.fields import EVEN, LONGEST, SWEPT, SWEPT_PROMPTS, counts_of
 from core.runs.picture_request import PictureRequest
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import NOISIEST, default_guidance, prompts_of
+from core.runs.prompts import NOISIEST, default_guidance, never_seen, prompts_of, styles, text_model, thing_of
 from core.wording import clipped, counted, ranged
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
@@ -226,12 +227,39 @@ def step_sweep(r: PictureRequest) -> Pictures:
     )  # fmt: skip
 
 
+def five_styles(r: PictureRequest) -> Pictures:
+    """The prompt's thing in every style that the model knows, from one noise; a model of one style hands over to STYLED.
+
+    Raises:
+        Refused: the prompt names no thing.
+        ModelError: neither the model nor STYLED, if it is needed, knows more than one style.
+    """
+    thing = thing_of(r.prompt)
+    if not thing:
+        raise Refused("Name a thing, to see it in several styles: “an emoji of a fox”.")
+    if len(styles(r.model)) == 1:
+        steps = PictureRequest.steps if spec(r.model).counts else r.steps  # a student's few are not enough
+        r = replace(r, model=text_model(STYLED), steps=steps)
+    texts = tuple(f"{style} {thing}" for style in styles(r.model))
+    across = [
+        _style_of(text, thing) + ", never seen" * never
+        for text, never in zip(texts, never_seen(r.model, texts), strict=True)
+    ]
+    return replace(of_one_noise(r, [r.guidance] * len(texts), across), texts=texts)
+
+
+def _style_of(text: str, thing: str) -> str:
+    """ "a flat drawing of a fox" -> "flat drawing"."""
+    return text.removesuffix(f" of {thing}").split(maxsplit=1)[1]
+
+
 PLANS = {
     "samples": samples,
     "with-and-without": with_and_without,
     "guidance-sweep": guidance_sweep,
     "when-to-guide": when_to_guide,
     "step-sweep": step_sweep,
+    "five-styles": five_styles,
 }
 """Experiment -> function that makes its plan; the first is the plain run."""
 

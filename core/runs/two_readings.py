@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from torch import Tensor
 
+from core.checks import several
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import halves
 from core.diffusion.noise import generators, randn, seeds
@@ -14,12 +15,11 @@ from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.runs.fields import GUIDANCE, MODEL, PICTURES, SAMPLER, SEED, STEPS
 from core.runs.frame import Frame
 from core.runs.plan import Plan
-from core.runs.prompts import prompt_of
-from core.runs.request import Kind, Prompt, Request, Suggested, asked, several
+from core.runs.prompts import OFFERED, prompt_of
+from core.runs.request import Kind, Prompt, Request, Suggested, asked
 from core.wording import counted
 
 P = TypeVar("P", bound="TwoReadings")
-OFFERED = ("an emoji of", "a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of")
 STYLE = Suggested(
     "Style",
     "Put before every prompt; you may type your own.",

@@ -27,7 +27,9 @@ from core.wording import clipped, counted
 FACTORS = Text(
     "Weigh words",
     "-2 to 3 each: red 2, apple#2 0 for the second apple, (padding) 0. Sliders under the maps fill it in.",
+    "The factors on words",
     read=read_factors,
+    partial=True,
 )
 KEPT = Whole("Keep for the first … % of the steps", "0 is the plain new prompt, 100 keeps to the end.",
              "The share of the steps", low=0, high=100, step=5)  # fmt: skip
@@ -44,7 +46,7 @@ class WordsRequest(Request):
 
     Args:
         n: the number of pictures of the plain run.
-        weights: factors on words, as `core.runs.word_factors` reads them.
+        weights: factors on words, as `core.runs.word_factors` reads them where they are used.
         other: the prompt that the words are swapped for.
         keep: for how many percent of the steps the first prompt's maps are kept.
     """
@@ -228,7 +230,7 @@ def ladder(r: WordsRequest) -> Words:
 
 
 def tokens_weighed(r: WordsRequest, text: str) -> tuple[float, ...]:
-    """The factors of the prompt's tokens. Raises Refused if there is none."""
+    """The factors of the prompt's tokens. Raises Refused if there is none, or one cannot be read."""
     if not factors_of(text):
         raise Refused("Weigh at least one word: move a slider under the maps, or write red 2.")
     return tuple(by_token(text, r.words(r.prompt)))

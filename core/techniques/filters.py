@@ -57,11 +57,16 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 def best_blur(noisy: Tensor, clean: Tensor) -> tuple[Tensor, list[float]]:
     """The Gaussian blur nearest to the clean pictures, and its sigma for each, in pixels.
 
+    Each is tried on the picture and on what remains of it in [-1, 1]: at the last timesteps x_t / a_t is so large that no
+    blur brings it back to where pictures are.
+
     Args:
         noisy: (B, C, H, W), x_t / a_t, or x_t itself.
         clean: (B, C, H, W) in [-1, 1].
     """
-    return _best([lambda x, s=s: blur(x, s) for s in SIGMAS], SIGMAS, noisy, clean)
+    plain = [lambda x, s=s: blur(x, s) for s in SIGMAS]
+    cut = [lambda x, s=s: blur(x.clamp(-1, 1), s) for s in SIGMAS]
+    return _best([*plain, *cut], [*SIGMAS, *SIGMAS], noisy, clean)
 
 
 def median(x: Tensor, size: int) -> Tensor:

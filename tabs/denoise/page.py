@@ -17,15 +17,16 @@ from tabs.ui.layout import Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.send import send_row
-from tabs.ui.stale import come_back, hold, mark, unmark
+from tabs.ui.stale import come_back, hold, unmark
 from tabs.ui.viewer import made_when_seen, status_line, viewer
 
 TITLE = "Forward & denoise"
 SHORT = "Denoise"
 FIGURES = "denoise-figures"
 WHY = (
-    "One step often beats iterative in PSNR: it is the mean of all plausible pictures, which is nearest in mean square and "
-    "blurred. Iterative is one plausible picture: sharper, but not the same one."
+    "PSNR, the peak signal-to-noise ratio to the original in decibels, is higher the nearer a picture is: 3 dB more is half "
+    "the squared error. One step often beats iterative in PSNR: it is the mean of all plausible pictures, which is nearest in "
+    "mean square and blurred. Iterative is one plausible picture: sharper, but not the same one."
 )
 TAKES_PICTURES = True
 MOUNTAINS, SAILBOAT = (scene("picture", SCENES[name]) for name in ("Mountains", "Sailboat"))
@@ -42,6 +43,26 @@ class DenoiseLayout(Layout):
     """The columns of the tab; all of the right one is the figure."""
 
     RIGHT_ID = FIGURES
+
+    @property
+    def drawing(self) -> dict:
+        """The keywords of an event in which the model draws the prompt as the picture."""
+        told = [*(self.form[name] for name in ("prompt", "model", "seed")), self.shared.device]
+        return {
+            "fn": make,
+            "inputs": told,
+            "outputs": self.job.sources["picture"].widget,
+            "show_progress": "minimal",
+            **NETWORK,
+        }
+
+    def wire_presets(self) -> None:
+        """As the base says; a preset without a scene has its picture drawn first."""
+        ready = {button: preset for button, preset in self.presets.items() if preset.sources}
+        others = {button: preset for button, preset in self.presets.items() if button not in ready}
+        self.press_after(self.fill_from(ready))
+        self.drawn = self.fill_from(others).then(**self.drawing, api_visibility="private")
+        self.press_after(self.drawn)
 
 
 def build(shared: Shared) -> None:
@@ -77,7 +98,7 @@ def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
         files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
     send_row(JOB.pick, [view, which], shared, ID)
-    title = "PSNR against t: higher is nearer to the clean picture"
+    title = "PSNR: higher is nearer to the clean picture"
     chart = gr.LinePlot(
         points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
         colors_in_legend=[], x_lim=[0, 1000], title=title,
@@ -87,20 +108,15 @@ def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     return [forward, compared, strip, chart, view, status], view, [compared, strip, chart, status, inner, which, *files]
 
 
-def drawings(tab: Layout, new: gr.Button) -> list[gr.events.Dependency]:
+def drawings(tab: DenoiseLayout, new: gr.Button) -> list[gr.events.Dependency]:
     """Wire the presets and the button that lets the model draw the input; returns the jobs that draw."""
-    form, (picture, *_) = tab.form, tab.inputs
-    drawn = {"fn": make, "inputs": [form["prompt"], form["model"], form["seed"], tab.shared.device]}
-    drawn |= {"outputs": picture, "show_progress": "minimal", **NETWORK}
-    filled = zip(tab.wire_inputs(), PRESETS.values(), strict=True)
-    presets = [event.then(**drawn, api_visibility="private") for event, preset in filled if not preset.sources]
-    return [new.click(**drawn, api_name="make_picture"), *presets]
+    tab.wire_inputs()
+    return [new.click(**tab.drawing, api_name="make_picture"), tab.drawn]
 
 
 def wire(tab: Layout, view: gr.JSON, outputs: list, kept: list, drawn: list[gr.events.Dependency]) -> None:
     """Connect the buttons: a run fills `outputs`, its end or Stop fills `kept`; Stop also ends the jobs `drawn`."""
     asked = hold(tab.start, tab.stop, kept, FIGURES)
-    mark(tab.inputs, FIGURES)
     unmark(view, FIGURES)
     run, inputs = JOB.handler("compare"), [*tab.inputs, tab.shared.device]
     job = tab.start.click(run, inputs, outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK)

@@ -15,12 +15,6 @@ PRESETS = {
     "Other noise": Preset(StudentsRequest(seed=7)),
 }
 JOB = Job("students", StudentsRequest, PLANS)
-PRESS = """() => setTimeout(() => {
-  const tab = [...document.querySelectorAll('.do-run')].find((b) => b.offsetParent)?.closest('.tabitem');
-  const [, seconds] = tab?.querySelector('.cost').textContent.match(/about ([\\d.]+) s/) || [];
-  if (seconds < 10) tab.querySelector('.do-run').click();
-}, 300)"""
-"""Draws what a preset filled in, unless it takes long."""
 TEACHER = next(iter(ROWS))
 MEASURED = (
     "Measured on 2,000 digits at guidance 1.5 by: python -m benchmarks.fewer_steps. "
@@ -65,5 +59,4 @@ def build(shared: Shared) -> None:
         tab.inside("One of them, enlarged")
         plane("students-charts", {"panels": [], "charts": charts(), "caption": MEASURED})
         formula_panel("students")
-    for event in tab.wire({"students": "draw_with_students"}):
-        event.then(None, None, None, js=PRESS, api_visibility="private")
+    tab.wire({"students": "draw_with_students"})

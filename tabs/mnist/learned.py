@@ -18,6 +18,13 @@ from tabs.ui.inputs import Dropdown
 from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
 
+TRAINING = "training, mean of 50 steps"
+RAW, AVERAGED = "held out", "held out, averaged weights"
+PLAYERS = ("critic, mean of 50 steps", "generator, mean of 50 steps")
+"""The series of a GAN."""
+SCHEDULED = ("flow-class", "flow-class-adamw")
+"""The same network with a rate that falls from epoch to epoch, and with a constant one: the course asks whether it needs to."""
+
 
 def of_epochs() -> list[ModelSpec]:
     """The models that learned from the digits, epoch by epoch; students learn from a teacher."""
@@ -25,13 +32,28 @@ def of_epochs() -> list[ModelSpec]:
 
 
 def curve(name: str) -> pd.DataFrame:
-    """The card's losses as a table of epoch, loss and series; of a GAN the critic's. A chart cannot take on new series."""
+    """The card's losses as a table of epoch, loss and series; of a GAN the critic's and the generator's."""
     facts = card(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
-    rows = [(step / per_epoch, loss, "training, mean of 50 steps") for step, loss, *_ in facts["curve"]]
-    rows += [(epoch, raw, "held out") for epoch, raw, _ in facts["validation"]]
-    rows += [(epoch, averaged, "held out, averaged weights") for epoch, _, averaged in facts["validation"]]
+    names = PLAYERS if len(facts["curve"][0]) > 2 else (TRAINING,)
+    rows = [
+        (step / per_epoch, loss, name)
+        for step, *losses in facts["curve"]
+        for name, loss in zip(names, losses, strict=True)
+    ]
+    rows += [(epoch, raw, RAW) for epoch, raw, _ in facts["validation"]]
+    rows += [(epoch, averaged, AVERAGED) for epoch, _, averaged in facts["validation"]]
     return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
+
+
+def curves(name: str, other: str = "") -> pd.DataFrame:
+    """The curves of one model, or what two can be compared by: their training, and the averaged weights on held-out digits."""
+    if not other:
+        return curve(name)
+    named = {TRAINING: "", AVERAGED: ", held out", **{player: f", {player.split(',')[0]}" for player in PLAYERS}}
+    both = pd.concat([curve(n).assign(model=n) for n in (name, other)])
+    table = both[both["series"] != RAW]
+    return table.assign(series=table.pop("model") + table["series"].map(named))  # short: a legend has little room
 
 
 def caption_of(name: str) -> str:
@@ -61,6 +83,13 @@ def strips(name: str) -> str:
         return "This model draws nothing: it only judges." if MODELS[name].task == "judge" else ""
     head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{caption_of(name)}</p>"
     return f'{head}<div class="strips">{"".join(rows)}</div>'
+
+
+def all_strips(name: str, other: str = "") -> str:
+    """The samples of one model, or of two under their titles."""
+    if not other:
+        return strips(name)
+    return "".join(f"<h3>{MODELS[n].title} (<code>{n}</code>)</h3>{strips(n)}" for n in (name, other))
 
 
 def facts(name: str) -> str:
@@ -100,11 +129,25 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def chart(name: str, other: str = "") -> dict:
+    """The title of a chart and the colours of its series."""
+    series = (AVERAGED, RAW, TRAINING, *PLAYERS) if not other else curves(name, other)["series"]
+    return {"title": f"{name} and {other}" if other else MODELS[name].title, "color_map": colours(series)}
+
+
+def titled(name: str, other: str = "") -> gr.LinePlot:
+    """The chart under its title, after its values: a chart takes on new series only with other words, and if both come
+    together it shows the old values."""
+    return gr.LinePlot(**chart(name, other))
+
+
 @explained
-def show(name: str):
-    """The curve, the strips and the facts of one model."""
-    name = choice(name, [m.name for m in of_epochs()], "The model")
-    return curve(name), strips(name), facts(name)
+def show(name: str, other: str = ""):
+    """The curves, the strips and the facts of one model, or of two for comparison."""
+    known = [m.name for m in of_epochs()]
+    name, other = choice(name, known, "The model"), other and choice(other, known, "The model beside it")
+    other = "" if other == name else other
+    return curves(name, other), all_strips(name, other), "\n\n".join(facts(n) for n in (name, other) if n)
 
 
 def build(shared: Shared) -> None:
@@ -114,21 +157,25 @@ def build(shared: Shared) -> None:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return
     first = names[0][1]
-    model = Dropdown(names, value=first, label="Model")
+    with gr.Row():
+        model = Dropdown(names, value=first, label="Model")
+        other = Dropdown([("none", ""), *names], value="", label="Beside it, in the same chart")
+    if {name for _, name in names} >= set(SCHEDULED):
+        with gr.Row(elem_classes=["presets", "named"]):
+            both = gr.Button("With and without a scheduler", size="sm", min_width=240, scale=0)
+        both.click(lambda: SCHEDULED, None, [model, other], queue=False, api_visibility="private")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
             plot = gr.LinePlot(
-                curve(first),
-                x="epoch",
-                y="loss",
-                color="series",
-                color_map=colours(("held out, averaged weights", "held out", "training, mean of 50 steps")),
-                height=300,
-                x_title="epoch",
-                y_title="loss",  # one for all: if title and values change together, a chart shows the old values
-            )
+                curve(first), x="epoch", y="loss", color="series", height=300, x_title="epoch", y_title="loss", **chart(first)
+            )  # fmt: skip
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
             samples = made_when_seen(lambda: strips(first))
     formula_panel("mnist_learned")
-    model.change(show, model, [plot, samples, about], api_name="how_it_learned", queue=False, show_progress="hidden")
+    quiet, shown = {"queue": False, "show_progress": "hidden"}, [model, other]
+    chosen = gr.on(
+        [c.change for c in shown], show, shown, [plot, samples, about], api_name="how_it_learned",
+        trigger_mode="always_last", **quiet,
+    )  # fmt: skip
+    chosen.success(titled, shown, plot, api_visibility="private", **quiet)

@@ -10,6 +10,7 @@ from tabs.ui.examples import pointer
 from tabs.ui.form import Form, begun
 from tabs.ui.inputs import CheckboxGroup, Textbox
 from tabs.ui.plane import plane
+from tabs.ui.presets import filling
 from tabs.ui.stale import ANSWERED, ASKED, mark
 from tabs.ui.viewer import made_when_seen, viewer
 
@@ -52,7 +53,7 @@ class TrainLive:
     def build(self) -> None:
         """Lay the sub-tab out and connect it."""
         with gr.Row(elem_classes=["presets", "named"]):
-            presets = [(gr.Button(name, size="sm", min_width=60), request) for name, request in PRESETS.items()]
+            presets = {gr.Button(name, size="sm", min_width=60): request for name, request in PRESETS.items()}
         with gr.Row():
             with gr.Column(scale=2, min_width=340):
                 self.actions()
@@ -63,8 +64,7 @@ class TrainLive:
                 self.keeping()
                 formula_panel("mnist_train")
         self.wire()
-        for button, request in presets:
-            self.wire_preset(button, request)
+        filling(presets, self.filled, None, self.form.inputs, show_progress="hidden")
 
     def actions(self) -> None:
         """Start, Pause, Step, Stop, Reset."""
@@ -148,10 +148,9 @@ class TrainLive:
             ended = button.click(None, None, None, cancels=self.jobs, api_visibility="private")
             ended.then(after, inputs, outputs, **QUIET)
 
-    def wire_preset(self, button: gr.Button, request: TrainDigitsRequest) -> None:
-        """A preset fills the inputs; what is trained stays."""
-        values = self.form.values(request, ("training", "beside"))
-        button.click(lambda: values, None, self.form.inputs, queue=False, **QUIET)
+    def filled(self, request: TrainDigitsRequest) -> list:
+        """A preset as values of the inputs; what is trained stays."""
+        return self.form.values(request, ("training", "beside"))
 
 
 def own_inputs(objective: str, told: str) -> list[dict]:

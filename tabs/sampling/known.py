@@ -1,19 +1,64 @@
-"""What pocket knows."""
+"""What pocket knows, and its sibling of five styles."""
 
 import functools
 import html
+from collections.abc import Iterable
 
+from core.models.captions import STYLED
 from core.models.registry import availability, card
 
 
 @functools.cache
 def known_words() -> str:
-    """All words of pocket's training, as HTML."""
+    """All words of pocket's training, and what the pocket of five styles saw, as HTML."""
     if not availability("pocket")[0]:
         return html.escape(availability("pocket")[1])
     c = card("pocket")
-    drawn, seen = (", ".join(html.escape(n) for n in sorted(c[k], key=str.lower)) for k in ("drawings", "photos"))
+    more = of_styles(card(STYLED)) if availability(STYLED)[0] else ""
     return (
-        f'<div class="words"><p><b>{len(c["drawings"])} drawings</b>, as “an emoji of a …” or “a drawing of a …”: {drawn}.</p>'
-        f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {seen}.</p><p>{html.escape(c['limits'])}</p></div>"
+        f'<div class="words"><p><b>{len(c["drawings"])} drawings</b>, as “an emoji of a …” or “a drawing of a …”: '
+        f"{listed(c['drawings'])}.</p><p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: "
+        f"{listed(c['photos'])}.</p><p>{html.escape(c['limits'])}</p>{more}</div>"
     )
+
+
+def of_styles(c: dict) -> str:
+    """The styles of drawing on a card, the things that were never seen in them, and how alike the pictures of several
+    seeds are, as HTML."""
+    styles = "".join(
+        f"<li><b>{html.escape(s['prompt'])} …</b>: {html.escape(s['about'])}; {s['things']} things</li>"
+        for s in c["styles"].values()
+    )
+    never = "; ".join(
+        f"{html.escape(c['styles'][style]['prompt'])} {listed(things)}"
+        for style, things in c["never_seen"].items()
+        if things
+    )
+    known = set(c["drawings"]) - set(card("pocket")["drawings"])
+    return (
+        f"<p><b>{STYLED}</b>, under <i>Model</i>, draws {len(c['drawings'])} things in five styles:</p><ul>{styles}</ul>"
+        f"<p>New in it: {listed(known)}.</p><p>Never seen in a style, so that it must put thing and style together: "
+        f"{never}.</p>{told(c['metrics'])}"
+    )
+
+
+def told(metrics: dict) -> str:
+    """What was measured of the styles, as HTML; "" before it was."""
+    said = []
+    if never := metrics.get("never-seen"):
+        said.append(
+            f"Of {never['n']} pairs that were held out, the style is right in {never['style']:.0%} and the thing in "
+            f"{never['thing']:.0%}."
+        )
+    if spread := metrics.get("spread"):
+        usual = [row["3"] for row in spread.values() if isinstance(row, dict)]
+        said.append(
+            f"Drawings seen often are nearly remembered: pictures of {spread['seeds']} seeds differ by "
+            f"{min(usual):.0%} to {max(usual):.0%} of what two things differ by, at guidance 3."
+        )
+    return f"<p>{' '.join(said)}</p>" if said else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in alphabetical order, escaped."""
+    return ", ".join(html.escape(n) for n in sorted(names, key=str.lower))

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import gradio as gr
 
+from core.models.captions import STYLED
+from core.models.registry import availability
 from core.runs.sampling import PLANS, PictureRequest
 from core.wording import clipped
 from tabs.sampling import as_typed
@@ -25,31 +27,38 @@ PRESETS = {
     "A volcano": PictureRequest("an emoji of a volcano"),
     "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
 }
+IN_STYLES = {
+    "A hamburger in five styles": Preset(
+        PictureRequest("an emoji of a hamburger", n=1, model=STYLED), moves=True, experiment="five-styles"
+    ),
+    "Never seen: a flat lion": Preset(PictureRequest("a flat drawing of a lion", model=STYLED), moves=True),
+}
 COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", "a rocket ship")
 EXPERIMENTS = {
     "with-and-without": "Guidance off / on",
     "guidance-sweep": "Guidance sweep",
     "when-to-guide": "When to guide",
     "step-sweep": "Step sweep",
+    "five-styles": "Five styles",
 }
 ENDPOINTS = {"samples": "sample_pictures"} | {name: name.replace("-", "_") for name in EXPERIMENTS}
 JOB = Job(ID, PictureRequest, PLANS, EXPERIMENTS)
 
 
-def all_presets() -> dict[str, PictureRequest]:
-    """The presets by name; with the course's figures if a DeepFloyd is ready."""
-    r = PictureRequest.of()
-    if not offers_course(r.model):
-        return PRESETS
-    photos = replace(r, prompt="a high quality photo", n=5)
-    samples = {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}
-    return PRESETS | samples | {clipped(prompt, 20): replace(r, prompt=prompt) for prompt in COURSE}
+def all_presets() -> dict[str, Preset]:
+    """The presets by name; with those in styles and with the course's figures, if a model for them is ready."""
+    r, requests = PictureRequest.of(), dict(PRESETS)
+    if offers_course(r.model):
+        photos = replace(r, prompt="a high quality photo", n=5)
+        requests |= {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}
+        requests |= {clipped(prompt, 20): replace(r, prompt=prompt) for prompt in COURSE}
+    styled = IN_STYLES if availability(STYLED)[0] else {}
+    return {name: Preset(r, moves=True) for name, r in requests.items()} | styled
 
 
 def build(shared: Shared) -> None:
     """The tab."""
-    presets = {name: Preset(r, moves=True) for name, r in all_presets().items()}
-    tab = Layout(JOB, PictureRequest.of(shared.model), shared, presets)
+    tab = Layout(JOB, PictureRequest.of(shared.model), shared, all_presets())
     form = tab.form
     with tab.left:
         form.place("prompt")

@@ -1,7 +1,7 @@
 """The score field's handlers: from the inputs to what the plane shows."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import gradio as gr
@@ -10,7 +10,7 @@ from core.runs.panels import Figure
 from core.runs.plane_opened import OPENED, no_points, nothing_drawn, opened
 from core.runs.plane_training import one_update, train
 from core.runs.plane_views import VIEW, VIEWS
-from core.runs.points import table_rows
+from core.runs.points import table_remark, table_rows
 from core.runs.score_field import ScoreFieldRequest
 from tabs.ui import plane
 from tabs.ui.failures import explained
@@ -28,6 +28,10 @@ SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train
     "quality": "sample", "train_slowly": "train", "train_once": "train", "trained_so_far": "train",
 }  # fmt: skip
 """Key of MAKERS, or what a saved picture calls a paused training -> the view that it is in."""
+
+
+PRESSED = {name: SUB_TAB[name] for name in ("sample", "quality", "guide")}
+"""Of those, what a reload makes anew; a training is gone with the page."""
 
 
 def shown(figure: Figure, settings: dict) -> dict:
@@ -97,7 +101,13 @@ def paused(*values) -> Iterator[tuple[dict, str]]:
 
 def view_of(path: str) -> str:
     """The view that a saved PNG was taken in."""
-    return SUB_TAB.get(settings_in(path, ScoreFieldRequest.KIND).get("experiment"), "forward")
+    return view_in(settings_in(path, ScoreFieldRequest.KIND))
+
+
+def view_in(settings: Mapping) -> str:
+    """The view that a figure with those settings is in."""
+    experiment = settings.get("experiment")
+    return SUB_TAB.get(experiment, "forward") if isinstance(experiment, str) else "forward"
 
 
 def asked(values: Sequence) -> ScoreFieldRequest:
@@ -132,10 +142,22 @@ def upload(path: str) -> tuple[dict, str]:
 
 
 @explained
+def remark(path: str) -> str:
+    """How the points of a CSV file were moved and scaled, as HTML; empty if they were not."""
+    with open(path, "rb") as file:
+        words = table_remark(file.read())
+    return f'<div class="caption">{words}</div>' if words else ""
+
+
+@explained
 def restore(path: str) -> list:
     """The settings inside a PNG that this tab saved, back into its inputs."""
-    request = ScoreFieldRequest.restored(settings_in(path, ScoreFieldRequest.KIND) | {"training": ""})
-    return list(request.parameters().values())
+    return refilled(settings_in(path, ScoreFieldRequest.KIND))
+
+
+def refilled(settings: Mapping) -> list:
+    """The settings of a figure as values of the inputs; its network is gone. Raises Refused."""
+    return list(ScoreFieldRequest.restored({**settings, "training": ""}).parameters().values())
 
 
 def own_inputs(data: str) -> list:

@@ -1,23 +1,27 @@
 """Score field: diffusion in the plane, where all of it is visible, exact and instant."""
 
 import contextlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import gradio as gr
 
+from core.checks import Refused
 from core.runs.score_field import ScoreFieldRequest
 from tabs.score_field import job
 from tabs.score_field.presets import PRESETS
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.drawing import drawing
+from tabs.ui.failures import explained
 from tabs.ui.form import Form
 from tabs.ui.inputs import Textbox
 from tabs.ui.page import open_alone
 from tabs.ui.plane import plane
+from tabs.ui.presets import filling
 from tabs.ui.saved import settings_input
 from tabs.ui.sent import any_file
-from tabs.ui.stale import ANSWERED, ASKED, mark
+from tabs.ui.stale import ANSWERED, ASKED, BACK, mark
 
 TITLE = "Score field"
 ID = "score_field"
@@ -26,16 +30,18 @@ QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 TOGETHER = {"concurrency_id": "plane", "concurrency_limit": 4}
 SHARED_FIELDS = ("noising", "model", "steps", "count", "seed")
 OPENED = "() => '%s'"
-PRESS = """() => {
-  const figure = document.querySelector('#%s');
+PRESS = """(next) => {
+  const figure = document.querySelector('#%(figure)s'), name = %(name)s, view = %(views)s[name];
   const press = (tries) => {
-    const button = document.querySelector('#score-field-%s');
-    if (button?.offsetParent && (figure.opened === '%s' || !tries)) setTimeout(() => button.click(), 100);
+    const button = document.querySelector(`#score-field-${name}`);
+    if (button?.offsetParent && (figure.opened === view || !tries)) setTimeout(() => button.click(), 100);
     else if (tries) setTimeout(press, 50, tries - 1);
   };
-  setTimeout(press, 50, 60);
+  if (view) setTimeout(press, 50, 60);
 }"""
-"""Presses a view's button once its sub-tab is there and has asked for what it shows at first, which the run then ends."""
+"""Presses a button once its view is there and has asked for what it shows at first, which the run then ends."""
+LAST = f"ownRuns.of('{FIGURE}').experiment"
+"""The button of the last figure before a reload."""
 NOTED = "(view) => { document.querySelector('#%s').opened = view; }"
 DRAWN = """() => {
   const open = document.querySelector('#score-field-views [role=tab][aria-selected=true]');
@@ -94,7 +100,8 @@ class ScoreField:
     def build(self) -> None:
         """Lay the tab out and connect it."""
         with gr.Row(elem_classes=["presets", "named"]):
-            presets = [gr.Button(name, size="sm", min_width=60) for name in PRESETS]
+            presets = {gr.Button(name, size="sm", min_width=60): preset for name, preset in PRESETS.items()}
+            self.next = gr.JSON(visible="hidden")
         with gr.Row():
             with gr.Column(scale=2, min_width=340, elem_classes="beside-plane"):
                 self.data()
@@ -104,8 +111,7 @@ class ScoreField:
                 self.figure = plane(FIGURE)
                 formula_panel("score_field")
         self.wire()
-        for button, (view, request) in zip(presets, PRESETS.values(), strict=True):
-            self.wire_preset(button, view, request)
+        self.wire_presets(presets)
 
     def data(self) -> None:
         """Which points: a named set, a word, or one's own."""
@@ -113,6 +119,7 @@ class ScoreField:
         with gr.Column(visible=False) as self.own:
             self.form.place("rows")
             self.upload = any_file(gr.UploadButton("Upload a table: CSV of x, y[, class]", size="sm"))
+            self.remark = gr.HTML("")
         self.training.render()
         self.open.render()
 
@@ -175,6 +182,8 @@ class ScoreField:
         # all at once, so that what follows a changed input knows the view
         outputs = [self.chosen, self.open, *self.form.inputs]
         self.saved.upload(restored, self.saved, outputs, api_name="restore_score_field", show_progress="hidden")
+        came = self.figure.submit(back, self.figure, outputs, js=BACK % FIGURE, queue=False, **QUIET)
+        came.success(None, None, None, js=pressing(LAST, job.PRESSED), api_visibility="private")
 
     @property
     def all_jobs(self) -> list[gr.events.Dependency]:
@@ -214,38 +223,61 @@ class ScoreField:
         reset.then(job.forgotten, self.form.inputs, [self.figure, self.training], **QUIET)
 
     def wire_data(self) -> None:
-        """Show the inputs that the chosen data has, and take tables."""
+        """Show the inputs that the chosen data has, and take tables, with a remark on how their points were moved."""
         own = [self.form["components"], self.form["word"], self.own]
         self.form["data"].change(job.own_inputs, self.form["data"], own, queue=False, **QUIET)
-        self.upload.upload(
+        taken = self.upload.upload(
             job.upload,
             self.upload,
             [self.sheet, self.form["data"]],
             api_name="score_field_table",
             show_progress="hidden",
         )
+        taken.success(job.remark, self.upload, self.remark, **QUIET)
+        other = [self.sheet.input, self.saved.upload]  # points that are not the table's, or not alone
+        gr.on(other, None, None, self.remark, js="() => ''", api_visibility="private")
 
-    def wire_preset(self, button: gr.Button, view: str, request: ScoreFieldRequest) -> None:
+    def wire_presets(self, presets: Mapping[gr.Button, tuple[str, ScoreFieldRequest]]) -> None:
         """A preset fills the inputs, opens its view and runs it."""
-        values = request.parameters()
-        kept = ("rows", "training")
+        followed = {b: preset for b, preset in presets.items() if preset[0] in job.FOLLOWING}
+        pressed = {b: preset for b, preset in presets.items() if b not in followed}
+        self.run(self.fill_from(followed).then, job.follow)
+        self.fill_from(pressed).then(None, self.next, None, js=pressing("next.view"), api_visibility="private")
+        gr.on([b.click for b in presets], None, None, None, cancels=self.all_jobs, api_visibility="private")
 
-        def fill() -> list:
-            inputs = (gr.skip() if name in kept else value for name, value in values.items())
-            return [gr.Tabs(selected=job.SUB_TAB[view]), job.SUB_TAB[view], *inputs]
+    def fill_from(self, presets: Mapping[gr.Button, tuple[str, ScoreFieldRequest]]) -> gr.events.Dependency:
+        """The event with which these presets fill the inputs and open their view."""
+        return filling(
+            presets, filled, None, [self.next, self.chosen, self.open, *self.form.inputs], show_progress="hidden"
+        )
 
-        filled = button.click(fill, None, [self.chosen, self.open, *self.form.inputs], queue=False, **QUIET)
-        button.click(None, None, None, cancels=self.all_jobs, api_visibility="private")
-        if view in job.FOLLOWING:
-            self.run(filled.then, job.follow)
-        else:
-            filled.then(None, None, None, js=PRESS % (FIGURE, view, job.SUB_TAB[view]), api_visibility="private")
+
+def filled(preset: tuple[str, ScoreFieldRequest]) -> list:
+    """The button that a preset presses, its view, opened, and its values of the inputs; points and training stay."""
+    view, request = preset
+    inputs = (gr.skip() if name in ("rows", "training") else value for name, value in request.parameters().items())
+    return [{"view": view}, gr.Tabs(selected=job.SUB_TAB[view]), job.SUB_TAB[view], *inputs]
+
+
+def pressing(name: str, views: Mapping[str, str] = job.SUB_TAB) -> str:
+    """The script that presses the button with the key of `job.MAKERS` that the expression `name` gives, if it is in `views`."""
+    return PRESS % {"figure": FIGURE, "name": name, "views": json.dumps(views)}
 
 
 def restored(path: str) -> list:
     """The sub-tab that a saved picture was taken in, opened, and its settings."""
     values, view = job.restore(path), job.view_of(path)
     return [gr.Tabs(selected=view), view, *values]
+
+
+@explained
+def back(view: dict) -> list:
+    """The view of the last figure before a reload, opened, and its settings, `view["run"]`."""
+    settings = view.get("run") if isinstance(view, dict) else None
+    if not isinstance(settings, dict):
+        raise Refused("There is no figure to come back to.")
+    view = job.view_in(settings)
+    return [gr.Tabs(selected=view), view, *job.refilled(settings)]
 
 
 def build(shared: Shared) -> None:

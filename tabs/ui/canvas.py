@@ -151,7 +151,8 @@ def travelling(value: Mapping | Image.Image) -> dict:
         side = min(whole.size)
         kept = side if side <= KINDS["digit"]["side"] else KINDS["picture"]["side"]
         how = Image.Resampling.BOX if side % kept == 0 else Image.Resampling.LANCZOS
-        uris["picture"] = images.packed(np.asarray(ImageOps.fit(whole, (kept, kept), how)))
+        square = np.asarray(ImageOps.fit(whole, (kept, kept), how))
+        uris["picture"] = images.data_uri(images.webp(square, exact=True), "webp")
     if value.get("mask") is not None:
         uris["mask"] = images.packed(np.asarray(value["mask"])[..., None])
     return uris

@@ -12,7 +12,7 @@ import gradio as gr
 from core.models.device import device_facts
 from core.models.registry import loaded
 from tabs.ui.failures import explained_in_place
-from tabs.ui.stale import KEPT, held, hold, mark, release, released
+from tabs.ui.stale import held, hold, release, released
 from tabs.ui.viewer import RUNS, Runs
 
 NETWORK = {"concurrency_id": "network", "concurrency_limit": 1}
@@ -71,10 +71,10 @@ def facts(device: str) -> str:
 # ---- rows of controls -----------------------------------------------------------------------------------------------
 
 
-def run_row(label: str) -> tuple[gr.Button, gr.Button]:
-    """The primary button, and Stop. Ctrl+Enter and Esc press them."""
+def run_row(label: str, elem_id: str | None = None) -> tuple[gr.Button, gr.Button]:
+    """The primary button with that id, and Stop. Ctrl+Enter and Esc press them."""
     with gr.Row():
-        run = gr.Button(label, variant="primary", elem_classes="do-run", scale=3)
+        run = gr.Button(label, variant="primary", elem_id=elem_id, elem_classes="do-run", scale=3)
         stop = gr.Button("Stop", elem_classes="do-stop", scale=1, min_width=80)
     return run, stop
 
@@ -95,8 +95,6 @@ def wire(
     """
     start, stop = buttons
     asked = hold(start, stop, kept, kept[0].elem_id)
-    if "do-run" in start.elem_classes:  # once per tab: its other buttons use the same inputs
-        mark(inputs, kept[0].elem_id)
     job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
     after(job, keep, kept[0], kept, shared, asked)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
@@ -110,13 +108,10 @@ def after(
     shared: Shared,
     asked: str,
 ) -> None:
-    """After a job or Stop: renew the facts and fill `kept` by `keep(view)` once per run; `asked` is from `hold`."""
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    job.then(facts, shared.device, shared.facts, queue=False, **quiet)
+    """After a job or Stop: fill `kept` by `keep(view)` once per run; `asked` is from `hold`."""
     release(job, kept)
-    values = [view, *held(kept)]
-    done = job.then(once(keep, kept=kept), values, kept, js=asked, show_progress_on=shared.facts, **quiet)
-    done.then(None, None, None, js=KEPT % view.elem_id, api_visibility="private")
+    how = {"js": asked, "show_progress_on": shared.facts, "api_visibility": "private", "show_progress": "hidden"}
+    job.then(once(keep, kept=kept), [view, *held(kept)], kept, **how)
 
 
 def once(keep: Callable, runs: Runs = RUNS, kept: Sequence = ()) -> Callable:

@@ -12,6 +12,7 @@ import gradio as gr
 from core.checks import ModelError, Refused
 
 log = logging.getLogger(__name__)
+UNFIT = "These values do not fit what is asked for; the page about the API lists them in their order."
 
 
 def in_words(e: Exception) -> gr.Error:
@@ -61,3 +62,27 @@ def explained_in_place(handler: Callable) -> Callable:
             return html.escape(e.message)
 
     return call
+
+
+def in_one_line(e: Exception) -> str:
+    """An error's kind and the first line of what it says, or of what its cause says."""
+    return f"{type(e).__name__} {e.__cause__ or e}".split("\n")[0]
+
+
+def check_inputs(demo: gr.Blocks) -> gr.Blocks:
+    """The same app, which answers values that fit no handler, as programs send them (too few, for instance), in one
+    sentence, with one line in the log instead of a traceback."""
+    prepare = demo.preprocess_data
+
+    async def checked(fn, *args, **kwargs):
+        try:
+            return await prepare(fn, *args, **kwargs)
+        except Exception as e:
+            if isinstance(e, gr.Error):
+                e.print_exception = False
+                raise
+            log.warning("%s was given values that do not fit: %.200s", fn.api_name, in_one_line(e))
+        raise gr.Error(UNFIT, title="Please check", print_exception=False)
+
+    demo.preprocess_data = checked
+    return demo

@@ -8,8 +8,6 @@ from core.models.registry import MODELS
 from core.runs.request import Choice, Kind, Model, Prompt, Real, Request, Seed, Several, Suggested, Text, Whole
 from tabs.ui.inputs import CheckboxGroup, Dropdown, Number, Radio, Slider, Textbox
 
-DICE = f"() => Math.floor(Math.random() * {Seed().high + 1})"
-
 
 def text(kind: Prompt | Text, **how) -> gr.Textbox:
     """A text of one line or more."""
@@ -109,8 +107,7 @@ class Form:
     def _place_seed(self, name: str) -> None:
         with gr.Row(equal_height=True):
             self.widgets[name].render()
-            dice = gr.Button("⚄", elem_classes="dice", scale=0)
-        dice.click(None, None, self.widgets[name], js=DICE, api_visibility="private")
+            gr.Button("⚄", elem_classes="dice", scale=0)  # page.js throws it
 
     def follow_model(self) -> None:
         """Let the steps follow the choice of a student, which learned few numbers of them, and back."""

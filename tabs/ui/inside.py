@@ -28,7 +28,7 @@ def inside(recording: Recording, k: int, gap: bool = True) -> dict:
     frames, noises = [], next((f.parts for f in recording.frames if f.parts), {})
     for frame in recording.own(k):
         noises = frame.parts or noises  # a step up and the result have none: keep those of the step before
-        frames.append({"images": [as_uri(p) for p in row(frame, noises, k, gap)], "label": timestep(frame)})
+        frames.append({"images": [as_uri(p) for p in row(frame, noises, k, gap)], "label": timestep(plan, frame)})
     return {
         "lanes": titles,
         "columns": len(titles),

@@ -1,6 +1,5 @@
 """A tab's runs, from its inputs to its files. A tab with a viewer declares its plans; the rest is here."""
 
-import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from core.checks import Refused
+from core.checks import ModelError, Refused
 from core.models.registry import spec
 from core.pictures import images
 from core.runs import cost
@@ -25,6 +24,7 @@ from tabs.ui.failures import explained
 from tabs.ui.files import saved, trajectory
 from tabs.ui.gpu import placed
 from tabs.ui.inside import inside, numbered
+from tabs.ui.lines import titled
 from tabs.ui.saved import settings_in
 from tabs.ui.viewer import RUNS, face, finished, live
 
@@ -80,6 +80,10 @@ class Job:
     def pick_id(self) -> str:
         """The id of the number field of the chosen picture."""
         return f"{self.tab}-pick"
+
+    def button_id(self, experiment: str) -> str:
+        """The id of the button of an experiment."""
+        return f"{self.tab}-run-{experiment or next(iter(self.plans))}"
 
     def face(self, plan: Plan) -> dict:
         """What the viewer shows around the pictures."""
@@ -170,16 +174,23 @@ class Job:
         yield value | {"caption": caption_of(recording)}
 
     def price(self, *values) -> str:
-        """The cost line for the request's parameters as they stand; the last value is the device."""
+        """The cost line for the request's parameters as they stand; the last value is the device. The buttons of the other
+        experiments get their own cost, or why they would refuse."""
         *given, device = values
         request = self.request.of_parameters(**dict(zip(self.request.names(), given, strict=True)))
-        first, *others = self.plans
-        more = []
-        for name in others:
-            with contextlib.suppress(Refused):  # some experiments do not fit every request
-                if name in self.titles:
-                    more.append((self.titles[name], self.plans[name](request)))
-        return cost.line(self.plans[first](request), device, more)
+        titles = {self.button_id(name): self.brief(name, request, device) for name in self.titles}
+        return cost.line(self.plans[next(iter(self.plans))](request), device) + titled(titles)
+
+    def brief(self, experiment: str, request: Request, device: str) -> str:
+        """The expected time of an experiment, or why it does not fit the request."""
+        try:
+            return cost.brief(self.plans[experiment](request), device)
+        except (Refused, ModelError) as e:
+            return str(e)
+
+    def seconds(self, experiment: str, request: Request, device: str) -> float:
+        """The expected time of an experiment. Raises Refused or ModelError if it does not fit the request."""
+        return cost.expected(self.plans[experiment or next(iter(self.plans))](request), device)
 
     def restore(self, path: str) -> list:
         """The settings inside a PNG that this tab saved, back into its inputs."""

@@ -1,14 +1,13 @@
 """The two columns of a tab: its inputs left, its pictures right; one primary button, one viewer."""
 
 import contextlib
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import gradio as gr
 
-from core.checks import Refused
+from core.checks import ModelError, Refused
 from core.runs.request import Request
 from tabs.ui.canvas import Canvas
 from tabs.ui.controls import Shared, run_row, wire
@@ -21,7 +20,7 @@ from tabs.ui.inputs import Number
 from tabs.ui.inside import fill_when_opened
 from tabs.ui.job import Job, Source
 from tabs.ui.lines import line, renew
-from tabs.ui.presets import Preset
+from tabs.ui.presets import Preset, filling
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
 from tabs.ui.send import send_row
@@ -30,6 +29,11 @@ from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 OPEN = "() => ({__type__: 'update', open: true})"
+QUICK = 10
+"""Seconds that a run may take for a preset to start it; a longer one is only filled in."""
+NUMBERED = "() => document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-numbered', {bubbles: true}))"
+"""Tells a viewer that the number of the chosen picture has another value: the end of a run fills in that of its first one."""
+PRESS = "(next) => pressNext(next, '%s')"
 
 
 class Layout:
@@ -63,9 +67,10 @@ class Layout:
         self.panel: gr.Accordion | None = None
         self.enlarger: Enlarging | None = None
         with gr.Row(elem_classes=["presets", "named"]) if presets else contextlib.nullcontext():
-            self.presets = [
-                (gr.Button(name, size="sm", min_width=self.PRESET_WIDTH), preset) for name, preset in presets.items()
-            ]
+            self.presets = {
+                gr.Button(name, size="sm", min_width=self.PRESET_WIDTH): preset for name, preset in presets.items()
+            }
+            self.next = gr.JSON(visible="hidden")
         with gr.Row():
             self.left = gr.Column(scale=2, min_width=340)
             self.right = gr.Column(scale=5, min_width=480, elem_id=self.RIGHT_ID)
@@ -74,6 +79,11 @@ class Layout:
     def inputs(self) -> list[gr.components.Component]:
         """The sources, then the form's widgets in the order of the API's parameters."""
         return [*(source.widget for source in self.job.sources.values()), *self.form.inputs]
+
+    @property
+    def figure(self) -> str:
+        """The id of what a run fills, which an input marks as stale."""
+        return self.RIGHT_ID or self.view.elem_id
 
     @property
     def cost_line(self) -> str:
@@ -99,7 +109,7 @@ class Layout:
 
     def run_row(self, label: str, remarks: Sequence[str] = ("prompt",), styled: bool = False) -> None:
         """Run, Stop, the cost line, and the model's remarks on the prompts in the fields `remarks`."""
-        self.start, self.stop = run_row(label)
+        self.start, self.stop = run_row(label, self.job.button_id(""))
         line(self.cost_line, self.job.price, lambda: self.priced, "cost")
         if remarks:
             self.remarks(*remarks, styled=styled)
@@ -110,11 +120,12 @@ class Layout:
         remark_line(f"{self.job.tab}-remarks", self.form["model"], *prompts, styled=styled)
 
     def experiments(self, words: str) -> None:
-        """A button for each of the job's other experiments, under a line that explains them."""
+        """A button for each of the job's other experiments, under a line that explains them; its title is its cost."""
         gr.HTML(f'<div class="caption">{words}</div>')
         with gr.Row(elem_classes="presets"):
             for name, title in self.job.titles.items():
-                self.experiment_buttons[name] = gr.Button(title, size="sm", min_width=110)
+                button = gr.Button(title, size="sm", min_width=110, elem_id=self.job.button_id(name))
+                self.experiment_buttons[name] = button
 
     @contextlib.contextmanager
     def more(self, endpoint: str) -> Iterator[None]:
@@ -143,6 +154,7 @@ class Layout:
         self.index = Number(
             self.job.first + 1, label="Picture number", precision=0, min_width=80, elem_id=self.job.pick_id, info="or click one"
         )  # fmt: skip
+        self.index.change(None, None, None, js=NUMBERED % self.view.elem_id, api_visibility="private")
 
     def inside(self, title: str, opens: bool = False) -> None:
         """The look inside the chosen picture, closed at first.
@@ -170,8 +182,8 @@ class Layout:
         """What `Job.keep` fills after a run."""
         return [self.view, self.index, self.inner, *self.files]
 
-    def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
-        """Connect everything; returns what `wire_inputs` does.
+    def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> None:
+        """Connect everything.
 
         Args:
             endpoints: experiment -> API name; the first is that of the primary button.
@@ -183,27 +195,36 @@ class Layout:
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]
             run, keep = self.job.handler(name), explained(self.job.keep)
-            if further := [s.widget for s in self.job.sources.values() if s.only == name]:
-                mark(further, self.view.elem_id)
             inputs = [*(s.widget for s in self.job.sources_of(name).values()), *self.form.inputs]
             wire((button, self.stop), run, inputs, keep, self.kept, self.shared, endpoint)
-        come_back(self.view, self.back, [*self.kept, *self.restored], self.view.elem_id)
+        filled = [c for c in (*self.kept, *self.restored) if not isinstance(c, Canvas)]
+        come_back(self.view, self.back, filled, self.view.elem_id)
+        files = [c for c in self.kept if isinstance(c, gr.DownloadButton)]
+        self.view.download(explained(self.example_files), self.view, files, js=RUN_ONLY, **QUIET)
         if self.panel is not None:
             self.wire_inside()
         if self.enlarger is not None:
             self.enlarger.wire(self.stop, self.view, self.index, self.shared)
-        return self.wire_inputs(takes)
+        self.wire_inputs(takes)
 
     def back(self, view: dict) -> dict:
         """The run of `view` with its inputs, apart from canvases, which keep by themselves; the example if it is forgotten."""
         try:
             inputs = zip(self.restored, self.job.refilled(RUNS.get(view).settings), strict=True)
-            kept = self.job.keep(view)
-            *_, kept = kept if inspect.isgenerator(kept) else [kept]
+            filled = self.kept_of(view)
         except Refused:
             return {self.view: fetched(self.job.tab)}
-        filled = zip(self.kept, kept if isinstance(kept, list | tuple) else [kept], strict=True)
         return {widget: value for widget, value in (*filled, *inputs) if not isinstance(widget, Canvas)}
+
+    def example_files(self, view: dict) -> list:
+        """The files of the example that is seen, which the page asks for."""
+        return [value for widget, value in self.kept_of(view) if isinstance(widget, gr.DownloadButton)]
+
+    def kept_of(self, view: dict) -> list[tuple]:
+        """(widget, value) of all that a run, or an example, fills at its end."""
+        kept = self.job.keep(view)
+        *_, kept = kept if inspect.isgenerator(kept) else [kept]
+        return [*zip(self.kept, kept if isinstance(kept, list | tuple) else [kept], strict=True)]
 
     def wire_inside(self) -> None:
         """Connect the look inside."""
@@ -213,25 +234,38 @@ class Layout:
             self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
         fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
 
-    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> list[gr.events.Dependency]:
-        """Connect the cost line, the saved PNG, the presets and what other tabs send.
-
-        Returns:
-            The events that fill in the presets, in their order.
-        """
+    def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> None:
+        """Connect the cost line, the saved PNG, the presets and what other tabs send."""
         self.form.follow_model()
-        renew(self.cost_line, self.priced)
+        mark([source.widget for source in self.job.sources.values()], self.figure)
+        renew(self.cost_line, self.priced, self.form.inputs, self.figure)
+        renew(self.cost_line, self.priced, [self.shared.device])
         if self.upload is not None:
             restore = explained(self.job.restore)
             self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)
-        outputs = [*self.inputs, *self.extra]
-        return [
-            button.click(functools.partial(self.filled, preset), None, outputs, api_visibility="private", queue=False)
-            for button, preset in self.presets
-        ]
+        if self.presets:
+            self.wire_presets()
+
+    def wire_presets(self) -> None:
+        """A preset fills the inputs, then presses the button of its experiment if that is `QUICK`."""
+        self.press_after(self.fill_from(self.presets))
+
+    def fill_from(self, presets: Mapping[gr.Button, Preset]) -> gr.events.Dependency:
+        """The event with which these presets fill the inputs."""
+        known = [self.shared.device, *(self.form[name] for name in ("model",) if name in self.form.widgets)]
+        outputs = [*self.inputs, *self.extra, self.next]
+        return filling(presets, self.clicked, known, outputs, trigger_mode="multiple")
+
+    def clicked(self, preset: Preset, device: str, model: str | None = None) -> list:
+        """A preset as values of the inputs, and which button it presses next."""
+        return [*self.filled(preset), self.quick(preset, device, model)]
+
+    def press_after(self, ready: gr.events.Dependency) -> None:
+        """Press the button that a preset named, after this event."""
+        ready.then(None, self.next, None, js=PRESS % self.figure, api_visibility="private")
 
     def filled(self, preset: Preset) -> list:
         """A preset as values of the inputs."""
@@ -239,3 +273,11 @@ class Layout:
         sources = [made[name]() if name in made else gr.skip() for name in self.job.sources]
         values = self.form.values(preset.request, () if preset.moves else ("model",))
         return [*sources, *values, *self.job.extra(preset.request)]
+
+    def quick(self, preset: Preset, device: str, model: str | None = None) -> dict[str, str]:
+        """{"button": the id of the button that runs a preset on the current model}; "" if that takes long or is refused."""
+        try:
+            seconds = self.job.seconds(preset.experiment, preset.on(model), device)
+        except (Refused, ModelError):
+            return {"button": ""}
+        return {"button": self.job.button_id(preset.experiment) if seconds < QUICK else ""}

@@ -10,6 +10,7 @@ from core.models.registry import MODELS, availability, card
 from tabs.ui import downloads as _deepfloyd
 from tabs.ui.controls import Shared, facts
 from tabs.ui.inputs import Dropdown
+from tabs.ui.lines import line, renew
 from tabs.ui.send import connect
 from tabs.ui.theme import look
 
@@ -30,12 +31,12 @@ def models() -> str:
 
 
 def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
-    """Build the header; returns the device picker, read by every tab, and the line of facts, renewed by every run."""
+    """Build the header; returns the device picker, read by every tab, and the line of facts, which every run renews."""
     with gr.Row(elem_classes="slim"):
         gr.HTML(f'<div class="masthead"><h1>{title}</h1><p>{SUBTITLE}</p></div>')
         dark = gr.Button("Dark", size="sm", scale=0, min_width=70, elem_id="dark")
         projector = gr.Button("Projector mode", size="sm", scale=0, min_width=150, elem_id="projector")
-    line = gr.HTML(facts(device), elem_classes="facts")
+    about = line("facts", facts, lambda: [picker], "facts", facts(device))
     with gr.Accordion("Device and models", open=False):
         picker = Dropdown(
             ["auto", "cpu"] if lends_gpu() else DEVICES,
@@ -48,12 +49,11 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     gr.on(None, models, None, table, queue=False, **quiet)
     download.then(models, None, table, **quiet)
-    picker.change(facts, picker, line, queue=False, **quiet)
-    gr.on(None, lambda: facts(device), None, line, queue=False, **quiet)
+    renew("facts", [picker])
     for button, mode in ((dark, "darkMode"), (projector, "projectorMode")):
         button.click(None, None, button, js=f"() => {mode}(true)", api_visibility="private")
         gr.on(None, None, None, button, js=f"() => {mode}(false)", api_visibility="private", queue=False)
-    return picker, line
+    return picker, about
 
 
 def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
@@ -75,15 +75,17 @@ def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
 
 
 def gather_stops(demo: gr.Blocks) -> None:
-    """Let a Stop button end all its jobs by one event. Gradio makes two for each job, one of which does nothing, and a page
-    that opens looks through all events for each of its components."""
+    """Let a Stop button end all its jobs by one event, and tell a figure once. Gradio makes two for each job, one of which does
+    nothing, and a page that opens looks through all events for each of its components."""
     followed, first = {fn.trigger_after for fn in demo.fns.values()}, {}
     for key, fn in list(demo.fns.items()):
-        stop = first.setdefault(tuple(fn.targets), fn) if fn.cancels else None
-        if key in followed or fn.fn or fn.js or stop is fn:
+        if key in followed or fn.fn or fn.outputs:
             continue
-        if stop:
-            stop.cancels = [*dict.fromkeys([*stop.cancels, *fn.cancels])]
+        same = first.setdefault((*fn.targets, fn.js), fn) if fn.cancels or fn.js else None
+        if same is fn:
+            continue
+        if same:
+            same.cancels = [*dict.fromkeys([*same.cancels, *fn.cancels])]
         del demo.fns[key]
 
 

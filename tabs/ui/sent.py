@@ -26,9 +26,22 @@ def forgiving(model: type[GradioModel]) -> type[GradioModel]:
 
 
 _File = forgiving(FileData)
+KINDS = {".png": "a PNG", "image": "a picture"}
+"""Gradio's kinds of files in words."""
 
 
 def any_file(component: gr.File | gr.UploadButton) -> gr.File | gr.UploadButton:
-    """A component for a single file, made to take any value. (A subclass with an own __init__ loses Gradio's settings.)"""
+    """A component for a single file, made to take any value and to refuse a file of another kind in a sentence.
+    (A subclass with an own __init__ loses Gradio's settings.)"""
     component.data_model = _File
+    read = component.preprocess
+
+    def preprocess(payload):
+        try:
+            return read(payload)
+        except gr.Error:  # says the kinds as a Python list
+            wanted = " or ".join(KINDS[kind] for kind in component.file_types)
+        raise gr.Error(f"This file is not {wanted}; choose one.", title="Please check", print_exception=False)
+
+    component.preprocess = preprocess
     return component

@@ -4,12 +4,16 @@ from collections.abc import Callable, Sequence
 
 import gradio as gr
 
-CHANGED = """() => { const figure = document.querySelector('#%s'); if (figure) figure.dataset.stale = 'changed'; }"""
+from tabs.ui.canvas import Canvas
+
+STALE = "changed(document.querySelector('#%s'));"
+CHANGED = "() => { " + STALE + " }"
+REDRAWN = "() => redraw(document.querySelector('#%s'))"
 PRESSED = """() => {
   const figure = document.querySelector('#%s');
   if (figure.dataset.stale) figure.dataset.stale = 'pressed';
   (figure.underWay ??= new Set()).add(%d);
-  figure.stopped = figure.taken = false;
+  figure.stopped = figure.taken = figure.redrawn = false;
   return Array(%d).fill({__type__: 'update', interactive: false});
 }"""
 ASKED = """() => {
@@ -37,26 +41,26 @@ HELD = """(v, ...rest) => {
   const another = figure.stopped ? figure.taken : figure.underWay.size;
   figure.taken ||= figure.stopped;
   const slim = another ? {} : {run: v?.run, status: v?.status, held: rest.map(Boolean)};
-  if (slim.run) ownRuns.add(figure.id, slim.run);
+  if (slim.run) ownRuns.add(figure, slim.run);
+  tellLine('facts');
   return [slim, ...rest.map(() => null)];
 }"""
 """Sends the server a viewer's value without its pictures, and which held components have a value.
 If another run of the figure is under way, it sends no run, and nothing changes. After Stop, only the first run that
-ends sends itself."""
+ends sends itself. The header's line of facts is renewed."""
 
 
 BACK = """() => [{run: ownRuns.of('%s')}]"""
 """Sends the id of the last run before a reload."""
-FITS = """() => settled().then(() => { delete document.querySelector('#%s').dataset.stale; })"""
-"""A figure that came back with its inputs fits them."""
-
-
-KEPT = """() => { document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-kept', {bubbles: true})); }"""
-"""Tells a viewer that its run is kept: everything after the run is filled."""
+FITS = "() => settled().then(() => fits(document.querySelector('#%s')))"
 
 
 def come_back(asks: gr.HTML, back: Callable, outputs: Sequence, figure: str) -> None:
-    """Connect the last run of a figure before a reload, `back(view)`, to what it fills, when `asks` triggers `submit`."""
+    """Connect the last run of a figure before a reload, `back(view)`, to what it fills, when `asks` triggers `submit`.
+
+    No canvas is among what it fills: it keeps by itself, and one that is not on the page yet would take an answer without a
+    value for all of its properties.
+    """
     came = asks.submit(back, asks, outputs, js=BACK % figure, api_visibility="private", show_progress="hidden")
     came.then(None, None, None, js=FITS % figure, api_visibility="private")
 
@@ -94,7 +98,10 @@ def release(job: gr.events.Dependency, kept: Sequence) -> None:
 
 def mark(inputs: Sequence, figure: str) -> None:
     """Mark the figure with that id as stale when an input changes; the style sheet shows the mark."""
-    gr.on([c.change for c in inputs], None, None, None, js=CHANGED % figure, api_visibility="private")
+    canvases = [c for c in inputs if isinstance(c, Canvas)]
+    for some, script in (canvases, REDRAWN), ([c for c in inputs if c not in canvases], CHANGED):
+        if some:
+            gr.on([c.change for c in some], None, None, None, js=script % figure, api_visibility="private")
 
 
 def unmark(view: gr.JSON, figure: str) -> None:

@@ -129,14 +129,16 @@ def status_line(value: str, figure: str) -> gr.HTML:
     )
 
 
-def timestep(frame: Frame) -> str:
-    """The scrubber's label of a frame; if its pictures have different timesteps, the smallest and the largest."""
+def timestep(plan: Plan, frame: Frame) -> str:
+    """The scrubber's label of a plan's frame; if its pictures have different timesteps, the smallest and the largest."""
     if frame.t < 0:
         return f"result · {'up to ' * bool(frame.each)}{counted(frame.n)}"
     under_way = [t for t in frame.each if t >= 0] or [frame.t]
     ends = dict.fromkeys((min(under_way), max(under_way)))
-    done = f" · {frame.each.count(-1)} of {len(frame.each)} done" * (-1 in frame.each)
-    return f"step {frame.i + 1} / {frame.n} · t = {' – '.join(map(str, ends))}{done}"
+    clock = plan.clock(*ends) if len(ends) == 1 else ""
+    done = f"{frame.each.count(-1)} of {len(frame.each)} done" * (-1 in frame.each)
+    words = f"step {frame.i + 1} / {frame.n}", f"t = {' – '.join(map(str, ends))}", clock, done
+    return " · ".join(filter(None, words))
 
 
 def as_uri(pixels: np.ndarray) -> str:
@@ -159,7 +161,7 @@ def face(plan: Plan, pick: str = "") -> dict:
 def entry(plan: Plan, frame: Frame) -> dict:
     """A frame as an entry of the viewer: a grid per lane, a label, and whether it is the result."""
     grids = [grid(lane, plan.columns, gap=plan.GAP) for lane in plan.lanes(frame)]
-    return {"images": [as_uri(p) for p in grids], "label": timestep(frame), "end": frame.t < 0}
+    return {"images": [as_uri(p) for p in grids], "label": timestep(plan, frame), "end": frame.t < 0}
 
 
 def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[dict]:

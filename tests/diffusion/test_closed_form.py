@@ -163,6 +163,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt, members", [(None, [0, 1, 2]), (1, [1, 2])], ids=["all", "one class"])
 @pytest.mark.parametrize("name", RUNS)
 def test_every_sampler_reaches_the_mixture(name, prompt, members):

@@ -79,6 +79,7 @@ def oracle(scheduler: type, path: Schedule, steps: int):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [10, 20, 50, 100, 1000])
 @DDPM_PATH
 def test_every_ddpm_step_is_that_of_diffusers(path, steps):
@@ -91,6 +92,7 @@ def test_every_ddpm_step_is_that_of_diffusers(path, steps):
         torch.testing.assert_close(after.x_t, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eta", [0, 0.3, 1])
 @pytest.mark.parametrize("steps", [10, 20, 50, 100, 1000])
 @DDPM_PATH
@@ -138,6 +140,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_gaussian_comes_back_with_its_mean_and_deviation(name):
     """Bounds are 5 standard errors: of a mean, std / sqrt(n); of a standard deviation, std / sqrt(2 n)."""

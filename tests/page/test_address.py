@@ -2,12 +2,20 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.tabs("score_field", "sampling", "sdedit", "hybrids", "mnist")
 
 
 def tab(page, name: str):
     """The button of a tab."""
     return page.get_by_role("tab", name=name, exact=True)
+
+
+def plain(page) -> str:
+    """The address without what it names."""
+    return page.url.partition("?")[0]
 
 
 def test_the_address_follows_the_tabs_and_back_goes_to_the_one_before(page):
@@ -24,16 +32,17 @@ def test_the_address_follows_the_tabs_and_back_goes_to_the_one_before(page):
     expect(page).to_have_url(re.compile(r"\?tab=score_field$"))
 
 
-def test_an_address_opens_a_tab_and_presses_a_preset(page, server):
-    page.goto(f"{server.url}?__theme=dark&tab=sampling&preset=A+volcano")
+@pytest.mark.usefixtures("presets_only_fill")
+def test_an_address_opens_a_tab_and_presses_a_preset(page):
+    page.goto(f"{plain(page)}?__theme=dark&tab=sampling&preset=A+volcano")
     expect(tab(page, "Sampling & guidance")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#sampling-tab textarea").first).to_have_value("an emoji of a volcano")
     page.locator("#sampling-tab").get_by_role("button", name="A panda").click()
     expect(page).to_have_url(re.compile(r"\?__theme=dark&tab=sampling&preset=A\+panda$"))
 
 
-def test_an_address_that_names_nothing_opens_the_page(page, server):
-    page.goto(f"{server.url}?tab=%3Cb%3E&preset=nothing")
+def test_an_address_that_names_nothing_opens_the_page(page):
+    page.goto(f"{plain(page)}?tab=%3Cb%3E&preset=nothing")
     expect(tab(page, "Score field")).to_have_attribute("aria-selected", "true")
     tab(page, "MNIST").click()
     expect(page).to_have_url(re.compile(r"tab=mnist$"))

@@ -35,8 +35,8 @@ def test_each_run_streams_pictures_and_maps(client, endpoint, count):
     ("endpoint", "changed", "what"),
     [
         ("watch_words", {"n": 9}, "The number of pictures"),
-        ("watch_words", {"weights": "red much"}, "is no factor on a word"),
-        ("watch_words", {"weights": "red 7"}, "The factor on “red”"),
+        ("weigh_words", {"weights": "red much"}, "is no factor on a word"),
+        ("weigh_words_ladder", {"weights": "red 7"}, "The factor on “red”"),
         ("watch_words", {"guidance": 0}, "The guidance"),
         ("watch_words", {"model": "ddpm-class"}, "does not draw from a prompt"),
         ("weigh_words", {"weights": "pear 2"}, "does not have the word “pear”"),

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from core.models.registry import MODELS
 from core.pictures.images import settings_of
-from tabs.mnist.learned import curve
+from tabs.mnist.learned import PLAYERS, curve
 
 DONE = re.compile("done in")
 CANVAS = "#digit-canvas"
@@ -52,10 +52,10 @@ def test_every_answer_tells_the_browser_what_it_may_do_with_it(server):
             assert "object-src 'none'" in answer.headers["content-security-policy"]
 
 
-def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser, server):
+def test_the_page_says_that_it_is_in_english_whatever_the_browser_speaks(browser, sites):
     context = browser.new_context(locale="de-DE")
     page = context.new_page()
-    page.goto(server.url)
+    page.goto(sites("mnist"))
     page.get_by_role("tab", name="MNIST").wait_for()
     page.wait_for_timeout(500)  # Gradio writes the browser's language when its words are there
     assert page.evaluate("document.documentElement.lang") == "en"
@@ -268,6 +268,22 @@ def test_the_curve_is_that_of_the_chosen_model(page):
 
 
 @pytest.mark.tabs("mnist")
+def test_both_players_of_the_gan_have_a_curve_in_a_colour_of_its_own(page):
+    page.get_by_role("tab", name="How it learned").click()
+    page.locator("#mnist-tab").get_by_label("Model").locator("visible=true").click()
+    page.get_by_role("option", name=MODELS["gan"].title, exact=True).click()
+    chart, curves = page.locator("#mnist-tab svg"), page.locator("#mnist-tab svg .mark-line path")
+    for player in ("critic", "generator"):
+        expect(chart.get_by_text(f"{player}, mean of 50 steps")).to_be_visible()
+    expect(chart.get_by_text("held out")).to_have_count(0)
+    expect(curves).to_have_count(2)
+    colours = curves.evaluate_all("all => all.map(line => line.getAttribute('stroke'))")
+    assert len({*colours}) == 2 and None not in colours
+    for player, line in zip(PLAYERS, curves.all(), strict=True):
+        expect(line).to_have_attribute("aria-label", re.compile(f"series: {player}$"))
+
+
+@pytest.mark.tabs("mnist")
 def test_dark_is_a_switch_that_outlives_a_reload(page):
     page.get_by_role("button", name="Dark", exact=True).click()
     expect(page.get_by_role("button", name="Light", exact=True)).to_be_visible()
@@ -279,6 +295,27 @@ def test_dark_is_a_switch_that_outlives_a_reload(page):
     assert not page.evaluate("document.body.classList.contains('dark')")
 
 
+@pytest.mark.tabs("mnist")
+def test_a_chart_in_sight_takes_the_colours_of_dark_and_of_light(page):
+    page.get_by_role("tab", name="How it learned").click()
+    chart = page.locator("#mnist-tab svg.marks")
+    expect(chart).to_be_visible()
+    colour = "(e, name) => getComputedStyle(e)[name]"
+    parts = {
+        ".role-axis-label text": "fill",
+        ".role-axis-grid line": "stroke",
+        ".role-frame > g > .background": "stroke",
+    }
+    now = lambda: [chart.locator(part).first.evaluate(colour, name) for part, name in parts.items()]  # noqa: E731
+    light = now()
+    page.get_by_role("button", name="Dark", exact=True).click()
+    until(page, lambda: now()[0] == page.locator("h1").evaluate(colour, "color") != light[0], "words light on dark")
+    assert not {*now()} & {*light}, "lines too"
+    page.get_by_role("button", name="Light", exact=True).click()
+    until(page, lambda: now() == light, "the chart as it was")
+
+
+@pytest.mark.tabs("score_field", "hybrids", "mnist")
 def test_arrows_move_between_tabs_and_go_round(page):
     row = page.locator("#tabs > .tab-wrapper")
     row.get_by_role("tab", name="MNIST").focus()
@@ -301,6 +338,20 @@ def test_projector_mode_makes_words_larger(page):
     assert grown > 1.3 * size
 
 
+@pytest.mark.tabs("mnist")
+def test_projector_mode_makes_the_words_of_charts_larger_and_keeps_them_inside(page):
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.get_by_role("tab", name="Scoreboard", exact=True).click()
+    chart = page.locator(".vega-embed svg").locator("visible=true").first
+    size = chart.locator("text").first.bounding_box()["height"]
+    page.get_by_role("button", name="Projector mode").click()
+    expect(page.get_by_role("button", name="Leave projector mode")).to_be_visible()
+    assert chart.locator("text").first.bounding_box()["height"] > 1.3 * size
+    page.wait_for_timeout(1000)
+    block = page.locator(".block:visible", has=page.locator(".vega-embed")).first.bounding_box()
+    assert chart.bounding_box()["width"] <= block["width"]
+
+
 @pytest.mark.tabs("denoise", "mnist")
 def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
     colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3).map(Number)"
@@ -316,6 +367,21 @@ def test_where_the_system_is_dark_the_page_is_light_on_dark(page):
         "footer button",
     ):
         assert min(page.locator(selector).first.evaluate(colour, "color")) > 110, selector
+
+
+@pytest.mark.tabs("mnist")
+def test_a_preset_runs_where_that_is_quick_and_is_filled_in_where_it_is_not(page):
+    status = page.locator("#digits-view .fv-text")
+    cost = page.locator("#mnist-tab .cost:visible").first
+    page.get_by_role("button", name="Ten digits, DDPM, 300 steps").click()
+    expect(cost).to_contain_text("300 network calls")
+    page.wait_for_timeout(2000)
+    ran = float(re.search(r"about ([\d.]+) s", cost.inner_text())[1]) < 10
+    assert status.inner_text().startswith("an example") is not ran
+    page.keyboard.press("Escape")
+    expect(page.locator("#digits-view")).not_to_have_attribute("data-live", "")
+    page.get_by_role("button", name="A phone number").click()
+    expect(status).to_have_text(DONE)
 
 
 @pytest.mark.tabs("mnist")

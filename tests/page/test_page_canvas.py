@@ -33,6 +33,12 @@ GIVEN = """([s, name, type, data]) => {
   if (name === 'dropped.png') to.dispatchEvent(new DragEvent('drop', { ...how, dataTransfer: all }));
   else document.body.dispatchEvent(new ClipboardEvent('paste', { ...how, clipboardData: all }));
 }"""
+WATCH_BUSY = """() => {
+  window.busy = [];
+  new PerformanceObserver((list) => { for (const e of list.getEntries()) busy.push([e.startTime, e.duration]); })
+    .observe({ entryTypes: ['longtask'] });
+}"""
+"""Notes when each task of the page that takes 50 ms or more begins, and how long it takes."""
 
 
 def opened(page, tab: str = "SDEdit", on: str = ON):
@@ -131,6 +137,22 @@ def test_a_stroke_sends_nothing_and_a_run_sends_the_picture_once(page):
     (value,) = posted.pictures()
     middle = decoded(value["picture"])[124:132, 124:132]
     assert (np.abs(middle - [0xD6, 0x2F, 0x2F]).max(-1) < 4).all()
+
+
+def test_the_page_is_idle_soon_after_a_stroke(page):
+    """From 300 ms after a stroke the page has next to nothing to do; beside other work it is measured up to three times."""
+    opened(page)
+    page.evaluate(WATCH_BUSY)
+    busy = []
+    for k in range(3):
+        stroke(page, ON, (-60, 20 * k), (60, -20 * k))
+        ended = page.evaluate("performance.now()")
+        page.wait_for_timeout(1300)
+        tasks = page.evaluate("(from) => busy.filter(([start]) => start > from).map(([, ms]) => ms)", ended + 300)
+        busy.append(sum(tasks))
+        if busy[-1] < 150:
+            break
+    assert busy[-1] < 150, busy
 
 
 def test_undo_and_redo_lead_through_what_was_drawn(page):
@@ -245,6 +267,7 @@ def test_a_sheet_that_may_be_empty_gives_no_picture_and_paste_goes_to_the_one_th
     page.evaluate(GIVEN, [second, "pasted.png", "image/png", base64.b64encode(out.getvalue()).decode()])
     until(page, lambda: (decoded(page.evaluate(SHEET, second))[200, 200] == [1, 99, 200]).all(), "the picture")
     assert page.evaluate(SHEET, ON) == first
+    page.get_by_label("Starts i").locator("visible=true").fill("25")
     page.get_by_role("button", name="Several pictures", exact=True).click()
     expect(page.locator("#sdedit-view .fv-text")).to_have_text(re.compile("done in"))
     expect(page.locator("#sdedit-view")).to_contain_text("picture 2")

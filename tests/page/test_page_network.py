@@ -39,6 +39,13 @@ def press(page, name: str):
     expect(page.locator(f"{VIEW} .fv-text")).to_have_text(re.compile("done in"), timeout=60_000)
 
 
+def filled(page):
+    """Fill in pocket's preset, and show the number of steps."""
+    page.get_by_role("button", name="Pocket: red or green").click()
+    expect(page.get_by_label("Prompt, or a digit").locator("visible=true")).to_have_value("an emoji of a red apple")
+    page.get_by_text("More settings").locator("visible=true").click()
+
+
 def test_the_example_shows_where_the_class_enters(page):
     assert heat(page, "enter") == heat(page, "down2") == heat(page, "t1") == 0
     assert heat(page, "c1") > 0.5 and heat(page, "up1") > 0.1
@@ -70,9 +77,10 @@ def test_a_block_is_pressed_scrubbed_and_opened(page):
     )
 
 
+@pytest.mark.usefixtures("presets_only_fill")
 def test_a_run_of_pocket_has_its_own_diagram_and_files(page):
-    page.get_by_role("button", name="Pocket: red or green").click()
-    expect(page.locator(".cost:visible").first).to_have_text(re.compile("about"))
+    filled(page)
+    with_steps(page, 4)
     press(page, "Look inside")
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(24)
     expect(page.locator(f"{VIEW} .nv-title")).to_have_text("Stage · 48 × 32 × 32")
@@ -83,9 +91,9 @@ def test_a_run_of_pocket_has_its_own_diagram_and_files(page):
     expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled(timeout=20_000)
 
 
+@pytest.mark.usefixtures("presets_only_fill")
 def test_stop_keeps_the_blocks_so_far_and_the_next_run_is_whole(page):
-    page.get_by_role("button", name="Pocket: red or green").click()
-    page.get_by_text("More settings").locator("visible=true").click()
+    filled(page)
     kept = stopped(page, VIEW, "Look inside", 60)
     assert 1 <= kept < 61
     expect(page.locator(f"{VIEW} .nv-diagram .nd-module")).to_have_count(24)

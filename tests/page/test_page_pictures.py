@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from drawing import type_in
 from playwright.sync_api import expect
 
 from core.models.registry import availability
+from core.pictures.images import settings_of
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 
@@ -31,7 +33,9 @@ def lanes(page, view: str) -> list[tuple[str, str]]:
     )
 
 
-def sample(page, button: str):
+def sample(page, button: str, steps: int = 4):
+    """Press a button, for few steps, and wait for the files."""
+    type_in(page, "Steps", str(steps))
     page.get_by_role("button", name=button, exact=True).click()
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"))
     file = page.locator("#sampling-tab").get_by_role("button", name="PNG", exact=True)
@@ -53,7 +57,7 @@ def test_sample_pick_look_inside_and_send(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
     look_inside(page, 0.6, "3")
-    page.locator("#sampling-inside .fv-range").fill("10")
+    page.locator("#sampling-inside .fv-range").fill("2")
     assert page.locator("#sampling-inside img:visible").count() == 5
     page.get_by_role("button", name="→ Denoise").click()
     expect(page.get_by_role("button", name="Noise and denoise")).to_be_visible()
@@ -64,6 +68,23 @@ def test_a_sweep_is_a_labelled_row(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Guidance sweep")
     expect(page.locator("#sampling-view .fv-across").first).to_have_text(re.compile("w = 0.*w = 15", re.S))
+
+
+@pytest.mark.tabs("sampling")
+def test_the_line_has_the_cost_of_this_run_and_each_experiment_s_button_its_own(page):
+    line, steps = page.locator(".cost:visible").first, page.get_by_label("number input for Steps")
+    button = page.get_by_role("button", name="Guidance sweep")
+    expect(button).to_have_attribute("title", re.compile(r"^about [\d.]+ s$"))
+    before = button.get_attribute("title")
+    steps.fill("200")
+    steps.blur()
+    expect(line).to_have_text(re.compile(r"^\s*200 network calls on [^·]*, about [\d.]+ s\s*$"))
+    assert before != button.get_attribute("title") != ""
+    steps.fill("0")  # and stay in it: a number outside of the range goes back into it when it is left
+    expect(line).to_have_text(re.compile("must be a whole number"))
+    expect(button).to_have_attribute("title", "")
+    steps.blur()
+    expect(button).to_have_attribute("title", re.compile(r"^about [\d.]+ s$"))
 
 
 @pytest.mark.tabs("sampling")
@@ -83,6 +104,25 @@ def test_denoising_fills_its_places(page):
 
 
 @pytest.mark.tabs("sampling")
+def test_an_example_plays_once_unless_less_motion_is_asked_for_and_can_be_saved(page):
+    page.add_init_script(
+        "seen = new Set(); setInterval(() => seen.add(document.querySelector('.fv-label')?.textContent), 20)"
+    )
+    page.emulate_media(reduced_motion="no-preference")
+    page.reload()
+    page.wait_for_function("[...seen].filter(Boolean).length >= 5 && /result/.test([...seen].at(-1))")
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    file = page.get_by_role("button", name="PNG", exact=True).first
+    expect(file).to_be_enabled()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("[...seen].filter(Boolean).length") == 1
+    with page.expect_download() as saved:
+        file.click()
+    assert settings_of(saved.value.path())["seed"] == 180
+
+
+@pytest.mark.tabs("sampling")
 def test_a_new_run_chooses_its_first_picture(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Sample")
@@ -96,6 +136,7 @@ def test_a_new_run_chooses_its_first_picture(page):
 @pytest.mark.tabs("sampling")
 def test_a_picture_chosen_while_the_run_goes_on_stays_chosen(page):
     open_tab(page, "Sampling & guidance")
+    type_in(page, "Steps", "10")
     page.get_by_role("button", name="Sample", exact=True).click()
     expect(page.locator("#sampling-view .fv-running")).to_be_visible()
     image = page.locator("#sampling-view img").first
@@ -166,6 +207,23 @@ def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("done in"))
     assert top(page, "#sampling-view .fv-controls") == controls
     assert lanes(page, "#sampling-view")[1][0] == "The noise that this came from"
+
+
+@pytest.mark.tabs("sampling")
+@pytest.mark.parametrize("number", [2, 8])
+def test_nothing_jumps_while_another_number_of_pictures_is_made(page, number):
+    open_tab(page, "Sampling & guidance")
+    page.locator("#sampling-view img").first.wait_for()
+    type_in(page, "Pictures", str(number))
+    type_in(page, "Steps", "8")
+    status, places = page.locator("#sampling-view .fv-text"), []
+    page.get_by_role("button", name="Sample", exact=True).click()
+    for state in (r"step \d+ / 8", "done in"):
+        expect(status).to_have_text(re.compile(state))
+        expect(page.locator("#sampling-view figure").first.locator(".fv-cells i")).to_have_count(number)
+        places.append([top(page, f"#sampling-view .fv-{part}") for part in ("lanes", "controls", "caption")])
+        places[-1].append(top(page, "#sampling-tab .slim"))
+    assert places[0] == places[1]
 
 
 @pytest.mark.tabs("sampling")
@@ -363,7 +421,7 @@ def test_a_phone_shows_every_tab_and_every_method(page):
     page.set_viewport_size({"width": 390, "height": 844})
     for name in ("Forward & denoise", *TABS, "MNIST"):
         expect(page.get_by_role("tab", name=name)).to_be_visible()
-    boxes = page.locator("#denoise-tab .tiles img, #denoise-tab .legend span").evaluate_all(
+    boxes = page.locator("#denoise-tab .tiles div:has(span) img, #denoise-tab .legend span").evaluate_all(
         "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"
     )
     assert all(left >= 0 and right <= 390 for left, right in boxes)
@@ -393,19 +451,20 @@ def before(page, selector: str) -> str:
 
 
 @pytest.mark.tabs("sampling")
+@pytest.mark.usefixtures("presets_only_fill")
 def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run(page):
     open_tab(page, "Sampling & guidance")
     tab = page.locator("#sampling-tab")
     png = tab.get_by_role("button", name="PNG", exact=True)
     sample(page, "Sample")
-    expect(png).to_be_enabled()
     assert before(page, "#sampling-view .fv-status") == "none"
     tab.get_by_role("button", name="A volcano").click()
     expect(page.locator("#sampling-view[data-stale='changed']")).to_be_visible()
     assert "settings have changed" in before(page, "#sampling-view .fv-status")
+    type_in(page, "Steps", "12")
     tab.get_by_role("button", name="Sample", exact=True).click()
     expect(png).to_be_disabled()
-    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile(r"step \d+ / 30"))
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile(r"step \d+ / 12"))
     expect(page.locator("#sampling-view[data-stale]")).to_have_count(0)
     expect(png).to_be_enabled()
     expect(page.locator("#sampling-view .fv-caption")).to_have_text(re.compile("volcano"))
@@ -436,6 +495,7 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
 def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
     open_tab(page, "Sampling & guidance")
     status, png = page.locator("#sampling-view .fv-text"), page.get_by_role("button", name="PNG", exact=True)
+    type_in(page, "Steps", "12")
     page.get_by_role("button", name="Sample", exact=True).click()
     expect(status).to_have_text(re.compile("step"))
     page.get_by_role("button", name="Guidance sweep", exact=True).click()
@@ -474,3 +534,17 @@ def test_stop_keeps_the_run_under_way_though_another_was_asked_for(page):
     page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     expect(status).to_have_text(re.compile("stopped at step"))
     expect(page.get_by_role("button", name="PNG", exact=True)).to_be_enabled()
+
+
+@pytest.mark.tabs("sampling")
+def test_the_dice_gives_another_seed_and_marks_the_figure(page):
+    seed = page.locator("#sampling-tab").get_by_label("Seed", exact=True)
+    before = seed.input_value()
+    page.locator("#sampling-tab button.dice").click()
+    expect(seed).not_to_have_value(before)
+    expect(page.locator("#sampling-view")).to_have_attribute("data-stale", "changed")
+    assert 0 <= int(seed.input_value()) < 2**31
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile("step"))
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#sampling-view .fv-caption")).to_contain_text(f"seed {seed.input_value()} ")

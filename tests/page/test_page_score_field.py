@@ -382,3 +382,7 @@ def test_a_table_is_put_on_the_sheet_and_shown(visit, tmp_path):
     page.locator("input[type=file]").first.set_input_files(tmp_path / "good.csv")
     expect(page.locator(".draw-count")).to_have_text("3 points")
     expect(page.locator(CAPTION)).to_have_text(re.compile("your own points"))
+    told = page.get_by_text("The points of the table were centred (their mean was 1.67, 3.33) and divided by 2.36.")
+    expect(told).to_be_visible()
+    draw(page, (-2, 1.5), (-1, 1.5))
+    expect(told).to_have_count(0)  # the new points were not moved

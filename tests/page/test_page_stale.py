@@ -5,7 +5,7 @@ import re
 import gradio as gr
 import numpy as np
 import pytest
-from drawing import stroke, there
+from drawing import stroke, there, type_in
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -75,9 +75,9 @@ def inputs() -> dict[str, list[gr.components.Component]]:
 def test_an_opened_tab_says_of_nothing_that_it_has_changed(page):
     for tab in PLACE:
         opened(page, tab)
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(300)
         assert page.evaluate(MARKED) == [], tab
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(3000)  # a mark that comes late stays
     assert page.evaluate(MARKED) == []
 
 
@@ -162,3 +162,19 @@ def test_a_preset_that_is_pressed_during_a_run_dims_the_figure_at_its_end(page):
         assert tiles.evaluate("e => getComputedStyle(e).opacity") == "1"
     expect(page.locator("#denoise-figures .prose.status")).to_contain_text("done in")
     expect(tiles).to_have_css("opacity", "0.4")
+
+
+@pytest.mark.tabs("sampling")
+def test_a_preset_that_is_pressed_during_a_run_leaves_the_running_figure_in_colour(page):
+    opened(page, "sampling")
+    type_in(page, "Steps", "20")
+    page.get_by_role("button", name="Sample", exact=True).click()
+    view, lanes = page.locator("#sampling-view"), page.locator("#sampling-view .fv-lanes")
+    expect(view.locator(".fv-text")).to_have_text(re.compile(r"step \d+ / 20"))
+    page.get_by_role("button", name="A volcano").click()
+    expect(view).to_have_attribute("data-stale", "changed")
+    if view.get_attribute("data-live") is not None:
+        assert lanes.evaluate("e => getComputedStyle(e).opacity") == "1"
+    expect(view.locator(".fv-text")).to_have_text(re.compile("done in"))
+    expect(view.locator(".fv-caption")).to_contain_text("panda")
+    expect(lanes).to_have_css("opacity", "0.4")

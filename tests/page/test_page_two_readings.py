@@ -26,14 +26,19 @@ def make(page, tab: str, name: str):
 
 
 def test_an_anagram_turns_to_and_fro(page):
+    page.get_by_role("tab", name="Visual anagrams").click()
+    motion = page.locator("#anagrams-motion")
+    moving = motion.locator("img").last
+    expect(moving).to_have_attribute("src", re.compile("data:"))
+    example = moving.get_attribute("src")
     make(page, "Visual anagrams", "anagrams")
     assert page.locator("#anagrams-view img").count() == 2
-    motion = page.locator("#anagrams-motion")
+    expect(moving).not_to_have_attribute("src", example)
     expect(motion.locator("figcaption").last).to_have_text("in motion: upside down")
-    first = motion.locator("img").last.get_attribute("src")
+    first = moving.get_attribute("src")
     motion.locator(".fv-play").click()
     expect(motion.locator(".fv-label")).to_have_text("in the other view")
-    assert motion.locator("img").last.get_attribute("src") != first
+    assert moving.get_attribute("src") != first
     page.wait_for_function(  # label and picture at once, as it goes on turning
         """(first) => {
           const motion = document.querySelector('#anagrams-motion');

@@ -10,8 +10,10 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from calling import finished
 from playwright.sync_api import expect
 from toys import played, tiny_pocket
+from visits import LOOK
 
 import app
 from core.checks import ModelError, Refused, whole
@@ -25,7 +27,7 @@ from tabs.sampling.page import JOB
 from tabs.ui import files as _files
 from tabs.ui import job as _run
 from tabs.ui.controls import once
-from tabs.ui.failures import explained, explained_in_place
+from tabs.ui.failures import UNFIT, explained, explained_in_place
 from tabs.ui.files import temporary
 from tabs.ui.viewer import Runs
 
@@ -35,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_files_are_made_together_while_old_ones_go(monkeypatch):
     folder = _files._scratch_folder.__wrapped__()
     monkeypatch.setattr(_files, "_scratch_folder", lambda: folder)
@@ -141,18 +144,18 @@ def test_a_run_teaches_the_cost_line_nothing_about_loading(monkeypatch):
 def test_opening_the_page_takes_no_place_in_the_queue():
     demo = app.create_app("cpu")
     opening = [fn for fn in demo.fns.values() if any(event == "load" for _, event in fn.targets)]
-    assert len(opening) >= 9 and not any(fn.queue for fn in opening)
+    assert len(opening) >= 4 and not any(fn.queue for fn in opening)
     assert demo._queue.max_size >= 100
 
 
-def test_pages_that_open_together_are_all_told_their_cost(browser, server):
-    context = browser.new_context()
+def test_pages_that_open_together_are_all_told_their_cost(browser, sites):
+    context, url = browser.new_context(**LOOK), sites("score_field", "denoise", "sampling")
     context.set_default_timeout(120_000)
     pages, queued, failed = [context.new_page() for _ in range(3)], [], []
     context.on("request", lambda r: queued.append(r.url) if "queue/join" in r.url else None)
     context.on("response", lambda r: failed.append(r.url) if r.status >= 400 else None)
     for page in pages:
-        page.goto(server.url, wait_until="commit")
+        page.goto(url, wait_until="commit")
     for page in pages:
         page.get_by_role("tab", name="Forward & denoise").click()  # the first tab has no line of costs
         page.locator(".cost:visible", has_text="network calls on").first.wait_for(timeout=120_000)
@@ -163,7 +166,7 @@ def test_pages_that_open_together_are_all_told_their_cost(browser, server):
 @pytest.fixture
 def people(browser, sites):
     """Opens a page of its own for each person, with the digits."""
-    context, url = browser.new_context(), sites("denoise", "mnist")
+    context, url = browser.new_context(**LOOK), sites("denoise", "mnist")
 
     def person():
         page = context.new_page()
@@ -242,6 +245,16 @@ def test_what_a_library_refuses_is_logged_and_not_told(caplog):
         explained(lambda: list(zip([1], [1, 2], strict=True)))()
     assert "argument 2 is longer" in caplog.text
     assert "Something went wrong" in explained_in_place(fails(OSError("/home/somebody")))()
+
+
+def test_values_that_fit_no_handler_are_one_sentence_and_one_line_of_the_log(caplog):
+    demo = app.create_app("cpu", names=("interpolation",))
+    (restore,) = (fn for fn in demo.fns.values() if fn.api_name == "restore_interpolation")
+    with pytest.raises(gr.Error) as told_:
+        finished(demo.preprocess_data(restore, [], None))
+    assert (told_.value.message, told_.value.print_exception) == (UNFIT, False)
+    (record,) = caplog.records
+    assert "restore_interpolation" in record.message and "\n" not in record.message and not record.exc_info
 
 
 def test_our_checks_are_refusals():

@@ -90,6 +90,7 @@ def test_the_announced_images_are_those_that_are_made(models):
         hook.remove()
 
 
+@pytest.mark.slow
 def test_a_column_per_scale_from_one_noise(models):
     plan = PLANS["by-scale"](R)
     first, *_ = plan.run("cpu")

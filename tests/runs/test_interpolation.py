@@ -25,6 +25,7 @@ def result(steps) -> torch.Tensor:
     return last.x_t
 
 
+@pytest.mark.slow
 def test_the_ends_are_the_pictures_of_their_seeds(pocket):
     r = InterpolationRequest("a rose", columns=3, steps=4, seed=5, other=9)
     row = result(between(r).run())
@@ -69,6 +70,7 @@ def test_bad_values_are_refused(values, what):
         InterpolationRequest.checked(**values)
 
 
+@pytest.mark.slow
 def test_with_two_prompts_the_ends_are_the_pictures_of_their_prompts(pocket):
     r = InterpolationRequest("a rose", last="a blue bird", columns=3, steps=4, seed=5, other=5)
     row = result(between(r).run())

@@ -32,6 +32,7 @@ def plan(name: str, r: InversionRequest = R):
     return replace(PLANS[name](r), inputs={"original": PICTURE})
 
 
+@pytest.mark.slow
 def test_the_first_column_is_the_picture_the_second_its_noise_the_third_the_way_back(pocket):
     *_, last = plan("edit").run()
     x, path = from_uint8(PICTURE[None], -1, 1), pocket.schedule.timesteps(5)
@@ -49,6 +50,7 @@ def test_what_is_still_to_come_is_grey():
     assert (to_uint8(first.x_0[2:], -1, 1) == WAITING).all() and first.i == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_steps_count_up_to_their_number_and_the_last_is_the_result(name):
     steps = list(plan(name).run())
@@ -57,6 +59,7 @@ def test_steps_count_up_to_their_number_and_the_last_is_the_result(name):
     assert all((s.t >= 0).all() for s in steps[:-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["ddim", "heun"])
 def test_the_announced_work_is_about_what_is_done(solver, pocket):
     made = []
@@ -67,11 +70,13 @@ def test_the_announced_work_is_about_what_is_done(solver, pocket):
     assert sum(made) == pytest.approx(calls * images, rel=0.15)
 
 
+@pytest.mark.slow
 def test_sdedit_starts_from_the_seed():
     a, b, c = (list(plan("edit", replace(R, seed=s)).run())[-1].x_0 for s in (1, 1, 2))
     assert torch.equal(a, b) and torch.equal(a[:4], c[:4]) and not torch.equal(a[4], c[4])
 
 
+@pytest.mark.slow
 def test_more_steps_bring_more_of_the_picture_back():
     """A tiny network is no denoiser, but its path is smooth enough to be gone back."""
     this = plan("by-steps")

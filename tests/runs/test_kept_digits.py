@@ -28,6 +28,7 @@ def learned(n: int = 2, **change) -> DigitTraining:
     return this
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"by_class": False}, {"objective": "ddpm"}, {"objective": "ddpm", "T": 100}])
 def test_a_kept_network_draws_in_generate_as_it_was_when_it_was_kept(change):
     this = learned(**change)
@@ -110,6 +111,7 @@ def test_a_training_without_an_update_is_nothing_yet():
         keep(learned(0).id)
 
 
+@pytest.mark.slow
 def test_it_is_measured_like_those_that_ship(monkeypatch):
     monkeypatch.setattr(kept_digits, "MEASURED", 40)
     name = keep(learned().id)

@@ -78,6 +78,7 @@ def test_it_is_made_from_the_prompt_and_the_seed_of_its_picture(plan, k, asked):
     assert (made.prompt, made.seed) == asked
 
 
+@pytest.mark.slow
 def test_more_noise_on_the_small_picture_keeps_less_of_it():
     plan, dots = LADDERS["ladder"](SDEditRequest()), SCENE["original"].copy()
     dots[::4, ::4] = 255 - dots[::4, ::4]

@@ -70,6 +70,7 @@ def test_two_updates_lower_the_loss(objective, by_class):
         assert this.loss(10_000) < before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["flow", "ddpm", "denoiser"])
 def test_a_training_that_was_paused_goes_on_bit_for_bit_as_if_it_never_had_been(objective):
     whole, parts = updated(training(objective=objective), 14), training(objective=objective)
@@ -79,6 +80,7 @@ def test_a_training_that_was_paused_goes_on_bit_for_bit_as_if_it_never_had_been(
     assert parts.curve.points == whole.curve.points and len(whole.curve.points) == 2
 
 
+@pytest.mark.slow
 def test_the_seed_makes_the_first_weights_and_the_batches():
     first, again, other = (updated(training(seed=seed), 2) for seed in (1, 1, 2))
     assert same(weights(first), weights(again)) and not same(weights(first), weights(other))
@@ -110,6 +112,7 @@ def test_a_rate_without_bounds_diverges_in_one_sentence_and_nothing_is_lost():
     assert this.step == 0 and all(torch.equal(before[k], after[k]) for k in before)
 
 
+@pytest.mark.slow
 def test_what_is_served_stays_while_the_training_goes_on():
     this = updated(training(), 2)
     model = this.denoiser()
@@ -140,6 +143,7 @@ def step_of(figure) -> int:
     return int(figure.labels[-1].split(" · ")[0].removeprefix("update ").replace(",", ""))
 
 
+@pytest.mark.slow
 def test_training_shows_its_samples_from_the_same_noise_and_ends_with_all_moments(often):
     figures = list(train(dataclasses.replace(R, updates=12), "cpu"))
     steps = [step_of(f) for f in figures]
@@ -155,6 +159,7 @@ def test_training_shows_its_samples_from_the_same_noise_and_ends_with_all_moment
     assert "It learns from bars." in end.caption and "seed 0" in end.caption
 
 
+@pytest.mark.slow
 def test_pause_keeps_everything_and_start_goes_on_where_it_stopped(often):
     first = train(R, "cpu")
     *_, shown = itertools.islice(first, 6)
@@ -207,6 +212,7 @@ def test_a_denoiser_shows_the_digit_the_noise_and_its_answer(often):
     assert [len(c.lines) for c in figure.charts] == [1, 0] and "as asked" not in figure.status
 
 
+@pytest.mark.slow
 def test_curves_of_several_runs_lie_over_one_another():
     first, second = (next(one_update(dataclasses.replace(R, seed=seed), "cpu")).run for seed in (1, 2))
     for run in (first, second):
@@ -357,6 +363,7 @@ def test_one_of_each_is_the_first_of_its_class():
     assert one_of_each(images, labels)[:, 0, 0, 0].tolist() == list(range(9, -1, -1))
 
 
+@pytest.mark.slow
 def test_without_mnist_our_own_model_draws_digits_once_and_says_so(monkeypatch):
     drawing = Drawing(count=40)
     monkeypatch.setattr(digit_data, "DRAWS_AT_ONCE", 20)

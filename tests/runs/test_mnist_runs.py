@@ -22,7 +22,7 @@ from core.models.mnist_unet import UNet
 from core.models.registry import MODELS
 from core.pictures.images import to_uint8
 from core.runs import cost
-from core.runs.mnist import DigitRequest, read
+from core.runs.mnist import DigitRequest, flow_clock, read
 from core.runs.recording import MAX_FRAMES, Recording
 
 
@@ -121,7 +121,6 @@ def test_the_cost_line_reads_well_and_learns(monkeypatch):
     assert cost.sentence(9, 8, 3, 1.0, partly=True) == cost.sentence(9, 8, 3)
     assert cost.sentence(9, 8, 3, 1.0, negative=True) == cost.sentence(9, 8, 3)
     assert cost.sentence(9, 8, 3, 2.0) == "9 network calls on 8 images each (with and without the prompt), about 3 s"
-    assert cost.others([("A", 2.2), ("B", 0.5)]) == " · A: 2 s, B: 0.5 s" and cost.others([]) == ""
     assert cost.sentence(20, 40, 3.2) == "20 network calls on 40 images each, about 3 s"
     monkeypatch.setattr(cost, "_line", lambda name, device: (0.0, 0.01))
     monkeypatch.setattr(cost, "_correction", {})
@@ -195,3 +194,8 @@ def test_the_classifier_has_the_device_to_itself_while_it_reads(monkeypatch):
     monkeypatch.setattr(Classifier, "features", lambda net, x: alone.append(NETWORK_LOCK.locked()) or inner(net, x))
     assert len(read(np.zeros((3, 28, 28, 1), np.uint8), "cpu")) == 3
     assert alone == [True] and not NETWORK_LOCK.locked()
+
+
+@pytest.mark.parametrize(("model", "words"), [("flow-class", "τ = 0.25"), ("ddpm-class", "")])
+def test_the_time_of_flow_matching_stands_beside_the_timestep(model, words):
+    assert flow_clock(model, 749) == words

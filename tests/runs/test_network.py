@@ -55,6 +55,7 @@ def changes(recording: Recording, k: int = 0) -> dict[str, int]:
     return dict(zip(names, recording.frames[k].maps[CHANGES].ravel().tolist(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 3.0])
 @pytest.mark.parametrize("name", PLANS)
 def test_looking_inside_changes_no_picture(name, guidance):
@@ -178,6 +179,15 @@ def test_a_request_survives_its_settings():
 def test_a_network_without_classes_says_so():
     assert "knows no class" in PLANS["prompt"](replace(R, model="flow-time")).caption
     assert "knows no class" not in PLANS["time"](replace(R, model="flow-time")).caption + PLANS["prompt"](R).caption
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampler"),
+    [(R, "Euler"), (replace(R, model="ddpm-class"), "DDIM"), (WORDS, "DDIM")],
+    ids=("flow", "ddpm", "pocket"),
+)
+def test_the_caption_names_the_sampler_as_it_is_called_on_the_model_s_path(asked, sampler):
+    assert f"; {sampler}, 3 steps; " in PLANS["prompt"](asked).caption
 
 
 def test_bytes_of_changes():

@@ -82,6 +82,7 @@ def test_a_second_who_trains_it_is_refused_until_the_first_ends(hasty):
     assert next(this.updates()).step == 3
 
 
+@pytest.mark.slow
 def test_who_starts_a_training_takes_it_over_and_the_earlier_run_ends_quietly(often):
     """Start while it runs slowly."""
     slow, ended = train(R, slow=True), []

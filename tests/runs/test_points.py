@@ -10,7 +10,18 @@ import torch
 from core.checks import Refused
 from core.diffusion.noise import generator
 from core.diffusion.point_sets import WIDEST
-from core.runs.points import LETTERS, MOST_BYTES, MOST_POINTS, OWN, SETS, point_set, rows_of, table_rows, written
+from core.runs.points import (
+    LETTERS,
+    MOST_BYTES,
+    MOST_POINTS,
+    OWN,
+    SETS,
+    point_set,
+    rows_of,
+    table_remark,
+    table_rows,
+    written,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -100,6 +111,31 @@ def test_a_table_is_centred_and_scaled_and_keeps_its_shape():
     expected = np.array(PLACES) - np.mean(PLACES, 0)
     np.testing.assert_allclose(rows, expected / expected.std(0).max(), atol=1e-5)
     assert np.abs(rows).max() <= WIDEST
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("998,0\n1002,3\n", "The points of the table were centred (their mean was 1000, 1.5) and divided by 2."),
+        ("-4,4\n4,-4", "The points of the table were divided by 4."),
+        ("-.1,.1\n.1,-.1", "The points of the table were multiplied by 10."),
+        ("4,-1\n6,1", "The points of the table were centred (their mean was 5, 0)."),
+        ("5,2\n" * 3, "All points of the table are one; it was moved from 5, 2 to the centre."),
+        ("1e20,3\n" * 10, "All points of the table are one; it was moved from 1e+20, 3 to the centre."),
+        ("-1,1\n1,-1", ""),
+    ],
+)
+def test_how_a_table_was_moved_and_scaled_is_said(table, sentence):
+    assert table_remark(table) == sentence
+
+
+def test_the_remark_on_a_table_is_what_was_done_to_it():
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((200, 2)) * [3.0, 40.0] + [-7.0, 500.0]
+    points[0] = 500, 900  # far out: the whole is made smaller than its deviation asks for
+    table = "\n".join(f"{x},{y}" for x, y in points)
+    x, y, scale = map(float, re.search(r"was (.+), (.+)\) and divided by (.+)\.$", table_remark(table)).groups())
+    np.testing.assert_allclose(places(table_rows(table)), (points - [x, y]) / scale, atol=0.05)
 
 
 @pytest.mark.parametrize("names", [("cat", "dog"), ("1", "0"), ("7", "-3"), ("Käse", "日本"), ("a", "")])

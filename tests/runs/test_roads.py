@@ -30,6 +30,7 @@ def steps(r: RoadsRequest) -> list:
     return list(Roads(request=r).run())
 
 
+@pytest.mark.slow
 def test_every_picture_of_ddim_is_that_of_its_steps_alone(pocket):
     row = steps(R)[-1].x_t[:3]
     for picture, n in zip(row, (2, 3, 5), strict=True):
@@ -37,11 +38,13 @@ def test_every_picture_of_ddim_is_that_of_its_steps_alone(pocket):
         torch.testing.assert_close(picture, alone.x_t[0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_all_begin_with_one_noise():
     first = steps(R)[0].x_t
     assert len(first) == 9 and all(torch.equal(first[0], x) for x in first)
 
 
+@pytest.mark.slow
 def test_rows_of_ddpm_differ_by_the_noise_on_the_way_alone():
     run = steps(R)[-1].x_t.unflatten(0, (3, 3))
     assert not torch.allclose(run[0], run[1], atol=0.05) and not torch.allclose(run[1], run[2], atol=0.05)
@@ -52,6 +55,7 @@ def test_rows_of_ddpm_differ_by_the_noise_on_the_way_alone():
     torch.testing.assert_close(later[0], run[0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_announced_calls_are_those_that_are_made(pocket):
     made = []
     pocket.net.register_forward_hook(lambda net, args, out: made.append(len(args[0])))
@@ -68,6 +72,7 @@ def test_under_each_picture_stands_how_near_it_is_to_the_last_of_its_row():
     assert plan.under(pixels) == ["0.0 dB", "99.0 dB", "", "99.0 dB", "28.1 dB", "", "99.0 dB", "99.0 dB", ""]
 
 
+@pytest.mark.slow
 def test_it_is_known_of_the_result_alone():
     recording, plan = None, Roads(request=R)
     recording = Recording(plan)

@@ -7,16 +7,18 @@ import pytest
 import torch
 from toys import ONLY, tiny_pocket
 
-from core.checks import ModelError
+from core.checks import ModelError, Refused
 from core.diffusion.guidance import THRESHOLDS, bounded, guide
 from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.diffusion.visits import visits_together
+from core.models.captions import DRAWING_STYLES, STYLED
 from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
 from core.runs.fields import EVEN
-from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models
+from core.runs.prompts import MAX_PICTURES, MAX_PROMPT, default_guidance, prompt_of, remarks, text_models, thing_of
+from core.runs.recording import FEW, MAX_FRAMES, Recording
 from core.runs.sampling import PLANS, SWEEP, THIRDS, PictureRequest, Pictures, draw
 from tabs.ui.prompts import remark_on, remark_on_styled
 
@@ -211,6 +213,14 @@ def test_every_picture_of_a_step_sweep_is_its_run_alone(sampler, atol, pocket):
         torch.testing.assert_close(together[k : k + 1], alone, atol=atol, rtol=0)
 
 
+def test_a_picture_of_few_steps_keeps_them_all_beside_one_of_many(pocket):
+    recording = Recording(plan("step-sweep", sweep_steps="2, 4, 80"))
+    for _ in recording.follow(recording.plan.run()):
+        pass
+    assert [[f.i for f in recording.own(k)] for k in (0, 1)] == [[0, 1, 2], [0, 1, 2, 3, 4]]
+    assert len(recording.frames) < MAX_FRAMES + FEW
+
+
 def test_a_step_sweep_needs_a_sampler_of_single_steps():
     for timesteps in (EVEN, "fast27"):
         with pytest.raises(ValueError, match=SENTENCE):
@@ -236,11 +246,18 @@ def test_a_step_sweep_has_a_row_per_prompt_all_from_one_noise(pocket):
         ({"sweep_steps": "0, 5"}, "Every number of steps must be a whole number from 1 to 250"),
         ({"sweep_steps": "5, 5"}, "may be given only once"),
         ({"sweep_prompts": "a\nb\nc\nd"}, "Give at most 3 prompts"),
-        ({"sweep_prompts": 3}, "The prompts must be text, one per line"),
     ],
 )
-def test_a_bad_sweep_is_refused_in_a_sentence(values, sentence):
+def test_a_bad_sweep_is_refused_by_the_sweep_alone(values, sentence):
+    r = PictureRequest.checked(**values)
+    assert PLANS["samples"](r).count == 4, "the other runs do not need it"
     with pytest.raises(ValueError, match=sentence):
+        PLANS["step-sweep"](r)
+
+
+@pytest.mark.parametrize("values", [{"sweep_prompts": 3}, {"sweep_steps": 5}, {"sweep_prompts": "a\n" * MAX_PROMPT}])
+def test_what_is_no_text_of_usual_length_is_refused_at_once(values):
+    with pytest.raises(ValueError, match=r"^The (prompts|numbers of steps) of the sweep must be"):
         PictureRequest.checked(**values)
 
 
@@ -328,6 +345,7 @@ def test_pictures_that_differ_in_guidance_alone_equal_separate_runs(sampler, poc
     assert (together[1] - together[3]).abs().max() > 1e-2
 
 
+@pytest.mark.slow
 def test_an_empty_prompt_is_unconditional(pocket):
     for empty in ("", None):
         found = result(draw(pocket, [empty], 7.0, 3, 5))
@@ -406,3 +424,56 @@ def test_remarks_on_a_prompt_with_a_style_are_those_on_both_together():
     assert remark_on_styled("pocket", "a campanile of", "a rose", "a tower").count("campanile") == 1
     assert "cut off" in remark_on_styled("pocket", "a high quality photo of", "a tower of water of water of water")
     assert remark_on_styled("pocket", "", "", "") == ""
+
+
+@pytest.fixture
+def styled(pocket, monkeypatch):
+    """Beside it, a pocket of five styles, which never saw a flat lion."""
+    about = CHECKPOINT.card(None) | {"styles": dict.fromkeys(DRAWING_STYLES), "never_seen": {"flat": ["lion"]}}
+    one = CHECKPOINT.card
+    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about if model.name == STYLED else one(model))
+
+
+def test_a_thing_in_five_styles_comes_from_one_noise(styled):
+    plan = PLANS["five-styles"](PictureRequest("a photo of a lion", seed=7, steps=3))
+    assert plan.model == STYLED and set(plan.seeds) == {7} and set(plan.steps) == {3}
+    assert plan.texts == tuple(f"{style.prompt} a lion" for style in DRAWING_STYLES.values())
+    assert plan.across == ("emoji", "flat drawing, never seen", "glossy drawing", "sticker", "outlined drawing")
+    assert "5 prompts" in plan.caption
+    *_, last = plan.run("cpu")
+    assert last.x_0.shape == (5, 3, 64, 64)
+
+
+def test_a_model_of_one_style_says_who_knows_the_others(styled):
+    assert remarks("pocket", "a sticker of a rose") == ["pocket was not taught “a sticker of …”; pocket-styles was."]
+    assert not any("was not taught" in line for line in remarks(STYLED, "a sticker of a rose"))
+
+
+@pytest.mark.parametrize("prompt", ["", "a photo of", "an emoji of "])
+def test_five_styles_need_a_thing(prompt):
+    with pytest.raises(Refused, match="Name a thing"):
+        PLANS["five-styles"](PictureRequest.checked(prompt=prompt))
+
+
+def test_a_large_model_is_asked_for_styles_of_painting():
+    texts = PLANS["five-styles"](PictureRequest("a flat drawing of a fox", model="if-m")).texts
+    assert texts[:2] == ("a photo of a fox", "an oil painting of a fox") and len(texts) == 5
+
+
+def test_a_student_hands_its_few_steps_over_to_no_teacher(styled):
+    assert set(PLANS["five-styles"](PictureRequest("a fox", model="pocket-fast", steps=4)).steps) == {30}
+    assert set(PLANS["five-styles"](PictureRequest("a fox", steps=4)).steps) == {4}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [
+        ("an emoji of a fox", "a fox"),
+        ("A Photo of  a pizza", "a pizza"),
+        ("a bowl of soup", "a bowl of soup"),
+        ("an outlined drawing of two owls", "two owls"),
+        ("a fox", "a fox"),
+    ],
+)
+def test_the_thing_of_a_prompt_is_what_follows_its_style(prompt, thing):
+    assert thing_of(prompt) == thing

@@ -147,6 +147,7 @@ def test_every_figure_of_a_view_is_whole_and_the_last_one_is_done(view, path):
     assert figures[-1].fraction is None and not figures[-1].status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path, data", [("cosine", data) for data in [*SETS, *OWN]] + [("linear", "tree"), ("flow", "tree")]
 )
@@ -164,6 +165,7 @@ def test_one_point_points_all_alike_and_points_far_away_are_shown(view, rows):
     assert_whole(figure)
 
 
+@pytest.mark.slow
 def test_ten_thousand_points_are_shown():
     rows = [(x, y, int(x > 0)) for x, y in torch.randn(10_000, 2, generator=generator(1)).tolist()]
     for view in ("forward", "guide"):
@@ -206,6 +208,7 @@ def test_the_arrows_are_the_score():
     np.testing.assert_allclose(figure.panels[0].arrows[10], expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_learned_score_stands_beside_the_exact_one_with_their_difference():
     r = network(30)
     (figure,) = VIEWS["score"](r)

@@ -21,6 +21,7 @@ def test_ten_digits_are_one_picture_row_by_row():
     assert torch.equal(picture[0, 0, :4:2, ::3], torch.arange(10.0).view(2, 5))
 
 
+@pytest.mark.slow
 def test_every_cell_is_what_its_model_draws_alone():
     plan = Students(request=StudentsRequest(seed=3))
     *_, last = plan.run("cpu")
@@ -30,6 +31,7 @@ def test_every_cell_is_what_its_model_draws_alone():
     torch.testing.assert_close(last.x_0[k], sheet(step.x_t.clamp(0, 1))[0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_announced_calls_are_those_that_are_made():
     plan, made = Students(request=StudentsRequest()), []
     hooks = [
@@ -83,7 +85,7 @@ def test_rows_are_the_models_that_are_here():
 
 def test_a_student_s_own_runs_have_a_price():
     plan = Digits(request=DigitRequest.of("flow-class-fast"))
-    assert cost.line(plan, "cpu").startswith("4 network calls on 20 images each, about")
+    assert cost.line(plan, "cpu") == f"4 network calls on 20 images each, {cost.brief(plan, 'cpu')}"
 
 
 def test_the_numbers_stand_only_where_they_were_measured():

@@ -40,6 +40,7 @@ def alone_with(pocket, w: float, threshold: str):
     return ddim(guided, randn((1, *pocket.shape), generator(5)), visits, guided.encode(["a rose"]))
 
 
+@pytest.mark.slow
 def test_every_row_is_what_its_threshold_draws_alone(pocket):
     rows = last(R)
     for row, threshold in zip(rows, ROWS, strict=True):
@@ -59,6 +60,7 @@ def test_below_a_picture_stands_the_histogram_of_its_estimate_before_the_thresho
         assert np.array_equal(below, histogram(sizes, q, cut))
 
 
+@pytest.mark.slow
 def test_a_largest_threshold_of_one_is_plain_clipping():
     rows = last(replace(R, top=1.0))
     torch.testing.assert_close(rows[1, :, :, :64], rows[2, :, :, :64])

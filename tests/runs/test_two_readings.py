@@ -313,6 +313,7 @@ def test_the_line_under_the_samplers_speaks_of_each():
     assert all(s.title.split(",")[0] in info for s in TEXT_SAMPLERS.values())
 
 
+@pytest.mark.slow
 def test_each_picture_has_its_own_seed():
     both = plan(AnagramRequest.checked(n=2, steps=2, seed=5))
     assert both.seeds == (5, 6) and both.alone(1).request == AnagramRequest.checked(n=1, steps=2, seed=6)

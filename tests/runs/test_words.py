@@ -142,6 +142,7 @@ def test_the_announced_calls_are_those_that_are_made(name, guidance, pocket):
 # ---- weigh ----
 
 
+@pytest.mark.slow
 def test_weight_one_changes_nothing_and_the_first_picture_is_never_weighed():
     plain = results("maps", R)
     four = results("weigh", replace(R, weights="rose 1, emoji 1"))
@@ -157,6 +158,7 @@ def test_each_way_of_weighing_changes_its_own_picture():
     assert len({tuple(p.flatten().tolist()) for p in four}) == 4
 
 
+@pytest.mark.slow
 def test_the_ladder_has_the_plain_picture_at_one_and_the_weighed_one_at_its_factor():
     six, four = results("ladder", R), results("weigh", R)
     assert words.LADDER[3] == 1 and words.LADDER[0] == -2
@@ -222,6 +224,7 @@ def test_swap_for_nothing_is_refused():
         PLANS["swap"](replace(R, other=""))
 
 
+@pytest.mark.slow
 def test_swap_with_nothing_kept_is_the_plain_new_prompt():
     four = results("swap", replace(R, keep=0))
     plain = results("maps", replace(R, prompt=R.other))
@@ -279,11 +282,24 @@ def test_labels_and_titles():
 @pytest.mark.parametrize(
     ("values", "what"),
     [({"n": 0}, "number of pictures"), ({"n": 5}, "number of pictures"), ({"keep": 101}, "share of the steps"),
-     ({"guidance": 0}, "guidance"), ({"weights": "red 9"}, "factor on “red”"), ({"weights": "red"}, "is no factor")],
+     ({"guidance": 0}, "guidance"), ({"weights": 7}, "factors on words must be text"),
+     ({"weights": "red " * 999}, "factors on words must be at most")],
 )  # fmt: skip
 def test_bad_values_are_refused(values, what):
     with pytest.raises(Refused, match=what):
         WordsRequest.checked(**values)
+
+
+@pytest.mark.parametrize(("weights", "what"), [("rose 9", "factor on “rose”"), ("rose", "is no factor")])
+def test_factors_that_cannot_be_read_are_refused_only_where_words_are_weighed(weights, what):
+    r = WordsRequest.checked(prompt="a rose", weights=weights, other="a tower")
+    assert r.weights == weights, "it is not lost"
+    for name in ("weigh", "ladder"):
+        with pytest.raises(Refused, match=what):
+            PLANS[name](r)
+    for name in ("maps", "swap"):
+        assert "Weighed" not in PLANS[name](r).caption
+    assert WordsRequest.checked(weights=" Rose=2").weights == "rose 2"
 
 
 def test_a_model_that_cannot_be_watched_is_refused(monkeypatch):

@@ -10,6 +10,7 @@ import torch
 from calling import free_port
 from PIL import Image
 from playwright.sync_api import expect
+from visits import LOOK
 
 from core.checks import ModelError
 from core.diffusion.samplers import Step
@@ -121,7 +122,7 @@ def person(browser, tab):
     module = next(page for page, _ in TABS.values() if page.JOB is panel.job)
     demo = alone(module.TITLE, module.build).queue()
     _, url, _ = demo.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, _frontend=False, **look())
-    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True, **LOOK)
     page = context.new_page()
     page.goto(url)
     page.get_by_text("Enlarge the chosen picture").click()

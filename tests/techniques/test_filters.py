@@ -106,9 +106,18 @@ def test_no_blur_of_the_list_beats_the_best():
     clean = blur(pictures(3, 24), 2.0) * 3
     noisy = clean + torch.tensor([0.1, 0.4, 1.5]).view(3, 1, 1, 1) * randn(clean.shape, generator(4))
     found, sigmas = best_blur(noisy, clean.clamp(-1, 1))
-    each = torch.stack([psnr(blur(noisy, s).clamp(-1, 1), clean.clamp(-1, 1)) for s in SIGMAS])
+    inputs = noisy, noisy.clamp(-1, 1)
+    each = torch.stack([psnr(blur(x, s).clamp(-1, 1), clean.clamp(-1, 1)) for s in SIGMAS for x in inputs])
     torch.testing.assert_close(psnr(found, clean.clamp(-1, 1)), each.max(0).values)
     assert sigmas[0] < sigmas[2] and found.abs().max() <= 1
+
+
+def test_at_the_last_timestep_the_best_blur_is_not_worse_than_the_noisy_picture():
+    """x_999 / a_999 is some ten thousand times too large; blurred and cut off it is black and white, at 5 dB."""
+    clean, t = pictures(3, 64), torch.full((3,), 999)
+    x_t = SCHEDULE.forward(clean, t, randn(clean.shape, generator(5)))
+    found, _ = best_blur(x_t / SCHEDULE.at(t, x_t)[0], clean)
+    assert (psnr(found, clean) > psnr(x_t.clamp(-1, 1), clean) + 3).all()
 
 
 # ---- median ----

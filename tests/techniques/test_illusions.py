@@ -129,6 +129,7 @@ def test_one_view_is_plain_sampling_of_the_prompt_seen_through_it(view):
     torch.testing.assert_close((p.x_0, p.eps), (expected.x_0, expected.eps))
 
 
+@pytest.mark.slow
 @EVERY_PATH
 def test_an_anagram_of_a_gaussian_has_the_mean_that_symmetry_demands(path):
     """The mean is mean_i A_i^T mu_i where the covariance looks the same in every view; within 5 standard errors."""

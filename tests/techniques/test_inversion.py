@@ -39,6 +39,7 @@ def back(path: Schedule, noise: torch.Tensor, steps: int, solver: str) -> torch.
     return last.x_t
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, limit", [("ddim", 3e-2), ("heun", 1e-6)])
 def test_a_round_trip_is_exact_as_steps_grow(solver, limit):
     path = Schedule.flow(4000)

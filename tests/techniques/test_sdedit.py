@@ -103,6 +103,7 @@ def test_less_noise_stays_nearer_to_the_picture():
     assert (distance.diff() < 0).all()
 
 
+@pytest.mark.slow
 def test_one_rung_of_a_gaussian_has_the_mean_of_the_formula():
     """From a_t picture + s_t eps the model's own path leads to mu + S^(1/2) (a^2 S + s^2)^(-1/2) (x_t - a mu)."""
     n, t = 2000, 600

@@ -1,9 +1,11 @@
 // For the whole page; loaded once, from this machine.
 
 // A full queue refuses a run in words: the page keeps it and asks again by itself until there is room, or Stop is pressed.
+// An upload says which page it is of: a page may send so much, see tabs/ui/uploads.py. Where the app has gone, Gradio says so in
+// a corner and opens the page anew once it is back: what a run still promises is no longer true.
 let full = '';
 (() => {
-  const send = window.fetch;
+  const send = window.fetch, name = Math.random().toString(36).slice(2);
   let stops = 0;
   document.addEventListener('click', (e) => { if (e.target.closest('.do-stop')) stops += 1; }, true);
   const waits = async (answer) => {
@@ -14,7 +16,19 @@ let full = '';
     full = words;
     document.dispatchEvent(new Event('full'));
   };
+  const lost = setInterval(() => {
+    const toasts = [...document.querySelectorAll('[data-testid="toast-body"]')];
+    if (!toasts.some((toast) => toast.textContent.includes('Connection to the server was lost'))) return;
+    clearInterval(lost);
+    tell('the app does not answer; this is how far it got');
+  }, 1000);
+  const named = (url, options) => {
+    const headers = new Headers(options?.headers);
+    headers.set('x-page', name);
+    return send(url, { ...options, headers });
+  };
   window.fetch = async (...args) => {
+    if (/\/gradio_api\/upload(\?|$)/.test(args[0]?.url || args[0])) return named(...args);
     if (!/\/queue\/join/.test(args[0]?.url || args[0])) return send(...args);
     const before = stops;
     for (let told = ''; ;) {
@@ -57,24 +71,33 @@ const settled = () => new Promise((go) => {
   next();
 });
 
-// Lines of words that follow inputs, see tabs/ui/lines.py: by name, the newest values, and how the line asks for its words
-// once it is on the page. It asks one thing at a time.
+// Lines of words that follow inputs, see tabs/ui/lines.py: by name, the newest values (none until one has changed), how often
+// they were told, and how the line asks for its words once it is on the page. It asks one thing at a time.
 const lines = {};
+const lineOf = (name) => lines[name] ??= { values: null, told: 0 };
 function tellLine(name, values) {
-  const line = lines[name] ??= {};
-  line.values = values;
+  const line = lineOf(name);
+  if (values) line.values = values;
+  line.told += 1;
   line.ask?.();
 }
+// The titles of buttons that come with a line, see `titled` in tabs/ui/lines.py; the buttons named before lose theirs.
+function giveTitles(line, html) {
+  const box = new DOMParser().parseFromString(html, 'text/html').querySelector('[data-titles]');
+  const before = Object.fromEntries(Object.keys(line.titles || {}).map((id) => [id, '']));
+  line.titles = { ...before, ...JSON.parse(box?.dataset.titles || '{}') };
+  for (const [id, words] of Object.entries(line.titles)) document.getElementById(id)?.setAttribute('title', words);
+}
 async function showLine(name, props, server) {
-  const line = lines[name] ??= {};
-  let asked, under = false;
+  const line = lineOf(name);
+  let asked = -1, under = false;
   await settled();
   line.ask = async () => {
     if (under) return;
     under = true;
-    while (asked !== line.values) {
-      asked = line.values;
-      try { props.value = await server.told(asked); } catch { /* the server is away; Gradio says so */ }
+    while (asked !== line.told) {
+      asked = line.told;
+      try { giveTitles(line, props.value = await server.told(line.values)); } catch { /* the server is away; Gradio says so */ }
     }
     under = false;
   };
@@ -88,21 +111,59 @@ async function showFirst(props, server) {
   if (!props.value) props.value = html;
 }
 
-// The last run of each figure in this window, and the address it was made under.
+// The last run of each figure in this window, the address it was made under, and whether a canvas has changed since.
 const ownRuns = {
   all: () => { try { return JSON.parse(sessionStorage.getItem('runs')) || {}; } catch { return {}; } },
   of: (figure) => ownRuns.all()[figure]?.run,
-  add: (figure, run) => {
-    const all = { ...ownRuns.all(), [figure]: { run, address: location.search } };
+  set: (figure, values) => {
+    const all = ownRuns.all();
+    all[figure] = { ...all[figure], ...values };
     try { sessionStorage.setItem('runs', JSON.stringify(all)); } catch { /* a page inside another's may not keep anything */ }
   },
+  add: (figure, run) => ownRuns.set(figure.id, { run, address: location.search, redrawn: !!figure.redrawn }),
 };
+ownRuns.found = ownRuns.all();
+
+// An input of a figure has changed.
+function changed(figure) {
+  if (figure) figure.dataset.stale = 'changed';
+}
+
+// A canvas that a figure depends on has changed. A reload brings the other inputs back as they were at the run.
+function redraw(figure) {
+  if (!figure) return;
+  changed(figure);
+  figure.redrawn = true;
+  if (ownRuns.of(figure.id)) ownRuns.set(figure.id, { redrawn: true });
+}
+
+// A figure has come back with its inputs: it fits them, unless a canvas had changed. Canvases that restore themselves are no change.
+function fits(figure) {
+  const redrawn = !!ownRuns.found[figure.id]?.redrawn;
+  if (redrawn) changed(figure);
+  else delete figure.dataset.stale;
+  figure.redrawn = redrawn;
+  ownRuns.set(figure.id, { redrawn });
+}
 
 // Asks for the last run of a figure, if there is one, once what asks is on the page and still waits; returns whether it will.
 function comeBack(figure, trigger, waits = () => true) {
   const own = !!ownRuns.of(figure);
   if (own) settled().then(() => { if (waits()) trigger('submit'); });
   return own;
+}
+
+// A preset has filled the inputs of a figure: the button that it names is pressed, unless a run is under way.
+function pressNext(next, figure) {
+  return settled().then(() => {
+    const busy = document.querySelector(`#${figure}`)?.underWay?.size;
+    if (next?.button && !busy) document.getElementById(next.button)?.click();
+  });
+}
+
+// What a person sees first plays once, unless they asked for less motion.
+function opening(play) {
+  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play();
 }
 
 // A view asks for its example when it is made, so that the page itself stays small; a run that began meanwhile stays. After a
@@ -114,6 +175,7 @@ function fetchExample(props, server, refresh, trigger) {
     if (props.value?.example !== name) return;
     props.value = value;
     refresh();
+    if (value.run) trigger?.('download');
   });
 }
 
@@ -147,6 +209,19 @@ function darkMode(turn) {
   if (kept.get('colours')) body.toggle('dark', kept.get('colours') === 'dark');
   return body.contains('dark') ? 'Light' : 'Dark';
 }
+
+// Writes a value into a field of Gradio's, as a person does.
+function enter(field, value) {
+  field.value = value;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  field.dispatchEvent(new Event('change', { bubbles: true }));
+}
+
+// A dice gives the seed beside it another value.
+document.addEventListener('click', (e) => {
+  const field = e.target.closest('button.dice')?.closest('.row').querySelector('input[type="number"]');
+  if (field) enter(field, Math.floor(Math.random() * 2 ** 31));
+});
 
 // Arrows move between the tabs of a row, Home and End to its first and last.
 document.addEventListener('keydown', (e) => {

@@ -2,8 +2,9 @@
 const find = (s) => element.querySelector(s);
 const value = () => props.value || {};
 const frames = () => value().frames || [];
+const OPENING = 2500;  // milliseconds in which an example plays when it is first seen
 const PIXELS = 32;  // a gap is this part of a picture
-let at = 0, timer = null, way = 1, rest = 0, run = null, chosen = null;
+let at = 0, timer = null, way = 1, rest = 0, run = null, chosen = null, telling = false;
 
 // What must not be torn apart, such as "w = 1", gets a span of its own, and so does a dot, for a line may end there.
 function whole(text) {
@@ -115,9 +116,9 @@ function choose(e) {
 function tell(clicked) {
   const field = document.querySelector(`${value().grid?.pick} input`);
   if (!field || chosen === null || (!clicked && +field.value === chosen + 1)) return;
-  field.value = chosen + 1;
-  field.dispatchEvent(new Event('input', { bubbles: true }));
-  field.dispatchEvent(new Event('change', { bubbles: true }));
+  telling = true;
+  enter(field, chosen + 1);
+  telling = false;
 }
 
 function show(k) {
@@ -154,11 +155,11 @@ function tick() {
   if (at === 0 || at === end) rest = 10;
 }
 
-function play() {
+function play(each = 80) {
   if (timer) return stop();
   if (at >= frames().length - 1 && !value().back) show(0);
   find('.fv-play').innerHTML = '&#10073;&#10073;';
-  timer = setInterval(tick, 80);
+  timer = setInterval(tick, each);
 }
 
 function refresh() {
@@ -172,7 +173,9 @@ function refresh() {
   find('.fv-text').textContent = v.status || '';
   find('.fv-track i').style.width = `${100 * (v.fraction || 0)}%`;
   find('.fv-range').max = Math.max(0, frames().length - 1);
-  find('.fv-caption').textContent = v.caption || '';
+  const caption = find('.fv-caption');  // while a run has none yet, that of the one before keeps its place, unseen
+  caption.style.visibility = v.caption ? '' : 'hidden';
+  if (v.caption || !v.running) caption.textContent = v.caption || '';
   if (v.run !== run) {
     unchoose();
     delete element.closest('.block')?.dataset.stale;  // its own mark; a figure around it has another run
@@ -190,9 +193,13 @@ element.addEventListener('click', (e) => {
   if (e.target.matches('.fv-pick img')) choose(e);
 });
 element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
-element.addEventListener('fv-play', play);
-element.addEventListener('fv-kept', () => setTimeout(tell, 100));  // once the number field shows its new value
+element.addEventListener('fv-play', () => play());
+element.addEventListener('fv-numbered', () => tell());
+document.addEventListener('input', (e) => {
+  const pick = value().grid?.pick;
+  if (!telling && pick && e.target.matches(`${pick} input`)) unchoose();
+});
 whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
 watch('value', refresh);
 refresh();
-fetchExample(props, server, refresh, trigger);
+fetchExample(props, server, () => { refresh(); opening(() => play(OPENING / frames().length)); }, trigger);

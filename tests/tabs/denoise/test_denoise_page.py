@@ -56,6 +56,7 @@ def test_damaged_settings_get_one_sentence(tmp_path, bad):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_handler_takes_the_parameters_of_the_api(built):
     handler = JOB.handler("compare")
     assert list(inspect.signature(handler).parameters) == ["picture", *DenoiseRequest.names(), "device"]

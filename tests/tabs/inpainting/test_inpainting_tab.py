@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from pricing import priced
 
 from core.models.registry import availability
 from core.pictures import images
@@ -140,17 +141,17 @@ def test_a_run_that_ends_has_no_grey():
 # ---- resampling -----------------------------------------------------------------------------------------------------
 
 
-def costs(**changed) -> str:
-    """The cost line of the first settings, without a prompt, with these changes."""
-    request = InpaintRequest(**{"prompt": "", "guidance": 1} | changed)
-    return JOB.price(*request.parameters().values(), "cpu")
+def costs(**changed) -> tuple[str, dict[str, str]]:
+    """The cost line of the first settings, without a prompt, with these changes, and those of the experiments."""
+    return priced(JOB, InpaintRequest(**{"prompt": "", "guidance": 1} | changed))
 
 
 @needs_pocket
-def test_the_cost_line_says_what_is_refused_and_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
+def test_the_cost_says_what_is_refused_and_why_an_experiment_cannot_be_run(monkeypatch):
     monkeypatch.setattr("core.runs.cost.seconds", lambda *_: 1.0)
-    assert "n = 1 against n = 5" in costs()
-    assert "n = 1 against n = 5" not in costs(steps=10, jump_n=1) and "RePaint" in costs(steps=10, jump_n=1)
+    assert costs()[1]["once-and-often"] == "about 1.0 s"
+    _, titles = costs(steps=10, jump_n=1)
+    assert "needs more than 10" in titles.pop("once-and-often") and {*titles.values()} == {"about 1.0 s"}
     with pytest.raises(ValueError, match="needs more than 10 steps"):
         costs(steps=10)
     chart, line = inpainting.path(10, 2, 10, 1000)

@@ -2,6 +2,7 @@
 
 import json
 
+import gradio as gr
 import pytest
 
 from core.diffusion.sampler_table import SAMPLERS
@@ -144,15 +145,36 @@ def test_the_strips_say_what_they_show(name, sentence):
 
 
 @pytest.mark.skipif("gan" not in SHIPPED, reason="the GAN is not in checkpoints/")
-def test_the_curve_of_a_gan_is_its_critic_s_and_none_is_held_out():
+def test_the_players_of_a_gan_have_a_curve_each_and_none_is_held_out():
     curve, shipped = mnist_learned.curve("gan"), card("gan")["curve"]
-    assert curve["loss"].tolist() == [critic for _, critic, _ in shipped] and curve["epoch"].max() == pytest.approx(
-        5, abs=0.1
-    )
-    assert set(curve["series"]) < set(mnist_learned.curve("vae")["series"]), (
-        "the page's chart has places for these alone"
-    )
+    for k, player in enumerate(mnist_learned.PLAYERS, 1):
+        assert curve[curve.series == player].loss.tolist() == [row[k] for row in shipped]
+    assert len(curve) == 2 * len(shipped) and curve["epoch"].max() == pytest.approx(5, abs=0.1)
     assert "held out" not in mnist_learned.facts("gan") and "held out" in mnist_learned.facts("vae")
+
+
+@pytest.mark.skipif(not set(mnist_learned.SCHEDULED) <= set(SHIPPED), reason="both are not in checkpoints/")
+def test_two_models_stand_in_one_chart_and_below_one_another():
+    table, samples, said = mnist_learned.show(*mnist_learned.SCHEDULED)
+    for name in mnist_learned.SCHEDULED:
+        title, alone = MODELS[name].title, mnist_learned.curve(name)
+        mine = table[table["series"] == f"{name}, held out"]
+        assert mine.loss.tolist() == alone[alone["series"] == mnist_learned.AVERAGED].loss.tolist()
+        assert (
+            f"<h3>{title} (<code>{name}</code>)</h3>{mnist_learned.strips(name)}" in samples
+            and mnist_learned.facts(name) in said
+        )
+    assert (
+        set(mnist_learned.chart(*mnist_learned.SCHEDULED)["color_map"]) == set(table["series"])
+        and len(set(table["series"])) == 4
+    )
+
+
+def test_a_model_beside_itself_is_one_and_an_unknown_one_is_refused():
+    (name, *_) = SHIPPED
+    assert mnist_learned.show(name, name)[1:] == mnist_learned.show(name)[1:]
+    with pytest.raises(gr.Error, match="model beside it"):
+        mnist_learned.show(name, "nothing such")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

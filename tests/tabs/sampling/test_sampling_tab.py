@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pricing import priced
 
 from core.diffusion.samplers import Step
+from core.models.captions import STYLED
 from core.pictures.images import webp
 from core.runs import cost
 from core.runs.anagrams import AnagramRequest
@@ -57,12 +59,20 @@ def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experim
 
 
 def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
-    assert all_presets() == PRESETS
+    monkeypatch.setattr("tabs.sampling.page.availability", lambda name: (False, ""))
+    assert [preset.request for preset in all_presets().values()] == [*PRESETS.values()]
     monkeypatch.setattr("core.runs.picture_request.default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    drawn = [r for name, r in all_presets().items() if name not in PRESETS]
+    drawn = [preset.request for name, preset in all_presets().items() if name not in PRESETS]
     assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]
     assert all(r.model == "if-m" and PictureRequest.checked(**vars(r)) == r for r in drawn)
+
+
+def test_presets_in_five_styles_are_offered_where_their_model_is_ready(monkeypatch):
+    monkeypatch.setattr("tabs.sampling.page.availability", lambda name: (name == STYLED, ""))
+    offered = [preset for name, preset in all_presets().items() if name not in PRESETS]
+    assert {preset.request.model for preset in offered} == {STYLED} and all(preset.moves for preset in offered)
+    assert any(preset.experiment == "five-styles" for preset in offered)
 
 
 def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_download():
@@ -157,18 +167,20 @@ def test_a_run_from_before_a_setting_was_there_is_understood():
 
 
 @pytest.fixture
-def priced(monkeypatch):
-    """The cost line for a request, every network call at a second; nothing is loaded."""
+def costs(monkeypatch):
+    """The cost line for a request and those of the experiments, every network call at a second; nothing is loaded."""
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
     monkeypatch.setattr(cost, "seconds", lambda model, device, calls, n: calls)
-    return lambda **changed: JOB.price(*PictureRequest("a rose", **changed).parameters().values(), "cpu")
+    return lambda **changed: priced(JOB, PictureRequest("a rose", **changed))
 
 
-def test_the_cost_line_says_that_a_list_decides_the_steps_and_still_has_the_step_sweep(priced):
-    assert LISTED not in priced(sampler="ddpm") and "Step sweep: 100 s" in priced(sampler="ddpm")
-    line = priced(sampler="ddpm", timesteps="stride30")
-    assert line.startswith("34 network calls") and LISTED in line and "Step sweep: 100 s" in line
-    assert "Step sweep" not in priced(sampler="dpm-solver", timesteps="stride30")
+def test_the_cost_line_says_that_a_list_decides_the_steps_and_the_step_sweep_still_has_its_cost(costs):
+    line, titles = costs(sampler="ddpm")
+    assert LISTED not in line and titles["step-sweep"] == "about 100 s"
+    line, titles = costs(sampler="ddpm", timesteps="stride30")
+    assert line.startswith("34 network calls") and line.endswith(LISTED) and titles["step-sweep"] == "about 100 s"
+    _, titles = costs(sampler="dpm-solver", timesteps="stride30")
+    assert "about" not in titles["step-sweep"] and titles["guidance-sweep"] == "about 34 s"
 
 
 def test_a_step_sweep_keeps_what_it_did_not_what_was_chosen():
@@ -234,7 +246,7 @@ def test_runs_whose_pictures_join_one_after_the_other_are_labelled_by_those_unde
     for steps, t in ((ladder, [960, 930, 900]), (turns, [999, 499, 999])):
         recording = recording_of(steps, plan_of(n=3, steps=3))
         expected = [*(f"step {i} / 3 · t = {level}" for i, level in enumerate(t, 1)), "result · 3 steps"]
-        assert [timestep(frame) for frame in recording.frames] == expected
+        assert [timestep(recording.plan, frame) for frame in recording.frames] == expected
         assert [frame["label"] for frame in inside(recording, 0)["frames"]] == expected
 
 

@@ -12,7 +12,7 @@ from core.pictures import images
 from core.runs.panels import Chart, Figure, Line, Panel
 from core.runs.score_field import ScoreFieldRequest
 from tabs.score_field import job
-from tabs.score_field.page import VIEWS, ScoreField, build
+from tabs.score_field.page import VIEWS, ScoreField, back, build
 from tabs.score_field.presets import PRESETS
 from tabs.ui.page import alone
 
@@ -129,6 +129,7 @@ def test_a_saved_picture_tells_the_view_it_was_taken_in(tmp_path, maker):
     assert job.view_of(str(tmp_path / "p.png")) == "forward"
 
 
+@pytest.mark.slow
 def test_every_mark_of_a_figure_has_its_words_in_the_legend():
     marks = {
         view: [name for name, _ in next(iter(job.HANDLERS[view](count=100)))[0]["legend"]]
@@ -145,6 +146,7 @@ def test_the_rate_is_a_list_that_takes_other_numbers_too():
     assert ScoreFieldRequest.checked(rate="0.004").rate == 0.004
 
 
+@pytest.mark.slow
 def test_only_views_without_a_button_follow_their_inputs():
     values = list(ScoreFieldRequest(count=100).parameters().values())
     for view in VIEWS:
@@ -157,6 +159,7 @@ def test_a_table_fills_the_sheet_and_chooses_it(tmp_path):
     (tmp_path / "t.csv").write_text("x,y,class\n0,0,a\n2,2,b\n")
     sheet, data = job.upload(str(tmp_path / "t.csv"))
     assert sheet == {"points": [[-1.0, -1.0, 0], [1.0, 1.0, 1]]} and data == "drawn"
+    assert "centred (their mean was 1, 1)." in job.remark(str(tmp_path / "t.csv"))
     (tmp_path / "t.csv").write_text("x,y\n0,0\n1,z\n")
     with pytest.raises(gr.Error, match="Line 3 needs"):
         job.upload(str(tmp_path / "t.csv"))
@@ -177,3 +180,23 @@ def test_a_saved_picture_gives_its_settings_back_with_drawn_points_but_no_networ
 def test_the_inputs_of_the_chosen_data_are_shown():
     for data, shown in (("gaussians", 0), ("word", 1), ("drawn", 2), ("moons", None)):
         assert [update["visible"] for update in job.own_inputs(data)] == [k == shown for k in range(3)]
+
+
+def test_the_last_figure_before_a_reload_fills_its_view_and_inputs_but_for_the_network():
+    settings = ScoreFieldRequest(data="rings", steps=7, training="abc").settings() | {"experiment": "quality"}
+    tabs, view, *values = back({"run": settings})
+    assert (tabs.selected, view) == ("sample", "sample")
+    values = dict(zip(ScoreFieldRequest.names(), values, strict=True))
+    assert (values["data"], values["steps"], values["training"]) == ("rings", 7, "")
+
+
+@pytest.mark.parametrize("view", [None, {}, {"run": "abc"}, {"run": {"data": "nothing"}}, {"run": {"steps": [1]}}])
+def test_what_is_no_figure_is_refused_in_words(view):
+    with pytest.raises(gr.Error) as e:
+        back(view)
+    assert e.value.message[0].isupper() and e.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("experiment", [None, 3, ["sample"], "nothing"])
+def test_settings_of_no_view_open_the_first(experiment):
+    assert job.view_in({"experiment": experiment}) == "forward"

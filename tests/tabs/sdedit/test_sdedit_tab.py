@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from pricing import priced
 
 from core.models.registry import availability
 from core.pictures import images
@@ -155,16 +156,16 @@ def test_a_saved_row_comes_back_with_its_picture(endpoints, tmp_path, experiment
         assert second == third == gr.skip(), "they played no part"
 
 
-def test_the_cost_line_leaves_out_an_experiment_that_cannot_be_run(monkeypatch):
+def test_the_cost_line_is_of_this_run_and_the_button_of_each_experiment_has_its_own_cost(monkeypatch):
     monkeypatch.setattr("core.runs.cost.seconds", lambda *_: 1.0)
-    price = lambda **changed: JOB.price(*SDEditRequest(**changed).parameters().values(), "cpu")  # noqa: E731
-    assert price().startswith("33 network calls on 10 images each (with and without the prompt), about 1.0 s")
-    assert price().endswith("Without / with prompt: 1.0 s, Several prompts: 1.0 s, Several pictures: 1.0 s")
-    assert price(prompt="").endswith(
-        " · Several prompts: 1.0 s, Several pictures: 1.0 s"
-    ) and "with and without" not in price(prompt="")
+    line, titles = priced(JOB, SDEditRequest())
+    assert line == "33 network calls on 10 images each (with and without the prompt), about 1.0 s"
+    assert titles == dict.fromkeys(JOB.titles, "about 1.0 s") and len(titles) == 3
+    line, titles = priced(JOB, SDEditRequest(prompt=""))
+    assert "with and without" not in line and [*titles.values()][1:] == ["about 1.0 s"] * 2
+    assert titles["with-and-without"] == "Give a prompt: the second row is drawn with it, the first without."
     with pytest.raises(ValueError, match="Every start i"):
-        price(starts="34")
+        priced(JOB, SDEditRequest(starts="34"))
 
 
 @pytest.mark.parametrize("name", sdedit.PRESETS)

@@ -70,6 +70,7 @@ def test_a_page_has_three_runs_at_a_time_and_others_have_theirs(room):
     assert join(address, "a").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_full_queue_tells_how_much_waits_and_quick_handlers_go_on(room, monkeypatch):
     address, _, queue, _ = room
     monkeypatch.setattr(fairness, "address", lambda request: None)
@@ -98,8 +99,9 @@ def test_a_run_whose_stream_nobody_opens_holds_up_nobody_and_is_dropped(room, mo
     assert join(address, "deaf").status_code == 200
     assert Client(address, verbose=False).predict(api_name="/run") == "run"
     assert [e.session_hash for e in fairness.waiting(queue)] == ["deaf"]
-    monkeypatch.setattr(fairness, "PATIENCE", 0.2)
-    soon(lambda: not fairness.waiting(queue))
+    with monkeypatch.context() as hasty:
+        hasty.setattr(fairness, "PATIENCE", 0.2)
+        soon(lambda: not fairness.waiting(queue))
     assert Client(address, verbose=False).predict(api_name="/run") == "run"
     assert "deaf" not in ran
 

@@ -3,10 +3,14 @@
 import gradio as gr
 import pytest
 
+from core.checks import ModelError, Refused
 from core.runs.interpolation import PLANS, InterpolationRequest
+from core.runs.picture_request import PictureRequest
+from core.runs.sampling import PLANS as SAMPLING
 from tabs.ui.controls import Shared
 from tabs.ui.job import Job
-from tabs.ui.layout import Layout
+from tabs.ui.layout import QUICK, Layout
+from tabs.ui.presets import Preset
 
 
 def test_a_field_without_a_place_is_named():
@@ -20,3 +24,38 @@ def test_a_field_without_a_place_is_named():
             tab.viewer()
         with pytest.raises(ValueError, match=r"no place on the page: steps, last\.$"):
             tab.wire({"between": "toy"})
+
+
+def layout_of(seconds: float | Exception, monkeypatch) -> Layout:
+    """A tab whose runs take that long, or are refused."""
+    monkeypatch.setattr("core.runs.cost.seconds", lambda *_: raised(seconds))
+    with gr.Blocks():
+        return Layout(Job("toy", PictureRequest, SAMPLING), PictureRequest(), Shared(None, None, None), {})
+
+
+def raised(value):
+    """A value, or an exception as what it is."""
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pressed"),
+    [(0.1, True), (QUICK - 0.1, True), (QUICK, False), (Refused("no"), False), (ModelError("missing"), False)],
+)
+def test_a_preset_is_run_where_its_run_is_quick(monkeypatch, seconds, pressed):
+    tab = layout_of(seconds, monkeypatch)
+    sweep = Preset(PictureRequest(), experiment="step-sweep")
+    assert tab.quick(Preset(PictureRequest()), "cpu", "pocket") == {"button": "toy-run-samples" * pressed}
+    assert tab.quick(sweep, "cpu") == {"button": "toy-run-step-sweep" * pressed}
+
+
+def test_a_preset_is_priced_on_the_model_that_it_runs_on(monkeypatch):
+    asked = []
+    monkeypatch.setattr("core.runs.cost.seconds", lambda name, *_: asked.append(name) or 1.0)
+    tab = Layout.__new__(Layout)
+    tab.job = Job("toy", PictureRequest, SAMPLING)
+    for preset in (Preset(PictureRequest()), Preset(PictureRequest(), moves=True)):
+        tab.quick(preset, "cpu", "if-m")
+    assert asked == ["if-m", "pocket"]

@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 import pytest
+from pricing import priced
 
 from core.models.registry import availability
 from core.runs.recording import Recording
@@ -106,6 +107,7 @@ def test_an_unknown_word_has_a_place_but_no_map_and_words_past_the_end_too():
     assert [w["kind"] for w in around(PLANS["maps"](WordsRequest("")))["words"][0]] == ["start", "padding"]
 
 
+@pytest.mark.slow
 def test_files_carry_the_settings_and_the_maps():
     value, recording = run("weigh", weights="red 3")
     view, number, look, *files = JOB.keep(value)
@@ -118,3 +120,10 @@ def test_files_carry_the_settings_and_the_maps():
     ]
     assert recording.plan.sheet(recording.frames[-1]).shape == (4 * 66 - 2, 9 * 66 - 2, 3)
     assert len(view["frames"]) == len(recording.frames) == 3
+
+
+def test_bad_weights_are_told_on_the_buttons_that_use_them_and_leave_the_others_their_cost(monkeypatch):
+    monkeypatch.setattr("core.runs.cost.seconds", lambda *_: 1.0)
+    line, titles = priced(JOB, WordsRequest(weights="red much"))
+    assert line.endswith("about 1.0 s") and titles.pop("swap") == "about 1.0 s"
+    assert {*titles} == {"weigh", "ladder"} and all("is no factor on a word" in said for said in titles.values())

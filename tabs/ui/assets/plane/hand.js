@@ -37,10 +37,11 @@ function told(panel, place, reach) {
     const [i] = nearest(where(arrows.from, time), ...at), v = where(arrows.to, time);
     if (i >= 0) parts.push(`vector ${pair(v[2 * i], v[2 * i + 1])}, length ${figure(Math.hypot(v[2 * i], v[2 * i + 1]))}`);
   }
-  if (density) parts.push(`density ${figure(densityAt(density, at))}`);
+  if (density) parts.push(`density ${Math.round(100 * densityAt(density, at) ** 2)} % of its peak`);
   return { text: parts.join(' · '), ring: far < reach ? at : null };
 }
 
+// The square root of the density over its peak, which is what a panel has.
 function densityAt(d, [x, y]) {
   const cell = (v, n) => Math.max(0, Math.min(n - 1, Math.floor(((v + data.view) / (2 * data.view)) * n)));
   const [a, b, share] = between(d.frames, time), size = d.width * d.height, i = cell(-y, d.height) * d.width + cell(x, d.width);

@@ -151,7 +151,7 @@ function play() {
 function begin() {
   if (!wanted || element.offsetParent === null) return;
   wanted = false;
-  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play();
+  opening(play);
 }
 
 // What was looked at: at its end the slider follows a figure that grows, elsewhere it stays.
@@ -185,6 +185,14 @@ function refresh() {
   if (ink) askAll();
   else repaint();
   begin();
+  remember(first);
+}
+
+// The settings of the figure, for a reload; the first figure of a page makes room for those from before it.
+function remember(first) {
+  const figure = element.closest('.block'), { settings } = props.value || {};
+  if (settings?.experiment && !data.fraction) ownRuns.add(figure, settings);
+  else if (first && data.panels.length) comeBack(figure?.id, trigger);
 }
 
 element.addEventListener('input', (e) => { if (e.target.matches('.fv-range')) { stop(); show(+e.target.value); } });

@@ -30,11 +30,11 @@ function stop() {
   find('.fv-play').innerHTML = '&#9654;';
 }
 
-function play() {
+function play(each = PACE) {
   if (timer) return stop();
   if (at >= frames().length - 1) show(0);
   find('.fv-play').innerHTML = '&#10073;&#10073;';
-  timer = setInterval(() => (at >= frames().length - 1 ? stop() : show(at + 1)), PACE);
+  timer = setInterval(() => (at >= frames().length - 1 ? stop() : show(at + 1)), each);
 }
 
 // The line above and the words below a new value; whether it is the end of the run that is shown, which comes once more
@@ -58,9 +58,9 @@ function listen() {
   element.addEventListener('input', (e) => { if (e.target.matches('.fv-range')) { stop(); show(+e.target.value); } });
   element.addEventListener('click', (e) => { if (e.target.closest('.fv-play')) play(); });
   element.addEventListener('fv-move', (e) => { stop(); show(at + e.detail); });
-  element.addEventListener('fv-play', play);
+  element.addEventListener('fv-play', () => play());
   whileWaiting(element, (words) => { find('.fv-text').textContent = words || value().status || ''; });
   watch('value', refresh);
   refresh();
-  fetchExample(props, server, refresh, trigger);
+  fetchExample(props, server, () => { refresh(); opening(() => play(500)); }, trigger);
 }
