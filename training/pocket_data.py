@@ -28,6 +28,8 @@ FIVE_STYLES = "five-styles"
 UNLABELLED = 0.18
 """Of five styles, the share of photos that are of the other kinds. They are named by no caption, and keep the network able
 to denoise any photo."""
+SLOWEST = "outlined"
+"""The style that takes longest to learn: thin lines, hardly any colour."""
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1
 """The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
@@ -70,7 +72,7 @@ class Pictures:
         photo_share: the share of photos in a batch, 0 .. 1.
         device: where the pictures live and the batches appear.
         favour: how many times as often as the others the `first` drawings and the WELL_KNOWN photos are picked. Of five
-            styles all drawings come alike, and the CHOSEN photos as often as UNLABELLED leaves room for.
+            styles it is the SLOWEST one, and the CHOSEN photos come as often as UNLABELLED leaves room for.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class Pictures:
         """How likely each kind of photo and each drawing is picked, up to a factor."""
         if which == FIVE_STYLES:
             shares = shared(self.photo_subjects, set(CHOSEN), 1 - UNLABELLED)
-            return shares, torch.ones(len(self.drawing_subjects))
+            return shares, torch.tensor([favour if s.style == SLOWEST else 1.0 for s in self.drawing_subjects])
         first = set(LISTS["first"].read_text().splitlines())
         return odds(self.photo_subjects, set(WELL_KNOWN), favour), odds(self.drawing_subjects, first, favour)
 

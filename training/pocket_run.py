@@ -42,7 +42,7 @@ class Recipe:
         widths, depth, middle, text: the network, see `core.models.text_unet.TextUNet`.
         emoji: "all", "everyday" or "first".
         photo_share: the share of photos in every batch.
-        favour: the relative frequency of well-known things, see `Pictures`.
+        favour: the relative frequency of well-known things, or of the SLOWEST style, see `Pictures`.
         batch: pictures per step and process.
         processes: the number of processes that share a step.
         optimiser: "muon" for the matrices and AdamW for the rest, or "adamw" for all.

@@ -29,7 +29,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--middle", type=int, default=Recipe.middle, help="blocks at 8x8 between down and up")
     p.add_argument("--emoji", choices=(*LISTS, "all", FIVE_STYLES), default=Recipe.emoji)
     p.add_argument("--photo-share", type=float, default=Recipe.photo_share, help="share of photos in a batch, 0 - 1")
-    p.add_argument("--favour", type=float, default=Recipe.favour, help="how many times as often well-known things come")
+    p.add_argument(
+        "--favour", type=float, default=Recipe.favour, help="how often well-known things, or outlined drawings, come"
+    )
     p.add_argument("--batch", type=int, default=Recipe.batch, help="pictures per step and process")
     p.add_argument("--optimiser", choices=("muon", "adamw"), default=Recipe.optimiser)
     p.add_argument("--lr", type=float, default=Recipe.lr)

@@ -216,6 +216,14 @@ def test_captions_of_a_batch_are_those_of_its_pictures(pictures):
     assert shares == pytest.approx([5, 5, 3, 5, 4], abs=1), "every drawing comes alike"
 
 
+def test_outlined_drawings_come_as_often_as_they_are_favoured(folder):
+    some = Pictures(FIVE_STYLES, 0.0, torch.device("cpu"), folder, favour=3.0)
+    outlined = some.vocabulary.encode(["an outlined drawing"])[0, :2]  # how each of its captions begins
+    _, ids = some.batch(3000, g())
+    share = (ids[:, :2] == outlined).all(1).float().mean().item()
+    assert share == pytest.approx(4 * 3 / (18 + 4 * 3), abs=0.03)
+
+
 def test_kinds_of_photo_that_are_not_chosen_have_no_name(pictures):
     x, ids = pictures.batch(4000, g(2))
     encode = pictures.vocabulary.encode
