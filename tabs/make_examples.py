@@ -98,10 +98,10 @@ def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
 
 
 def denoising() -> dict:
-    """The figures of Forward & denoise with the points of its chart, and the look inside its longest run."""
+    """The figures of Forward & denoise with its chart, and the look inside its longest run."""
     plan = denoise.JOB.planned("compare", DenoiseRequest(), original(mountains()))
     forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
-    figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart.to_numpy().tolist()}
+    figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart}
     inside = as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))
     return {"denoise.json": figures, "denoise-inside.json": inside}
 
@@ -129,7 +129,7 @@ def denoiser() -> dict:
     """The seven noise levels of the single-step denoiser on the digit that is on its canvas at first."""
     digit = digit_on(first_digit())
     figure, chart = last(single_step.JOB.stream(single_step.JOB.planned("levels", SingleStepRequest(), digit), "cpu"))
-    return {"figure": figure, "chart": chart.to_numpy().tolist()}
+    return {"figure": figure, "chart": chart}
 
 
 def digits() -> dict:

@@ -136,16 +136,27 @@ def sites():
         demo.close()
 
 
+@pytest.fixture(scope="session")
+def person(browser):
+    """A browser context whose cache keeps Gradio's scripts from one test to the next."""
+    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True, **LOOK)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser, request):
+def page(person, request):
     """A fresh page of the app, or of the tabs that the test is marked with, `@pytest.mark.tabs("sampling")`.
 
-    The test fails if the page asks for anything outside, a script breaks, or the page's own policy forbids something.
+    It remembers nothing of the tests before. The test fails if the page asks for anything outside, a script breaks, or the
+    page's own policy forbids something.
     """
     some = request.node.get_closest_marker("tabs")
     url = request.getfixturevalue("sites")(*some.args) if some else request.getfixturevalue("server").url
-    context = browser.new_context(viewport={"width": 1360, "height": 950}, accept_downloads=True, **LOOK)
-    page, bad = context.new_page(), []
+    page, bad = person.new_page(), []
+    person.new_cdp_session(page).send(
+        "Storage.clearDataForOrigin", {"origin": url.rstrip("/"), "storageTypes": "local_storage"}
+    )
     page.set_default_timeout(120_000)
     page.on("request", lambda r: bad.append(r.url) if not r.url.startswith((url, "data:", "blob:")) else None)
     page.on("requestfailed", lambda r: bad.append(r.url) if "ERR_ABORTED" not in (r.failure or "") else None)
@@ -156,7 +167,9 @@ def page(browser, request):
         page.get_by_role("tab", name="Forward & denoise").click()  # most tests begin there
     page.locator("button.do-run:visible, #score-field-view canvas:visible").first.wait_for()
     yield page
-    context.close()
+    page.close()
+    person.clear_cookies()
+    person.clear_permissions()
     assert not bad
 
 

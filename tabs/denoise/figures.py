@@ -1,10 +1,11 @@
 """The figures of the tab Forward & denoise: rows of small pictures, on the page and in one file; the chart."""
 
+import csv
 import html
+import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from core.pictures import images
@@ -13,9 +14,9 @@ from core.pictures.figures import figure as with_words
 from core.runs.comparison import Comparison
 from core.runs.denoise import BY_NETWORK, LADDER, METHODS, DenoiseRequest, Estimate
 from tabs.ui.figure import figure, tile
+from tabs.ui.plane import chart, charts, curves
 
-COLOURS = dict(zip(METHODS, ("#a1a1aa", "#0ea5e9", "#14b8a6", "#f59e0b", "#4f46e5", "#db2777"), strict=True))
-COLUMNS = ["t", "PSNR in dB", "method"]
+PSNR = "PSNR in dB"
 Cell = tuple[np.ndarray | None, str, Sequence[str]]
 """A picture or None, its name, and the lines under it."""
 Panel = tuple[Sequence[str], list[tuple[str, list[Cell]]]]
@@ -71,20 +72,23 @@ def on_page(panel: Panel, caption: str = "") -> str:
 # ---- the chart ------------------------------------------------------------------------------------------------------
 
 
-def table(found: Sequence[Estimate]) -> pd.DataFrame:
-    """The chart's points."""
-    return points(sorted(((e.t, round(e.db, 2), e.method) for e in found), key=lambda r: (METHODS.index(r[2]), r[0])))
+def points(found: Iterable[Estimate]) -> list[tuple[int, float, str]]:
+    """The chart's points, (t, PSNR, method), method by method."""
+    return sorted(((e.t, round(e.db, 2), e.method) for e in found), key=lambda r: (METHODS.index(r[2]), r[0]))
 
 
-def points(rows: Iterable[Sequence]) -> pd.DataFrame:
-    """Rows of t, PSNR and method as the chart's table; without rows, the empty chart."""
-    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"t": int, "PSNR in dB": float, "method": str})
+def quality(found: Iterable[Estimate] = ()) -> dict:
+    """PSNR against t as a chart; every method has its place in the legend and its colour from the start."""
+    named = {line["name"]: line for line in curves(points(found))}
+    series = [named.get(method, {"name": method, "x": [], "y": []}) for method in METHODS]
+    return charts(chart(PSNR, "t", "higher is nearer to the clean picture", series, within=((0, 1000), None)))
 
 
-def legend() -> str:
-    """The chart's legend as HTML. It wraps on a phone, where the chart's own legend is cut off."""
-    names = (f'<span><i style="background:{c}"></i>{html.escape(m)}</span>' for m, c in COLOURS.items())
-    return f'<div class="legend">{"".join(names)}</div>'
+def as_csv(found: Iterable[Estimate]) -> bytes:
+    """The chart's points as a table for other programs."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("t", PSNR, "method"), *points(found)])
+    return text.getvalue().encode()
 
 
 # ---- the picture to keep --------------------------------------------------------------------------------------------

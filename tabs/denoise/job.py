@@ -17,7 +17,7 @@ from core.runs.licence import observe
 from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
-from tabs.denoise.figures import comparison, moments, noising, on_page, progress, sheet, table
+from tabs.denoise.figures import as_csv, comparison, moments, noising, on_page, progress, quality, sheet
 from tabs.ui.failures import explained
 from tabs.ui.files import offered
 from tabs.ui.gpu import placed
@@ -50,7 +50,7 @@ class Comparing(Job):
     # ---- a run ----
 
     def stream(self, plan: Denoising, device: str) -> Iterator[tuple]:
-        """Repeatedly until the end: three figures, a table for the chart, the run's id and a status line."""
+        """Repeatedly until the end: three figures, the chart, the run's id and a status line."""
         this = Comparison(plan, withheld=spec(plan.model).withholds)
         RUNS.add(this)
         yield figures(this)
@@ -82,7 +82,7 @@ class Comparing(Job):
         this.check()
         shown = [gr.skip()] * 4
         if not str(view.get("status")).startswith("done"):  # Stop; the last step may have ended since
-            shown = [*later(this), table(this.curve or this.found), stopped(this)]
+            shown = [*later(this), quality(this.curve or this.found), stopped(this)]
         names = [e.name for e in this.found]
         choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
         return [*shown, self.look(this, this.plan.request.longest), choice, *files(this)]
@@ -111,7 +111,7 @@ def figures(this: Comparison) -> tuple:
     """The values that a run yields: the noised pictures and the chart only if they change."""
     fixed = [gr.skip()] * 2
     if this.i < 0 or this.curve:
-        fixed = on_page(noising(this)), table(this.curve)
+        fixed = on_page(noising(this)), quality(this.curve)
     forward, chart = fixed
     return forward, *later(this), chart, {"run": this.id, "status": status(this)}, status(this)
 
@@ -122,7 +122,7 @@ def again(this: Comparison) -> tuple:
     return (
         on_page(noising(this)),
         *later(this),
-        table(this.curve or this.found),
+        quality(this.curve or this.found),
         {"run": this.id, "status": ended},
         ended,
     )
@@ -180,5 +180,5 @@ def files(this: Comparison) -> list[gr.DownloadButton]:
     for at, pixels in zip(moments(plan.request), this.states, strict=False):
         packed.append((f"iterative-run-{at.replace(' = ', '-')}.png", images.png(pixels, settings)))
     if this.curve:
-        packed.append(("psnr.csv", table(this.curve).to_csv(index=False).encode()))
+        packed.append(("psnr.csv", as_csv(this.curve)))
     return offered((f"{plan.name}.png", whole), (f"{plan.name}.zip", images.zip_of(packed)))

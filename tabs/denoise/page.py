@@ -6,7 +6,7 @@ from core.checks import Refused
 from core.pictures.scenes import SCENES
 from core.runs.comparison import Comparison
 from core.runs.denoise import DenoiseRequest, Denoising
-from tabs.denoise.figures import COLOURS, comparison, legend, noising, on_page, points, progress
+from tabs.denoise.figures import comparison, noising, on_page, progress, quality
 from tabs.denoise.job import ID, JOB, again, make
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
 from tabs.ui.examples import STATUS, example, pointer
@@ -15,6 +15,7 @@ from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
 from tabs.ui.layout import Layout
 from tabs.ui.picture import picture_source
+from tabs.ui.plane import plane
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.send import send_row
 from tabs.ui.stale import come_back, hold, unmark
@@ -98,12 +99,7 @@ def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
         files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
     send_row(JOB.pick, [view, which], shared, ID)
-    title = "PSNR: higher is nearer to the clean picture"
-    chart = gr.LinePlot(
-        points(shown.get("chart", [])), x="t", y="PSNR in dB", color="method", color_map=COLOURS, height=280,
-        colors_in_legend=[], x_lim=[0, 1000], title=title,
-    )  # fmt: skip
-    gr.HTML(legend())
+    chart = plane(f"{ID}-chart", shown.get("chart") or quality())
     formula_panel("denoise")
     return [forward, compared, strip, chart, view, status], view, [compared, strip, chart, status, inner, which, *files]
 

@@ -5,7 +5,7 @@ from core.runs.students import PLANS, ROWS, StudentsRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
-from tabs.ui.plane import chart, plane
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.presets import Preset
 
 PRESETS = {
@@ -28,7 +28,7 @@ CHARTS = {
 """Title -> (unit, value of a measured row)."""
 
 
-def charts() -> list[dict]:
+def quality() -> list[dict]:
     """Quality and time against network calls, as measured, on logarithmic axes."""
     found = measured()
     lines = {label: [m for m in found if (m["model"], m["sampler"]) == row] for label, row in ROWS.items()}
@@ -57,6 +57,6 @@ def build(shared: Shared) -> None:
     with tab.right:
         tab.viewer()
         tab.inside("One of them, enlarged")
-        plane("students-charts", {"panels": [], "charts": charts(), "caption": MEASURED})
+        plane("students-charts", charts(*quality(), caption=MEASURED))
         formula_panel("students")
     tab.wire({"students": "draw_with_students"})

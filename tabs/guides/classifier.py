@@ -5,7 +5,7 @@ from core.runs.guides import PLANS, GuidesRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
-from tabs.ui.plane import chart, plane
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.presets import Preset
 
 PRESETS = {
@@ -28,7 +28,7 @@ def curves() -> dict:
     """The measured table as one chart, fidelity against variety; without a chart if there is none."""
     rows = measured()
     if not rows:
-        return {"panels": [], "charts": [], "caption": "Not measured yet: run python -m benchmarks.guides"}
+        return charts(caption="Not measured yet: run python -m benchmarks.guides")
     lines = {name: [r for r in rows if r["way"] == way] for way, name in NAMES.items()}
     series = [
         {
@@ -43,7 +43,7 @@ def curves() -> dict:
         if line
     ]
     made = chart("Fréchet distance", "digits wrong, %", "Fréchet distance", series, log=(True, True))
-    return {"panels": [], "charts": [made], "caption": MEASURED.format(**rows[0])}
+    return charts(made, caption=MEASURED.format(**rows[0]))
 
 
 def build(shared: Shared) -> None:

@@ -6,7 +6,7 @@ from core.runs.thresholds import PLANS, ROWS, ThresholdsRequest, measured
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
-from tabs.ui.plane import chart, plane
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.presets import Preset
 
 PRESETS = {
@@ -39,14 +39,14 @@ def curves() -> dict:
     """The measured table as one chart, the kind right against the distance; without a chart if there is none."""
     rows = measured()
     if not rows:
-        return {"panels": [], "charts": [], "caption": "Not measured yet: run python -m benchmarks.thresholds"}
+        return charts(caption="Not measured yet: run python -m benchmarks.thresholds")
     series = []
     for name, label in ROWS.items():
         line = [r for r in rows if r["threshold"] == name]
         points = {"x": [100 * r["top_5"] for r in line], "y": [r["frechet"] for r in line]}
         series.append(points | {"name": label, "labels": [f"{r['scale']:g}" for r in line], "dashed": name == "none"})
     made = chart("Fréchet distance", "kind among the first five, %", "Fréchet distance", series)
-    return {"panels": [], "charts": [made], "caption": MEASURED.format(**rows[0])}
+    return charts(made, caption=MEASURED.format(**rows[0]))
 
 
 def build(shared: Shared) -> None:

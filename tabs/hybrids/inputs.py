@@ -4,7 +4,6 @@ import json
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 
 from core.checks import ModelError, Refused
 from core.runs.hybrids import PHOTO, READINGS, SPLITS, HybridRequest
@@ -12,12 +11,12 @@ from tabs.ui.canvas import canvas, drawn, examples, has_picture
 from tabs.ui.inputs import Dropdown
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
+from tabs.ui.plane import chart, charts, curves, plane
 
 ARRIVED = """(photo, split, own) => photo?.picture
   ? [{__type__: 'update', open: true}, own || %s[split]]
   : [{__type__: 'update'}, '']"""
 """A photo opens its panel and gives the first part, unless another was chosen; without one nothing comes from it."""
-COLOURS = {"low": "#4f46e5", "middle": "#14b8a6", "high": "#f59e0b"}
 
 
 def fitted(split: str, own: str) -> list:
@@ -46,10 +45,10 @@ def own_input(r: HybridRequest) -> gr.Dropdown:
 # ---- the filter -----------------------------------------------------------------------------------------------------
 
 
-def gains(r: HybridRequest) -> pd.DataFrame:
-    """The filters' responses as a table for the chart."""
+def gains(r: HybridRequest) -> dict:
+    """The filters' responses as a chart."""
     rows = [(f, round(g, 4), name) for name, line in r.responses().items() for f, g in line]
-    return pd.DataFrame(rows, columns=["cycles per pixel", "gain", "part"])
+    return charts(chart("What each part lets through", "cycles per pixel", "gain", curves(rows)))
 
 
 def plotted(split: str, sigma: float, sigma_small: float, kernel: float):
@@ -65,10 +64,7 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
     """The panel of the blur, its kernel, and the chart of what each part lets through."""
     with gr.Accordion("The filter", open=False) as panel:
         tab.form.place("kernel")
-        plot = gr.LinePlot(
-            gains(r), x="cycles per pixel", y="gain", color="part", color_map=COLOURS, height=220,
-            title="What each part lets through",
-        )  # fmt: skip
+        plot = plane("hybrids-filter", gains(r))
     values = [tab.form[name] for name in ("split", "sigma", "sigma_small", "kernel")]
     gr.on([w.change for w in values], plotted, values, plot, trigger_mode="always_last", queue=False, **QUIET)
     return panel

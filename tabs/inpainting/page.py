@@ -1,7 +1,6 @@
 """Inpainting: paint over a part of a picture, and a network fills it so that it fits the rest."""
 
 import gradio as gr
-import pandas as pd
 
 from core.checks import ModelError, Refused
 from core.pictures import masks
@@ -14,6 +13,7 @@ from tabs.ui.canvas import examples
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.presets import Preset, first, scene, with_course
 
 TITLE = "Inpainting"
@@ -48,16 +48,14 @@ COURSE = {"A new sky, photographed": on("Mountains", "top", "a high quality phot
 
 
 def path(steps: float, jump_n: float, jump_length: float, below: float):
-    """The zig-zag of timesteps and a line on it; unchanged while the values are invalid or pocket is not here.
-
-    The chart keeps its title: if title and values change together, it shows the old values.
-    """
+    """The zig-zag of timesteps as a chart; unchanged while the values are invalid or pocket is not here."""
     try:
         visits = InpaintRequest.checked(steps=steps, jump_n=jump_n, jump_length=jump_length, below=below).visits()
     except (Refused, ModelError):
         return gr.skip()
     line = f"{len(visits) - 1:,} transitions, {evaluations(visits):,} of them network calls"
-    return pd.DataFrame({"transition": range(len(visits)), "t": visits}), f'<div class="caption">{line}</div>'
+    shown = {"name": "", "x": [*range(len(visits))], "y": [*visits]}
+    return charts(chart("The path of timesteps", "transition", "t", [shown]), caption=line)
 
 
 def build(shared: Shared) -> None:
@@ -80,11 +78,9 @@ def build(shared: Shared) -> None:
         tab.viewer()
         tab.enlarging()
         tab.inside("One filling, enlarged: step by step", opens=True)
-        shown = path(r.steps, r.jump_n, r.jump_length, r.below)
-        values, line = shown if isinstance(shown, tuple) else (None, "")
-        zigzag = gr.LinePlot(values, x="transition", y="t", height=220, title="The path of timesteps")
-        length = gr.HTML(line)
+        asked = [form[name] for name in ("steps", "jump_n", "jump_length", "below")]
+        shown = path(*(getattr(r, w) for w in ("steps", "jump_n", "jump_length", "below")))
+        zigzag = plane(f"{ID}-path", shown if "charts" in shown else None)
         formula_panel("inpainting")
     tab.wire({name: f"inpaint_{name}".replace("-", "_") for name in FILLINGS}, [form["prompt"]])
-    asked = [form[name] for name in ("steps", "jump_n", "jump_length", "below")]
-    gr.on([w.change for w in asked], path, asked, [zigzag, length], **LIVE)
+    gr.on([w.change for w in asked], path, asked, zigzag, **LIVE)

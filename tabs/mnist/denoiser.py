@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from core.checks import whole
@@ -14,7 +13,7 @@ from core.runs.mnist import DigitRequest, Digits
 from core.runs.recording import Recording
 from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, denoised_at, mean_digit, trained_for
 from tabs.mnist.canvas import canvas_of_digit, digit_on, on_canvas
-from tabs.mnist.figures import caption, errors, levels, mean_digits, points, several
+from tabs.mnist.figures import caption, errors, levels, mean_digits, several
 from tabs.mnist.kept import offer
 from tabs.ui.canvas import Canvas
 from tabs.ui.controls import NETWORK, Shared, formula_panel
@@ -23,8 +22,8 @@ from tabs.ui.failures import explained
 from tabs.ui.inputs import Number
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
+from tabs.ui.plane import plane
 from tabs.ui.stale import follow
-from tabs.ui.theme import colours
 from tabs.ui.viewer import made_when_seen
 
 FIGURES, MEAN, EIGHT = "denoiser-figures", "denoiser-mean", "denoiser-eight"
@@ -40,8 +39,8 @@ class SingleStepJob(Job):
         """As the base's, the model last: programs that call without it keep their order."""
         return sorted(super().parameters(experiment), key=lambda p: p.name == "model")
 
-    def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, pd.DataFrame]]:
-        """The figure, and the points of its chart."""
+    def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, dict]]:
+        """The figure and its chart."""
         answer = plan.answer(device)
         yield levels(plan, answer), errors(plan, answer)
 
@@ -97,10 +96,7 @@ def figures() -> list[gr.components.Component]:
     status = caption("An example; press Denoise to make your own.")
     with gr.Column(elem_id=FIGURES):
         figure = made_when_seen(lambda: shown.get("figure", "") + status, elem_id="denoiser-figure")
-        chart = gr.LinePlot(
-            points(shown.get("chart", [])), x="sigma", y="mean squared error", color="series", elem_classes="chart",
-            color_map=colours(("denoised", "noisy")), height=300, x_lim=[0, None],
-        )  # fmt: skip
+        chart = plane("denoiser-chart", shown.get("chart"))
     return [figure, chart]
 
 

@@ -11,7 +11,7 @@ from tabs.mnist.figures import caption
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.job import Job
 from tabs.ui.layout import Layout
-from tabs.ui.plane import chart, plane
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.presets import Preset
 
 PRESETS = {
@@ -54,17 +54,14 @@ def points(facts: Mapping, k: int) -> dict:
 
 def curves(cards: Mapping[str, Mapping]) -> dict:
     """A chart of losses per family."""
-    return {
-        "panels": [],
-        "charts": [
-            chart(
-                title, "minutes of one core", UNITS[name],
-                [{"name": loss, "dashed": bool(k)} | points(cards[name], k) for k, loss in enumerate(NAMES[name])],
-            )
-            for name, title in FAMILIES.items()
-        ],
-        "caption": CURVES,
-    }  # fmt: skip
+    found = [
+        chart(
+            title, "minutes of one core", UNITS[name],
+            [{"name": loss, "dashed": bool(k)} | points(cards[name], k) for k, loss in enumerate(NAMES[name])],
+        )
+        for name, title in FAMILIES.items()
+    ]  # fmt: skip
+    return charts(*found, caption=CURVES)
 
 
 ROWS = {

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 
 from core.models.mnist_losses import SIGMA
 from core.pictures.images import data_uri, png
 from core.runs.single_step import Answer, SingleStep, SingleStepRequest
-
-COLUMNS = ["sigma", "mean squared error", "series"]
+from tabs.ui.plane import chart, charts
 
 
 def caption(text: str) -> str:
@@ -66,16 +64,10 @@ def numbers(values: Sequence[float], form: str) -> str:
     return "".join(f"<span>{v:{form}}</span>" for v in values)
 
 
-def errors(plan: SingleStep, answer: Answer) -> pd.DataFrame:
-    """The errors against the noise levels, for the chart."""
-    return points(
-        (s, e, name) for name, _, each in _series(answer) for s, e in zip(plan.request.sigmas, each, strict=True)
-    )
-
-
-def points(found: Iterable[Sequence]) -> pd.DataFrame:
-    """Rows of sigma, error and series as the chart takes them; of none, the empty chart."""
-    return pd.DataFrame(list(found), columns=COLUMNS).astype({"sigma": float, "mean squared error": float})
+def errors(plan: SingleStep, answer: Answer) -> dict:
+    """The errors against the noise levels, as a chart."""
+    lines = [{"name": name, "x": [*plan.request.sigmas], "y": [*each]} for name, _, each in _series(answer)]
+    return charts(chart("Error to the clean digit", "σ", "mean squared error", lines))
 
 
 def _series(answer: Answer) -> list[tuple[str, np.ndarray, list[float]]]:

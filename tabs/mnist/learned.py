@@ -1,7 +1,8 @@
 """How the models learned: loss curves and samples by epoch, from the cards."""
 
+from collections.abc import Sequence
+
 import gradio as gr
-import pandas as pd
 
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
@@ -15,13 +16,15 @@ from core.wording import counted
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
-from tabs.ui.theme import colours
+from tabs.ui.plane import chart, charts, plane
 from tabs.ui.viewer import made_when_seen
 
-TRAINING = "training, mean of 50 steps"
+TRAINING, SMOOTH = "training, mean of 50 steps", "training, running mean"
 RAW, AVERAGED = "held out", "held out, averaged weights"
-PLAYERS = ("critic, mean of 50 steps", "generator, mean of 50 steps")
-"""The series of a GAN."""
+PLAYERS = ("critic", "generator")
+"""Who plays in a GAN; each has a loss of its own."""
+AROUND = 3
+"""Points on either side of which a running mean is the mean; fewer at the ends."""
 SCHEDULED = ("flow-class", "flow-class-adamw")
 """The same network with a rate that falls from epoch to epoch, and with a constant one: the course asks whether it needs to."""
 
@@ -31,29 +34,63 @@ def of_epochs() -> list[ModelSpec]:
     return [m for m in MODELS.values() if m.family == "digits" and not m.student]
 
 
-def curve(name: str) -> pd.DataFrame:
-    """The card's losses as a table of epoch, loss and series; of a GAN the critic's and the generator's."""
+def smoothed(values: Sequence[float]) -> list[float]:
+    """The running mean of a curve, each point the mean of itself and its neighbours, as many on one side as on the other."""
+    last, means = len(values) - 1, []
+    for k in range(len(values)):
+        near = min(AROUND, k, last - k)
+        means.append(sum(values[k - near : k + near + 1]) / (2 * near + 1))
+    return means
+
+
+def training(name: str) -> list[dict]:
+    """The losses of a model's training against epochs, as on its card: one curve, or a GAN's two."""
     facts = card(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
-    names = PLAYERS if len(facts["curve"][0]) > 2 else (TRAINING,)
-    rows = [
-        (step / per_epoch, loss, name)
-        for step, *losses in facts["curve"]
-        for name, loss in zip(names, losses, strict=True)
-    ]
-    rows += [(epoch, raw, RAW) for epoch, raw, _ in facts["validation"]]
-    rows += [(epoch, averaged, AVERAGED) for epoch, _, averaged in facts["validation"]]
-    return pd.DataFrame(rows, columns=["epoch", "loss", "series"])
+    steps, *losses = zip(*facts["curve"], strict=True)
+    names = PLAYERS if len(losses) > 1 else ("",)
+    return [{"name": n, "x": [s / per_epoch for s in steps], "y": [*y]} for n, y in zip(names, losses, strict=True)]
 
 
-def curves(name: str, other: str = "") -> pd.DataFrame:
-    """The curves of one model, or what two can be compared by: their training, and the averaged weights on held-out digits."""
-    if not other:
-        return curve(name)
-    named = {TRAINING: "", AVERAGED: ", held out", **{player: f", {player.split(',')[0]}" for player in PLAYERS}}
-    both = pd.concat([curve(n).assign(model=n) for n in (name, other)])
-    table = both[both["series"] != RAW]
-    return table.assign(series=table.pop("model") + table["series"].map(named))  # short: a legend has little room
+def held_out(name: str) -> tuple[dict, dict]:
+    """The losses of the raw and of the averaged weights on held-out digits; empty curves where none was held out."""
+    epochs, raw, averaged = zip(*card(name)["validation"], strict=True) if card(name)["validation"] else ((), (), ())
+    return {"name": RAW, "x": [*epochs], "y": [*raw]}, {"name": AVERAGED, "x": [*epochs], "y": [*averaged]}
+
+
+def lines(name: str) -> list[dict]:
+    """All curves of one model; behind each running mean the losses themselves."""
+    found = []
+    for curve in training(name):
+        words = (
+            (TRAINING, SMOOTH)
+            if not curve["name"]
+            else [t.replace("training", curve["name"]) for t in (TRAINING, SMOOTH)]
+        )
+        found.append(curve | {"name": words[0], "faint": True, "colour": len(found)})
+        found.append(curve | {"name": words[1], "y": smoothed(curve["y"]), "colour": len(found) - 1})
+    return [*found, *(line for line in held_out(name) if line["x"])]
+
+
+def compared(*names: str) -> list[dict]:
+    """What two models can be compared by: their running means, and the averaged weights on held-out digits."""
+    found = []
+    for name in names:
+        for curve in training(name):
+            words = f"{name}, {curve['name']}" if curve["name"] else name
+            found.append(curve | {"name": words, "y": smoothed(curve["y"]), "colour": len(found)})
+        _, averaged = held_out(name)
+        if averaged["x"]:
+            found.append(averaged | {"name": f"{name}, held out", "dashed": True, "colour": len(found) - 1})
+    return found
+
+
+def losses(name: str, other: str = "", logarithmic: bool = True) -> dict:
+    """The curves of one model, or of two for comparison, as a chart; a loss below zero has no logarithm."""
+    found = compared(name, other) if other else lines(name)
+    log = logarithmic and min(min(line["y"]) for line in found) > 0
+    title = f"{name} and {other}" if other else MODELS[name].title
+    return charts(chart(title, "epoch", "loss", found, log=(False, log)))
 
 
 def caption_of(name: str) -> str:
@@ -129,25 +166,14 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def chart(name: str, other: str = "") -> dict:
-    """The title of a chart and the colours of its series."""
-    series = (AVERAGED, RAW, TRAINING, *PLAYERS) if not other else curves(name, other)["series"]
-    return {"title": f"{name} and {other}" if other else MODELS[name].title, "color_map": colours(series)}
-
-
-def titled(name: str, other: str = "") -> gr.LinePlot:
-    """The chart under its title, after its values: a chart takes on new series only with other words, and if both come
-    together it shows the old values."""
-    return gr.LinePlot(**chart(name, other))
-
-
 @explained
-def show(name: str, other: str = ""):
+def show(name: str, other: str = "", logarithmic: bool = True):
     """The curves, the strips and the facts of one model, or of two for comparison."""
     known = [m.name for m in of_epochs()]
     name, other = choice(name, known, "The model"), other and choice(other, known, "The model beside it")
     other = "" if other == name else other
-    return curves(name, other), all_strips(name, other), "\n\n".join(facts(n) for n in (name, other) if n)
+    about = "\n\n".join(facts(n) for n in (name, other) if n)
+    return losses(name, other, bool(logarithmic)), all_strips(name, other), about
 
 
 def build(shared: Shared) -> None:
@@ -166,16 +192,14 @@ def build(shared: Shared) -> None:
         both.click(lambda: SCHEDULED, None, [model, other], queue=False, api_visibility="private")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
-            plot = gr.LinePlot(
-                curve(first), x="epoch", y="loss", color="series", height=300, x_title="epoch", y_title="loss", **chart(first)
-            )  # fmt: skip
+            plot = plane("learned-chart", losses(first))
+            logarithmic = gr.Checkbox(True, label="Logarithmic axis of the loss")
             about = gr.Markdown(facts(first))
         with gr.Column(scale=6, min_width=420):
             samples = made_when_seen(lambda: strips(first))
     formula_panel("mnist_learned")
-    quiet, shown = {"queue": False, "show_progress": "hidden"}, [model, other]
-    chosen = gr.on(
+    shown = [model, other, logarithmic]
+    gr.on(
         [c.change for c in shown], show, shown, [plot, samples, about], api_name="how_it_learned",
-        trigger_mode="always_last", **quiet,
+        trigger_mode="always_last", queue=False, show_progress="hidden",
     )  # fmt: skip
-    chosen.success(titled, shown, plot, api_visibility="private", **quiet)

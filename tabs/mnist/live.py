@@ -20,11 +20,11 @@ from core.runs.live_digits import (
 )  # fmt: skip
 from core.runs.live_digits_request import TrainDigitsRequest, runs_of
 from core.runs.panels import Chart
+from tabs.ui import plane
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
 from tabs.ui.files import offered as files_offered
 from tabs.ui.handlers import handler_of
-from tabs.ui.plane import chart_of
 from tabs.ui.viewer import as_uri
 
 EXAMPLE = "learning"
@@ -59,7 +59,7 @@ def pictures(figure: DigitFigure) -> dict:
 
 def curves(found: Sequence[Chart], caption: str = "") -> dict:
     """Charts as a plane's value."""
-    return {"panels": [], "charts": [chart_of(c) for c in found if c.lines], "caption": caption}
+    return plane.charts(*(plane.chart_of(c) for c in found if c.lines), caption=caption)
 
 
 def shown(figure: DigitFigure) -> Shown:

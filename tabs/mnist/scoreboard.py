@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 import gradio as gr
-import pandas as pd
 
 from core.checks import Refused
 from core.diffusion.sampler_table import SAMPLERS
@@ -14,7 +13,7 @@ from core.wording import counted
 from tabs.mnist.figures import caption
 from tabs.ui.controls import LATEX, NETWORK, Shared
 from tabs.ui.failures import explained
-from tabs.ui.theme import colours
+from tabs.ui.plane import chart, charts, curves, plane
 
 FILE = CHECKPOINTS / "mnist_quality.json"
 NOTE = r"""
@@ -120,12 +119,12 @@ def point(row: dict) -> tuple[float, str]:
     return row["guidance"], f"{row['model']} · {sampler.title} · {counted(row['steps'])}"
 
 
-def sweep(found: dict, group: str, value: str) -> pd.DataFrame:
-    """One sweep as a table of x, value and series."""
+def sweep(found: dict, group: str, value: str) -> dict:
+    """One sweep as a chart; of accuracies, what is below 80 % is left out, so that the others can be told apart."""
+    scale, ends = (100, (80, 100)) if value == "accuracy" else (1, None)
     rows = [r for r in found["rows"] if r["group"] == group and r[value] is not None]
-    places, curves = zip(*map(point, rows), strict=True) if rows else ((), ())
-    values = [100 * r[value] if value == "accuracy" else r[value] for r in rows]
-    return pd.DataFrame({AXES[group]: places, value: values, "series": curves})
+    lines = curves((place, scale * r[value], name) for r in rows for place, name in [point(r)])
+    return chart(TITLES[value], AXES[group], TITLES[value], lines, within=(None, ends))
 
 
 def pairs(found: dict) -> str:
@@ -150,21 +149,6 @@ def reading(found: dict) -> str:
     )
 
 
-def chart(points: pd.DataFrame, value: str) -> None:
-    """One sweep as curves."""
-    gr.LinePlot(
-        points,
-        x=points.columns[0],
-        y=value,
-        color="series",
-        color_map=colours(points["series"]),
-        height=260,
-        x_title=points.columns[0],
-        y_title=TITLES[value],
-        y_lim=[80, 100] if value == "accuracy" else None,
-    )
-
-
 def build(shared: Shared) -> None:
     """The sub-tab."""
     found = scores()
@@ -177,7 +161,5 @@ def build(shared: Shared) -> None:
         own_networks(shared)
     gr.Markdown(reading(found), latex_delimiters=LATEX)
     for group in AXES:
-        with gr.Row():
-            for value in TITLES:
-                chart(sweep(found, group, value), value)
+        plane(f"scoreboard-{group}", charts(*(sweep(found, group, value) for value in TITLES)))
     gr.Markdown(f"Measured {found['date']} on {found['device']} with `python -m benchmarks.mnist_quality`.")

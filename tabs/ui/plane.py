@@ -1,7 +1,7 @@
 """The plane shows points, arrows, density and paths in two dimensions; the server sends numbers, the page draws them."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import gradio as gr
 import numpy as np
@@ -63,18 +63,44 @@ def panel(p: Panel) -> dict:
 
 
 def chart(
-    title: str, x: str, y: str, series: Sequence[dict], *, log: tuple[bool, bool] = (False, False), fresh=None
+    title: str,
+    x: str,
+    y: str,
+    series: Sequence[dict],
+    *,
+    log: tuple[bool, bool] = (False, False),
+    within: Sequence[Sequence[float] | None] = (None, None),
+    fresh: float | None = None,
 ) -> dict:
-    """A line chart under a plane's panels.
+    """A line chart, under a plane's panels or alone.
 
     Args:
         x, y: the names of the axes.
         series: {"name": str, "x": [...], "y": [...], "dashed": bool} each; what is not finite is left out. "hollow": [bool]
-            marks points that stand for another value, "labels": [str] stand beside the points.
+            marks points that stand for another value, "labels": [str] stand beside the points; a "faint" curve stands
+            behind the others; "colour": the number of the curve whose colour it has.
         log: whether x and y are logarithmic.
+        within: the ends of x and y; by default those of the curves. A point beyond them is left out.
         fresh: the y of fresh data, drawn dotted; a curve may cross it.
     """
-    return {"title": title, "x": x, "y": y, "log": [*log], "series": [*series], "fresh": fresh}
+    return {
+        "title": title, "x": x, "y": y, "log": [*log], "within": [*within], "series": [*series], "fresh": fresh,
+    }  # fmt: skip
+
+
+def curves(rows: Iterable[tuple[float, float, str]]) -> list[dict]:
+    """Rows of x, y and the name of a curve as the series of a chart, in the order in which they are named first."""
+    found: dict[str, dict] = {}
+    for x, y, name in rows:
+        line = found.setdefault(name, {"name": name, "x": [], "y": []})
+        line["x"].append(x)
+        line["y"].append(y)
+    return [*found.values()]
+
+
+def charts(*found: dict, caption: str = "") -> dict:
+    """Charts alone, without panels, as a plane's value."""
+    return {"panels": [], "charts": [*found], "caption": caption}
 
 
 def chart_of(c: Chart) -> dict:

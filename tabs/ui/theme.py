@@ -1,6 +1,5 @@
 """How the app looks and what its own components do: one theme, one style sheet, one script, all local."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import gradio as gr
@@ -22,8 +21,6 @@ SCRIPTS = {
 """What our own components do: name -> the files of the script, in order; together they are one function."""
 GIVEN = "element, trigger, props, server, upload, watch"
 """What Gradio gives to a component's script."""
-PALETTE = ("#4f46e5", "#db2777", "#f59e0b", "#14b8a6", "#0ea5e9", "#a1a1aa")
-"""The colours of the charts' curves, the accent first."""
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
@@ -72,11 +69,6 @@ def theme() -> gr.themes.Base:
         button_secondary_border_color_dark="*neutral_700",
         button_border_width="1px",
     )
-
-
-def colours(series: Iterable[str]) -> dict[str, str]:
-    """A palette colour for each series, in order."""
-    return dict(zip(dict.fromkeys(series), PALETTE * 3, strict=False))
 
 
 def look() -> dict:

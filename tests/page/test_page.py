@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from core.models.registry import MODELS
 from core.pictures.images import settings_of
-from tabs.mnist.learned import PLAYERS, curve
+from tabs.mnist.learned import lines
 
 DONE = re.compile("done in")
 CANVAS = "#digit-canvas"
@@ -255,32 +255,40 @@ def test_every_sub_tab_opens(page):
     expect(page.locator("#compare-view img")).to_have_count(4)
 
 
-@pytest.mark.tabs("mnist")
-def test_the_curve_is_that_of_the_chosen_model(page):
-    page.get_by_role("tab", name="How it learned").click()
-    for name in ("flow-class", "ddpm-time", "flow-time"):
-        page.locator("#mnist-tab").get_by_label("Model").locator("visible=true").click()
-        page.get_by_role("option", name=MODELS[name].title, exact=True).click()
-        losses = curve(name)
-        first = losses[losses.series == "held out"].loss.iloc[0]
-        drawn = page.locator("#mnist-tab svg .mark-line path").nth(1)
-        expect(drawn).to_have_attribute("aria-label", f"epoch: 1; loss: {first:.6g}; series: held out")
-
-
-@pytest.mark.tabs("mnist")
-def test_both_players_of_the_gan_have_a_curve_in_a_colour_of_its_own(page):
+def learned(page, title: str):
+    """The chart of How it learned after another model was chosen."""
     page.get_by_role("tab", name="How it learned").click()
     page.locator("#mnist-tab").get_by_label("Model").locator("visible=true").click()
-    page.get_by_role("option", name=MODELS["gan"].title, exact=True).click()
-    chart, curves = page.locator("#mnist-tab svg"), page.locator("#mnist-tab svg .mark-line path")
-    for player in ("critic", "generator"):
-        expect(chart.get_by_text(f"{player}, mean of 50 steps")).to_be_visible()
-    expect(chart.get_by_text("held out")).to_have_count(0)
-    expect(curves).to_have_count(2)
-    colours = curves.evaluate_all("all => all.map(line => line.getAttribute('stroke'))")
-    assert len({*colours}) == 2 and None not in colours
-    for player, line in zip(PLAYERS, curves.all(), strict=True):
-        expect(line).to_have_attribute("aria-label", re.compile(f"series: {player}$"))
+    page.get_by_role("option", name=title, exact=True).click()
+    return page.locator("#learned-chart .plane-chart")
+
+
+@pytest.mark.tabs("mnist")
+def test_the_curve_is_that_of_the_chosen_model(page):
+    for name in ("flow-class", "ddpm-time", "flow-time"):
+        chart, (*_, averaged) = learned(page, MODELS[name].title), lines(name)
+        last = re.escape(f"averaged weights: {averaged['y'][-1]:.3g} at epoch {averaged['x'][-1]}")
+        expect(chart).to_have_attribute("aria-label", re.compile(f"^{re.escape(MODELS[name].title)}.*{last}"))
+
+
+@pytest.mark.tabs("mnist")
+def test_both_players_of_the_gan_have_a_curve(page):
+    chart = learned(page, MODELS["gan"].title)
+    expect(chart).to_have_attribute("aria-label", re.compile("critic, running mean: .*generator, running mean: "))
+    expect(chart).not_to_have_attribute("aria-label", re.compile("held out"))
+
+
+@pytest.mark.tabs("mnist")
+def test_the_axis_of_the_loss_is_logarithmic_or_not(page):
+    chart = learned(page, MODELS["flow-class"].title)
+    expect(chart).to_have_attribute("aria-label", re.compile("^" + re.escape(MODELS["flow-class"].title)))
+    ink = "sheet => sheet.toDataURL()"
+    until(page, lambda: chart.evaluate(ink) == (page.wait_for_timeout(300), chart.evaluate(ink))[1], "a chart at rest")
+    before = chart.evaluate(ink)
+    page.get_by_label("Logarithmic axis of the loss").uncheck()
+    until(page, lambda: chart.evaluate(ink) != before, "another axis")
+    page.get_by_label("Logarithmic axis of the loss").check()
+    until(page, lambda: chart.evaluate(ink) == before, "the axis of before")
 
 
 @pytest.mark.tabs("mnist")
@@ -297,22 +305,17 @@ def test_dark_is_a_switch_that_outlives_a_reload(page):
 
 @pytest.mark.tabs("mnist")
 def test_a_chart_in_sight_takes_the_colours_of_dark_and_of_light(page):
-    page.get_by_role("tab", name="How it learned").click()
-    chart = page.locator("#mnist-tab svg.marks")
-    expect(chart).to_be_visible()
-    colour = "(e, name) => getComputedStyle(e)[name]"
-    parts = {
-        ".role-axis-label text": "fill",
-        ".role-axis-grid line": "stroke",
-        ".role-frame > g > .background": "stroke",
-    }
-    now = lambda: [chart.locator(part).first.evaluate(colour, name) for part, name in parts.items()]  # noqa: E731
-    light = now()
+    chart = learned(page, MODELS["flow-class"].title)
+    brightest = """sheet => {
+      const { data } = sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height), lights = [];
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 250) lights.push(data[i] + data[i + 1] + data[i + 2]);
+      return Math.max(...lights.slice(0, 200));  // the title, on top
+    }"""
+    until(page, lambda: chart.evaluate(brightest) < 300, "dark words")
     page.get_by_role("button", name="Dark", exact=True).click()
-    until(page, lambda: now()[0] == page.locator("h1").evaluate(colour, "color") != light[0], "words light on dark")
-    assert not {*now()} & {*light}, "lines too"
+    until(page, lambda: chart.evaluate(brightest) > 600, "words light on dark")
     page.get_by_role("button", name="Light", exact=True).click()
-    until(page, lambda: now() == light, "the chart as it was")
+    until(page, lambda: chart.evaluate(brightest) < 300, "the chart as it was")
 
 
 @pytest.mark.tabs("score_field", "hybrids", "mnist")
@@ -339,17 +342,15 @@ def test_projector_mode_makes_words_larger(page):
 
 
 @pytest.mark.tabs("mnist")
-def test_projector_mode_makes_the_words_of_charts_larger_and_keeps_them_inside(page):
+def test_projector_mode_makes_charts_larger_and_keeps_them_inside(page):
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.get_by_role("tab", name="Scoreboard", exact=True).click()
-    chart = page.locator(".vega-embed svg").locator("visible=true").first
-    size = chart.locator("text").first.bounding_box()["height"]
+    chart = page.locator("#scoreboard-steps .plane-chart").first
+    before = chart.bounding_box()["height"]
     page.get_by_role("button", name="Projector mode").click()
     expect(page.get_by_role("button", name="Leave projector mode")).to_be_visible()
-    assert chart.locator("text").first.bounding_box()["height"] > 1.3 * size
-    page.wait_for_timeout(1000)
-    block = page.locator(".block:visible", has=page.locator(".vega-embed")).first.bounding_box()
-    assert chart.bounding_box()["width"] <= block["width"]
+    until(page, lambda: chart.bounding_box()["height"] > 1.25 * before, "a larger chart")
+    assert chart.bounding_box()["width"] <= page.locator("#scoreboard-steps").bounding_box()["width"]
 
 
 @pytest.mark.tabs("denoise", "mnist")

@@ -14,7 +14,6 @@ from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs.denoise import CURVE, METHODS, DenoiseRequest
 from tabs.denoise import job, page
-from tabs.denoise.figures import points
 from tabs.denoise.job import JOB
 from tabs.ui.controls import Shared
 from tabs.ui.examples import example
@@ -99,8 +98,9 @@ def test_a_preset_brings_its_scene_or_lets_the_model_draw(built):
 
 def test_the_example_is_finished_and_has_its_chart():
     shown = example("denoise")
-    chart = points(shown["chart"])
-    assert set(chart["method"]) == set(METHODS) and len(chart) > 60
+    (chart,) = shown["chart"]["charts"]
+    assert [line["name"] for line in chart["series"]] == [*METHODS]
+    assert sum(len(line["x"]) for line in chart["series"]) > 60
     assert "place" not in shown["compared"] + shown["steps"]
     assert places(shown["steps"]) == len(DenoiseRequest().shown)
     frames = example("denoise-inside")["frames"]
@@ -115,7 +115,8 @@ def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"denoise.json", "denoise-inside.json"}
     made = json.loads((tmp_path / "denoise.json").read_text())
     assert set(made) == {"forward", "compared", "steps", "chart"} and places(made["compared"]) == 18
-    assert len(points(made["chart"])) == 5 * len(CURVE) + 3
+    (chart,) = made["chart"]["charts"]
+    assert [len(line["y"]) for line in chart["series"]] == [*[len(CURVE)] * 5, 3]
 
 
 @pytest.mark.parametrize(("here", "learns"), [(["pocket", "ddpm-class"], 1), (["ddpm-class on cuda"], 0)])

@@ -22,11 +22,17 @@ from core.runs.denoise import DenoiseRequest
 from core.runs.frame import Frame
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
+from tabs.denoise.figures import quality
 from tabs.denoise.job import JOB, caption_of
 from tabs.ui.send import drawn_from
 from tabs.ui.viewer import RUNS
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+
+
+def drawn(chart: dict) -> int:
+    """The number of points in a tab's chart."""
+    return sum(len(line["x"]) for line in chart["charts"][0]["series"])
 
 
 def test_every_place_is_there_from_the_first_moment():
@@ -42,9 +48,9 @@ def test_every_place_is_there_from_the_first_moment():
 
 def test_a_run_clears_the_chart_and_fills_it_at_its_end():
     charts = [value[3] for value in start()]
-    assert charts[0].empty and list(charts[0].columns) == ["t", "PSNR in dB", "method"]
-    drawn = [chart for chart in charts if not isinstance(chart, dict) and not chart.empty]
-    assert len(drawn) == 1 and drawn[0] is charts[-1]
+    assert charts[0] == quality() and drawn(charts[0]) == 0
+    filled = [chart for chart in charts if chart != gr.skip() and drawn(chart)]
+    assert len(filled) == 1 and filled[0] is charts[-1]
 
 
 def test_the_caption_names_everything_and_is_escaped():
@@ -65,7 +71,7 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     step = running.removeprefix("iterating, step ").partition(" /")[0]
     assert said == (status or f"stopped at step {step} / 17")
     assert status or int(step) == this.i == 4
-    assert len(chart) == len(this.found)
+    assert drawn(chart) == len(this.found)
     assert caption_of(this).endswith(f"seed 7. {said.capitalize()}.") and caption_of(this) in html.unescape(compared)
     assert compared.count("<img") == len(this.found) and places(compared) == 12
     assert strip.count("<img") == len(this.states) == (1 if moments == 8 else 0)
@@ -80,10 +86,10 @@ def test_stop_while_the_curve_is_measured_is_told_and_the_chart_shows_what_there
         *_, view, running = next(run)
     _, _, chart, said, inside, *_ = JOB.keep(view)
     assert len(inside["frames"]) == 18
-    assert said == "stopped before the curve was measured" and len(chart) == 12
+    assert said == "stopped before the curve was measured" and drawn(chart) == 12
     *_, _ = run  # the step under way ends, and adds nothing to what was kept
     _, _, chart, again, *_ = JOB.keep(view)
-    assert again == said and len(chart) == 12
+    assert again == said and drawn(chart) == 12
 
 
 def test_stop_that_comes_too_late_is_told_and_the_chart_is_whole():
@@ -92,7 +98,7 @@ def test_stop_that_comes_too_late_is_told_and_the_chart_is_whole():
         *_, view, running = next(run)
     *_, _ = run  # the run ends, and the page does not see it
     _, _, chart, said, *_ = JOB.keep(view)
-    assert re.fullmatch(r"stopped at the end, after \d+\.\d s", said) and len(chart) > 12
+    assert re.fullmatch(r"stopped at the end, after \d+\.\d s", said) and drawn(chart) > 12
 
 
 def test_before_any_run_there_is_nothing_to_keep():
@@ -162,8 +168,8 @@ def test_one_estimate_is_picked():
 
 def test_one_timestep_alone_still_has_a_line_in_the_chart(grey):
     *_, (_, compared, _, chart, _, _) = start("300")
-    iterative = chart[chart["method"] == "iterative"]
-    assert iterative["t"].tolist() == [100, 200, 300]
+    iterative = chart["charts"][0]["series"][-1]
+    assert iterative["name"] == "iterative" and iterative["x"] == [100, 200, 300]
     assert places(compared) == 6, "the other two are in the chart alone"
     calls, _ = plan(300).cost()
     assert grey.calls == calls, "they cost no call of their own"

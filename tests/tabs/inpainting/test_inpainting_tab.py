@@ -154,8 +154,9 @@ def test_the_cost_says_what_is_refused_and_why_an_experiment_cannot_be_run(monke
     assert "needs more than 10" in titles.pop("once-and-often") and {*titles.values()} == {"about 1.0 s"}
     with pytest.raises(ValueError, match="needs more than 10 steps"):
         costs(steps=10)
-    chart, line = inpainting.path(10, 2, 10, 1000)
-    assert "10 transitions" in line and list(chart["transition"]) == list(range(11)), "the path is that of n = 1"
+    path = inpainting.path(10, 2, 10, 1000)
+    (line,) = path["charts"][0]["series"]
+    assert "10 transitions" in path["caption"] and line["x"] == list(range(11)), "the path is that of n = 1"
 
 
 @pytest.mark.parametrize(

@@ -66,28 +66,26 @@ MEASURED = board(
 
 
 def test_a_curve_against_network_calls_tells_its_guidance():
-    points = mnist_scoreboard.sweep(MEASURED, "steps", "accuracy")
-    assert list(points.columns) == ["network calls", "accuracy", "series"]
-    assert points.to_numpy().tolist() == [
-        [19, 98, "Heun · w = 1.5"],
-        [20, 97, "DDIM · w = 2.5"],
+    chart = mnist_scoreboard.sweep(MEASURED, "steps", "accuracy")
+    assert (chart["x"], chart["y"], chart["within"]) == ("network calls", "accuracy, %", [None, (80, 100)])
+    assert chart["series"] == [
+        {"name": "Heun · w = 1.5", "x": [19], "y": [98]},
+        {"name": "DDIM · w = 2.5", "x": [20], "y": [97]},
     ]
 
 
 def test_a_curve_against_guidance_tells_its_steps():
-    points = mnist_scoreboard.sweep(MEASURED, "guidance", "frechet")
-    assert points.to_numpy().tolist() == [
-        [0, 7.7, "ddpm-class · DDIM · 20 steps"],
-        [3, 1.6, "ddpm-class · DDIM · 20 steps"],
-    ]
-    assert len(mnist_scoreboard.sweep(MEASURED, "guidance", "accuracy")) == 1, "unguided, nothing was asked for"
+    chart = mnist_scoreboard.sweep(MEASURED, "guidance", "frechet")
+    assert chart["series"] == [{"name": "ddpm-class · DDIM · 20 steps", "x": [0, 3], "y": [7.7, 1.6]}]
+    (line,) = mnist_scoreboard.sweep(MEASURED, "guidance", "accuracy")["series"]
+    assert line["x"] == [3], "unguided, nothing was asked for"
 
 
 def test_the_text_beside_the_curves_says_in_what_else_they_differ():
     said = mnist_scoreboard.reading(MEASURED)
     assert "own default guidance $w$" in said and "$2n-1$" in said and "100 digits per point" in said
     assert "(Heun with `flow-class`; DDIM with `ddpm-class`)" in said
-    assert mnist_scoreboard.reading(board()) == "" and mnist_scoreboard.sweep(board(), "steps", "frechet").empty
+    assert mnist_scoreboard.reading(board()) == "" and not mnist_scoreboard.sweep(board(), "steps", "frechet")["series"]
 
 
 def test_the_curves_were_measured_at_the_default_guidance():
@@ -146,28 +144,56 @@ def test_the_strips_say_what_they_show(name, sentence):
 
 @pytest.mark.skipif("gan" not in SHIPPED, reason="the GAN is not in checkpoints/")
 def test_the_players_of_a_gan_have_a_curve_each_and_none_is_held_out():
-    curve, shipped = mnist_learned.curve("gan"), card("gan")["curve"]
+    (chart,), shipped = mnist_learned.losses("gan")["charts"], card("gan")["curve"]
+    named = {line["name"]: line for line in chart["series"]}
+    assert [*named] == [
+        f"{who}, {what}" for who in ("critic", "generator") for what in ("mean of 50 steps", "running mean")
+    ]
     for k, player in enumerate(mnist_learned.PLAYERS, 1):
-        assert curve[curve.series == player].loss.tolist() == [row[k] for row in shipped]
-    assert len(curve) == 2 * len(shipped) and curve["epoch"].max() == pytest.approx(5, abs=0.1)
+        line = named[f"{player}, mean of 50 steps"]
+        assert (
+            line["y"] == [row[k] for row in shipped] and max(line["x"]) == pytest.approx(5, abs=0.1) and line["faint"]
+        )
     assert "held out" not in mnist_learned.facts("gan") and "held out" in mnist_learned.facts("vae")
+
+
+@pytest.mark.skipif("flow-class" not in SHIPPED, reason="flow-class is not in checkpoints/")
+def test_the_curves_of_a_model_are_those_of_its_card():
+    facts = card("flow-class")
+    (chart,) = mnist_learned.losses("flow-class")["charts"]
+    raw, mean, held, averaged = chart["series"]
+    assert chart["log"] == [False, True] and raw["colour"] == mean["colour"] == 0
+    assert raw["y"] == [loss for _, loss in facts["curve"]] and mean["x"] == raw["x"]
+    assert raw["x"][-1] == pytest.approx(facts["recipe"]["epochs"], abs=0.2)
+    assert [*map(list, zip(held["x"], held["y"], averaged["y"], strict=True))] == facts["validation"]
+    assert mnist_learned.losses("flow-class", "", False)["charts"][0]["log"] == [False, False]
+
+
+def test_a_loss_below_zero_has_no_logarithm(monkeypatch):
+    facts = {"steps": 100, "recipe": {"epochs": 2}, "curve": [[50, 0.3], [100, -0.1]], "validation": []}
+    monkeypatch.setattr(mnist_learned, "card", lambda name: facts)
+    (chart,) = mnist_learned.losses(SHIPPED[0])["charts"]
+    assert chart["log"] == [False, False] and chart["series"][0]["x"] == [1, 2]
+
+
+def test_a_running_mean_has_as_many_neighbours_on_one_side_as_on_the_other():
+    assert mnist_learned.smoothed([1.0, 5.0, 3.0, 4.0, 8.0]) == [1, 3, (1 + 5 + 3 + 4 + 8) / 5, 5, 8]
+    line = [0.5 * k for k in range(20)]
+    assert mnist_learned.smoothed(line) == pytest.approx(line), "it does not lag behind"
 
 
 @pytest.mark.skipif(not set(mnist_learned.SCHEDULED) <= set(SHIPPED), reason="both are not in checkpoints/")
 def test_two_models_stand_in_one_chart_and_below_one_another():
-    table, samples, said = mnist_learned.show(*mnist_learned.SCHEDULED)
+    shown, samples, said = mnist_learned.show(*mnist_learned.SCHEDULED)
+    (chart,) = shown["charts"]
+    named = {line["name"]: line for line in chart["series"]}
     for name in mnist_learned.SCHEDULED:
-        title, alone = MODELS[name].title, mnist_learned.curve(name)
-        mine = table[table["series"] == f"{name}, held out"]
-        assert mine.loss.tolist() == alone[alone["series"] == mnist_learned.AVERAGED].loss.tolist()
-        assert (
-            f"<h3>{title} (<code>{name}</code>)</h3>{mnist_learned.strips(name)}" in samples
-            and mnist_learned.facts(name) in said
-        )
-    assert (
-        set(mnist_learned.chart(*mnist_learned.SCHEDULED)["color_map"]) == set(table["series"])
-        and len(set(table["series"])) == 4
-    )
+        title, (_, mean, _, averaged) = MODELS[name].title, mnist_learned.lines(name)
+        assert named[name]["y"] == mean["y"] and named[f"{name}, held out"]["y"] == averaged["y"]
+        assert named[name]["colour"] == named[f"{name}, held out"]["colour"] and named[f"{name}, held out"]["dashed"]
+        assert f"<h3>{title} (<code>{name}</code>)</h3>{mnist_learned.strips(name)}" in samples
+        assert mnist_learned.facts(name) in said
+    assert len(chart["series"]) == 4 and chart["title"] == "{} and {}".format(*mnist_learned.SCHEDULED)
 
 
 def test_a_model_beside_itself_is_one_and_an_unknown_one_is_refused():

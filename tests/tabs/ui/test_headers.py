@@ -1,11 +1,13 @@
 """What a browser is told of every answer, Gradio's own to other sites among them."""
 
+import re
+
 import gradio as gr
 import httpx
 import pytest
 
 import app
-from tabs.ui.headers import CREDENTIALS, HEADERS
+from tabs.ui.headers import A_YEAR, CREDENTIALS, HEADERS
 
 SITE = "http://elsewhere.example"
 PREFLIGHT = {"origin": SITE, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
@@ -35,6 +37,14 @@ def http():
 def test_every_answer_has_the_headers_and_takes_no_credentials_of_another_site(http, method, path, headers):
     told = http.request(method, path, headers=headers).headers
     assert {name: told.get(name) for name in HEADERS} == HEADERS and CREDENTIALS not in told
+
+
+def test_what_has_its_contents_in_its_name_is_kept_by_the_browser_and_nothing_else_is(http):
+    page = http.get("/")
+    scripts = re.findall(r'src="\./(assets/[^"]+\.js)"', page.text)
+    assert scripts and all(http.get(f"/{script}").headers["cache-control"] == A_YEAR for script in scripts)
+    for path in ("/", "/config", "/assets/none-12345678.js", "/static/img/logo.svg"):
+        assert "immutable" not in http.get(path).headers.get("cache-control", ""), path
 
 
 def test_another_site_may_call_the_app_without_credentials(http):

@@ -1,5 +1,6 @@
 // Painting a line chart: thin axes, few ticks, a legend above.
 const CURVES = [0, 1, 2, 3, 4, 5, 7];
+const colourOf = (chart, k) => ink.classes[CURVES[(chart.series[k].colour ?? k) % 7]];
 
 function niceTicks(low, high, log, most) {
   if (log) {
@@ -30,38 +31,53 @@ function range(values, log) {
   return [low, high];
 }
 
-function axis(values, log, from, to, pad) {
-  let [low, high] = range(values, log);
+function axis(values, log, from, to, pad, within) {
+  let [low, high] = within || range(values, log);
+  if (within) pad = false;
   if (pad && log) [low, high] = [low / 1.15, high * 1.15];
   else if (pad) [low, high] = [low >= 0 && low < 0.4 * high ? 0 : low - 0.06 * (high - low), high + 0.06 * (high - low)];
   const f = log ? Math.log : (v) => v, place = (v) => from + ((f(v) - f(low)) / (f(high) - f(low))) * (to - from);
-  return { low, high, log, place, fits: (v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0) };
+  const fits = (v) => typeof v === 'number' && Number.isFinite(v) && (!log || v > 0) && (!within || (v >= low && v <= high));
+  return { low, high, log, place, fits };
 }
 
-function axes(chart, width, height, unit, left) {
-  const all = (key) => chart.series.flatMap((s) => s[key] || []), [logX, logY] = chart.log || [];
-  const fresh = chart.fresh ?? null;
+// The axes, with the rows of the legend above them.
+function axes(pen, chart, width, height, unit, left) {
+  const all = (key) => chart.series.flatMap((s) => s[key] || []), [logX, logY] = chart.log || [], [ofX, ofY] = chart.within || [];
+  const fresh = chart.fresh ?? null, rows = legendRows(pen, chart, width, unit), top = (25 + 17 * rows.length) * unit;
   return {
-    x: axis(all('x'), logX, left, width - 10 * unit, false),
-    y: axis(fresh === null ? all('y') : [...all('y'), fresh], logY, height - 34 * unit, 40 * unit, true),
+    rows, top,
+    x: axis(all('x'), logX, left, width - 10 * unit, false, ofX),
+    y: axis(fresh === null ? all('y') : [...all('y'), fresh], logY, height - 34 * unit, top, true, ofY),
   };
 }
 
-function legend(pen, chart, width, unit, left) {
-  const named = chart.series.map((s, k) => [s.name, ink.classes[CURVES[k % 7]], s.dashed ? [4, 3] : []]);
-  if ((chart.fresh ?? null) !== null) named.push(['fresh data', ink.soft, [1.5, 2.5]]);
-  const gap = 34 * unit, total = named.reduce((sum, [name]) => sum + gap + pen.measureText(name).width, 0) - 14 * unit;
-  let x = Math.min(left, Math.max(0, width - total));
-  const small = Math.min(1, width / total);  // a narrow chart has smaller words, not fewer
-  pen.textAlign = 'left';
-  pen.font = `${11.5 * unit * small}px ${ink.font}`;
-  for (const [name, colour, dash] of named) {
-    line(pen, [[x, 29 * unit], [x + 16 * unit * small, 29 * unit]], colour, 2 * unit, dash.map((d) => d * unit));
-    pen.fillStyle = ink.soft;
-    pen.fillText(name, x + 20 * unit * small, 33 * unit);
-    x += gap * small + pen.measureText(name).width;
-  }
+// The legend's entries in rows that are no wider than the chart, each with its place from the left.
+function legendRows(pen, chart, width, unit) {
+  const named = chart.series.map((s, k) => ({ name: s.name, colour: colourOf(chart, k), dash: s.dashed ? [4, 3] : [], faint: s.faint }));
+  if ((chart.fresh ?? null) !== null) named.push({ name: 'fresh data', colour: ink.soft, dash: [1.5, 2.5] });
+  const rows = [[]];
+  let x = 0;
   pen.font = `${11.5 * unit}px ${ink.font}`;
+  for (const entry of named.filter(({ name }) => name)) {
+    const wide = 20 * unit + pen.measureText(entry.name).width;
+    if (x && x + wide > width) { rows.push([]); x = 0; }
+    rows.at(-1).push({ ...entry, x });
+    x += wide + 14 * unit;
+  }
+  return rows;
+}
+
+function legend(pen, rows, width, unit) {
+  pen.textAlign = 'left';
+  rows.forEach((row, k) => row.forEach(({ name, colour, dash, faint, x }) => {
+    const y = (29 + 17 * k) * unit;
+    pen.globalAlpha = faint ? 0.4 : 1;
+    line(pen, [[x, y], [x + 16 * unit, y]], colour, 2 * unit, dash.map((d) => d * unit));
+    pen.globalAlpha = 1;
+    pen.fillStyle = ink.soft;
+    pen.fillText(name, x + 20 * unit, y + 4 * unit, width - x - 20 * unit);
+  }));
 }
 
 function line(pen, places, colour, width, dash = []) {
@@ -74,9 +90,9 @@ function line(pen, places, colour, width, dash = []) {
   pen.setLineDash([]);
 }
 
-function paintAxes(pen, chart, { x, y }, width, height, unit, left) {
+function paintAxes(pen, chart, { x, y, top }, width, height, unit, left) {
   const bottom = height - 34 * unit;
-  line(pen, [[left, 40 * unit], [left, bottom], [width - 10 * unit, bottom]], ink.hair, unit);
+  line(pen, [[left, top], [left, bottom], [width - 10 * unit, bottom]], ink.hair, unit);
   pen.fillStyle = ink.soft;
   pen.textAlign = 'center';
   const places = [...new Set(chart.series.flatMap((s) => s.x || []))].filter(x.fits);
@@ -92,7 +108,7 @@ function paintAxes(pen, chart, { x, y }, width, height, unit, left) {
 }
 
 function paintChart(pen, chart, width, height, ratio, mark = null) {
-  const unit = ratio * (ink.big > 1 ? 1.35 : 1), left = 46 * unit, both = axes(chart, width, height, unit, left);
+  const unit = ratio * (ink.big > 1 ? 1.35 : 1), left = 46 * unit, both = axes(pen, chart, width, height, unit, left);
   pen.font = `600 ${12.5 * unit}px ${ink.font}`;
   pen.fillStyle = ink.text;
   pen.textAlign = 'left';
@@ -103,9 +119,9 @@ function paintChart(pen, chart, width, height, ratio, mark = null) {
     const y = both.y.place(chart.fresh);
     line(pen, [[left, y], [width - 10 * unit, y]], ink.soft, 1.5 * unit, [1.5 * unit, 2.5 * unit]);
   }
-  chart.series.forEach((s, k) => curve(pen, s, ink.classes[CURVES[k % 7]], both, unit));
+  chart.series.forEach((s, k) => curve(pen, s, colourOf(chart, k), both, unit));
   labelPoints(pen, chart, both, width, unit, left);
-  legend(pen, chart, width, unit, left);
+  legend(pen, both.rows, width, unit);
   if (mark) paintMark(pen, mark, both, width, unit);
 }
 
@@ -117,7 +133,9 @@ function shownOf(series, { x, y }) {
 
 function curve(pen, series, colour, both, unit) {
   const shown = shownOf(series, both);
-  line(pen, shown, colour, 1.7 * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
+  pen.globalAlpha = series.faint ? 0.35 : 1;
+  line(pen, shown, colour, (series.faint ? 1 : 1.7) * unit * Math.sqrt(ink.big), series.dashed ? [5 * unit, 4 * unit] : []);
+  pen.globalAlpha = 1;
   if (shown.length > 25) return;
   for (const [a, b, hollow] of shown) {
     pen.beginPath();
@@ -135,7 +153,7 @@ function labelPoints(pen, chart, both, width, unit, left) {
   const free = ([x0, y0, x1, y1]) => x0 > left && x1 < width && taken.every(([u0, v0, u1, v1]) => x1 < u0 || x0 > u1 || y1 < v0 || y0 > v1);
   pen.textAlign = 'left';
   curves.forEach((shown, k) => {
-    pen.fillStyle = ink.classes[CURVES[k % 7]];
+    pen.fillStyle = colourOf(chart, k);
     for (const [a, b, , label] of shown) {
       if (!label) continue;
       const wide = pen.measureText(label).width;
@@ -166,8 +184,8 @@ function paintMark(pen, { name, x, y }, both, width, unit) {
 }
 
 // The point of a curve that is nearest to a place on the canvas, or null.
-function markAt(chart, px, py, width, height, ratio) {
-  const unit = ratio * (ink.big > 1 ? 1.35 : 1), { x, y } = axes(chart, width, height, unit, 46 * unit);
+function markAt(pen, chart, px, py, width, height, ratio) {
+  const unit = ratio * (ink.big > 1 ? 1.35 : 1), { x, y } = axes(pen, chart, width, height, unit, 46 * unit);
   let best = null, least = (40 * unit) ** 2;
   for (const s of chart.series) (s.x || []).forEach((v, i) => {
     if (!x.fits(v) || !y.fits(s.y[i])) return;

@@ -114,7 +114,7 @@ function up(e) {
 function overChart(sheet, e) {
   const k = all('.plane-chart').indexOf(sheet), box = sheet.getBoundingClientRect(), ratio = sheet.width / box.width;
   const place = [(e.clientX - box.left) * ratio, (e.clientY - box.top) * ratio];
-  drawChart(sheet, data.charts[k], markAt(data.charts[k], ...place, sheet.width, sheet.height, ratio));
+  drawChart(sheet, data.charts[k], markAt(sheet.getContext('2d'), data.charts[k], ...place, sheet.width, sheet.height, ratio));
 }
 
 // A wheel that began to turn outside of a panel scrolls the page on; so does one that zooms out at the widest.
