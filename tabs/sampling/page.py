@@ -21,7 +21,6 @@ TITLE = "Sampling & guidance"
 ID = "sampling"
 PRESETS = {
     "A panda": PictureRequest(),
-    "Five of “a high quality photo”": PictureRequest("a high quality photo", n=5, steps=50, guidance=1.0),
     "Five seashores": PictureRequest("a photo of a seashore", n=5),
     "Five pizzas": PictureRequest("a photo of a pizza", n=5, guidance=5.0),
     "A volcano": PictureRequest("an emoji of a volcano"),

@@ -81,7 +81,7 @@ def test_the_parts_of_a_figure_travel():
     assert value["panels"][0]["points"]["at"]["shape"] == [2, 5, 2] and value["panels"][0]["paths"] == 3
     assert value["charts"] == [
         {
-            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "fresh": 0.1,
+            "title": "Loss", "x": "x", "y": "y", "log": [False, True], "within": [None, None], "fresh": 0.1,
             "series": [{"name": "loss", "x": [1, 2], "y": [0.5, 0.25], "dashed": True}],
         }
     ]  # fmt: skip
