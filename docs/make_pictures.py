@@ -97,7 +97,7 @@ def result(plan: Plan) -> Recording:
 
 def five_styles() -> list[Image.Image]:
     """One thing in five styles from one noise, step by step; the last frame is enlarged by pocket-up."""
-    run = result(PLANS["five-styles"](PictureRequest("an emoji of a fox", n=1, model=STYLED, seed=2)))
+    run = result(PLANS["five-styles"](PictureRequest("an emoji of a hamburger", n=1, model=STYLED)))
     frames = [enlarge(grid(frame.x_t, 5, gap=4), 2) for frame in run.frames]
     large = [
         result(Larger(request=run.plan.request, of=run.plan, k=k, pixels=p, by="pocket-up")).result[0]
