@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from drawing import until
 from playwright.sync_api import expect
 from stopping import stopped, with_steps
 
@@ -103,7 +104,7 @@ def test_stop_keeps_the_blocks_so_far_and_the_next_run_is_whole(page):
     last = canvas.evaluate(DRAWN)
     if kept > 1:
         page.locator(f"{VIEW} .fv-range").fill("0")
-        assert canvas.evaluate(DRAWN) != last
+        until(page, lambda: canvas.evaluate(DRAWN) != last, "another map")
     expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled(timeout=20_000)
     with_steps(page, 3)
     press(page, "Look inside")
