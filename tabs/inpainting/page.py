@@ -24,6 +24,8 @@ NOTE = (
     "sees two noise levels under one t. Which looks better varies with picture, hole and seed."
 )
 START = "Apple", "top"
+PATH = ("steps", "jump_n", "jump_length", "below")
+"""The fields that the path of timesteps follows from."""
 LIVE = QUIET | {"queue": False, "trigger_mode": "always_last"}
 
 
@@ -78,9 +80,9 @@ def build(shared: Shared) -> None:
         tab.viewer()
         tab.enlarging()
         tab.inside("One filling, enlarged: step by step", opens=True)
-        asked = [form[name] for name in ("steps", "jump_n", "jump_length", "below")]
-        shown = path(*(getattr(r, w) for w in ("steps", "jump_n", "jump_length", "below")))
+        shown = path(*(getattr(r, name) for name in PATH))
         zigzag = plane(f"{ID}-path", shown if "charts" in shown else None)
         formula_panel("inpainting")
     tab.wire({name: f"inpaint_{name}".replace("-", "_") for name in FILLINGS}, [form["prompt"]])
+    asked = [form[name] for name in PATH]
     gr.on([w.change for w in asked], path, asked, zigzag, **LIVE)

@@ -13,15 +13,16 @@ from core.pictures.images import data_uri
 from core.runs.families import FAMILIES
 from core.runs.mnist import DigitRequest
 from core.wording import counted
+from tabs.mnist.families import NAMES
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.failures import explained
 from tabs.ui.inputs import Dropdown
 from tabs.ui.plane import chart, charts, plane
 from tabs.ui.viewer import made_when_seen
 
-TRAINING, SMOOTH = "training, mean of 50 steps", "training, running mean"
 RAW, AVERAGED = "held out", "held out, averaged weights"
-PLAYERS = ("critic", "generator")
+TRAINING = ("training",)
+PLAYERS = NAMES["gan"]
 """Who plays in a GAN; each has a loss of its own."""
 AROUND = 3
 """Points on either side of which a running mean is the mean; fewer at the ends."""
@@ -48,13 +49,14 @@ def training(name: str) -> list[dict]:
     facts = card(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
     steps, *losses = zip(*facts["curve"], strict=True)
-    names = PLAYERS if len(losses) > 1 else ("",)
+    names = PLAYERS if len(losses) > 1 else TRAINING
     return [{"name": n, "x": [s / per_epoch for s in steps], "y": [*y]} for n, y in zip(names, losses, strict=True)]
 
 
 def held_out(name: str) -> tuple[dict, dict]:
     """The losses of the raw and of the averaged weights on held-out digits; empty curves where none was held out."""
-    epochs, raw, averaged = zip(*card(name)["validation"], strict=True) if card(name)["validation"] else ((), (), ())
+    rows = card(name)["validation"]
+    epochs, raw, averaged = zip(*rows, strict=True) if rows else ((), (), ())
     return {"name": RAW, "x": [*epochs], "y": [*raw]}, {"name": AVERAGED, "x": [*epochs], "y": [*averaged]}
 
 
@@ -62,13 +64,9 @@ def lines(name: str) -> list[dict]:
     """All curves of one model; behind each running mean the losses themselves."""
     found = []
     for curve in training(name):
-        words = (
-            (TRAINING, SMOOTH)
-            if not curve["name"]
-            else [t.replace("training", curve["name"]) for t in (TRAINING, SMOOTH)]
-        )
-        found.append(curve | {"name": words[0], "faint": True, "colour": len(found)})
-        found.append(curve | {"name": words[1], "y": smoothed(curve["y"]), "colour": len(found) - 1})
+        found.append(curve | {"name": f"{curve['name']}, mean of 50 steps", "faint": True, "colour": len(found)})
+        mean = {"name": f"{curve['name']}, running mean", "y": smoothed(curve["y"])}
+        found.append(curve | mean | {"colour": len(found) - 1})
     return [*found, *(line for line in held_out(name) if line["x"])]
 
 
@@ -77,7 +75,7 @@ def compared(*names: str) -> list[dict]:
     found = []
     for name in names:
         for curve in training(name):
-            words = f"{name}, {curve['name']}" if curve["name"] else name
+            words = f"{name}, {curve['name']}" if curve["name"] in PLAYERS else name
             found.append(curve | {"name": words, "y": smoothed(curve["y"]), "colour": len(found)})
         _, averaged = held_out(name)
         if averaged["x"]:
