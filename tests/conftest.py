@@ -166,6 +166,7 @@ def page(person, request):
     if some is None:
         page.get_by_role("tab", name="Forward & denoise").click()  # most tests begin there
     page.locator("button.do-run:visible, #score-field-view canvas:visible").first.wait_for()
+    page.evaluate("settled().then(settled).then(settled)")  # Gradio gives its inputs their first values once more
     yield page
     page.close()
     person.clear_cookies()

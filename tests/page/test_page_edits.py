@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from drawing import seen, stroke, there, until
+from drawing import seen, stroke, there, type_in, until
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -88,7 +88,7 @@ def test_paint_a_mask_and_see_the_hole_filled(page):
     button(page, "Grow").click()
     mask_is(page, lambda n: n > 1.2 * narrow)
     until(page, lambda: painted(page) > 1.2 * ink, "the larger mask on the canvas")
-    page.get_by_label(re.compile("^number input for Resampling n")).locator("visible=true").fill("1")
+    type_in(page, "Resampling n", "1")
     expect(page.locator(".cost:visible").first).to_have_text(
         re.compile(r"30 network calls on 2 images each \(with and without the prompt\), about")
     )

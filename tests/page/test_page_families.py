@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from drawing import type_in
 from playwright.sync_api import expect
 
 from core.models.registry import availability
@@ -38,8 +39,7 @@ def test_the_example_the_table_and_the_curves_are_there_before_a_run(page):
 
 
 def test_run_scrub_look_inside_and_the_second_figure(page):
-    page.get_by_label("number input for Steps of diffusion").fill("4")
-    page.get_by_label("number input for Steps of diffusion").press("Tab")
+    type_in(page, "Steps of diffusion", "4")
     press(page, "Draw with all three")
     expect(page.locator("#families-view .fv-cells i")).to_have_count(30)
     image = page.locator("#families-view img").first

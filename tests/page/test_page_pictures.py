@@ -338,7 +338,7 @@ def denoise(page, levels: str = "", done: str = "done in"):
 def test_denoising_can_be_stopped_saved_and_sent(page):
     tab = page.locator("#denoise-tab")
     tab.get_by_text("More settings").click()
-    tab.get_by_label(re.compile("^number input for Stride")).fill("5")
+    type_in(page, "Stride", "5")
     denoise(page, "990, 500", "iterating, step")
     page.keyboard.press("Escape")
     expect(tab.locator(".cost", has_text=re.compile(r"stopped at step \d+ / 199")).first).to_be_visible()
