@@ -19,7 +19,7 @@ from core.models.registry import load
 from training.mnist_recipes import UNSAID, Recipe, build, losses_of, without_class
 from training.state import resume_run, save_run, save_state
 
-SHOWN_EPOCHS = (1, 5, 10, 20)  # the course's figure of samples by epoch
+SHOWN_EPOCHS = (1, 5, 6, 10, 11, 16, 20)  # of the course's figures of samples by epoch
 CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.models.captions import STYLED
+from core.models.course import COURSE, model_of, without_course
 from core.models.registry import CHECKPOINTS, MODELS
 from core.runs.families import FAMILIES
 from training.mnist_recipes import RECIPES
@@ -16,7 +17,8 @@ HEAD = """# Checkpoints
 Made by the commands in `training/`, from the data named on each card, and measured by those in `benchmarks/`, which
 also write `mnist_quality.json`. Weights are fp16 safetensors; `card.json` beside them holds architecture, recipe, seed,
 loss curve, metrics and the checksum of the weights that is compared at loading. `epoch-NN.png` are samples after NN
-epochs, all from the same noise; samplers also have their trajectories as `.gif`. `pocket/after-N.webp` are samples
+epochs, all from the same noise; samplers also have their trajectories as `.gif`. Those of `denoiser` show ten of MNIST's
+test digits. A folder `NAME-course` holds the figures of the course's recipe, run to the letter, without its weights. `pocket/after-N.webp` are samples
 after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
 and test digits, for the Frechet distance, and `photo-classifier/features.safetensors` the same over photos. The
 published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket, pocket-up and
@@ -70,11 +72,13 @@ def command(card: dict) -> str:
     """The command line that made a checkpoint; a shorter run adapts its decay by itself."""
     if "command" in card:
         return card["command"]
-    published, used = RECIPES[card["name"]], card["recipe"]
+    name = without_course(card["name"])
+    published, used = RECIPES[name], card["recipe"]
     stretched = published.decay ** (published.epochs / used["epochs"])
     flags = ["epochs", "hidden", "lr", "init"] + ["decay"] * (abs(used["decay"] - stretched) > 1e-9)
     words = [f"--{k} {used[k]}" for k in flags if used.get(k, "") != getattr(published, k)]
-    return " ".join(["python -m training.train_mnist", card["name"], *words, f"--seed {card['seed']}"])
+    words += ["--course"] * (name != card["name"])
+    return " ".join(["python -m training.train_mnist", name, *words, f"--seed {card['seed']}"])
 
 
 def pocket_command(run: dict) -> str:
@@ -107,14 +111,19 @@ def row(card: dict) -> tuple[str, ...]:
     loss = card["metrics"].get("held_out_loss")
     cells = (
         f"`{card['name']}`",
-        MODELS[card["name"]].title,
+        title(card["name"]),
         f"{card['architecture']['parameters']:,}",
         made_by,
         hardware,
         f"{loss:.4f}" if loss else "see the card",
-        differs or card.get("reached") or ("no" if card["name"] in RECIPES else "its own recipe"),
+        differs or card.get("reached") or ("no" if without_course(card["name"]) in RECIPES else "its own recipe"),
     )
     return cells
+
+
+def title(name: str) -> str:
+    """What a checkpoint is."""
+    return model_of(name).title + ", the course's recipe: figures without weights" * name.endswith(COURSE)
 
 
 def took(card: dict) -> str:
@@ -160,7 +169,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def text(folder: Path = CHECKPOINTS) -> str:
     """The table of all checkpoints in the folder, and the runs that led to pocket, as Markdown."""
-    cards = {name: json.loads(p.read_text()) for name in MODELS if (p := folder / name / "card.json").exists()}
+    names = [*MODELS, *(f"{name}{COURSE}" for name in MODELS)]
+    cards = {name: json.loads(p.read_text()) for name in names if (p := folder / name / "card.json").exists()}
     pocket = cards.get("pocket", {})
     runs, data = pocket.get("history", []), DATA.format(pocket=pocket.get("data", "no data yet"))
     if styles := cards.get(STYLED):

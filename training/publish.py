@@ -5,59 +5,48 @@ import datetime
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from core.checks import ModelError
 from core.datasets.mnist import mnist, unit
-from core.diffusion.sampler_table import generate
 from core.diffusion.schedule import Schedule
 from core.models.cards import write_card
-from core.models.mnist import (
-    CLASSES,
-    DDPM,
-    FLOW,
-    Classifier,
-    Digits,
-    build_classifier,
-    build_digits,
-    build_single_step,
-)
-from core.models.mnist_families import NETWORKS, OneCall, build_one_call
+from core.models.course import COURSE, without_course
+from core.models.mnist import CLASSES, DDPM, FLOW, Classifier, build_classifier, build_single_step
 from core.models.mnist_losses import SIGMA
 from core.models.noisy_classifier import NoisyClassifier, build_noisy_classifier
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
-from core.pictures import images
-from core.pictures.figures import gif
-from core.runs.families import FAMILIES, drawn
-from core.runs.mnist import default_guidance
+from core.runs.families import FAMILIES
 from training import provenance
+from training.epochs import architecture, built, digits, samples_by_epoch, shipped
 from training.families import measured
 from training.mnist_recipes import RECIPES
 from training.mnist_run import Run
-from training.state import hardware, load_state
-
-STEPS = {"ddpm": ("ddim", 20), "flow": ("euler", 20)}  # for the samples by epoch
+from training.state import hardware
 
 
 def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     """Choose the better of raw and averaged weights, write them, measure them, and write the card.
 
-    Without a held-out loss, as of a GAN, the averaged ones are taken. Of a VAE or GAN only the decoder is written.
+    Without a held-out loss, as of a GAN, the averaged ones are taken. Of a VAE or GAN only the decoder is written. Of a
+    run of the course's recipe the weights stay in its own folder, and only its card and its figures are published.
     """
     _, raw, averaged = run.validation[-1] if run.validation else (0, 0.0, 0.0)
     choice, chosen = ("ema", run.ema.shadow) if averaged <= raw else ("raw", run.net.state_dict())
     out = folder / run.folder.name
     out.mkdir(parents=True, exist_ok=True)
     half = {k: _half(v) for k, v in shipped(run, chosen).items()}
-    save_file(half, out / "weights.safetensors")
+    course = out.name.endswith(COURSE)
+    weights = (run.folder if course else out) / "weights.safetensors"
+    save_file(half, weights)
     kept = {k: v.float() if v.is_floating_point() else v for k, v in half.items()}
-    card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), out / "weights.safetensors")
+    card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), weights)
     card["metrics"] |= _measure(run, kept, out)
-    card["epochs_shown"] = _samples_by_epoch(run, out)
+    card["sha256"] = {} if course else card["sha256"]
+    card["epochs_shown"] = samples_by_epoch(run, out)
     write_card(out / "card.json", card)
     provenance.write(folder)
     return card
@@ -67,21 +56,8 @@ def _half(v: Tensor) -> Tensor:
     return v.detach().cpu().half().contiguous() if v.is_floating_point() else v.detach().cpu()
 
 
-def shipped(run: Run, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that draw: all, or those of the decoder."""
-    if run.recipe.objective not in NETWORKS:
-        return weights
-    return {k.removeprefix("decoder."): v for k, v in weights.items() if k.startswith("decoder.")}
-
-
-def architecture(run: Run) -> dict:
-    """What `core.models.registry` needs to rebuild the network."""
-    r = run.recipe
-    return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
-
-
 def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
-    published, used = (dataclasses.asdict(r) for r in (RECIPES[run.folder.name], run.recipe))
+    published, used = (dataclasses.asdict(r) for r in (RECIPES[without_course(run.folder.name)], run.recipe))
     return {
         "name": run.folder.name,
         "architecture": architecture(run) | {"parameters": parameters},
@@ -122,12 +98,6 @@ def _measure(run: Run, kept: dict[str, Tensor], out: Path) -> dict:
     return {"test_mse": round((model.restore(z) - x).square().mean().item(), 5)}
 
 
-def built(run: Run, weights: dict[str, Tensor]) -> OneCall | Digits:
-    """The model that draws, with those of its weights that ship."""
-    make = build_one_call if run.recipe.objective in NETWORKS else build_digits
-    return make(architecture(run), weights)
-
-
 def _measure_classifier(net: Classifier, run: Run, out: Path) -> dict:
     """Test accuracy, and the reference feature statistics of the Frechet distance."""
     (train, _), (test, labels) = mnist(True, run.data), mnist(False, run.data)
@@ -165,55 +135,15 @@ def _named(net: NoisyClassifier, schedule: Schedule, x: Tensor, t: int, g: torch
     return torch.cat([net.at(schedule, x_t, times).argmax(1) for x_t, times in parts])
 
 
-def _digits(run: Run, weights: dict[str, Tensor], n: int) -> list:
-    """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler."""
-    sampler, steps = STEPS[run.recipe.objective]
-    guidance = default_guidance(run.folder.name, sampler)
-    prompts = [k % CLASSES for k in range(n)]
-    return list(generate(build_digits(architecture(run), weights), prompts, sampler, steps, guidance, run.seed))
-
-
 def _measure_samples(run: Run, kept: dict[str, Tensor], n: int = 300) -> dict:
     """A quick look at n samples; benchmarks.mnist_quality measures in full."""
     try:
         classifier = load("classifier", "cpu")
     except ModelError:
         return {}
-    x = _digits(run, kept, n)[-1].x_t.clamp(0, 1)
+    x = digits(run, kept, n)[-1].x_t.clamp(0, 1)
     named, features = judge(classifier, x)
     found = {f"quick_frechet_{n}": round(frechet_distance(Statistics.of(features), reference()), 3)}
     if run.recipe.classes:
         found[f"quick_accuracy_{n}"] = accuracy(named, torch.arange(n) % CLASSES)
     return found
-
-
-def _samples_by_epoch(run: Run, out: Path) -> list[int]:
-    """A strip of ten pictures at each shown epoch, from the same noise; for samplers also a GIF."""
-    shown = []
-    if run.recipe.objective.startswith("classifier"):
-        return shown
-    for path in sorted(run.folder.glob("epoch-*.safetensors")):
-        parts, facts = load_state(path)
-        weights = {k: v.float() if v.is_floating_point() else v for k, v in parts["net"].items()}
-        strip, frames = _strip(run, shipped(run, weights))
-        (out / f"{path.stem}.png").write_bytes(images.png(strip))
-        if frames:
-            (out / f"{path.stem}.gif").write_bytes(gif(frames, 2.5))
-        shown.append(facts["epoch"])
-    return shown
-
-
-def _strip(run: Run, weights: dict[str, Tensor]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Ten pictures side by side: samples with the frames of their trajectory, or digits of our own, denoised."""
-    row = lambda x: images.grid(images.to_uint8(x), CLASSES)  # noqa: E731
-    if run.recipe.objective in NETWORKS:
-        return row(drawn(built(run, weights), list(range(CLASSES)), run.seed)), []
-    if run.recipe.time:
-        steps = _digits(run, weights, CLASSES)
-        return row(steps[-1].x_t), [row(s.x_0) for s in steps[:: max(1, len(steps) // 20)]] + [row(steps[-1].x_t)]
-    sigma, keep = (1.0, 0.0) if run.recipe.objective == "denoiser-noise" else (SIGMA, 1.0)
-    *_, made = generate(
-        load("flow-class", "cpu"), list(range(CLASSES)), "euler", 20, default_guidance("flow-class", "euler"), run.seed
-    )
-    noise = torch.randn(made.x_t.shape, generator=torch.Generator().manual_seed(run.seed))
-    return row(build_single_step(architecture(run), weights).restore(keep * made.x_t + sigma * noise)), []

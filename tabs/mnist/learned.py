@@ -6,8 +6,9 @@ import gradio as gr
 
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
+from core.models.course import COURSE, GUIDED, card_of, has_course, model_of, without_course
 from core.models.mnist_losses import SIGMA
-from core.models.registry import CHECKPOINTS, MODELS, availability, card
+from core.models.registry import CHECKPOINTS, MODELS, availability
 from core.models.spec import ModelSpec
 from core.pictures.images import data_uri
 from core.runs.families import FAMILIES
@@ -35,6 +36,23 @@ def of_epochs() -> list[ModelSpec]:
     return [m for m in MODELS.values() if m.family == "digits" and not m.student]
 
 
+def names_of_runs() -> dict[str, str]:
+    """The runs that can be shown: title -> name; behind a model that of the course's recipe, if it was run."""
+    found = {}
+    for model in of_epochs():
+        if availability(model.name)[0]:
+            found[model.title] = model.name
+        if has_course(model.name):
+            name = f"{model.name}{COURSE}"
+            found[title_of(name)] = name
+    return found
+
+
+def title_of(name: str) -> str:
+    """What a run is, in words."""
+    return model_of(name).title + ", the course's recipe" * name.endswith(COURSE)
+
+
 def smoothed(values: Sequence[float]) -> list[float]:
     """The running mean of a curve, each point the mean of itself and its neighbours, as many on one side as on the other."""
     last, means = len(values) - 1, []
@@ -46,7 +64,7 @@ def smoothed(values: Sequence[float]) -> list[float]:
 
 def training(name: str) -> list[dict]:
     """The losses of a model's training against epochs, as on its card: one curve, or a GAN's two."""
-    facts = card(name)
+    facts = card_of(name)
     per_epoch = facts["steps"] / facts["recipe"]["epochs"]
     steps, *losses = zip(*facts["curve"], strict=True)
     names = PLAYERS if len(losses) > 1 else TRAINING
@@ -55,7 +73,7 @@ def training(name: str) -> list[dict]:
 
 def held_out(name: str) -> tuple[dict, dict]:
     """The losses of the raw and of the averaged weights on held-out digits; empty curves where none was held out."""
-    rows = card(name)["validation"]
+    rows = card_of(name)["validation"]
     epochs, raw, averaged = zip(*rows, strict=True) if rows else ((), (), ())
     return {"name": RAW, "x": [*epochs], "y": [*raw]}, {"name": AVERAGED, "x": [*epochs], "y": [*averaged]}
 
@@ -87,36 +105,40 @@ def losses(name: str, other: str = "", logarithmic: bool = True) -> dict:
     """The curves of one model, or of two for comparison, as a chart; a loss below zero has no logarithm."""
     found = compared(name, other) if other else lines(name)
     log = logarithmic and min(min(line["y"]) for line in found) > 0
-    title = f"{name} and {other}" if other else MODELS[name].title
+    title = f"{name} and {other}" if other else title_of(name)
     return charts(chart(title, "epoch", "loss", found, log=(False, log)))
 
 
 def caption_of(name: str) -> str:
-    """One sentence on the strips of a model, as `training.publish` makes them."""
-    if MODELS[name].task == "single-step":
-        alone = card(name)["architecture"]["objective"] == "denoiser-noise"
-        given = "pure noise" if alone else f"ten digits that our flow model drew, with noise of σ = {SIGMA:g} added"
-        return f"Outputs alone, with each epoch's averaged weights; the inputs, not shown, are {given}."
-    if MODELS[name].task == "one-call":
+    """One sentence on the strips of a model, as `training.epochs` makes them."""
+    if model_of(name).task == "single-step":
+        alone = card_of(name)["architecture"]["objective"] == "denoiser-noise"
+        given = "pure noise" if alone else f"ten of MNIST's test digits, the same with noise of σ = {SIGMA:g}"
+        credit = "" if alone else " The digits: LeCun, Cortes, Burges; CC BY-SA 3.0."
+        return f"From top to bottom: {given}, and the outputs, with each epoch's averaged weights.{credit}"
+    if model_of(name).task == "one-call":
         return "One call from the same noise, digits 0 to 9, with each epoch's averaged weights."
-    r = DigitRequest.of(name)
-    asked = f"digits 0 to 9, guidance w = {r.guidance:g}" if MODELS[name].conditional else "no class, so no guidance"
+    r = DigitRequest.of(without_course(name))
+    asked = f"digits 0 to 9, guidance w = {r.guidance:g}" if model_of(name).conditional else "no class, so no guidance"
     how = f"{SAMPLERS[r.sampler].title}, {counted(r.steps)}, {asked}"
-    return f"{how}, with each epoch's averaged weights; a row plays the clean estimates and ends with the samples."
+    return f"{how}, with each epoch's averaged weights; a strip plays the clean estimates and ends with the samples."
 
 
 def strips(name: str) -> str:
     """Samples by epoch, from the same noise; animated ones, if there are any."""
-    rows, what = [], "Outputs" if MODELS[name].task == "single-step" else "Samples"
-    for epoch in card(name)["epochs_shown"]:
+    rows, what = [], "Outputs" if model_of(name).task == "single-step" else "Samples"
+    for epoch in card_of(name)["epochs_shown"]:
         still, moving = (CHECKPOINTS / name / f"epoch-{epoch:02d}.{kind}" for kind in ("png", "gif"))
         shown = moving if moving.exists() else still
         if shown.exists():
             uri = data_uri(shown.read_bytes(), shown.suffix[1:])
             rows.append(f'<span>epoch {epoch}</span><img alt="{what} after epoch {epoch}" src="{uri}">')
+        if (guided := CHECKPOINTS / name / f"epoch-{epoch:02d}-guided.png").exists():
+            words = f"epoch {epoch}, w = {GUIDED:g}"
+            rows.append(f'<span>{words}</span><img alt="{what} after {words}" src="{data_uri(guided.read_bytes())}">')
     if not rows:
-        return "This model draws nothing: it only judges." if MODELS[name].task == "judge" else ""
-    head = f"<p><b>{what} by epoch</b>, every row from the same noise.</p><p>{caption_of(name)}</p>"
+        return "This model draws nothing: it only judges." if model_of(name).task == "judge" else ""
+    head = f"<p><b>{what} by epoch</b>, every strip from the same noise.</p><p>{caption_of(name)}</p>"
     return f'{head}<div class="strips">{"".join(rows)}</div>'
 
 
@@ -124,28 +146,35 @@ def all_strips(name: str, other: str = "") -> str:
     """The samples of one model, or of two under their titles."""
     if not other:
         return strips(name)
-    return "".join(f"<h3>{MODELS[n].title} (<code>{n}</code>)</h3>{strips(n)}" for n in (name, other))
+    return "".join(f"<h3>{title_of(n)} (<code>{n}</code>)</h3>{strips(n)}" for n in (name, other))
 
 
 def facts(name: str) -> str:
     """The card in one paragraph."""
-    c = card(name)
+    c = card_of(name)
     r, minutes = c["recipe"], f"{c['training_seconds'] / 60:.0f} minutes"
     if name in FAMILIES:
         minutes = f"{c['cpu_seconds'] / 60:.0f} minutes of one core"
     text = (
-        f"**{MODELS[name].title}** (`{name}`): {c['architecture']['parameters']:,} parameters, hidden size {r['hidden']}; "
+        f"**{title_of(name)}** (`{name}`): {c['architecture']['parameters']:,} parameters, hidden size {r['hidden']}; "
         f"{r['epochs']} epochs of batches of {r['batch']}, {r['optimiser']} at {r['lr']:g}, factor {r['decay']:.3f} per epoch, "
-        f"seed {c['seed']}; {minutes} on {c['device']}. Ships the {'averaged' if c['weights'] == 'ema' else 'raw'} weights."
+        f"seed {c['seed']}; {minutes} on {c['device']}. {shipping(name)}"
     )
     noise = "" if c["architecture"]["objective"] == "classifier" else " with fixed noise"
     held = f"; held out: 2,000 test digits{noise}" if c["validation"] else ""
-    return text + origin(name) + f" The loss is the {MODELS[name].loss}{held}."
+    return text + origin(name) + f" The loss is the {model_of(name).loss}{held}."
+
+
+def shipping(name: str) -> str:
+    """Which weights ship, in one sentence."""
+    if name.endswith(COURSE):
+        return f"Its weights do not ship; the tabs use `{without_course(name)}`."
+    return f"Ships the {'averaged' if card_of(name)['weights'] == 'ema' else 'raw'} weights."
 
 
 def origin(name: str) -> str:
     """The origin of the recipe, and the changes in this training."""
-    differs = card(name)["differs_from_published"]
+    differs = card_of(name)["differs_from_published"]
     changes = [
         f"{k} {_short(v['used'])} instead of {_short(v['published'])}" for k, v in differs.items() if k != "init"
     ]
@@ -153,7 +182,7 @@ def origin(name: str) -> str:
         f"begun from the weights of {v['used']}, not from random ones" for k, v in differs.items() if k == "init"
     ]
     changed = ", ".join(changes)
-    if MODELS[name].ours:
+    if model_of(name).ours:
         return (
             f" Our own recipe, since the course publishes none for it{f'; changed in it: {changed}' * bool(changes)}."
         )
@@ -167,7 +196,7 @@ def _short(value: object) -> str:
 @explained
 def show(name: str, other: str = "", logarithmic: bool = True):
     """The curves, the strips and the facts of one model, or of two for comparison."""
-    known = [m.name for m in of_epochs()]
+    known = [*names_of_runs().values()]
     name, other = choice(name, known, "The model"), other and choice(other, known, "The model beside it")
     other = "" if other == name else other
     about = "\n\n".join(facts(n) for n in (name, other) if n)
@@ -176,7 +205,7 @@ def show(name: str, other: str = "", logarithmic: bool = True):
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    names = [(m.title, m.name) for m in of_epochs() if availability(m.name)[0]]
+    names = [*names_of_runs().items()]
     if not names:
         gr.Markdown("No checkpoint is here; get the folder checkpoints/ from the repository.")
         return

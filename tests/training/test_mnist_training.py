@@ -2,14 +2,17 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from core.checks import ModelError
 from core.datasets.mnist import mnist
+from core.models import course
 from core.models.mnist import DDPM
-from training import mnist_run, publish, train_mnist
+from training import epochs, mnist_run, publish, train_mnist
 from training.mnist_recipes import RECIPES, losses_of
 from training.mnist_run import Run
 
@@ -32,6 +35,7 @@ def small_data(monkeypatch):
 
     monkeypatch.setattr(mnist_run, "mnist", bars)
     monkeypatch.setattr(publish, "mnist", bars)
+    monkeypatch.setattr(epochs, "mnist", bars)
 
 
 def run(name: str, folder, **changes) -> Run:
@@ -223,6 +227,53 @@ def test_a_class_conditioned_network_becomes_the_unconditional_one_that_it_is_wi
     plain.load_state_dict(without_class(conditional.state_dict(), conditional))
     x, t = torch.randn(4, 1, 28, 28), torch.rand(4)
     assert torch.allclose(plain(x, t), conditional(x, t, torch.zeros(4, 10)), atol=1e-6)
+
+
+# ---- the course's recipes, for its figures ----
+
+
+def test_a_denoisers_strip_shows_the_digits_their_noisy_selves_and_its_answers(tmp_path):
+    made = run("denoiser", tmp_path / "work")
+    made.train()
+    publish.publish(made, tmp_path)
+    with Image.open(tmp_path / "denoiser" / "epoch-02.png") as strip:
+        found = np.asarray(strip).reshape(86, 289)
+    pictures, labels = publish.mnist(False)
+    digit, noisy, answer = (found[29 * k : 29 * k + 28, :28].astype(int) for k in range(3))
+    assert (digit == pictures[labels == 0][0, 0].numpy()).all(), "the first test digit of class 0"
+    assert np.abs(noisy - digit).mean() > 0 and not (answer == noisy).all()
+
+
+def test_a_run_of_the_courses_recipe_publishes_its_figures_and_keeps_its_weights(tmp_path):
+    recipe = dataclasses.replace(RECIPES["flow-class"], **TINY)
+    made = Run(recipe, tmp_path / "work" / "flow-class-course", seed=3, device="cpu", bf16=False)
+    made.train()
+    card = publish.publish(made, tmp_path)
+    folder = tmp_path / "flow-class-course"
+    names = {file.name for file in folder.iterdir()}
+    assert names == {"card.json"} | {f"epoch-0{k}{end}" for k in (1, 2) for end in (".png", ".gif", "-guided.png")}
+    assert (made.folder / "weights.safetensors").exists() and course.card_of(folder.name, tmp_path) == card
+    assert card["sha256"] == {} and card["epochs_shown"] == [1, 2] and course.has_course("flow-class", tmp_path)
+    strips = []
+    for end in ("", "-guided"):
+        with Image.open(folder / f"epoch-02{end}.png") as strip:
+            assert strip.size == (289, 4 * 29 - 1), "four of each digit"
+            strips.append(strip.tobytes())
+    assert strips[0] != strips[1]
+    row = next(line for line in (tmp_path / "README.md").read_text().splitlines() if f"`{folder.name}`" in line)
+    assert "figures without weights" in row and "training.train_mnist flow-class" in row and "--course" in row
+
+
+def test_a_missing_card_of_a_course_is_one_sentence(tmp_path):
+    with pytest.raises(ModelError, match=r"flow-time-course is missing or damaged.*train_mnist flow-time --course$"):
+        course.card_of("flow-time-course", tmp_path)
+
+
+@pytest.mark.parametrize("words", [["vae"], ["flow-time", "--epochs", "3"], ["flow-time", "--init", "flow-class"]])
+def test_the_courses_recipe_takes_no_change(words, capsys):
+    with pytest.raises(SystemExit):
+        train_mnist.main([*words, "--course"])
+    assert "--course trains a recipe that the course publishes, without any change." in capsys.readouterr().err
 
 
 # ---- the command line ----

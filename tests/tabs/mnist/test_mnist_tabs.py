@@ -18,7 +18,7 @@ from tabs.mnist.canvas import digit_on, first_digit
 from tabs.mnist.figures import caption
 from tabs.mnist.generate import PRESETS
 from tabs.ui.examples import example
-from training import publish
+from training import epochs
 
 SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
 OURS = {"classifier", "classifier-noisy", "flow-class-adamw", "flow-small", "gan", "vae"}
@@ -119,7 +119,7 @@ def test_the_answers_to_pure_noise_come_from_another_network(monkeypatch):
 
 
 def test_the_samples_by_epoch_are_drawn_as_a_first_request_is():
-    for kind, drawn in publish.STEPS.items():
+    for kind, drawn in epochs.STEPS.items():
         r = DigitRequest.of(f"{kind}-class")
         assert (r.sampler, r.steps) == drawn
 
@@ -130,8 +130,9 @@ def test_the_samples_by_epoch_are_drawn_as_a_first_request_is():
         ("ddpm-class", "DDIM, 20 steps, digits 0 to 9, guidance w = 2.5, with each epoch's averaged weights"),
         ("flow-class", "Euler, 20 steps, digits 0 to 9, guidance w = 1.5, with each epoch's averaged weights"),
         ("flow-time", "Euler, 20 steps, no class, so no guidance, with each epoch's averaged weights"),
-        ("denoiser", "the inputs, not shown, are ten digits that our flow model drew, with noise of σ = 0.5 added"),
-        ("denoiser-noise", "the inputs, not shown, are pure noise"),
+        ("denoiser", "From top to bottom: ten of MNIST's test digits, the same with noise of σ = 0.5, and the outputs"),
+        ("denoiser", "Cortes, Burges; CC BY-SA 3.0"),
+        ("denoiser-noise", "From top to bottom: pure noise, and the outputs"),
         ("gan", "One call from the same noise, digits 0 to 9, with each epoch's averaged weights"),
     ],
 )
@@ -171,7 +172,7 @@ def test_the_curves_of_a_model_are_those_of_its_card():
 
 def test_a_loss_below_zero_has_no_logarithm(monkeypatch):
     facts = {"steps": 100, "recipe": {"epochs": 2}, "curve": [[50, 0.3], [100, -0.1]], "validation": []}
-    monkeypatch.setattr(mnist_learned, "card", lambda name: facts)
+    monkeypatch.setattr(mnist_learned, "card_of", lambda name: facts)
     (chart,) = mnist_learned.losses(SHIPPED[0])["charts"]
     assert chart["log"] == [False, False] and chart["series"][0]["x"] == [1, 2]
 
@@ -196,6 +197,21 @@ def test_two_models_stand_in_one_chart_and_below_one_another():
     assert len(chart["series"]) == 4 and chart["title"] == "{} and {}".format(*mnist_learned.SCHEDULED)
 
 
+@pytest.mark.skipif("flow-time" not in SHIPPED, reason="flow-time is not in checkpoints/")
+def test_a_run_of_the_courses_recipe_stands_behind_its_model(monkeypatch):
+    monkeypatch.setattr(mnist_learned, "has_course", lambda name: name == "flow-time")
+    names = mnist_learned.names_of_runs()
+    titles = [*names]
+    k = titles.index(MODELS["flow-time"].title)
+    assert names[titles[k + 1]] == "flow-time-course" and titles[k + 1].endswith("unconditional, the course's recipe")
+    facts = card("flow-time") | {"differs_from_published": {}}
+    monkeypatch.setattr(mnist_learned, "card_of", lambda name: facts)
+    shown, samples, said = mnist_learned.show("flow-time-course", "flow-time")
+    assert shown["charts"][0]["title"] == "flow-time-course and flow-time"
+    assert "the course's recipe (<code>flow-time-course</code>)" in samples
+    assert "Its weights do not ship; the tabs use `flow-time`." in said and "Differs" not in said
+
+
 def test_a_model_beside_itself_is_one_and_an_unknown_one_is_refused():
     (name, *_) = SHIPPED
     assert mnist_learned.show(name, name)[1:] == mnist_learned.show(name)[1:]
@@ -213,7 +229,7 @@ def test_a_recipe_of_ours_is_not_called_published(name):
 def test_what_was_changed_in_a_recipe_is_listed_and_nothing_else_is_said(monkeypatch):
     differs = {"lr": {"published": 0.01, "used": 0.002}, "init": {"published": "", "used": "flow-class"}}
     changes = "lr 0.002 instead of 0.01, begun from the weights of flow-class, not from random ones"
-    monkeypatch.setattr(mnist_learned, "card", lambda name: {"differs_from_published": differs})
+    monkeypatch.setattr(mnist_learned, "card_of", lambda name: {"differs_from_published": differs})
     assert mnist_learned.origin("flow-time") == f" Differs from the published recipe: {changes}."
     assert mnist_learned.origin("classifier").endswith(f"none for it; changed in it: {changes}.")
     differs.clear()
