@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def fake_hub(repository: str, files: dict[str, bytes], gate: str | None = None, 
         def do_GET(self):
             path = self.path.partition("?")[0]
             asked.append(path)
-            if path == f"/api/models/{repository}":
+            if path in (f"/api/models/{repository}/revision/{revision}" for revision in ("main", SHA)):
                 siblings = [{"rfilename": f, "size": len(b)} for f, b in files.items()]
                 about = {"id": repository, "modelId": repository, "sha": SHA, "siblings": siblings}
                 return self.answer(json.dumps(about).encode(), headers={"Content-Type": "application/json"})
@@ -53,7 +54,8 @@ def fake_hub(repository: str, files: dict[str, bytes], gate: str | None = None, 
                 return self.answer(b"", status, {"X-Error-Code": code, "X-Error-Message": message})
             if path.endswith("/auth-check"):
                 return self.answer(b"")
-            body = files.get(path.removeprefix(f"/{repository}/resolve/main/"))
+            asked_for = re.sub(f"^/{repository}/resolve/(main|{SHA})/", "", path)
+            body = files.get(asked_for)
             if body is None:
                 return self.answer(b"", 404, {"X-Error-Code": "EntryNotFound"})
             tag = hashlib.sha256(body).hexdigest()

@@ -188,6 +188,29 @@ def test_a_download_tells_its_progress_and_makes_the_model_available(cache, gpu,
     assert not any(path.endswith((".bin", ".ckpt")) for path in asked)
 
 
+@pytest.mark.parametrize(("name", "revision"), [("if-xl", SHA), ("if-m", "main")])
+def test_the_revision_that_is_named_is_the_one_that_is_fetched_and_used(name, revision, cache, asking):
+    r = hub.REPOSITORIES[name]
+    files = {file: body for file, body in FILES.items() if not file.startswith(("text", "tok"))}
+    assert r.revision == revision
+    with fake_hub(r.id, files) as (address, asked):
+        asking(address, cache)
+        list(fetch.download(name))
+    fetched = [path for path in asked if "/resolve/" in path]
+    assert len(fetched) > 5 and all(path.startswith(f"/{r.id}/resolve/{revision}/") for path in fetched)
+    assert f"/api/models/{r.id}/revision/{revision}" in asked and hub.snapshot(r.id).name == SHA
+
+
+def test_another_revision_that_is_here_is_used_until_the_named_one_is(cache, gpu):
+    gpu(16)
+    folder = put(cache, FILES)
+    assert hub.snapshot(REPOSITORY) == folder
+    other = folder.rename(folder.parent / ("1" * 40))
+    assert hub.snapshot(REPOSITORY) is None
+    (folder.parents[1] / "refs" / "main").write_text(other.name)
+    assert hub.snapshot(REPOSITORY) == other and hub.availability("if-xl").state == "ready"
+
+
 def test_closing_a_download_stops_it(cache, asking):
     files = FILES | {"unet/diffusion_pytorch_model.fp16.safetensors": b"u" * 2**26}
     with fake_hub(REPOSITORY, files, pause=0.01) as (address, _):

@@ -3,12 +3,13 @@
 `python -m core.models.deepfloyd.download NAME` downloads one model and writes a JSON line of progress twice a second.
 """
 
+import functools
 import json
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,14 +92,15 @@ def fetch(repository: Repository) -> Iterator[Progress]:
 
     api = HfApi()
     api.auth_check(repository.id)  # refused in a moment; a download would retry for long
-    info = api.model_info(repository.id, files_metadata=True)
+    info = api.model_info(repository.id, revision=repository.revision, files_metadata=True)
     files = choose({s.rfilename: s.size or 0 for s in info.siblings}, repository.parts + repository.text)
-    here = {f for f in files if isinstance(try_to_load_from_cache(repository.id, f), str)}
+    here = {f for f in files if isinstance(try_to_load_from_cache(repository.id, f, revision=repository.revision), str)}
     total, done = sum(files.values()), sum(files[f] for f in here)
     _check_disk(repository, total - done)
     for file in sorted(files.keys() - here):
         failure: list[BaseException] = []
-        worker = threading.Thread(target=_attempt, args=(failure, api.hf_hub_download, repository.id, file))
+        load = functools.partial(api.hf_hub_download, repository.id, file, revision=repository.revision)
+        worker = threading.Thread(target=_attempt, args=(failure, load))
         worker.start()
         most = done
         while worker.is_alive():
@@ -111,9 +113,9 @@ def fetch(repository: Repository) -> Iterator[Progress]:
     yield Progress(total, total, "")
 
 
-def _attempt(failure: list[BaseException], load, repository_id: str, file: str) -> None:
+def _attempt(failure: list[BaseException], load: Callable[[], object]) -> None:
     try:
-        load(repository_id, file)  # of main, which also sets the revision that the cache uses
+        load()
     except BaseException as e:
         failure.append(e)
 

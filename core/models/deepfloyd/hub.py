@@ -14,6 +14,8 @@ LICENCE = (
     "and leave its watermark on the pictures."
 )
 TOKENS = "https://huggingface.co/settings/tokens"
+NEWEST = "main"
+"""The revision of a repository whose commit we could not learn."""
 TEXT = ("text_encoder", "tokenizer")
 FINISH = ("safety_checker", "feature_extractor", "watermarker")
 SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\..+)")
@@ -34,6 +36,7 @@ class Repository:
         text: the folders needed only for prompts outside the prompt bank.
         gated: whether a licence must be accepted first.
         cpu: whether it is fast enough without a GPU.
+        revision: the commit that is downloaded, so that nobody's later change of the repository is run here.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Repository:
     text: tuple[str, ...] = ()
     gated: bool = True
     cpu: bool = False
+    revision: str = NEWEST
 
     @property
     def page(self) -> str:
@@ -59,11 +63,19 @@ REPOSITORIES = {
     for r in (
         Repository("if-m", "DeepFloyd/IF-I-M-v1.0", 1, 371_605_830, ("unet", *FINISH), 12.9, 2, TEXT, cpu=True),
         Repository("if-l", "DeepFloyd/IF-I-L-v1.0", 1, 935_365_830, ("unet", *FINISH), 14.0, 4, TEXT),
-        Repository("if-xl", "DeepFloyd/IF-I-XL-v1.0", 1, 4_304_695_110, ("unet", *FINISH), 20.8, 10, TEXT),
-        Repository("if-ii-m", "DeepFloyd/IF-II-M-v1.0", 2, 450_000_000, ("unet",), 0.9, 4),
-        Repository("if-ii-l", "DeepFloyd/IF-II-L-v1.0", 2, 1_200_000_000, ("unet",), 2.5, 6),
         Repository(
-            "x4-upscaler", "stabilityai/stable-diffusion-x4-upscaler", 3, 473_398_020, UPSCALER, 1.8, 10, gated=False
+            *("if-xl", "DeepFloyd/IF-I-XL-v1.0", 1, 4_304_695_110, ("unet", *FINISH), 20.8, 10, TEXT),
+            revision="c03d510e9b75bce9f9db5bb85148c1402ad7e694",
+        ),
+        Repository("if-ii-m", "DeepFloyd/IF-II-M-v1.0", 2, 450_000_000, ("unet",), 0.9, 4),
+        Repository(
+            *("if-ii-l", "DeepFloyd/IF-II-L-v1.0", 2, 1_200_000_000, ("unet",), 2.5, 6),
+            revision="609476ce702b2d94aff7d1f944dcc54d4f972901",
+        ),
+        Repository(
+            *("x4-upscaler", "stabilityai/stable-diffusion-x4-upscaler", 3, 473_398_020, UPSCALER, 1.8, 10),
+            gated=False,
+            revision="572c99286543a273bfd17fac263db5a77be12c4c",
         ),
     )
 }
@@ -75,11 +87,15 @@ FIRST = [name for name, r in REPOSITORIES.items() if r.stage == 1]
 
 
 def snapshot(repository_id: str) -> Path | None:
-    """The cached folder of a repository's newest revision, complete or not; its name is the revision."""
+    """The cached folder of a repository's own revision, else of the newest one, complete or not; its name is the revision."""
     from huggingface_hub import try_to_load_from_cache
 
-    index = try_to_load_from_cache(repository_id, "model_index.json")
-    return Path(index).parent if isinstance(index, str) else None
+    own = [r.revision for r in REPOSITORIES.values() if r.id == repository_id]
+    for revision in [*own, NEWEST]:
+        index = try_to_load_from_cache(repository_id, "model_index.json", revision=revision)
+        if isinstance(index, str):
+            return Path(index).parent
+    return None
 
 
 def variant(folder: Path) -> str | None:
