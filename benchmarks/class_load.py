@@ -1,8 +1,8 @@
 """A class at once: N students open the page together and each asks for ten digits, on this machine alone:
 
-    python -m benchmarks.class_load --students 100 [--json FILE]
+    python -m benchmarks.class_load --students 100 [--classes 3] [--json FILE]
 
-The app is started for it and ended after it. Every answer is compared with the same request made alone. Who is refused
+The app is started for it and ended after it; further classes come one after the other and show what its memory does. Every answer is compared with the same request made alone. Who is refused
 waits a few seconds and asks again, as a person would.
 """
 
@@ -38,10 +38,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line; impossible requests are refused in one sentence."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--students", type=int, default=20)
+    p.add_argument("--classes", type=int, default=1)
     p.add_argument("--json", type=Path, help="a file for the numbers")
     args = p.parse_args(argv)
     try:
         whole(args.students, 1, 1000, "--students")
+        whole(args.classes, 1, 20, "--classes")
     except ValueError as e:
         p.error(str(e))
     return args
@@ -158,31 +160,37 @@ def p95(values: list[float]) -> float:
     return sorted(values)[max(0, -(-95 * len(values) // 100) - 1)]
 
 
-async def measured(students: int) -> dict:
-    """The numbers of one class."""
+async def measured(students: int, classes: int = 1) -> dict:
+    """The numbers of one class, or of several, one after the other, taken together."""
     limits = httpx.Limits(max_connections=None)
+    pages, answers, seconds, memory = [], [], 0.0, []
     async with running_app() as app, httpx.AsyncClient(timeout=None, limits=limits) as http:
         await asked(http, app, 0)  # loads the model
         fresh = app.megabytes()
         alone = [await asked(http, app, seed) for seed in range(SEEDS)]
         right = {a.seed: a.value for a in alone}
-        pages, _ = await together(opened(http, app) for _ in range(students))
-        answers, seconds = await together(asked(http, app, k % SEEDS) for k in range(students))
+        for _ in range(classes):
+            pages += (await together(opened(http, app) for _ in range(students)))[0]
+            found, took = await together(asked(http, app, k % SEEDS) for k in range(students))
+            answers, seconds = answers + found, seconds + took
+            memory.append(app.megabytes())
     one = statistics.median(a.seconds for a in alone)
     waits = [a.seconds for a in answers]
     return {
         "students": students,
+        "classes": classes,
         "page, median s": statistics.median(pages),
         "page, p95 s": p95(pages),
         "one alone, s": one,
         "wait, median s": statistics.median(waits),
         "wait, longest s": max(waits),
-        "throughput of one alone": students * one / seconds,
+        "throughput of one alone": students * classes * one / seconds,
         "lost": sum(a.value == "lost" for a in answers),
         "wrong": sum(a.value not in ("lost", right[a.seed]) for a in answers),
         "refused at first": sum(bool(a.refused) for a in answers),
         "words of a refusal": next((a.refused[0] for a in answers if a.refused), ""),
         "memory, MB fresh": fresh,
+        "memory, MB after each class": memory,
         "memory, MB at most": app.peak,
     }
 
@@ -190,7 +198,7 @@ async def measured(students: int) -> dict:
 def main(argv: list[str] | None = None) -> None:
     """Measure and print; write a JSON file if one is named."""
     args = parse(argv)
-    found = asyncio.run(measured(args.students))
+    found = asyncio.run(measured(args.students, args.classes))
     print(json.dumps(found, indent=2))
     for name, limit in TARGETS.items():
         ok = found[name] >= limit if name.startswith("throughput") else found[name] <= limit

@@ -73,20 +73,38 @@ def test_a_run_that_fails_is_lost(room):
     assert room(Room(ended="error"), lambda http, app: asked(http, app, 3)).value == "lost"
 
 
+@pytest.fixture
+def together_in_a_row(monkeypatch):
+    """Measures classes in front of a Room: (students, classes) -> (the numbers, the Room)."""
+    client = httpx.AsyncClient
+
+    def run(students: int, classes: int = 1, **how) -> tuple[dict, Room]:
+        there = Room(**how)
+
+        @class_load.asynccontextmanager
+        async def started():
+            yield App("http://127.0.0.1/", None)
+
+        monkeypatch.setattr(class_load, "running_app", started)
+        monkeypatch.setattr(App, "megabytes", lambda self: 1)
+        mocked = lambda **limits: client(transport=httpx.MockTransport(there.answer))  # noqa: E731
+        monkeypatch.setattr(class_load.httpx, "AsyncClient", mocked)
+        return apart(measured(students, classes)), there
+
+    return run
+
+
 @pytest.mark.parametrize(("wrong", "found"), [(False, 0), (True, 2)])
-def test_a_class_is_compared_with_each_request_alone(wrong, found, monkeypatch):
-    there, client = Room(wrong=wrong), httpx.AsyncClient
-
-    @class_load.asynccontextmanager
-    async def started():
-        yield App("http://127.0.0.1/", None)
-
-    monkeypatch.setattr(class_load, "running_app", started)
-    monkeypatch.setattr(App, "megabytes", lambda self: 1)
-    mocked = lambda **how: client(transport=httpx.MockTransport(there.answer))  # noqa: E731
-    monkeypatch.setattr(class_load.httpx, "AsyncClient", mocked)
-    row = apart(measured(6))
+def test_a_class_is_compared_with_each_request_alone(wrong, found, together_in_a_row):
+    row, there = together_in_a_row(6, wrong=wrong)
     assert (row["lost"], row["wrong"], row["students"], len(there.seeds)) == (0, found, 6, 11)
+    assert row["memory, MB after each class"] == [1]
+
+
+def test_classes_one_after_the_other_are_taken_together(together_in_a_row):
+    row, there = together_in_a_row(4, 3)
+    assert len(there.seeds) == 1 + class_load.SEEDS + 3 * 4 and row["classes"] == 3
+    assert row["memory, MB after each class"] == [1, 1, 1] and row["wrong"] == row["lost"] == 0
 
 
 def test_p95_and_the_command_line(capsys):
