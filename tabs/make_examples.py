@@ -34,6 +34,7 @@ from core.runs.thresholds import ThresholdsRequest
 from tabs import interpolation
 from tabs.anagrams import page as anagrams
 from tabs.denoise import job as denoise
+from tabs.denoise.example import to_bytes as comparison_to_bytes
 from tabs.fewer_steps import inversion, roads, students
 from tabs.guides import classifier, thresholds
 from tabs.hybrids import page as hybrids
@@ -98,12 +99,14 @@ def ran(job: Job, request: Request, pictures: Mapping[str, np.ndarray]) -> dict:
 
 
 def denoising() -> dict:
-    """The figures of Forward & denoise with its chart, and the look inside its longest run."""
+    """The comparison of Forward & denoise, and the look inside its longest run."""
     plan = denoise.JOB.planned("compare", DenoiseRequest(), original(mountains()))
-    forward, compared, steps, chart, view, _ = last(denoise.JOB.stream(plan, "cpu"))
-    figures = {"forward": forward, "compared": compared, "steps": steps, "chart": chart}
-    inside = as_example(denoise.JOB.look(denoise.JOB.get(view), plan.request.longest))
-    return {"denoise.json": figures, "denoise-inside.json": inside}
+    *_, view, _ = last(denoise.JOB.stream(plan, "cpu"))
+    this = denoise.JOB.get(view)
+    return {
+        "denoise.npz": comparison_to_bytes(this),
+        "denoise-inside.json": as_example(denoise.JOB.look(this, plan.request.longest)),
+    }
 
 
 def anagram() -> dict:

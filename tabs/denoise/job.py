@@ -17,7 +17,9 @@ from core.runs.licence import observe
 from core.runs.prompts import left_out
 from core.runs.recording import Recording
 from core.runs.sampling import PictureRequest, samples
+from tabs.denoise.example import from_bytes
 from tabs.denoise.figures import as_csv, comparison, moments, noising, on_page, progress, quality, sheet
+from tabs.ui.examples import READERS
 from tabs.ui.failures import explained
 from tabs.ui.files import offered
 from tabs.ui.gpu import placed
@@ -46,6 +48,7 @@ class Comparing(Job):
 
     def __init__(self) -> None:
         super().__init__(ID, DenoiseRequest, {"compare": lambda r: Denoising(request=r)}, carries=("original",))
+        READERS[ID] = from_bytes
 
     # ---- a run ----
 
@@ -83,9 +86,14 @@ class Comparing(Job):
         shown = [gr.skip()] * 4
         if not str(view.get("status")).startswith("done"):  # Stop; the last step may have ended since
             shown = [*later(this), quality(this.curve or this.found), stopped(this)]
+        return [*shown, self.look(this, this.plan.request.longest), *self.offer(view)]
+
+    def offer(self, view: dict) -> list:
+        """The pictures that can be sent, PNG and zip, of a run or of the example."""
+        this = self.get(view)
         names = [e.name for e in this.found]
         choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
-        return [*shown, self.look(this, this.plan.request.longest), choice, *files(this)]
+        return [choice, *files(this)]
 
     def look(self, recording: Comparison, k: int) -> dict:
         """Run k through all its kept steps, with the PSNR of its clean estimate; empty before the first."""

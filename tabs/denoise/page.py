@@ -7,13 +7,13 @@ from core.pictures.scenes import SCENES
 from core.runs.comparison import Comparison
 from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import comparison, noising, on_page, progress, quality
-from tabs.denoise.job import ID, JOB, again, make
+from tabs.denoise.job import ID, JOB, again, caption_of, make
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
-from tabs.ui.examples import STATUS, example, pointer
+from tabs.ui.examples import PREFIX, STATUS, pointer, recorded
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
-from tabs.ui.layout import Layout
+from tabs.ui.layout import QUIET, Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.plane import plane
 from tabs.ui.presets import Preset, first, scene
@@ -87,19 +87,22 @@ def build(shared: Shared) -> None:
 def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     """The outputs of a run (three figures, chart, id, status) and those filled after it; an example at first."""
     status = status_line(STATUS, FIGURES)
-    shown, empty = example(ID), Comparison(Denoising(request=DenoiseRequest()))
-    forward = made_when_seen(lambda: shown.get("forward") or on_page(noising(empty)))
-    compared = made_when_seen(lambda: shown.get("compared") or on_page(comparison(empty)))
+    made = recorded(PREFIX + ID)
+    shown = made or Comparison(Denoising(request=DenoiseRequest()))
+    forward = made_when_seen(lambda: on_page(noising(shown)), FIGURES)
+    compared = made_when_seen(lambda: on_page(comparison(shown), caption_of(shown) if made else ""))
     gr.HTML(f'<div class="caption">{WHY}</div>')
-    strip = made_when_seen(lambda: shown.get("steps") or on_page(progress(empty)))
+    strip = made_when_seen(lambda: on_page(progress(shown)))
     with gr.Accordion("Inside the longest run: state, clean estimate and noise estimate, step by step", open=False):
         inner = viewer(f"{ID}-inside", pointer(f"{ID}-inside"))
-    view = gr.JSON(visible="hidden")
+    view = gr.JSON({"run": made.id} if made else None, visible="hidden")
     with gr.Row(elem_classes="slim"):
         files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
+    if made:
+        forward.download(explained(JOB.offer), view, [which, *files], queue=False, **QUIET)
     send_row(JOB.pick, [view, which], shared, ID)
-    chart = plane(f"{ID}-chart", shown.get("chart") or quality())
+    chart = plane(f"{ID}-chart", quality(shown.curve))
     formula_panel("denoise")
     return [forward, compared, strip, chart, view, status], view, [compared, strip, chart, status, inner, which, *files]
 

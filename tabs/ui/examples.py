@@ -1,7 +1,7 @@
 """Finished examples that the tabs show before the first run, made by our own models; they are in tabs/ui/assets/examples.
 
-NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need. The page carries
-neither: a view asks for its example when its tab is first opened.
+NAME.json is the viewer's value. NAME.npz is its recording, which a click, a look inside and a send need; a tab with figures
+of its own makes them from it. The page carries neither: a view asks for its example when its tab is first opened.
 """
 
 import functools
@@ -22,6 +22,8 @@ FOLDER = ASSETS / "examples"
 PREFIX = "example-"
 PLANNERS: dict[str, Callable[[Mapping], Plan]] = {}
 """Example name -> function from the recording's settings to its plan; every `Job` registers its own."""
+READERS: dict[str, Callable[[bytes, str, Callable], Recording]] = {}
+"""Example name -> function that reads its recording, if it is not one of frames alone; as `from_bytes`."""
 FRAMES = 6
 QUALITY = 75
 MAPS_QUALITY = 60
@@ -65,7 +67,7 @@ def _names() -> frozenset[str]:
 
 @functools.cache
 def _recording(name: str) -> Recording:
-    return from_bytes((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name, PLANNERS[name])
+    return READERS.get(name, from_bytes)((FOLDER / f"{name}.npz").read_bytes(), PREFIX + name, PLANNERS[name])
 
 
 def thinned(frames: Sequence) -> list:

@@ -1,6 +1,7 @@
 """The two columns of a tab: its inputs left, its pictures right; one primary button, one viewer."""
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
@@ -95,9 +96,9 @@ class Layout:
         """What the cost depends on."""
         return [*self.form.inputs, self.shared.device]
 
-    @property
+    @functools.cached_property
     def restored(self) -> list[gr.blocks.Block]:
-        """What the settings in a saved picture fill."""
+        """What the settings in a saved picture fill, as of when this page was wired: the job's sources are the newest page's."""
         first, further = self.job.written()
         return [*(s.widget for s in first), *self.form.inputs, *self.extra, *(s.widget for s in further)]
 

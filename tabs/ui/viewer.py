@@ -102,17 +102,18 @@ def viewer(elem_id: str, value: dict | None = None, **how) -> gr.HTML:
     )
 
 
-def made_when_seen(make: Callable[[], str], **how) -> gr.HTML:
+def made_when_seen(make: Callable[[], str], figure: str = "", **how) -> gr.HTML:
     """HTML that the server makes when the page first shows it, so that the page itself stays small.
 
     Args:
+        figure: the id of a figure whose example this is; it triggers `download`, unless there was a run before a reload.
         how: keywords of gr.HTML.
     """
 
     def first(_: object = None) -> str:  # Gradio always sends an argument
         return make()
 
-    return gr.HTML("", js_on_load="showFirst(props, server);", server_functions=[first], **how)
+    return gr.HTML("", js_on_load=f"showFirst(props, server, trigger, '{figure}');", server_functions=[first], **how)
 
 
 def status_line(value: str, figure: str) -> gr.HTML:

@@ -104,11 +104,13 @@ async function showLine(name, props, server) {
   line.ask();
 }
 
-// HTML that the server makes when the page first shows it.
-async function showFirst(props, server) {
+// HTML that the server makes when the page first shows it; the example of a figure can then be saved.
+async function showFirst(props, server, trigger, figure) {
   if (props.value) return;
   const [html] = await Promise.all([server.first(), settled()]);
-  if (!props.value) props.value = html;
+  if (props.value) return;
+  props.value = html;
+  if (figure && !ownRuns.of(figure)) trigger('download');
 }
 
 // The last run of each figure in this window, the address it was made under, and whether a canvas has changed since.

@@ -1,12 +1,13 @@
 """The tab Forward & denoise on its page: what fills its inputs, what a program calls it with, its example."""
 
 import inspect
-import json
+import zipfile
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
 import pytest
-from comparing import finished, places, start
+from comparing import finished, start
 from grey import plan
 
 from core.models.registry import availability
@@ -14,11 +15,15 @@ from core.pictures import images
 from core.pictures.scenes import mountains
 from core.runs.denoise import CURVE, METHODS, DenoiseRequest
 from tabs.denoise import job, page
+from tabs.denoise.example import from_bytes, to_bytes
+from tabs.denoise.figures import comparison, on_page, progress, quality
 from tabs.denoise.job import JOB
 from tabs.ui.controls import Shared
-from tabs.ui.examples import example
+from tabs.ui.examples import example, recorded
 from tabs.ui.failures import explained
 from tabs.ui.layout import Layout
+from tabs.ui.page import alone
+from tabs.ui.picture import original
 from tabs.ui.viewer import RUNS
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -40,6 +45,15 @@ def test_a_picture_of_before_the_filters_had_a_choice_is_restored(built, tmp_pat
     (tmp_path / "saved.png").write_bytes(images.png(np.zeros((8, 8, 3), np.uint8), settings))
     _, *values = JOB.restore(str(tmp_path / "saved.png"))
     assert values == list(DenoiseRequest((400,)).parameters().values())
+
+
+def test_each_of_two_pages_in_one_program_gets_back_its_own_inputs():
+    pages = [alone(page.TITLE, page.build) for _ in range(2)]
+    view = finished()
+    for blocks in pages:
+        (back,) = (f for f in blocks.fns.values() if f.name == "back")
+        filled = back.fn(view)
+        assert len(filled) > 8 and {c._id for c in filled} <= {c._id for c in back.outputs}
 
 
 @pytest.mark.parametrize(
@@ -97,12 +111,12 @@ def test_a_preset_brings_its_scene_or_lets_the_model_draw(built):
 
 
 def test_the_example_is_finished_and_has_its_chart():
-    shown = example("denoise")
-    (chart,) = shown["chart"]["charts"]
+    shown = recorded("example-denoise")
+    (chart,) = quality(shown.curve)["charts"]
     assert [line["name"] for line in chart["series"]] == [*METHODS]
     assert sum(len(line["x"]) for line in chart["series"]) > 60
-    assert "place" not in shown["compared"] + shown["steps"]
-    assert places(shown["steps"]) == len(DenoiseRequest().shown)
+    strip = on_page(progress(shown))
+    assert "place" not in on_page(comparison(shown)) + strip and strip.count("<img") == len(DenoiseRequest().shown)
     frames = example("denoise-inside")["frames"]
     assert len(frames) == 6 and "result" in frames[-1]["label"]
 
@@ -112,11 +126,34 @@ def test_an_example_can_be_made_alone(monkeypatch, tmp_path):
 
     monkeypatch.setattr(make_examples, "FOLDER", tmp_path)
     make_examples.main(["denoise"])
-    assert {path.name for path in tmp_path.iterdir()} == {"denoise.json", "denoise-inside.json"}
-    made = json.loads((tmp_path / "denoise.json").read_text())
-    assert set(made) == {"forward", "compared", "steps", "chart"} and places(made["compared"]) == 18
-    (chart,) = made["chart"]["charts"]
+    assert {path.name for path in tmp_path.iterdir()} == {"denoise.npz", "denoise-inside.json"}
+    made = from_bytes((tmp_path / "denoise.npz").read_bytes(), "example-denoise", JOB.recalled)
+    assert on_page(comparison(made)).count("<img") == 18
+    (chart,) = quality(made.curve)["charts"]
     assert [len(line["y"]) for line in chart["series"]] == [*[len(CURVE)] * 5, 3]
+
+
+def test_an_example_is_read_as_it_was_written_but_for_small_losses_in_the_pictures():
+    (*_, view, _) = list(JOB.stream(JOB.planned("compare", DenoiseRequest((500,)), original(mountains())), "cpu"))[-1]
+    this = JOB.get(view)
+    after = from_bytes(to_bytes(this), "example-x", JOB.recalled)
+    for name in ("took", "i", "settings"):
+        assert getattr(after, name) == getattr(this, name)
+    for before, now in zip([*this.found, *this.iterated], [*after.found, *after.iterated], strict=True):
+        assert replace(before, pixels=None) == replace(now, pixels=None)
+        assert np.abs(before.pixels.astype(int) - now.pixels).mean() < 8
+    assert [replace(e, pixels=None) for e in this.curve] == [replace(e, pixels=None) for e in after.curve]
+    assert np.abs(np.stack(this.states).astype(int) - np.stack(after.states)).mean() < 8
+    assert np.abs(this.beside.ladder.astype(int) - after.beside.ladder).mean() < 8, "noise at the top"
+
+
+def test_the_example_offers_its_pictures_and_files():
+    choice, whole, packed = JOB.offer({"run": "example-denoise"})
+    assert choice.value == "iterative, t = 750" and len(choice.choices) == 18
+    assert images.settings_of(whole.value["path"])["levels"] == [250, 500, 750]
+    with zipfile.ZipFile(packed.value["path"]) as files:
+        assert {"comparison.png", "original.png", "psnr.csv", "t-500-one-step.png"} <= set(files.namelist())
+    assert JOB.pick({"run": "example-denoise"}, "one step, t = 500").size == (64, 64)
 
 
 @pytest.mark.parametrize(("here", "learns"), [(["pocket", "ddpm-class"], 1), (["ddpm-class on cuda"], 0)])
