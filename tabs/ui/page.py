@@ -81,7 +81,7 @@ def gather_stops(demo: gr.Blocks) -> None:
     for key, fn in list(demo.fns.items()):
         if key in followed or fn.fn or fn.outputs:
             continue
-        same = first.setdefault((*fn.targets, fn.js), fn) if fn.cancels or fn.js else None
+        same = first.setdefault((*fn.targets, fn.js, *(c._id for c in fn.inputs)), fn) if fn.cancels or fn.js else None
         if same is fn:
             continue
         if same:

@@ -67,6 +67,15 @@ def test_stop_ends_all_its_jobs_by_one_event_and_tells_a_figure_once():
     assert told.js == "() => { stopped(); }" and ended.cancels == [job["id"] for job in jobs]
 
 
+def test_events_in_the_browser_with_other_inputs_stay_apart():
+    with gr.Blocks() as page:
+        facts, go, one, other = gr.HTML(), gr.Button(), gr.Textbox(), gr.Textbox()
+        for box in (one, other, one):
+            go.click(None, box, None, js="(text) => { told(text); }")
+    spare(page, facts)
+    assert [fn.inputs for fn in page.fns.values()] == [[one], [other]]
+
+
 def test_titles_survive_as_html_whatever_they_say():
     assert titled({"a": """<b> "it's" &"""}).startswith('<span hidden data-titles="{&quot;a&quot;: &quot;&lt;b&gt;')
     assert titled({}) == ""
