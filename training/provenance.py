@@ -33,7 +33,8 @@ Digits: trained on MNIST, 60,000 training digits (Y. LeCun, C. Cortes, C. Burges
 
 Pocket: trained on {pocket}.
 The photo classifier: trained on the same photos. Weights trained on these photos are for research and teaching; this
-project has no ties to ImageNet's owners or to the artists. No picture of any data set is part of this repository.
+project has no ties to ImageNet's owners or to the artists. No picture of any data set is part of this repository, but
+for the test digits in the denoisers' strips.
 
 Pocket-up: trained on drawings of things in five styles, Noto Emoji (Google; Apache 2.0), Twemoji (Twitter and jdecked;
 CC BY 4.0), Fluent Emoji, glossy and flat (Microsoft; MIT) and OpenMoji (CC BY-SA 4.0), and on the same photos; 52 things
