@@ -69,7 +69,7 @@ KINDS = {
 SAMPLERS = {name: sampler for table in KINDS.values() for name, sampler in table.items()}
 TEXT_SAMPLERS = {
     "ddim": Sampler("DDIM", (1, 30, 250), ddim, guidance=3.0),
-    "ddpm": Sampler("DDPM, strided posterior", (1, 50, 250), posterior, guidance=3.0),
+    "ddpm": Sampler("DDPM", (1, 50, 250), posterior, guidance=3.0),
     "dpm-solver": Sampler("DPM-Solver++", (1, 20, 250), dpm_solver, guidance=3.0),
 }
 ETAS = {"ddim": 0.0, "ddpm": 1.0}

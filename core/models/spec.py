@@ -95,11 +95,6 @@ class Finished:
     pictures: list[np.ndarray | None]
     sentence: str
 
-    @property
-    def blocked(self) -> list[bool]:
-        """Which pictures were blocked."""
-        return [picture is None for picture in self.pictures]
-
 
 class Source(ABC):
     """Where models come from; every method takes the model's spec.

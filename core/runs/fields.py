@@ -33,8 +33,8 @@ MODEL = Model("Model", "The header says what each one needs.")
 OR_STUDENT = replace(MODEL, few=True)
 SAMPLER = Choice(
     "Sampler",
-    "DDIM adds no noise on the way. DDPM does: each step is drawn from the posterior, strided, that is over several "
-    "timesteps at once. DPM-Solver++ needs 10 to 25 steps.",
+    "DDIM adds no noise on the way. DDPM does: each step is drawn from the posterior, over several timesteps at once. "
+    "DPM-Solver++ needs 10 to 25 steps.",
     options={name: sampler.title for name, sampler in TEXT_SAMPLERS.items()},
 )
 STEPS = Steps("Steps", "1 to 250; 30 is plenty.", low=1, high=250, table=TEXT_SAMPLERS)

@@ -266,6 +266,11 @@ class Request:
         return cls.checked(**fields)
 
     @classmethod
+    def of_values(cls: type[R], values: Sequence) -> R:
+        """The same from the values of all parameters, in their order."""
+        return cls.of_parameters(**dict(zip(cls.names(), values, strict=True)))
+
+    @classmethod
     def restored(cls: type[R], settings: Mapping) -> R:
         """The same from the settings in a saved picture; an older picture may have fewer."""
         return cls.checked(**{name: settings[name] for name in cls.kinds() if name in settings})

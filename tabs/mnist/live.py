@@ -81,11 +81,6 @@ START = handler_of(TrainDigitsRequest, trains, "train_digits", Shown, device=Tru
 STEP = handler_of(TrainDigitsRequest, steps, "train_digits_once", Shown, device=True)
 
 
-def request_of(values: Sequence) -> TrainDigitsRequest:
-    """The request of the page's inputs. Raises Refused."""
-    return TrainDigitsRequest.of_parameters(**dict(zip(TrainDigitsRequest.names(), values, strict=True)))
-
-
 def listed(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
     """The trainings of a page to choose from; they are seen once there are two."""
     here = [run for run in runs if TRAININGS.get(run) is not None]
@@ -97,7 +92,7 @@ def listed(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
 def begin(runs: str, *values) -> tuple:
     """At Start and Step: the training of this page that goes on, or a new one, whose curve joins the others."""
     *given, device = values
-    request = request_of(given)
+    request = TrainDigitsRequest.of_values(given)
     learner = learner_of(request, device)
     known = runs_of(runs)
     all_runs = known if learner.id in known else (*known, learner.id)
@@ -112,7 +107,7 @@ def idle() -> tuple[dict, dict]:
 @explained
 def paused(*values) -> tuple[dict, dict]:
     """After Pause: all moments so far, to scrub."""
-    for figure in trained_so_far(request_of(values)):
+    for figure in trained_so_far(TrainDigitsRequest.of_values(values)):
         return shown(figure)[:2]
     return idle()
 
@@ -146,7 +141,7 @@ def overlaid(training: str, beside: Sequence[str]) -> dict:
 @explained
 def retune(*values) -> None:
     """A training under way goes on with another rate or p_uncond."""
-    retuned(request_of(values))
+    retuned(TrainDigitsRequest.of_values(values))
 
 
 @explained

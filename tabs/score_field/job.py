@@ -1,7 +1,7 @@
 """The score field's handlers: from the inputs to what the plane shows."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import gradio as gr
@@ -74,7 +74,7 @@ FOLLOWING = ("forward", "score")
 def follow(view: str, *values) -> Iterator[tuple[dict, str]]:
     """After a change of the inputs: the view that is open, drawn anew if it is one of FOLLOWING; without any points, the
     plane asks for them."""
-    request = asked(values)
+    request = ScoreFieldRequest.of_values(values)
     if nothing_drawn(request):
         yield shown(no_points(request), request.settings() | {"experiment": view}), gr.skip()
     elif view in FOLLOWING:
@@ -86,7 +86,7 @@ def follow(view: str, *values) -> Iterator[tuple[dict, str]]:
 @explained
 def opening_of(view: str, *values) -> Iterator[tuple[dict, str]]:
     """The view that a person just opened: drawn, or what it shows before its button is pressed."""
-    request = asked(values)
+    request = ScoreFieldRequest.of_values(values)
     if view not in OPENED or nothing_drawn(request):
         yield from follow(view, *values)
     else:
@@ -110,11 +110,6 @@ def view_in(settings: Mapping) -> str:
     return SUB_TAB.get(experiment, "forward") if isinstance(experiment, str) else "forward"
 
 
-def asked(values: Sequence) -> ScoreFieldRequest:
-    """The request of the page's inputs. Raises Refused."""
-    return ScoreFieldRequest.of_parameters(**dict(zip(ScoreFieldRequest.names(), values, strict=True)))
-
-
 HANDLERS = {name: handler(name) for name in MAKERS}
 
 
@@ -129,7 +124,7 @@ def opening() -> dict:
 @explained
 def forgotten(*values) -> tuple[dict, str]:
     """After Reset: what there is to learn, and no network."""
-    request = replace(asked(values), training="")
+    request = replace(ScoreFieldRequest.of_values(values), training="")
     return shown(opened(request, "train"), request.settings() | {"experiment": "train"}), ""
 
 

@@ -214,10 +214,12 @@ class ScoreField:
 
     def wire_stops(self) -> None:
         """Stop ends the jobs of a view. Pause then shows the training so far, to scrub; Reset forgets it."""
-        for name, jobs in self.jobs.items():
-            if jobs:
-                stopped = self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
-        so_far = stopped.then(job.paused, self.form.inputs, [self.figure, self.training], **QUIET)
+        stops = {
+            name: self.buttons[f"stop {name}"].click(None, None, None, cancels=jobs, api_visibility="private")
+            for name, jobs in self.jobs.items()
+            if jobs
+        }
+        so_far = stops["train"].then(job.paused, self.form.inputs, [self.figure, self.training], **QUIET)
         self.jobs["train"].append(so_far)
         reset = self.buttons["reset"].click(None, None, None, cancels=self.jobs["train"], api_visibility="private")
         reset.then(job.forgotten, self.form.inputs, [self.figure, self.training], **QUIET)

@@ -177,7 +177,7 @@ class Job:
         """The cost line for the request's parameters as they stand; the last value is the device. The buttons of the other
         experiments get their own cost, or why they would refuse."""
         *given, device = values
-        request = self.request.of_parameters(**dict(zip(self.request.names(), given, strict=True)))
+        request = self.request.of_values(given)
         titles = {self.button_id(name): self.brief(name, request, device) for name in self.titles}
         return cost.line(self.plans[next(iter(self.plans))](request), device) + titled(titles)
 

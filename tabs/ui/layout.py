@@ -64,6 +64,7 @@ class Layout:
         self.experiment_buttons: dict[str, gr.Button] = {}
         self.extra: list[gr.blocks.Block] = []
         self.around: gr.Accordion | None = None
+        self.further: gr.Accordion | None = None
         self.upload: gr.File | None = None
         self.panel: gr.Accordion | None = None
         self.enlarger: Enlarging | None = None
@@ -131,7 +132,7 @@ class Layout:
     @contextlib.contextmanager
     def more(self, endpoint: str) -> Iterator[None]:
         """The panel of further settings, with the place for a saved PNG at its end; `endpoint` is its API name."""
-        with gr.Accordion("More settings", open=False):
+        with gr.Accordion("More settings", open=False) as self.further:
             yield
             self.upload, self.restoring = settings_input(), endpoint
 
@@ -190,8 +191,7 @@ class Layout:
             endpoints: experiment -> API name; the first is that of the primary button.
             takes: the prompts that describe a picture sent to the first source.
         """
-        if self.form.unplaced:
-            raise ValueError(f"These fields have no place on the page: {', '.join(self.form.unplaced)}.")
+        self.place_the_rest()
         first = next(iter(endpoints))
         for name, endpoint in endpoints.items():
             button = self.start if name == first else self.experiment_buttons[name]
@@ -226,6 +226,14 @@ class Layout:
         kept = self.job.keep(view)
         *_, kept = kept if inspect.isgenerator(kept) else [kept]
         return [*zip(self.kept, kept if isinstance(kept, list | tuple) else [kept], strict=True)]
+
+    def place_the_rest(self) -> None:
+        """Put fields without a place under More settings. Raises ValueError if the tab has no such panel."""
+        if rest := self.form.unplaced:
+            if self.further is None:
+                raise ValueError(f"These fields have no place on the page: {', '.join(rest)}.")
+            with self.further:
+                self.form.place(*rest)
 
     def wire_inside(self) -> None:
         """Connect the look inside."""

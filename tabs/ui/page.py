@@ -7,7 +7,7 @@ import gradio as gr
 
 from core.models.device import DEVICES, lends_gpu
 from core.models.registry import MODELS, availability, card
-from tabs.ui import downloads as _deepfloyd
+from tabs.ui import downloads
 from tabs.ui.controls import Shared, facts
 from tabs.ui.inputs import Dropdown
 from tabs.ui.lines import line, renew
@@ -45,7 +45,7 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
             info="auto takes a GPU if there is one.",
         )
         table = gr.HTML(models())
-        download = _deepfloyd.build()
+        download = downloads.build()
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     gr.on(None, models, None, table, queue=False, **quiet)
     download.then(models, None, table, **quiet)

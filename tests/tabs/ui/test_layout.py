@@ -1,5 +1,7 @@
 """The two columns of a tab: what its author forgot is said while the page is built."""
 
+import contextlib
+
 import gradio as gr
 import pytest
 
@@ -13,15 +15,37 @@ from tabs.ui.layout import QUICK, Layout
 from tabs.ui.presets import Preset
 
 
-def test_a_field_without_a_place_is_named():
+def without_steps(more: bool) -> Layout:
+    """A tab, not wired yet, in which two fields have no place; with a panel of further settings or without."""
+    tab = Layout(
+        Job("toy", InterpolationRequest, PLANS), InterpolationRequest(), Shared(gr.Dropdown(), gr.HTML(), gr.Tabs()), {}
+    )
+    with tab.left:
+        tab.form.place("prompt", "columns", "way", "guidance", "seed", "other", "model")
+        tab.run_row("Run")
+        with tab.more("restore_toy") if more else contextlib.nullcontext():
+            tab.form.place("sampler")
+    with tab.right:
+        tab.viewer()
+        tab.inside("Inside")
+    return tab
+
+
+def test_a_field_without_a_place_stands_under_more_settings():
     with gr.Blocks():
-        shared = Shared(gr.Dropdown(), gr.HTML(), gr.Tabs())
-        tab = Layout(Job("toy", InterpolationRequest, PLANS), InterpolationRequest(), shared, {})
-        with tab.left:
-            tab.form.place("prompt", "columns", "way", "guidance", "seed", "other", "model", "sampler")
-            tab.run_row("Run")
-        with tab.right:
-            tab.viewer()
+        tab = without_steps(more=True)
+        tab.wire({"between": "toy"})
+        assert not tab.form.unplaced and tab.further in above(tab.form["steps"])
+
+
+def above(block: gr.blocks.Block) -> list[gr.blocks.Block]:
+    """What a block stands in, from the inside to the page."""
+    return [block.parent, *above(block.parent)] if block.parent else []
+
+
+def test_a_field_without_a_place_is_named_where_there_is_no_such_panel():
+    with gr.Blocks():
+        tab = without_steps(more=False)
         with pytest.raises(ValueError, match=r"no place on the page: steps, last\.$"):
             tab.wire({"between": "toy"})
 
