@@ -63,7 +63,7 @@ def guided(way: str, scale: float, labels: torch.Tensor, judge: Judge) -> tuple[
     ), nothing
 
 
-def told(steps: Iterable[Step], advance: Callable[[], object]) -> Iterator[Step]:
+def with_progress(steps: Iterable[Step], advance: Callable[[], object]) -> Iterator[Step]:
     """The Steps; each calls `advance`."""
     for step in steps:
         advance()
@@ -78,7 +78,7 @@ def draw(way: str, scale: float, labels: list[int], judge: Judge, advance: Calla
         model, prompts = guided(way, scale, wanted, judge)
         noise = randn((len(wanted), *model.shape), generators(judge.seed + start, len(wanted)), model.device)
         visits = visits_together(model.schedule.timesteps(STEPS), len(wanted))
-        *_, last = told(ddim(model, noise, visits, model.encode(prompts)), advance)
+        *_, last = with_progress(ddim(model, noise, visits, model.encode(prompts)), advance)
         parts.append(to_uint8(last.x_t)[..., 0])
     return np.concatenate(parts)
 

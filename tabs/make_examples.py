@@ -45,7 +45,7 @@ from tabs.mnist import denoiser as single_step
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.sampling import page as sampling
 from tabs.sdedit import page as sdedit
-from tabs.ui.canvas import drawn
+from tabs.ui.canvas import pixels_of
 from tabs.ui.examples import FOLDER, PREFIX, QUALITY, STATUS, thinned, to_bytes
 from tabs.ui.job import Job
 from tabs.ui.picture import original
@@ -180,7 +180,7 @@ EXAMPLES = {
     "roads": lambda: ran(roads.JOB, RoadsRequest(), {}),
     "inversion": lambda: ran(inversion.JOB, InversionRequest(), original(SCENES["Apple"]())),
     "students": lambda: ran(students.JOB, StudentsRequest(), {}),
-    "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": drawn(SCENES[sdedit.SCENE]())}),
+    "sdedit": lambda: ran(sdedit.JOB, SDEditRequest(), {"original": pixels_of(SCENES[sdedit.SCENE]())}),
     "inpainting": lambda: ran(inpainting.JOB, InpaintRequest(), pictures_of(inpainting.begin(*inpainting.START))),
     "anagrams": anagram,
     "hybrids": hybrid,

@@ -12,7 +12,7 @@ from core.models.device import pick_device
 from core.models.registry import availability, load, of_task, spec
 from core.models.spec import named
 from core.pictures.enlargements import bicubic
-from core.pictures.images import to_pil, to_tensor
+from core.pictures.images import decibels, to_pil, to_tensor
 from core.runs.frame import Frame
 from core.runs.plan import Plan
 
@@ -38,11 +38,6 @@ def enlarger(side: int) -> str:
             f"The picture stays at {side} pixels: enlarging takes {last}, which is not ready here. {states[last][1]}"
         )
     return here[0]
-
-
-def decibels(pixels: np.ndarray, true: np.ndarray) -> float:
-    """PSNR in dB of uint8 pictures of the same shape."""
-    return float(-10 * np.log10(max(np.square(pixels / 255 - true / 255).mean(), 1e-10)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,7 +164,7 @@ def train(r: TrainDigitsRequest, device: str = "auto") -> Iterator[DigitFigure]:
     def due(progress: Progress, seconds: float) -> bool:
         return seconds > SHOWN_EVERY
 
-    yield from follow(learner, r.updates, lambda said: now(r, learner, said), lambda: whole(r, learner), due)
+    yield from follow(learner, r.updates, lambda said: now(r, learner, said), lambda: every_moment(r, learner), due)
 
 
 def one_update(r: TrainDigitsRequest, device: str = "auto") -> Iterator[DigitFigure]:
@@ -181,7 +181,7 @@ def trained_so_far(r: TrainDigitsRequest) -> Iterator[DigitFigure]:
     learner = TRAININGS.get(r.training)
     if learner is not None and learner.digits is not None:
         learner.rest()
-        yield whole(r, learner)
+        yield every_moment(r, learner)
 
 
 def supplied(learner: DigitTraining, r: TrainDigitsRequest) -> Iterator[DigitFigure]:
@@ -216,7 +216,7 @@ def now(r: TrainDigitsRequest, learner: DigitTraining, said: str = "", running: 
     return replace(figure, status=status, fraction=min(1.0, learner.step / planned) if running else None, live=True)
 
 
-def whole(r: TrainDigitsRequest, learner: DigitTraining) -> DigitFigure:
+def every_moment(r: TrainDigitsRequest, learner: DigitTraining) -> DigitFigure:
     """All kept moments of a training, to scrub; the last one is shown."""
     moments = learner.watched.look()
     status = progress_of(learner, moments[-1], counted(f"{learner.step:,}", "update"))

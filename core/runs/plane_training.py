@@ -102,7 +102,7 @@ def train(r: ScoreFieldRequest, slow: bool = False) -> Iterator[Figure]:
             time.sleep(max(0.0, start + (progress.step - begun) / SLOW - time.monotonic()))
         return seconds > SHOWN_EVERY
 
-    yield from follow(seen.learner, r.updates, lambda said: now(r, seen, said), lambda: whole(r, seen), due)
+    yield from follow(seen.learner, r.updates, lambda said: now(r, seen, said), lambda: every_moment(r, seen), due)
 
 
 def one_update(r: ScoreFieldRequest) -> Iterator[Figure]:
@@ -116,7 +116,7 @@ def trained_so_far(r: ScoreFieldRequest) -> Iterator[Figure]:
     """All kept moments of the training in this page, as after Pause. Raises Refused if there is none."""
     learner = r.network()
     learner.rest()
-    yield whole(r, learner.watched)
+    yield every_moment(r, learner.watched)
 
 
 def now(r: ScoreFieldRequest, seen: WatchedPoints, said: str = "", running: bool = True) -> Figure:
@@ -129,7 +129,7 @@ def now(r: ScoreFieldRequest, seen: WatchedPoints, said: str = "", running: bool
     return replace(figure, status=status, fraction=min(1.0, step / planned) if running else None, live=True)
 
 
-def whole(r: ScoreFieldRequest, seen: WatchedPoints) -> Figure:
+def every_moment(r: ScoreFieldRequest, seen: WatchedPoints) -> Figure:
     """All kept moments of a training, to scrub; the last one is shown."""
     moments, learner = seen.look(), seen.learner
     status = f"{learner.step:,} updates in {learner.seconds:.1f} s; this network now serves the other views"

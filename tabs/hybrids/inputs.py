@@ -7,7 +7,7 @@ import numpy as np
 
 from core.checks import ModelError, Refused
 from core.runs.hybrids import PHOTO, READINGS, SPLITS, HybridRequest
-from tabs.ui.canvas import canvas, drawn, examples, has_picture
+from tabs.ui.canvas import canvas, examples, has_picture, pixels_of
 from tabs.ui.inputs import Dropdown
 from tabs.ui.job import Source
 from tabs.ui.layout import QUIET, Layout
@@ -75,7 +75,7 @@ def filter_panel(tab: Layout, r: HybridRequest) -> gr.Accordion:
 
 def read(value: object) -> dict[str, np.ndarray]:
     """The photo for a run, by its name; empty without a photo."""
-    return {PHOTO: drawn(value)} if has_picture(value) else {}
+    return {PHOTO: pixels_of(value)} if has_picture(value) else {}
 
 
 def photo_panel(tab: Layout) -> None:

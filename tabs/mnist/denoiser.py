@@ -51,10 +51,10 @@ JOB = SingleStepJob("denoiser", SingleStepRequest, PLANS)
 @explained
 def make(digit: float, seed: float, device: str = "auto") -> Image.Image:
     """A digit from our own model, on the canvas: twenty steps on one small picture, too short to need a Stop."""
-    return on_canvas(drawn(str(whole(digit, 0, 9, "The digit")), seed, device)[0])
+    return on_canvas(digits_drawn(str(whole(digit, 0, 9, "The digit")), seed, device)[0])
 
 
-def drawn(digits: str, seed: float, device: str) -> np.ndarray:
+def digits_drawn(digits: str, seed: float, device: str) -> np.ndarray:
     """The digits of a text by our own model, (N, 28, 28, 1) uint8."""
     recording = Recording(Digits(request=DigitRequest.checked(digits=digits, each=1, seed=seed)))
     for _ in recording.follow(recording.plan.run(device)):
@@ -66,7 +66,7 @@ def drawn(digits: str, seed: float, device: str) -> np.ndarray:
 def eight(sigmas: str, seed: float, model: str, device: str = "auto") -> str:
     """Eight digits of our own model at every noise level, each with a noise of its own."""
     r = SingleStepRequest.checked(sigmas=sigmas, seed=seed, model=model)
-    clean, noises = drawn("01234567", r.seed, device), seeds(r.seed, 8)
+    clean, noises = digits_drawn("01234567", r.seed, device), seeds(r.seed, 8)
     return several(r, [denoised_at(x, r.sigmas, s, device, r.model) for x, s in zip(clean, noises, strict=True)])
 
 

@@ -62,26 +62,26 @@ def curves(found: Sequence[Chart], caption: str = "") -> dict:
     return plane.charts(*(plane.chart_of(c) for c in found if c.lines), caption=caption)
 
 
-def shown(figure: DigitFigure) -> Shown:
+def values_of(figure: DigitFigure) -> Shown:
     """A figure as the values of both."""
     return pictures(figure), curves(figure.charts, figure.caption), figure.run
 
 
 def trains(request: TrainDigitsRequest, device: str) -> Iterator[Shown]:
     """Start."""
-    yield from map(shown, train(request, device))
+    yield from map(values_of, train(request, device))
 
 
 def steps(request: TrainDigitsRequest, device: str) -> Iterator[Shown]:
     """Step."""
-    yield from map(shown, one_update(request, device))
+    yield from map(values_of, one_update(request, device))
 
 
 START = handler_of(TrainDigitsRequest, trains, "train_digits", Shown, device=True)
 STEP = handler_of(TrainDigitsRequest, steps, "train_digits_once", Shown, device=True)
 
 
-def listed(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
+def choice_of_runs(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
     """The trainings of a page to choose from; they are seen once there are two."""
     here = [run for run in runs if TRAININGS.get(run) is not None]
     options = [(f"{k}: {named(TRAININGS.get(run))}", run) for k, run in enumerate(here, 1)]
@@ -96,7 +96,7 @@ def begin(runs: str, *values) -> tuple:
     learner = learner_of(request, device)
     known = runs_of(runs)
     all_runs = known if learner.id in known else (*known, learner.id)
-    return learner.id, " ".join(all_runs), listed(all_runs, {*request.beside, learner.id})
+    return learner.id, " ".join(all_runs), choice_of_runs(all_runs, {*request.beside, learner.id})
 
 
 def idle() -> tuple[dict, dict]:
@@ -108,7 +108,7 @@ def idle() -> tuple[dict, dict]:
 def paused(*values) -> tuple[dict, dict]:
     """After Pause: all moments so far, to scrub."""
     for figure in trained_so_far(TrainDigitsRequest.of_values(values)):
-        return shown(figure)[:2]
+        return values_of(figure)[:2]
     return idle()
 
 
@@ -126,7 +126,7 @@ def forgotten(training: str, runs: str, beside: Sequence[str]) -> tuple:
     view, example_curves = idle()
     others = [t for run in rest if run in beside and (t := TRAININGS.get(run)) is not None and t.digits is not None]
     found = curves(charts(others), caption_of(others[-1])) if others else example_curves
-    return view, found, "", " ".join(rest), listed(rest, beside)
+    return view, found, "", " ".join(rest), choice_of_runs(rest, beside)
 
 
 @explained

@@ -17,8 +17,8 @@ def known_words() -> str:
     more = of_styles(card(STYLED)) if availability(STYLED)[0] else ""
     return (
         f'<div class="words"><p><b>{len(c["drawings"])} drawings</b>, as “an emoji of a …” or “a drawing of a …”: '
-        f"{listed(c['drawings'])}.</p><p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: "
-        f"{listed(c['photos'])}.</p><p>{html.escape(c['limits'])}</p>{more}</div>"
+        f"{listed_names(c['drawings'])}.</p><p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: "
+        f"{listed_names(c['photos'])}.</p><p>{html.escape(c['limits'])}</p>{more}</div>"
     )
 
 
@@ -30,19 +30,19 @@ def of_styles(c: dict) -> str:
         for s in c["styles"].values()
     )
     never = "; ".join(
-        f"{html.escape(c['styles'][style]['prompt'])} {listed(things)}"
+        f"{html.escape(c['styles'][style]['prompt'])} {listed_names(things)}"
         for style, things in c["never_seen"].items()
         if things
     )
     known = set(c["drawings"]) - set(card("pocket")["drawings"])
     return (
         f"<p><b>{STYLED}</b>, under <i>Model</i>, draws {len(c['drawings'])} things in five styles:</p><ul>{styles}</ul>"
-        f"<p>New in it: {listed(known)}.</p><p>Never seen in a style, so that it must put thing and style together: "
-        f"{never}.</p>{told(c['metrics'])}"
+        f"<p>New in it: {listed_names(known)}.</p><p>Never seen in a style, so that it must put thing and style together: "
+        f"{never}.</p>{measured_words(c['metrics'])}"
     )
 
 
-def told(metrics: dict) -> str:
+def measured_words(metrics: dict) -> str:
     """What was measured of the styles, as HTML; "" before it was."""
     said = []
     if never := metrics.get("never-seen"):
@@ -59,6 +59,6 @@ def told(metrics: dict) -> str:
     return f"<p>{' '.join(said)}</p>" if said else ""
 
 
-def listed(names: Iterable[str]) -> str:
+def listed_names(names: Iterable[str]) -> str:
     """Names in alphabetical order, escaped."""
     return ", ".join(html.escape(n) for n in sorted(names, key=str.lower))

@@ -34,7 +34,7 @@ PRESSED = {name: SUB_TAB[name] for name in ("sample", "quality", "guide")}
 """Of those, what a reload makes anew; a training is gone with the page."""
 
 
-def shown(figure: Figure, settings: dict) -> dict:
+def plane_value(figure: Figure, settings: dict) -> dict:
     """A figure as the plane's value."""
     return {
         "panels": [plane.panel(p) for p in figure.panels],
@@ -61,7 +61,7 @@ def handler(name: str) -> Callable[..., Iterator[tuple[dict, str]]]:
 
     def run(request: ScoreFieldRequest) -> Iterator[tuple[dict, str]]:
         for figure in MAKERS[name](request):
-            yield shown(figure, request.settings() | {"experiment": name}), figure.run or request.training
+            yield plane_value(figure, request.settings() | {"experiment": name}), figure.run or request.training
 
     return handler_of(ScoreFieldRequest, run, f"score_field_{name}", tuple[dict, str])
 
@@ -76,7 +76,7 @@ def follow(view: str, *values) -> Iterator[tuple[dict, str]]:
     plane asks for them."""
     request = ScoreFieldRequest.of_values(values)
     if nothing_drawn(request):
-        yield shown(no_points(request), request.settings() | {"experiment": view}), gr.skip()
+        yield plane_value(no_points(request), request.settings() | {"experiment": view}), gr.skip()
     elif view in FOLLOWING:
         yield from HANDLERS[view](*values)
     else:
@@ -90,7 +90,7 @@ def opening_of(view: str, *values) -> Iterator[tuple[dict, str]]:
     if view not in OPENED or nothing_drawn(request):
         yield from follow(view, *values)
     else:
-        yield shown(opened(request, view), request.settings() | {"experiment": view}), gr.skip()
+        yield plane_value(opened(request, view), request.settings() | {"experiment": view}), gr.skip()
 
 
 @explained
@@ -118,14 +118,14 @@ def opening() -> dict:
     """What the tab shows, and plays, before anything is run: computed for the first page, and kept."""
     request = ScoreFieldRequest()
     (figure,) = VIEWS["forward"](request)
-    return shown(replace(figure, playing=True, returning=True), request.settings())
+    return plane_value(replace(figure, playing=True, returning=True), request.settings())
 
 
 @explained
 def forgotten(*values) -> tuple[dict, str]:
     """After Reset: what there is to learn, and no network."""
     request = replace(ScoreFieldRequest.of_values(values), training="")
-    return shown(opened(request, "train"), request.settings() | {"experiment": "train"}), ""
+    return plane_value(opened(request, "train"), request.settings() | {"experiment": "train"}), ""
 
 
 @explained

@@ -41,7 +41,7 @@ first of both."""
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def in_one_sentence() -> Iterator[None]:
     """Whatever a picture that was sent fails with becomes one sentence."""
     try:
         yield
@@ -83,7 +83,7 @@ class Canvas(gr.HTML):
         masked = self.props["kind"] == "mask"
         if payload is None:
             return {"picture": None, "mask": None}
-        with told():
+        with in_one_sentence():
             if payload.picture or payload.mask:
                 picture, mask = opened(payload.picture), opened(payload.mask) if masked else None
                 return {"picture": picture and images.to_rgb(picture), "mask": mask and white(masks.mask_of(mask))}
@@ -248,6 +248,6 @@ def picture_of(value: object) -> Image.Image:
     return picture
 
 
-def drawn(value: object) -> np.ndarray:
+def pixels_of(value: object) -> np.ndarray:
     """The same as (64, 64, 3) uint8."""
     return small(picture_of(value))

@@ -9,7 +9,7 @@ from gradio.data_classes import ImageData
 from PIL import Image
 
 from core.pictures import images
-from tabs.ui.canvas import on_canvas, told
+from tabs.ui.canvas import in_one_sentence, on_canvas
 from tabs.ui.sent import forgiving
 
 
@@ -51,7 +51,7 @@ class Picture(gr.Image):
 
     def preprocess(self, payload):
         """The picture, read completely and shrunk if it is large. Raises one sentence if that fails."""
-        with told():
+        with in_one_sentence():
             picture = super().preprocess(payload)
             if picture is not None:
                 images.shrunk(picture).load()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-KEPT = 8
+PAGES = 8
 """Addresses (and encodings) under which the page is kept; a guest may make up more."""
 ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """What Gradio makes the page's own address of."""
@@ -53,7 +53,7 @@ class PageCache:
         """Remember a page that is for everybody, and forget the oldest of too many."""
         if answer[0]["status"] == 200 and "set-cookie" not in Headers(raw=answer[0]["headers"]):
             self.pages[key] = answer
-            while len(self.pages) > KEPT:
+            while len(self.pages) > PAGES:
                 self.pages.popitem(last=False)
 
 

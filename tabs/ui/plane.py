@@ -18,7 +18,7 @@ def bytes64(array: np.ndarray, kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode("ascii")
 
 
-def packed(array: np.ndarray) -> dict:
+def as_int16(array: np.ndarray) -> dict:
     """Numbers of any shape as little-endian int16 times a scale: {"data": base64, "shape": [...], "scale": s}.
 
     The largest finite size becomes 32767, so that each finite number is off by at most scale / 2. An infinite one
@@ -44,7 +44,7 @@ def levels(array: np.ndarray) -> dict:
 def _frames(array: np.ndarray) -> dict:
     """Places (F, N, 2), or (N, 2) for those that stay, packed as (F or 1, N, 2)."""
     array = np.asarray(array)
-    return packed(array[None] if array.ndim == 2 else array)
+    return as_int16(array[None] if array.ndim == 2 else array)
 
 
 def panel(p: Panel) -> dict:

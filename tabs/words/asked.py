@@ -15,7 +15,7 @@ def answered(answer: Callable[[Mapping], dict], question: object) -> dict:
         return {"words": str(e)}
 
 
-def shown(recording: Recording) -> Sequence[Frame]:
+def frames_seen(recording: Recording) -> Sequence[Frame]:
     """The frames that the page has: all, or of a run under way the newest."""
     ended = recording.done or recording.notes is not None
     return recording.frames if ended else [recording.latest or recording.frames[-1]]

@@ -7,7 +7,7 @@ from core.runs.recording import Recording
 from core.runs.words import PLANS, WordsRequest
 from tabs.ui.job import Job
 from tabs.ui.viewer import RUNS
-from tabs.words.view import around, packed
+from tabs.words.view import around, frame_value
 
 WEIGHTS = "words-weights"
 """The id of the field with the factors on words."""
@@ -34,7 +34,7 @@ def mapped(value: dict, recording: Recording) -> dict:
     live = value["running"]
     kept = [recording.latest] if live else recording.frames
     frames = [
-        entry | {"maps": packed(recording.plan, frame, live)}
+        entry | {"maps": frame_value(recording.plan, frame, live)}
         for entry, frame in zip(value["frames"], kept, strict=True)
     ]
     return value | {"frames": frames}

@@ -17,7 +17,7 @@ from tabs.ui.plane import bytes64
 from tabs.ui.presets import Preset
 from tabs.ui.theme import asset, script
 from tabs.ui.viewer import RUNS
-from tabs.words.asked import answered, shown
+from tabs.words.asked import answered, frames_seen
 from tabs.words.diagram import drawing
 from tabs.words.diagram_places import sized
 
@@ -83,7 +83,7 @@ def of_block(run: object, name: object) -> dict:
     node = next((n for n in blocks(recording.plan.model) if n.name == name), None)
     if node is None:
         raise Refused(f"There is no such block; there are {', '.join(n.name for n in blocks(recording.plan.model))}.")
-    frames = shown(recording)
+    frames = frames_seen(recording)
     _, h, w, channels = frames[-1].maps[name].shape
     about = {
         "h": h,
@@ -112,10 +112,10 @@ def asked_maps(question: object) -> dict:
 
 def asked_drawing(question: object) -> dict:
     """The diagram of a model's network, or of a block in it: {"model", "path"} -> {"svg"}."""
-    return answered(lambda q: {"svg": drawn(q.get("model"), q.get("path"))}, question)
+    return answered(lambda q: {"svg": diagram_of(q.get("model"), q.get("path"))}, question)
 
 
-def drawn(model: object, path: object) -> str:
+def diagram_of(model: object, path: object) -> str:
     """The diagram of a network, with the path "", or of a block in it. Raises Refused if there is none."""
     if not isinstance(model, str) or model not in R.kinds()["model"].options():
         raise Refused("There is no such network here.")

@@ -14,7 +14,7 @@ from tabs.ui.failures import explained
 from tabs.ui.plane import bytes64
 from tabs.ui.theme import asset, script
 from tabs.ui.viewer import RUNS
-from tabs.words.asked import answered, shown
+from tabs.words.asked import answered, frames_seen
 
 
 def view(elem_id: str, value: dict | None = None) -> gr.HTML:
@@ -44,7 +44,7 @@ def _about(word: Word) -> dict:
     return {"text": word.text, "kind": word.kind, "read": bool(word.places), "weighs": can_be_weighed(word)}
 
 
-def packed(plan: Words, frame: Frame, live: bool) -> dict:
+def frame_value(plan: Words, frame: Frame, live: bool) -> dict:
     """A frame's maps: {"layers": [{name, heads, h, w}], "data": base64 of bytes, [layer][picture][word][row][column]}.
 
     While it draws it is the mean over all; after that every layer, as the mean over its heads: `of_head` has one of them.
@@ -78,7 +78,7 @@ def of_head(run: object, layer: object, head: object) -> dict:
     if not isinstance(recording.plan, Words):
         raise Refused("This is no run of Maps of words.")
     name = choice(layer, recording.frames[-1].maps, "The layer")
-    every, words = [frame.maps[name] for frame in shown(recording)], recording.plan.most  # (B, h, w, heads words)
+    every, words = [frame.maps[name] for frame in frames_seen(recording)], recording.plan.most  # (B, h, w, heads words)
     _, h, w, n = every[0].shape
     k = whole(head, 0, n // words - 1, "The head") * words
     return {"h": h, "w": w, "frames": [bytes64(np.moveaxis(m[..., k : k + words], 3, 1), "u1") for m in every]}

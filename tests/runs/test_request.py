@@ -1,10 +1,14 @@
 """A field of a request says once what it is: what is refused, what is saved, and the parameters follow from it."""
 
+import importlib
 import json
+import pkgutil
+import re
 from dataclasses import dataclass
 
 import pytest
 
+from core import runs
 from core.checks import Refused
 from core.runs.request import Choice, Prompt, Real, Request, Seed, Text, Whole, asked
 
@@ -102,3 +106,25 @@ def test_a_field_is_all_that_a_new_parameter_takes():
     assert More.of_parameters(colour="blue").settings()["colour"] == "blue"
     with pytest.raises(Refused, match="The colour must be one of red, blue"):
         More.checked(colour="green")
+
+
+def every_request() -> set[type[Request]]:
+    """All requests of the program."""
+    for module in pkgutil.iter_modules(runs.__path__):
+        importlib.import_module(f"core.runs.{module.name}")
+    found, todo = set(), [Request]
+    while todo:
+        todo += (fresh := set(todo.pop().__subclasses__()) - found)
+        found |= fresh
+    return {request for request in found if request.__module__.startswith("core.")}
+
+
+def test_the_range_that_a_field_tells_is_the_one_that_is_checked():
+    told = {}
+    for request in every_request():
+        for name, kind in request.kinds().items():
+            for part in [kind.part(p) for p in kind.parts] or [kind]:
+                if (words := re.match(r"([\d.,]+) to ([\d.,]+)", getattr(part, "info", ""))) and hasattr(part, "low"):
+                    ends = [float(end.strip(".,").replace(",", "")) for end in words.groups()]
+                    told[request.__name__, name] = (ends, [part.low, part.high])
+    assert len(told) > 40 and [key for key, (said, checked) in told.items() if said != checked] == []

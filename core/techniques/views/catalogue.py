@@ -54,7 +54,7 @@ def _patches(size: int, seed: int) -> permutations.Pieces:
 
 
 def _turn(turns: int) -> Callable[[int], permutations.Pieces]:
-    return lambda size: permutations.whole(size, turns)
+    return lambda size: permutations.in_one_piece(size, turns)
 
 
 VIEWS: dict[str, View] = {

@@ -88,7 +88,7 @@ def _shuffled(n: int, seed: int) -> np.ndarray:
     return torch.randperm(n, generator=generator(seed)).numpy()
 
 
-def whole(size: int, turns: int) -> Pieces:
+def in_one_piece(size: int, turns: int) -> Pieces:
     """The picture in one piece, turned by quarter turns about its centre."""
     return Pieces(np.zeros((size, size), np.int64), np.zeros((1, 2)), np.zeros((1, 2)), np.array([turns]), True)
 

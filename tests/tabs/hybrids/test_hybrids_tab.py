@@ -11,7 +11,7 @@ from core.pictures.scenes import mountains
 from core.runs.hybrids import PHOTO, SPLITS, HybridRequest, Hybrids
 from tabs.hybrids import page as hybrids
 from tabs.hybrids.inputs import fitted, gains, own_input, plotted, read
-from tabs.ui.canvas import drawn
+from tabs.ui.canvas import pixels_of
 from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS
 
@@ -63,7 +63,7 @@ def test_the_photo_is_an_input_of_the_run_and_does_not_travel_with_its_settings(
     photo = mountains()
     *_, value = hybrids.JOB.handler("hybrids")({"picture": photo}, own="low", prompt_1="", n=1, steps=1, device="cpu")
     recording = RUNS.get(value)
-    np.testing.assert_array_equal(recording.plan.inputs[PHOTO], drawn(photo))
+    np.testing.assert_array_equal(recording.plan.inputs[PHOTO], pixels_of(photo))
     assert "low your photo" in value["caption"] and PHOTO not in recording.settings
     with pytest.raises(gr.Error, match="There is no photo yet"):
         list(hybrids.JOB.handler("hybrids")(None, own="low", prompt_1="", n=1, steps=1, device="cpu"))

@@ -76,7 +76,7 @@ def test_the_parts_of_a_figure_travel():
         ["a", "b"], at=1, caption="c", description="d", status="s", fraction=0.5, live=True, run="r",
         charts=[Chart("Loss", "x", "y", [line], (False, True), 0.1)],
     )  # fmt: skip
-    value = job.shown(figure, {"seed": 1})
+    value = job.plane_value(figure, {"seed": 1})
     assert (value["frames"], value["at"], value["keep"], value["fraction"], value["run"]) == (2, 1, True, 0.5, "r")
     assert value["panels"][0]["points"]["at"]["shape"] == [2, 5, 2] and value["panels"][0]["paths"] == 3
     assert value["charts"] == [

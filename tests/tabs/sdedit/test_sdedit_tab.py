@@ -18,12 +18,12 @@ from core.runs.recording import Recording
 from core.runs.sdedit import LADDERS, Ladder, SDEditRequest
 from tabs.sdedit import page as sdedit
 from tabs.sdedit.page import JOB
-from tabs.ui.canvas import drawn, on_canvas, paper
+from tabs.ui.canvas import on_canvas, paper, pixels_of
 from tabs.ui.page import alone
 from tabs.ui.viewer import RUNS
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
-ORIGINAL = drawn(on_canvas(mountains()))
+ORIGINAL = pixels_of(on_canvas(mountains()))
 
 
 def two(**changed) -> Ladder:
@@ -171,8 +171,8 @@ def test_the_cost_line_is_of_this_run_and_the_button_of_each_experiment_has_its_
 @pytest.mark.parametrize("name", sdedit.PRESETS)
 def test_every_preset_can_be_run_in_every_experiment_that_takes_it(name):
     preset = sdedit.PRESETS[name]
-    original = drawn(preset.sources["canvas"]())
-    assert original.shape == (64, 64, 3) and not np.array_equal(original, drawn(paper()))
+    original = pixels_of(preset.sources["canvas"]())
+    assert original.shape == (64, 64, 3) and not np.array_equal(original, pixels_of(paper()))
     for experiment in LADDERS if preset.request.prompt else ("ladder", "several-prompts"):
         pictures = {"original": original, "original 2": original}
         assert JOB.planned(experiment, preset.request, pictures).request is preset.request

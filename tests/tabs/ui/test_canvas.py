@@ -10,7 +10,7 @@ from core.pictures import images, masks
 from core.pictures.images import TOO_LARGE
 from core.pictures.scenes import mountains
 from tabs.ui import canvas as _canvas
-from tabs.ui.canvas import KINDS, LARGEST, LAYERS, UNREADABLE, Canvas, canvas, drawn, on_canvas, travelling, white
+from tabs.ui.canvas import KINDS, LARGEST, LAYERS, UNREADABLE, Canvas, canvas, on_canvas, pixels_of, travelling, white
 
 PHOTO = on_canvas(mountains())
 TOP = masks.top_half()
@@ -48,7 +48,7 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
 def test_what_a_handler_gives_comes_back_through_the_page():
     value = {"picture": PHOTO, "mask": white(TOP)}
     there = received(travelling(value), "mask")
-    assert alike(drawn(there), drawn(PHOTO)) and there["picture"].size == (256, 256)
+    assert alike(pixels_of(there), pixels_of(PHOTO)) and there["picture"].size == (256, 256)
     assert torch.equal(masks.mask_of(there["mask"]), TOP)
     assert received(travelling(value))["mask"] is None, "a canvas of pictures has no mask"
 
@@ -61,13 +61,13 @@ def test_a_small_picture_travels_as_it_is(side):
 
 def test_a_crisp_enlargement_travels_exactly():
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    assert np.array_equal(drawn(received(travelling(on_canvas(picture)))), np.asarray(picture))
+    assert np.array_equal(pixels_of(received(travelling(on_canvas(picture)))), np.asarray(picture))
 
 
 def test_a_file_alone_is_a_picture_and_two_files_are_a_picture_and_its_mask(sent):
-    assert np.array_equal(drawn(received(sent(PHOTO))), drawn(PHOTO))
+    assert np.array_equal(pixels_of(received(sent(PHOTO))), pixels_of(PHOTO))
     there = received({"picture": sent(PHOTO, "photo"), "mask": sent(white(TOP), "mask")}, "mask")
-    assert np.array_equal(drawn(there), drawn(PHOTO)) and torch.equal(masks.mask_of(there["mask"]), TOP)
+    assert np.array_equal(pixels_of(there), pixels_of(PHOTO)) and torch.equal(masks.mask_of(there["mask"]), TOP)
 
 
 def test_a_mask_file_that_is_transparent_where_content_goes_is_taken(sent):
@@ -83,9 +83,9 @@ def test_a_mask_file_that_is_transparent_where_content_goes_is_taken(sent):
 @pytest.mark.parametrize("alone", ["background", "composite"])
 def test_the_answer_of_gradio_s_own_editor_is_understood(sent, alone):
     value = {"background": None, "layers": [sent(layer(), "layer")], "composite": None} | {alone: sent(PHOTO, "photo")}
-    assert np.array_equal(drawn(received(value)), drawn(PHOTO)) and received(value)["mask"] is None
+    assert np.array_equal(pixels_of(received(value)), pixels_of(PHOTO)) and received(value)["mask"] is None
     there = received(value, "mask")
-    assert np.array_equal(drawn(there), drawn(PHOTO)) and torch.equal(masks.mask_of(there["mask"]), TOP)
+    assert np.array_equal(pixels_of(there), pixels_of(PHOTO)) and torch.equal(masks.mask_of(there["mask"]), TOP)
 
 
 def test_of_an_editor_s_answer_a_run_gets_what_was_drawn_and_a_mask_what_is_under_it(sent):
@@ -94,7 +94,7 @@ def test_of_an_editor_s_answer_a_run_gets_what_was_drawn_and_a_mask_what_is_unde
         "layers": [sent(layer(), "l")],
         "composite": sent(Image.new("RGB", (512, 512)), "c"),
     }
-    assert not drawn(received(value)).any() and np.array_equal(drawn(received(value, "mask")), drawn(PHOTO))
+    assert not pixels_of(received(value)).any() and np.array_equal(pixels_of(received(value, "mask")), pixels_of(PHOTO))
 
 
 def test_the_margin_around_a_picture_that_is_not_square_is_cut(sent):

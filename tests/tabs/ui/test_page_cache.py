@@ -7,7 +7,7 @@ import pytest
 from calling import finished
 from starlette.responses import PlainTextResponse
 
-from tabs.ui.page_cache import KEPT, PageCache
+from tabs.ui.page_cache import PAGES, PageCache
 
 
 class Pages:
@@ -70,8 +70,8 @@ def test_a_guest_who_makes_up_addresses_fills_no_memory():
 
     async def ask():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(cache), base_url="http://here") as http:
-            for k in range(3 * KEPT):
+            for k in range(3 * PAGES):
                 await http.get("/", headers={"host": f"host{k}"})
 
     finished(ask())
-    assert len(cache.pages) == KEPT
+    assert len(cache.pages) == PAGES

@@ -8,7 +8,7 @@ import pytest
 
 from core.runs.panels import Panel
 from tabs.ui.drawing import MOST, drawing
-from tabs.ui.plane import chart, levels, packed, panel, plane, probed
+from tabs.ui.plane import as_int16, chart, levels, panel, plane, probed
 
 
 def unpacked(pack: dict) -> np.ndarray:
@@ -20,22 +20,22 @@ def unpacked(pack: dict) -> np.ndarray:
 @pytest.mark.parametrize("size", [1e-6, 1.0, 3e4])
 def test_packed_numbers_come_back_within_half_a_step(size):
     array = size * np.random.default_rng(1).normal(size=(5, 40, 2))
-    pack = packed(array)
+    pack = as_int16(array)
     assert pack["shape"] == [5, 40, 2]
     assert np.abs(unpacked(pack) - array).max() <= pack["scale"] / 2 * (1 + 1e-9)
     assert np.abs(unpacked(pack)).max() == pytest.approx(np.abs(array).max())
 
 
 def test_packed_zeros_nothing_and_float32():
-    assert not unpacked(packed(np.zeros((1, 3, 2)))).any()
-    assert packed(np.zeros((1, 0, 2)))["shape"] == [1, 0, 2]
-    assert unpacked(packed(np.float32([[[1, -1]]]))).tolist() == [[[1, -1]]]
+    assert not unpacked(as_int16(np.zeros((1, 3, 2)))).any()
+    assert as_int16(np.zeros((1, 0, 2)))["shape"] == [1, 0, 2]
+    assert unpacked(as_int16(np.float32([[[1, -1]]]))).tolist() == [[[1, -1]]]
 
 
 def test_what_is_not_finite_becomes_the_largest_or_zero():
-    assert unpacked(packed([np.nan, np.inf, -np.inf, 2.0])).tolist() == [0, 2, -2, 2]
-    assert np.isfinite(unpacked(packed([np.nan, np.inf]))).all()
-    assert unpacked(packed([1e-320, -1e308])).tolist() == pytest.approx([0, -1e308])
+    assert unpacked(as_int16([np.nan, np.inf, -np.inf, 2.0])).tolist() == [0, 2, -2, 2]
+    assert np.isfinite(unpacked(as_int16([np.nan, np.inf]))).all()
+    assert unpacked(as_int16([1e-320, -1e308])).tolist() == pytest.approx([0, -1e308])
 
 
 def test_levels_are_bytes_within_0_and_1():

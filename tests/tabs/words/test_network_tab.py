@@ -150,4 +150,4 @@ def test_a_wrong_question_for_a_drawing_is_answered_in_one_sentence(question):
 
 def test_parts_are_drawn_on_request():
     assert "Linear 10 → 128" in asked_drawing({"model": "flow-class", "path": "c1"})["svg"]
-    assert network.drawn("pocket", "down.2.attention.words").count("data-node") == 3
+    assert network.diagram_of("pocket", "down.2.attention.words").count("data-node") == 3

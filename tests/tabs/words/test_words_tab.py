@@ -14,7 +14,7 @@ from tabs.ui.viewer import RUNS
 from tabs.words import network
 from tabs.words.job import JOB
 from tabs.words.maps import PRESETS
-from tabs.words.view import around, asked_head, packed
+from tabs.words.view import around, asked_head, frame_value
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
 LAYERS = 9
@@ -79,7 +79,7 @@ def test_while_it_draws_only_the_mean_travels():
     first, *_ = JOB.handler("maps")(**QUICK)
     assert first["running"] and [layer["name"] for layer in first["frames"][0]["maps"]["layers"]] == [""]
     recording = RUNS.get(first)
-    live = packed(recording.plan, recording.frames[0], True)
+    live = frame_value(recording.plan, recording.frames[0], True)
     mean = as_bytes(average(recording.frames[0], recording.plan.most))
     assert np.array_equal(np.frombuffer(base64.b64decode(live["data"]), np.uint8), mean.ravel())
 
