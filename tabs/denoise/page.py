@@ -1,5 +1,8 @@
 """Forward & denoise: what noise does, why a blur cannot undo it, and why one step is not enough."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import gradio as gr
 
 from core.checks import Refused
@@ -80,12 +83,44 @@ def build(shared: Shared) -> None:
             with gr.Row(elem_classes="slim"):
                 new = gr.Button("Let the model draw the prompt as the picture", size="sm")
     with tab.right:
-        outputs, view, kept = outputs_column(shared)
-    wire(tab, view, outputs, kept, drawings(tab, new))
+        outputs = outputs_column(shared)
+    wire(tab, outputs, drawings(tab, new))
 
 
-def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
-    """The outputs of a run (three figures, chart, id, status) and those filled after it; an example at first."""
+@dataclass(frozen=True)
+class Outputs:
+    """The right column.
+
+    Args:
+        forward, compared, strip, chart: the figures.
+        view: the run's id and status.
+        status: the line above the figures.
+        inner: the look inside the longest run.
+        offered: the pictures that can be sent, and the files.
+    """
+
+    forward: gr.HTML
+    compared: gr.HTML
+    strip: gr.HTML
+    chart: gr.HTML
+    view: gr.JSON
+    status: gr.HTML
+    inner: gr.HTML
+    offered: Sequence[gr.components.Component]
+
+    @property
+    def of_run(self) -> list[gr.components.Component]:
+        """What a run fills."""
+        return [self.forward, self.compared, self.strip, self.chart, self.view, self.status]
+
+    @property
+    def kept(self) -> list[gr.components.Component]:
+        """What `JOB.keep` fills after a run."""
+        return [self.compared, self.strip, self.chart, self.status, self.inner, *self.offered]
+
+
+def outputs_column(shared: Shared) -> Outputs:
+    """The right column, with an example at first."""
     status = status_line(STATUS, FIGURES)
     made = recorded(PREFIX + ID)
     shown = made or Comparison(Denoising(request=DenoiseRequest()))
@@ -104,7 +139,7 @@ def outputs_column(shared: Shared) -> tuple[list, gr.JSON, list]:
     send_row(JOB.pick, [view, which], shared, ID)
     chart = plane(f"{ID}-chart", quality(shown.curve))
     formula_panel("denoise")
-    return [forward, compared, strip, chart, view, status], view, [compared, strip, chart, status, inner, which, *files]
+    return Outputs(forward, compared, strip, chart, view, status, inner, [which, *files])
 
 
 def drawings(tab: DenoiseLayout, new: gr.Button) -> list[gr.events.Dependency]:
@@ -113,29 +148,30 @@ def drawings(tab: DenoiseLayout, new: gr.Button) -> list[gr.events.Dependency]:
     return [new.click(**tab.drawing, api_name="make_picture"), tab.drawn]
 
 
-def wire(tab: Layout, view: gr.JSON, outputs: list, kept: list, drawn: list[gr.events.Dependency]) -> None:
-    """Connect the buttons: a run fills `outputs`, its end or Stop fills `kept`; Stop also ends the jobs `drawn`."""
-    asked = hold(tab.start, tab.stop, kept, FIGURES)
-    unmark(view, FIGURES)
+def wire(tab: Layout, outputs: Outputs, drawn: list[gr.events.Dependency]) -> None:
+    """Connect the buttons; Stop also ends the jobs `drawn`."""
+    asked = hold(tab.start, tab.stop, outputs.kept, FIGURES)
+    unmark(outputs.view, FIGURES)
     run, inputs = JOB.handler("compare"), [*tab.inputs, tab.shared.device]
-    job = tab.start.click(run, inputs, outputs, api_name="denoise_picture", show_progress="hidden", **NETWORK)
-    after(job, explained(JOB.keep), view, kept, tab.shared, asked)
+    job = tab.start.click(run, inputs, outputs.of_run, api_name="denoise_picture", show_progress="hidden", **NETWORK)
+    after(job, explained(JOB.keep), outputs.view, outputs.kept, tab.shared, asked)
     tab.stop.click(None, None, None, cancels=[job, *drawn], api_visibility="private")
-    wire_back(tab, outputs, kept)
+    wire_back(tab, outputs)
 
 
-def wire_back(tab: Layout, outputs: list, kept: list) -> None:
+def wire_back(tab: Layout, outputs: Outputs) -> None:
     """Connect the last run before a reload, and its inputs, to what it fills; one that is forgotten leaves the example."""
-    filled = list(dict.fromkeys([*outputs, *kept, *tab.restored]))
+    after_it = [outputs.inner, *outputs.offered]
 
     @explained
     def back(view: dict) -> dict:
         try:
             this = JOB.get(view)
             inputs = zip(tab.restored, JOB.refilled(this.settings), strict=True)
-            later = zip(kept[4:], JOB.keep(view | {"status": "done"})[4:], strict=True)
+            this.check()
+            later = zip(after_it, [JOB.look(this, this.plan.request.longest), *JOB.offer(view)], strict=True)
         except Refused:
             return {}
-        return dict([*zip(outputs, again(this), strict=True), *later, *inputs])
+        return dict([*zip(outputs.of_run, again(this), strict=True), *later, *inputs])
 
-    come_back(outputs[-1], back, filled, FIGURES)
+    come_back(outputs.status, back, [*outputs.of_run, *after_it, *tab.restored], FIGURES)
