@@ -108,7 +108,7 @@ def best(rows: list[dict]) -> dict | None:
 
 
 def targets(rows: list[dict]) -> list[dict]:
-    """What was wanted of classifier guidance, with what was measured."""
+    """The targets of classifier guidance, with the measured values."""
     row, plain = best(rows), next((r for r in rows if (r["way"], r["scale"]) == ("classifier", 0.0)), None)
     if not (row and plain):
         return []

@@ -17,11 +17,11 @@ from core.models.mnist import CLASSES, one_hot
 LATENT = 8
 """The numbers in a code."""
 SLOPE = 0.2
-"""Of the leaky ReLUs, as DCGAN's."""
+"""The slope of the leaky ReLUs, as in DCGAN."""
 
 
 class Decoder(nn.Module):
-    """From a code and a class to a digit; C is `hidden`."""
+    """Map a code and a class to a digit; C is `hidden`."""
 
     def __init__(self, hidden: int):
         super().__init__()

@@ -81,7 +81,7 @@ class DigitStudent(Student):
         return type(self)(self.net.to(device, memory_format=layout(device)), self.steps, self.guidance, device)
 
     def for_steps(self, steps: int, guidance: float) -> "DigitStudent":
-        """As the base says. Raises Refused for what it did not learn."""
+        """See the base class. Raises Refused for what it did not learn."""
         return type(self)(self.net, steps, guidance, self.device)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:

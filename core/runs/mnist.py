@@ -219,7 +219,7 @@ PLANS = {"digits": lambda r: Digits(request=r)}
 
 
 def as_read(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
-    """How our classifier reads the pictures, (B, 28, 28, 1) uint8."""
+    """A sentence on how the classifier reads the pictures, (B, 28, 28, 1) uint8."""
     named, asked_for = read(pixels, device), "".join(map(str, request.labels))
     if not spec(request.model).conditional:
         return f"The classifier reads {named}."

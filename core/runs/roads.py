@@ -79,7 +79,7 @@ class RoadsRequest(Request):
 
     @property
     def condition(self) -> str | int | None:
-        """What the model's `encode` takes."""
+        """The digit or the prompt for the model's `encode`; None for an empty prompt."""
         return int(self.prompt) if self.of_digits else self.prompt or None
 
 
@@ -155,7 +155,7 @@ class Roads(EstimateAlone):
         return in_pixels(model, map(beside, zip(*rows, strict=True)))
 
     def _start(self, model: Denoiser, noise: torch.Tensor, visits: torch.Tensor) -> tuple:
-        """What a row's sampler takes: the same noise in every column, the visits, and the condition."""
+        """The arguments of a row's sampler: the same noise in every column, the visits, and the condition."""
         return (
             noise.repeat(self.columns, *[1] * len(model.shape)),
             visits,
@@ -172,7 +172,7 @@ class Roads(EstimateAlone):
 
 
 def beside(steps: Sequence[Step]) -> Step:
-    """Steps of runs that go on together, as one Step of one batch."""
+    """Join the Steps of parallel runs into Steps of one batch."""
     first, parts = steps[0], {}
     if all(s.parts for s in steps):
         parts = {name: torch.cat([s.parts[name] for s in steps]) for name in first.parts}

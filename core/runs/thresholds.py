@@ -26,7 +26,7 @@ from core.runs.request import Request, Text, asked
 from core.wording import clipped, counted
 
 FILE = CHECKPOINTS / "thresholds.json"
-"""Of `python -m benchmarks.thresholds`."""
+"""The results of `python -m benchmarks.thresholds`."""
 ROWS = {"none": "no threshold", "clip": "clipped", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
 MOST_COLUMNS = 6

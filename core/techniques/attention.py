@@ -111,7 +111,8 @@ class Weigh:
 
 @dataclass(frozen=True)
 class Keep:
-    """A picture takes its attention from another one of the batch, at first (Hertz et al. 2022, word swap and refinement).
+    """At first, one picture uses the attention of another picture in the batch (Hertz et al. 2022, word swap and
+    refinement).
 
     Args:
         source, target: the two pictures.

@@ -28,7 +28,7 @@ from tabs.ui.viewer import made_when_seen
 
 FIGURES, MEAN, EIGHT = "denoiser-figures", "denoiser-mean", "denoiser-eight"
 QUICK = NETWORK | {"show_progress": "hidden"}
-"""Of runs that are over at once: Gradio's own marks, of errors too, do not lie on the figure."""
+"""The event keywords of runs that end at once. Gradio's own marks, also those of errors, stay off the figure."""
 OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
 
 

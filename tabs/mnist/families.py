@@ -44,7 +44,7 @@ MEASURED = (
 
 
 def points(facts: Mapping, k: int) -> dict:
-    """Loss k of a card's curve against minutes, each point the mean of its stretch."""
+    """Loss k of a card's curve against minutes. Each point is the mean of its part of the curve."""
     n = -(-len(facts["curve"]) // POINTS)
     parts = [facts["curve"][i : i + n] for i in range(0, len(facts["curve"]), n)]
     minutes = facts["cpu_seconds"] / 60 / facts["steps"]

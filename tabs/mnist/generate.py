@@ -86,7 +86,7 @@ class DigitLayout(Layout):
 
     @property
     def kept(self) -> list[gr.components.Component]:
-        """What `DigitJob.keep` fills after a run."""
+        """The components that `DigitJob.keep` fills after a run."""
         return [self.view, self.loop, *self.files]
 
     def fit_inputs(self) -> None:

@@ -24,9 +24,9 @@ from tabs.ui.viewer import made_when_seen
 RAW, AVERAGED = "held out", "held out, averaged weights"
 TRAINING = ("training",)
 PLAYERS = NAMES["gan"]
-"""Who plays in a GAN; each has a loss of its own."""
+"""The players of a GAN. Each has a loss of its own."""
 AROUND = 3
-"""Points on either side of which a running mean is the mean; fewer at the ends."""
+"""The points on either side in a running mean; fewer at the ends."""
 SCHEDULED = ("flow-class", "flow-class-adamw")
 """The same network with a rate that falls from epoch to epoch, and with a constant one: the course asks whether it needs to."""
 

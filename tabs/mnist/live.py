@@ -95,7 +95,7 @@ def listed(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGroup:
 
 @explained
 def begin(runs: str, *values) -> tuple:
-    """At Start and Step: the training of this page that goes on, or a new one, whose curve joins the others."""
+    """At Start and Step: continue the training of this page, or begin a new one, whose curve joins the others."""
     *given, device = values
     request = request_of(given)
     learner = learner_of(request, device)
@@ -151,7 +151,7 @@ def retune(*values) -> None:
 
 @explained
 def keep_it(training: str, kept: str) -> tuple:
-    """Keep the network as it is now: its name joins those of this page; what is said of it; its file."""
+    """Keep the network as it is now. Returns the names kept in this page, a sentence on the network, and its file."""
     name = keep(training)
     title = offered([name], "digits").get(name)
     where = "Generate and the scoreboard" if title else "the single-step denoiser"

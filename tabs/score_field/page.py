@@ -47,7 +47,7 @@ DRAWN = """() => {
   const open = document.querySelector('#score-field-views [role=tab][aria-selected=true]');
   if (['Forward', 'Score'].includes(open?.textContent.trim())) delete document.querySelector('#%s').dataset.stale;
 }"""
-"""Of the views that follow their inputs; the others wait for their button."""
+"""Remove the stale mark in the views that follow their inputs. The other views wait for their button."""
 REFUSED = "() => { document.querySelector('#%s').dataset.stale = 'refused'; }"
 """No button helps: an input has to change again."""
 FOLLOWED = ("data", "components", "word", "rows", "noising", "model", "steps", "count", "seed")

@@ -1,4 +1,4 @@
-"""What a view of this tab asks the server for after a run: questions are from the page, so their answer may be a sentence."""
+"""Answer what a view asks the server after a run. A failed answer is a sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -30,12 +30,12 @@ class Box:
 
     @property
     def middle(self) -> float:
-        """From the left."""
+        """The distance of its middle from the left."""
         return self.x + self.w / 2
 
     @property
     def centre(self) -> float:
-        """From the top."""
+        """The distance of its centre from the top."""
         return self.y + self.h / 2
 
 

@@ -42,12 +42,12 @@ class NetworkJob(Job):
         return super().face(plan) | own
 
     def stream(self, plan, device):
-        """As in every tab, with the changes of the newest frame."""
+        """The viewer's values as in every tab, with the changes of the newest frame."""
         for value in super().stream(plan, device):
             yield changed(value, RUNS.get(value))
 
     def value(self, recording: Recording) -> dict:
-        """As in every tab, with the changes of every frame."""
+        """The viewer's value as in every tab, with the changes of every frame."""
         return changed(super().value(recording), recording)
 
     def keep(self, view: dict):
@@ -133,7 +133,7 @@ class NetworkLayout(Layout):
 
     @property
     def kept(self) -> list:
-        """What `NetworkJob.keep` fills after a run."""
+        """The components that `NetworkJob.keep` fills after a run."""
         return [self.view, *self.files]
 
 
