@@ -142,7 +142,7 @@ async def last_of(http: httpx.AsyncClient, url: str) -> str:
 
 
 def pictures_of(value: list) -> str:
-    """What a run's last value shows, without its times."""
+    """The pictures in a run's last value, without its times."""
     return json.dumps(value[0]["frames"][-1]["images"])
 
 

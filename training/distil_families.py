@@ -84,7 +84,7 @@ class Family(ABC):
 
     @abstractmethod
     def architecture(self, net: nn.Module, objective: str) -> dict:
-        """What `core.models.registry` needs to rebuild the network."""
+        """The architecture from which `core.models.registry` builds the network."""
 
     @property
     def facts(self) -> dict:

@@ -90,19 +90,19 @@ def digits(run: Run, weights: dict[str, Tensor], n: int, guidance: float | None 
 
 
 def shipped(run: Run, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that draw: all, or those of the decoder."""
+    """The weights that draw: all of them, or the decoder's."""
     if run.recipe.objective not in NETWORKS:
         return weights
     return {k.removeprefix("decoder."): v for k, v in weights.items() if k.startswith("decoder.")}
 
 
 def architecture(run: Run) -> dict:
-    """What `core.models.registry` needs to rebuild the network."""
+    """The architecture from which `core.models.registry` builds the network."""
     r = run.recipe
     return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
 
 
 def built(run: Run, weights: dict[str, Tensor]) -> OneCall | Digits:
-    """The model that draws, with those of its weights that ship."""
+    """The model that draws, with its published weights."""
     make = build_one_call if run.recipe.objective in NETWORKS else build_digits
     return make(architecture(run), weights)

@@ -94,7 +94,7 @@ def losses_of(recipe: Recipe) -> tuple[Loss, ...]:
 
 
 def _shifted(x: Tensor, g: torch.Generator) -> Tensor:
-    """Digits shifted by up to two pixels, all alike."""
+    """Digits shifted by up to two pixels, all by the same amount."""
     dy, dx = torch.randint(-2, 3, (2,), generator=g, device=x.device).tolist()
     return x.roll((dy, dx), (2, 3))
 

@@ -22,7 +22,7 @@ class Checkpoint(Source):
         self._networks: dict[tuple[str, torch.device, Path], Any] = {}
 
     def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
-        """See the base class: every file that the card lists must be there."""
+        """See the base class. A model is ready if every file on its card is there."""
         folder = folder or CHECKPOINTS
         try:
             files = self.card(model, folder)["sha256"]
@@ -87,7 +87,7 @@ class Checkpoint(Source):
         return self._networks[key]
 
     def in_memory(self) -> list[tuple[str, str]]:
-        """See the base class, in the order of loading."""
+        """(name, kind of device) of every model in memory, in the order of loading."""
         return list(dict.fromkeys((name, device.type) for name, device, _ in list(self._networks)))
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""The families beside diffusion, a VAE and a GAN: both draw a digit of a class in one network call, by networks of one form.
+"""The other families, a VAE and a GAN. Both draw a digit of a class in one network call, with networks of one form.
 
     z (B, 8), class ── Linear ── 7x7, 2C ── ConvTranspose ── 14x14, C ── ConvTranspose ── logits 28x28      Decoder
     x 28x28 ── Conv ── 14x14, C ── Conv ── 7x7, 2C ── Flatten ── Linear                                     encoder, critic

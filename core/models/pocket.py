@@ -74,7 +74,7 @@ class CaptionReader(Reader):
     summed = True
 
     def styles(self) -> tuple[str, ...]:
-        """See the base class; a pocket whose card names no styles was taught one."""
+        """The phrases that ask for a thing in a style. A pocket whose card names no styles was taught one."""
         taught = self.model.source.card(self.model).get("styles") or ("emoji",)
         return tuple(DRAWING_STYLES[name].prompt for name in taught)
 
@@ -84,7 +84,7 @@ class CaptionReader(Reader):
         return [known.never_seen(prompt) is not None for prompt in prompts]
 
     def remarks(self, prompt: str) -> list[str]:
-        """As `Vocabulary.remarks`; first, on a style of drawing that it was not taught."""
+        """The remarks of `Vocabulary.remarks`, after one on a style of drawing that the model was not taught."""
         taught, said = self.styles(), []
         for style in DRAWING_STYLES.values():
             if style.prompt not in taught and prompt.lower().startswith(style.prompt):

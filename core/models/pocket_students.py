@@ -83,7 +83,7 @@ class FastPocket(Pocket, Student):
         return FastPocket(net, self.vocabulary, device, self.hook, self.steps, self.guidance)
 
     def watched(self, hook: Hook) -> "FastPocket":
-        """As pocket."""
+        """See `Pocket`."""
         return FastPocket(self.net, self.vocabulary, self.device, hook, self.steps, self.guidance)
 
     def for_steps(self, steps: int | Tensor, guidance: float | Tensor) -> "FastPocket":

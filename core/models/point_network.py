@@ -22,7 +22,7 @@ TARGETS = {
     "x_0": "the clean point x_0",
     "u": "the velocity u = x_0 - eps",
 }
-"""What a network may be trained to output."""
+"""The possible outputs of a network."""
 
 
 class PointNet(nn.Module):

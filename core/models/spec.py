@@ -97,12 +97,12 @@ class Finished:
 
     @property
     def blocked(self) -> list[bool]:
-        """Which pictures were blocked."""
+        """Whether each picture was blocked."""
         return [picture is None for picture in self.pictures]
 
 
 class Source(ABC):
-    """Where models come from; every method takes the model's spec.
+    """A source of models. Every method takes the model's spec.
 
     `folder` is the checkpoints folder, None for the shipped one; other sources ignore it.
     """

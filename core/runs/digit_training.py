@@ -27,7 +27,7 @@ MOST_NUMBERS = 60_000_000
 
 @dataclass(frozen=True)
 class DigitRecipe:
-    """What determines a training, apart from its data: see `core.runs.live_digits_request.TrainDigitsRequest`."""
+    """The recipe of a training, apart from its data: see `core.runs.live_digits_request.TrainDigitsRequest`."""
 
     objective: str = "flow"
     by_class: bool = True

@@ -36,7 +36,7 @@ BETWEEN = 9
 
 @dataclass(frozen=True)
 class FamiliesRequest(Request):
-    """What all three draw.
+    """The digits that all three families draw.
 
     Args:
         digits: the classes, left to right, as text.

@@ -154,7 +154,7 @@ class Guides(EstimateAlone):
     # ---- the run ----
 
     def rows(self, device: str) -> list[Row]:
-        """All rows but that of the gradient."""
+        """All rows except the row of the gradient."""
         r, nothing = self.request, [None] * self.columns
         plain, conditional = (load(name, device) for name in BOTH[r.path])
         guided = classifier_guide(plain, self.log_prob(plain, device), r.scale)

@@ -56,7 +56,7 @@ def title_of(learner: DigitTraining) -> str:
 
 
 def card_of(learner: DigitTraining) -> dict:
-    """The facts on a network, as on the cards of those that ship."""
+    """The facts on a network, as on the cards of the published networks."""
     parameters = sum(p.numel() for p in learner.net.parameters())
     return {
         "architecture": learner.recipe.architecture() | {"parameters": parameters},

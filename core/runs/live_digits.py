@@ -250,7 +250,7 @@ def caption_of(learner: DigitTraining) -> str:
 
 
 def about(learner: DigitTraining) -> str:
-    """What learns, how, and from what."""
+    """The network, its objective and its data, in words."""
     r, n = learner.recipe, sum(p.numel() for p in learner.net.parameters())
     told = f", {TOLD['class' if r.classes else 'none']}" if r.time else ""
     path = f", T = {r.T}" if r.objective == "ddpm" else ""

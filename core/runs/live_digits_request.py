@@ -34,7 +34,7 @@ def runs_of(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class TrainDigitsRequest(Request):
-    """What learns, from what, and how fast.
+    """A request to train a network on digits.
 
     Args:
         training: the id of the network that learns in this page; "" for none.

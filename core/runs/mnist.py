@@ -66,7 +66,7 @@ class DigitSampler(Choice):
 
 @dataclass(frozen=True)
 class DigitGuidance(Real):
-    """The guidance scale; a student, which its sampler tells, takes only those that it learned."""
+    """The guidance scale. A student's sampler allows only the scales that the student learned."""
 
     def check(self, value: object, request: Request) -> float:
         row = SAMPLERS.get(getattr(request, "sampler", None))

@@ -61,7 +61,7 @@ class NetworkModel(Model):
 
 @dataclass(frozen=True)
 class NetworkRequest(Request):
-    """What is drawn, and what the network is told on the same x_t instead.
+    """A picture to draw, and another condition for the network on the same x_t.
 
     Args:
         prompt, other: for pocket words, for a digit model a digit; empty for no condition.
@@ -94,7 +94,7 @@ class NetworkRequest(Request):
         return self
 
     def condition(self, text: str) -> str | int | None:
-        """What the model encodes."""
+        """The digit or the prompt for the model's `encode`; None for an empty text."""
         return None if not text else int(text) if self.of_digits else text
 
 

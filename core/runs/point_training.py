@@ -29,7 +29,7 @@ WEAKER_AFTER = 8
 
 @dataclass(frozen=True)
 class PointRecipe:
-    """What determines a training, apart from its data: see `core.runs.score_field.ScoreFieldRequest`."""
+    """The recipe of a training, apart from its data: see `core.runs.score_field.ScoreFieldRequest`."""
 
     path: Schedule
     target: str = "v"

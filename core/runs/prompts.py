@@ -1,4 +1,4 @@
-"""What every run from a prompt needs: the text models, their remarks on a prompt, and common bounds."""
+"""The parts that every run from a prompt needs: the text models, their remarks on a prompt, and common bounds."""
 
 from collections.abc import Sequence
 

@@ -84,7 +84,8 @@ class RoadsRequest(Request):
 
 
 def model_of(request: Request, device: str) -> Denoiser:
-    """The guided denoiser of a request; the clean estimates of pictures are clipped, those of digits are not."""
+    """The guided denoiser of a request. The clean estimates of pictures are clipped; the clean estimates of digits are
+    not."""
     guided = guide(load(request.model, device), request.guidance)
     return guided if spec(request.model).task == "digits" else bounded(guided)
 

@@ -1,4 +1,5 @@
-"""Students beside their teacher: ten digits from one noise, by method and by network calls, with what was measured of each."""
+"""Students beside their teacher: ten digits from one noise, by method and by network calls, with the measures of
+each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a threshold of the clean estimate does at high guidance: none, clipping and the dynamic one, from one noise."""
+"""The effect of a threshold on the clean estimate at high guidance: none, clipping or dynamic, from one noise."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -75,7 +75,7 @@ def places_of(words: Sequence[Word]) -> int:
 
 
 def columns(prompts: Sequence[Sequence[Word]]) -> Tensor:
-    """(B, L, W): 1 where token l belongs to word w of prompt b; W is that of the prompt with the most words."""
+    """(B, L, W): 1 where token l belongs to word w of prompt b. W is the largest number of words in a prompt."""
     read = [read_only(words) for words in prompts]
     table = torch.zeros(len(read), max(map(places_of, read)), max(map(len, read)))
     for b, words in enumerate(read):

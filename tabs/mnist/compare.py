@@ -12,7 +12,7 @@ class PairJob(Job):
     """The runs of the sub-tab. They make no files, and no picture is chosen."""
 
     def face(self, plan: Plan) -> dict:
-        """As the base's, without a grid to choose from: a lane has half of the pictures."""
+        """The labels around the pictures, without a grid to choose from: a lane has half of the pictures."""
         return {key: value for key, value in super().face(plan).items() if key != "grid"}
 
     def keep(self, view: dict) -> dict:

@@ -36,7 +36,7 @@ class SingleStepJob(Job):
     """The runs of the sub-tab: one network call, too short for a viewer, a Stop or files."""
 
     def parameters(self, experiment: str) -> list[inspect.Parameter]:
-        """As the base's, the model last: programs that call without it keep their order."""
+        """The parameters, the model last, so that programs that call without it keep their order."""
         return sorted(super().parameters(experiment), key=lambda p: p.name == "model")
 
     def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, dict]]:

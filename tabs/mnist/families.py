@@ -76,7 +76,7 @@ ROWS = {
 
 
 def table(cards: Mapping[str, Mapping]) -> str:
-    """What was measured, a column per family and one of real digits."""
+    """The table of measures: a column per family, and one of real digits."""
     every = [c["metrics"] for c in cards.values()]
     every = [m | {"poorest": min(m["coverage_by_class"])} for m in (*every, every[-1]["real_digits"])]
     rows = [
@@ -99,7 +99,7 @@ def quarter(curve: Sequence[Sequence[float]], which: int) -> float:
 
 
 def sentences(cards: Mapping[str, Mapping]) -> str:
-    """What each is good and bad at, a sentence each."""
+    """The strengths and weaknesses of each family, a sentence each."""
     gan, vae, flow = (c["metrics"] for c in cards.values())
     curve, real = cards["gan"]["curve"], flow["real_digits"]
     return "\n".join(

@@ -35,7 +35,7 @@ class DigitJob(Job):
     """The runs of the sub-tab; after each run, its trajectory loops on the page too."""
 
     def keep(self, view: dict) -> list:
-        """As the base's, and the trajectory as HTML."""
+        """The values that every job keeps, and the trajectory as HTML."""
         recording = RUNS.get(view)
         value = self.value(recording)
         loop = trajectory(recording, value)

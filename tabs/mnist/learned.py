@@ -49,7 +49,7 @@ def names_of_runs() -> dict[str, str]:
 
 
 def title_of(name: str) -> str:
-    """What a run is, in words."""
+    """The title of a run."""
     return model_of(name).title + ", the course's recipe" * name.endswith(COURSE)
 
 
@@ -89,7 +89,7 @@ def lines(name: str) -> list[dict]:
 
 
 def compared(*names: str) -> list[dict]:
-    """What two models can be compared by: their running means, and the averaged weights on held-out digits."""
+    """The curves that compare two models: their running means, and the averaged weights on held-out digits."""
     found = []
     for name in names:
         for curve in training(name):

@@ -105,7 +105,7 @@ def begin(runs: str, *values) -> tuple:
 
 
 def idle() -> tuple[dict, dict]:
-    """What is shown while nothing was trained: the example."""
+    """The view and the charts before any training: the example."""
     return example(EXAMPLE), example(f"{EXAMPLE}-curves") or curves([])
 
 

@@ -120,7 +120,7 @@ HANDLERS = {name: handler(name) for name in MAKERS}
 
 @functools.cache
 def opening() -> dict:
-    """What the tab shows, and plays, before anything is run: computed for the first page, and kept."""
+    """The figure that the tab plays before the first run. It is computed for the first page, and kept."""
     request = ScoreFieldRequest()
     (figure,) = VIEWS["forward"](request)
     return shown(replace(figure, playing=True, returning=True), request.settings())

@@ -152,7 +152,7 @@ class ScoreField:
                 self.buttons["reset"] = gr.Button("Reset", size="sm", min_width=90)
 
     def settings(self) -> None:
-        """What all views share."""
+        """The settings that all views share."""
         self.form.place(*SHARED_FIELDS)
         with gr.Accordion("Settings from a saved picture", open=False):
             self.saved = settings_input()

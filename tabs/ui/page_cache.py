@@ -1,4 +1,4 @@
-"""The page is rendered once for all who open it at one address: a class opens it together, and rendering takes 0.3 s."""
+"""Render the page once for all who open it at one address. A class opens it together, and rendering takes 0.3 s."""
 
 import asyncio
 from collections import OrderedDict

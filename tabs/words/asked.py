@@ -8,7 +8,7 @@ from core.runs.recording import Recording
 
 
 def answered(answer: Callable[[Mapping], dict], question: object) -> dict:
-    """The answer; what cannot be answered comes as {"words": why}."""
+    """The answer, or {"words": why} if there is none."""
     try:
         return answer(question if isinstance(question, dict) else {})
     except (Refused, ValueError) as e:

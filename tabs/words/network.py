@@ -33,10 +33,11 @@ PRESETS = {
 
 
 class NetworkJob(Job):
-    """Its viewer's value has how much every block changes; the maps of one block are asked for."""
+    """The job of this tab. The viewer's value has the change of every block; the page asks for the maps of one
+    block."""
 
     def face(self, plan: Network) -> dict:
-        """What stands around the pictures."""
+        """The labels around the pictures, and the names of the blocks."""
         model = plan.request.model
         own = {"model": model, "ways": [*plan.ways], "block": plan.shown, "names": [n.name for n in blocks(model)]}
         return super().face(plan) | own
@@ -106,7 +107,7 @@ def network_block(run: str, block: str) -> dict:
 
 
 def asked_maps(question: object) -> dict:
-    """`of_block` for the page: {"run", "block"}; what cannot be answered comes as {"words": why}."""
+    """`of_block` for the page: {"run", "block"}; without an answer, {"words": why}."""
     return answered(lambda q: of_block(q.get("run"), q.get("block")), question)
 
 

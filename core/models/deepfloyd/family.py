@@ -24,12 +24,12 @@ class Hub(Source):
         return told.state == "ready", told.sentence
 
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
-        """See the base class: the size of the network; the hub checks the files."""
+        """A card with the size of the network and no checksums: the hub checks the files."""
         r = hub.REPOSITORIES[model.name]
         return {"architecture": {"parameters": r.parameters, "repository": r.id}, "sha256": {}}
 
     def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
-        """See the base class; the weights may follow with the first network call."""
+        """The model on a device. Its weights may be loaded only at the first network call."""
         return named(model.build)(model.name, device)
 
     def in_memory(self) -> list[tuple[str, str]]:
@@ -42,7 +42,7 @@ class Hub(Source):
         return accelerated and self.availability(model)[0]
 
     def assumed(self, model: ModelSpec, device: str) -> tuple[float, float]:
-        """See the base class: measuring would load it and unload others.
+        """Assumed seconds, see the base class: a measurement would load this model and unload others.
 
         A rough value in proportion to its parameters; the runs correct it.
         """
@@ -64,7 +64,7 @@ class BankReader(Reader):
         return text_of(self.model.name)
 
     def remarks(self, prompt: str) -> list[str]:
-        """See the base class, for a prompt that was read before."""
+        """The remarks on a prompt that T5 has read before."""
         return self.text.bank.remarks(prompt)
 
     def words(self, prompt: str) -> list[Word]:
@@ -86,7 +86,7 @@ class BankReader(Reader):
         return [line for prompt in prompts if prompt for line in self.remarks(prompt)]
 
     def unread(self, prompts: Sequence[str]) -> list[str]:
-        """See the base class, including "no prompt"."""
+        """The prompts, with "no prompt" among them, that T5 must still read."""
         return self.text.missing(["", *prompts]) if prompts else []
 
 
