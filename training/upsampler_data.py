@@ -41,7 +41,7 @@ class Crops:
     def _drawing(self, g: torch.Generator) -> np.ndarray:
         """(128, 128, 3) uint8: a crop of a drawing, turned, mirrored, its colours exchanged in half of them.
 
-        It is the place with more content of two random ones: a network learns nothing from the white parts of a drawing.
+        It is the place with more content of two random ones: a network learns nothing from the white of a drawing.
         """
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
         style, thing = self.pairs[pick(len(self.pairs))]

@@ -78,7 +78,7 @@ def fringed(low: Tensor, noise: Tensor, g: torch.Generator) -> Tensor:
     """Small pictures (B, 3, H, W) with sharpened edges. Each colour is sharpened by its own random amount, up to
     `noise` (B,) * FRINGES.
 
-    Guidance gives pocket's drawings such bright and coloured lines along their edges. Noise alone does not imitate them.
+    Guidance gives pocket's drawings such bright and coloured lines along their edges. Noise alone does not.
     """
     amount = torch.rand(len(low), 3, 1, 1, generator=g).to(low.device) * (FRINGES * noise.view(-1, 1, 1, 1)).clamp(
         max=1.5

@@ -1,4 +1,4 @@
-"""Enlarge pictures from 64 to 256 and on to 1024 pixels, with DeepFloyd's stage II and the x4 upscaler if they are here."""
+"""Enlarge pictures from 64 to 256 and 1024 pixels, with DeepFloyd's stage II and the x4 upscaler if they are here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

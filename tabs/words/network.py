@@ -33,8 +33,7 @@ PRESETS = {
 
 
 class NetworkJob(Job):
-    """The job of this tab. The viewer's value has the change of every block; the page asks for the maps of one
-    block."""
+    """The job of this tab. The viewer's value has the change of every block; the page asks for one block's maps."""
 
     def face(self, plan: Network) -> dict:
         """The labels around the pictures, and the names of the blocks."""
