@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 SEEDS = 4
 """So many different requests are made; each answer can be compared with the one that came alone."""
 AGAIN = 5.0
-"""Seconds until who was refused asks again."""
+"""Seconds before a refused page asks again."""
 TARGETS = {"lost": 0, "wrong": 0, "throughput of one alone": 0.95, "page, p95 s": 4.0}
 
 
@@ -97,7 +97,7 @@ async def running_app() -> AsyncIterator[App]:
 
 @dataclass
 class Answer:
-    """What one request came to: the last value, the seconds until it, and how often it was refused in which words."""
+    """The result of one request: the last value, the seconds until it, and the number of refusals with their words."""
 
     seed: int
     value: str = ""
@@ -142,7 +142,7 @@ async def last_of(http: httpx.AsyncClient, url: str) -> str:
 
 
 def pictures_of(value: list) -> str:
-    """What a run's last value shows, without its times."""
+    """The pictures in a run's last value, without its times."""
     return json.dumps(value[0]["frames"][-1]["images"])
 
 

@@ -85,7 +85,7 @@ class Bench:
         return round(1000 * statistics.median(took), 1)
 
     def row(self, model: str, steps: int) -> dict:
-        """What was measured of one model in so many steps."""
+        """The measures of one model in that many steps."""
         drawings = self.draw(model, steps, [f"an emoji of {with_article(n)}" for n in self.names])
         photos = self.draw(model, steps, [f"a photo of {with_article(n)}" for n in self.kinds])
         features, logits = judged(photos)
@@ -100,7 +100,7 @@ class Bench:
         } | ({} if self.args.no_times else self.times(model, steps))
 
     def rows(self) -> Iterator[dict]:
-        """Every row anew; with --times those on the card, of which only the times are."""
+        """Every row, measured anew. With --times, the rows on the card with only their times measured anew."""
         if not self.args.times:
             yield from (self.row(model, steps) for model, steps in CASES)
             return

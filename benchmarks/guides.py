@@ -100,15 +100,15 @@ def measure(way: str, scale: float, digits: int, judge: Judge, advance: Callable
 
 
 def best(rows: list[dict]) -> dict | None:
-    """The row of classifier guidance with the smallest Frechet distance among those that are accurate enough; if there
-    is none, the most accurate one."""
+    """The row of classifier guidance with the smallest Frechet distance among the rows that are accurate
+    enough. If there are none, the most accurate row."""
     found = [r for r in rows if r["way"] == "classifier" and r["scale"]]
     enough = [r for r in found if r["accuracy"] >= WANTED[0]]
     return min(enough, key=lambda r: r["frechet"]) if enough else max(found, key=lambda r: r["accuracy"], default=None)
 
 
 def targets(rows: list[dict]) -> list[dict]:
-    """What was wanted of classifier guidance, with what was measured."""
+    """The targets of classifier guidance, with the measured values."""
     row, plain = best(rows), next((r for r in rows if (r["way"], r["scale"]) == ("classifier", 0.0)), None)
     if not (row and plain):
         return []

@@ -189,7 +189,7 @@ def compiled(model: DeepFloyd, steps: int, n: int) -> str:
 
 
 def recording(model: DeepFloyd, steps: int, n: int, rounds: int) -> str:
-    """What it costs to record the maps of ten words in every step; the picture must stay the same.
+    """The cost of recording the maps of ten words in every step. The picture must stay the same.
 
     On the CPU the time is the processor's, whatever else runs.
     """
@@ -207,7 +207,7 @@ def recording(model: DeepFloyd, steps: int, n: int, rounds: int) -> str:
 
 
 def drawn(model: DeepFloyd, denoiser: Denoiser, steps: int, n: int) -> Tensor:
-    """As `ours`, by a denoiser of that model and DDIM."""
+    """Draw as `ours` does, with a denoiser of that model and DDIM."""
     guided, visits = sampling.published(denoiser, Settings(7.0)), visits_together(model.schedule.timesteps(steps), n)
     x = randn((n, *model.shape), generator(0), model.device)
     *_, step = ddim(guided, x, visits, guided.encode(["a"] * n))

@@ -31,7 +31,7 @@ class Bfloat16(Technique):
     """The same denoiser with its convolutions and matrix products in bfloat16."""
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        """As the denoiser inside; autocast leaves the elementwise path arithmetic in float32."""
+        """Call the inner denoiser. Autocast leaves the elementwise path arithmetic in float32."""
         with torch.autocast(self.device.type, torch.bfloat16):
             return self.inner.predict(x_t, t, cond)
 

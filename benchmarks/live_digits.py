@@ -1,4 +1,4 @@
-"""How well a network that learns digits before one's eyes draws them after so many seconds, samples included:
+"""Measure a network that learns digits live: how well it draws them after so many seconds, samples included:
 
 python -m benchmarks.live_digits [--width 16] [--seconds 30 60 180] [--json FILE]
 """

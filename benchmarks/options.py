@@ -1,4 +1,4 @@
-"""What the command lines of the benchmarks share."""
+"""The options that the benchmarks' command lines share."""
 
 import argparse
 from pathlib import Path

@@ -16,7 +16,8 @@ def share(right: list[bool]) -> float:
 
 
 MARGIN = 0.15
-"""How much nearer than any other drawing the one asked for must be: with less, pictures count that nobody can name."""
+"""The requested drawing must be nearer than any other by this share. A smaller one also counts pictures that nobody can
+name."""
 
 
 def blurred(pixels: np.ndarray | Tensor) -> Tensor:

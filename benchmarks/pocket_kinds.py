@@ -27,7 +27,7 @@ def tiles_of(names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
 
 
 def prompts_of(names: list[str], each: int) -> list[str]:
-    """What asks for `each` photos of every kind, one kind after the other."""
+    """`each` prompts for photos of every kind, one kind after the other."""
     return [f"a photo of {with_article(name)}" for name in names for _ in range(each)]
 
 

@@ -24,7 +24,7 @@ SPREAD_GUIDANCES = (1.0, 3.0, 7.0)
 
 
 class Bench(Protocol):
-    """What a task needs of `benchmarks.pocket_quality.Bench`."""
+    """The part of `benchmarks.pocket_quality.Bench` that a task needs."""
 
     args: argparse.Namespace
     card: dict
@@ -45,12 +45,12 @@ def real(style: str) -> tuple[np.ndarray, tuple[int, ...]]:
 
 @functools.cache
 def judge_of_styles() -> StyleJudge:
-    """Who says in which style a drawing is."""
+    """The judge that names the style of a drawing."""
     return StyleJudge.of({style: real(style)[0] for style in DRAWING_STYLES})
 
 
 def nearest(pixels: np.ndarray, style: str) -> tuple[Tensor, list[int]]:
-    """Of the nearest of all drawings of a style: how far it is, (B,), and the places of the B things."""
+    """The nearest of all drawings of a style: its distance, (B,), and the places of the B things."""
     drawn, places = real(style)
     distance, at = torch.cdist(blurred(pixels), blurred(drawn)).min(1)
     return distance, [places[i] for i in at.tolist()]
@@ -70,12 +70,12 @@ def some(names: list[str], n: int) -> list[str]:
 
 
 def prompts_of(style: str, names: list[str]) -> list[str]:
-    """What asks for the things in a style."""
+    """The prompts that ask for the things in a style."""
     return [DRAWING_STYLES[style].of(with_article(name)) for name in names]
 
 
 def seen_in(card: dict) -> dict[str, list[str]]:
-    """By style, the things that a pocket was shown in it, from its card; an older pocket knows one style."""
+    """Style -> the things that a pocket was shown in it, from its card. An older pocket knows one style."""
     known = {t.name for t in things()}
     never = card.get("never_seen", {})
     return {
@@ -85,7 +85,7 @@ def seen_in(card: dict) -> dict[str, list[str]]:
 
 
 def styles(bench: Bench) -> dict:
-    """By style, the share of drawings whose nearest neighbour among all of that style is the thing asked for.
+    """Style -> the share of drawings whose nearest neighbour among all of that style is the thing asked for.
 
     As many names as --drawings says, of those that were seen in the style; and how often the style is right.
     """

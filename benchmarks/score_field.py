@@ -113,7 +113,7 @@ def updates_in(seconds: float, seed: int) -> int:
 
 
 def together(seconds: float = 5.0) -> dict:
-    """Two people who train at once: the speed of each, as a share of one's alone. Wanted: at least 0.4 each."""
+    """Two people train at once: the speed of each, as a share of the speed alone. At least 0.4 each is wanted."""
     alone = updates_in(seconds, 1)
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda seed: updates_in(seconds, seed), (2, 3)))

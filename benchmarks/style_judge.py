@@ -1,6 +1,6 @@
-"""Who says in which style a drawing is: a small network that sees textures, but hardly what is drawn.
+"""Name the style of a drawing, with a small network that sees texture more than content.
 
-It is fitted to four in five of the real drawings of each style, in a minute or two, and its accuracy told on the others.
+It learns from four fifths of the real drawings of each style, in a minute or two. The others measure its accuracy.
 """
 
 from collections.abc import Mapping

@@ -14,12 +14,13 @@ def new_lock() -> threading.Lock:
 
 
 class FairLock:
-    """A lock that those who wait get in the order in which they came, for work that many do bit by bit.
+    """A lock that serves waiting threads in order of arrival.
 
-    With a common lock, who lets go of it mostly takes it again at once, and the others starve.
+    It suits work that many threads do in small parts. A common lock mostly returns to the thread that released it, and
+    the other threads starve.
 
     Args:
-        places: how many may have it at a time.
+        places: the number of threads that may hold it at a time.
     """
 
     def __init__(self, places: int = 1):

@@ -1,4 +1,5 @@
-"""What trainings with a budget in steps or minutes share: their clock, and the loop that trains, saves and checks."""
+"""The common part of trainings with a budget in steps or minutes: the clock, and the loop that trains, saves and
+checks."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What distillation needs to know of a family of models; one teacher and its students are of one family."""
+"""The facts about a family of models that distillation needs. A teacher and its students are of one family."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -49,7 +49,7 @@ class Family(ABC):
 
     @property
     def timesteps(self) -> Tensor:
-        """(places + 1,) those of the kept states of a path."""
+        """(places + 1,) the timesteps of a path's kept states."""
         return torch.tensor([*self.schedule.timesteps(self.places), -1])
 
     def scale(self, n: int, g: torch.Generator) -> Tensor:
@@ -59,7 +59,8 @@ class Family(ABC):
 
     @abstractmethod
     def drawn(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """What n paths start with: noise (n, ...), labels (n, ...), that is classes or words, and guidance scales (n,)."""
+        """The start of n paths: noise (n, ...), labels (n, ...), which are classes or words, and guidance scales
+        (n,)."""
 
     @abstractmethod
     def guided(self, teacher: Denoiser, w: Tensor) -> Denoiser:
@@ -71,7 +72,7 @@ class Family(ABC):
 
     @abstractmethod
     def conditions(self, net: nn.Module, labels: Tensor) -> Tensor:
-        """(B, ...) what the teacher and its students take, of labels."""
+        """(B, ...) the conditions for the teacher and its students, from labels."""
 
     @abstractmethod
     def output(self, net: nn.Module, x: Tensor, t: Tensor, labels: Tensor, w: Tensor, level: Tensor) -> Tensor:
@@ -79,11 +80,11 @@ class Family(ABC):
 
     @abstractmethod
     def target(self, p: Prediction, x: Tensor, t: Tensor) -> Tensor:
-        """The output that stands for that prediction at x (B, ...), t (B,)."""
+        """The network's output for that prediction at x (B, ...), t (B,)."""
 
     @abstractmethod
     def architecture(self, net: nn.Module, objective: str) -> dict:
-        """What `core.models.registry` needs to rebuild the network."""
+        """The architecture from which `core.models.registry` builds the network."""
 
     @property
     def facts(self) -> dict:
@@ -122,7 +123,7 @@ class Digits(Family):
         return net(x, flow_time(t), self.conditions(net, labels), w, level)
 
     def target(self, p: Prediction, x: Tensor, t: Tensor) -> Tensor:
-        """On the straight path the mean velocity."""
+        """The mean velocity on the straight path, x_0 - eps."""
         return p.x_0 - p.eps
 
     def architecture(self, net: nn.Module, objective: str) -> dict:

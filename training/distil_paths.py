@@ -1,4 +1,4 @@
-"""The teacher's paths from noise to pictures, made once and kept: what the students of few steps learn from."""
+"""The teacher's paths from noise to pictures, made once and kept. Students of few steps learn from them."""
 
 from pathlib import Path
 

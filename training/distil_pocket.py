@@ -26,7 +26,7 @@ PHOTO_SHARE = 0.45
 FAVOUR = 2.0
 """How many times as often the well-known drawings and kinds of photo come."""
 LOOKED_AT = 999_983
-"""The chunk whose paths are only looked at."""
+"""The chunk of paths that the student never learns from; `look` uses it."""
 SHOWN = 16  # of its paths
 
 
@@ -66,7 +66,7 @@ def caption(subject: Subject, g: torch.Generator) -> str:
 
 @cache
 def prompts() -> Prompts:
-    """Those of the pocket that is here."""
+    """The prompts of the pocket model that is here."""
     return Prompts(card("pocket"))
 
 
@@ -110,7 +110,7 @@ class Pocket(Family):
 
     @property
     def facts(self) -> dict:
-        """What it knows, as its teacher."""
+        """The student's knowledge on its card, the same as its teacher's."""
         kept = "drawings", "photos", "photos_without_a_name", "styles", "never_seen", "seen_only_in", "limits"
         return {key: card("pocket")[key] for key in kept if key in card("pocket")}
 

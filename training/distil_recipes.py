@@ -49,12 +49,12 @@ class Recipe:
 
     @property
     def levels(self) -> int:
-        """Step sizes among the network's inputs."""
+        """The number of step sizes that the network is told apart."""
         return len(self.shares) if self.objective == "fast" else 0
 
     @property
     def family(self) -> Family:
-        """That of the teacher."""
+        """The family of the teacher."""
         return FAMILIES[self.teacher]
 
 
@@ -85,7 +85,7 @@ class PathLoss:
         self.timesteps, self.places = self.family.timesteps, self.family.places
 
     def pick(self, g: torch.Generator, k: int) -> list[Picked]:
-        """As many random paths as a batch has, of those that there are at update k."""
+        """Random paths for one batch, from the paths that exist at update k."""
         chunks = self.paths.upto(self.recipe.chunks + k // self.recipe.renew)
         size = self.family.chunk
         rows = torch.randint(len(chunks) * size, (self.recipe.batch,), generator=g).tolist()

@@ -50,7 +50,7 @@ class Run(Budgeted):
         self.start()
 
     def _student(self) -> nn.Module:
-        """A student's network that is its teacher yet."""
+        """A student's network that still equals its teacher."""
         teacher = load(self.recipe.teacher, str(self.device))
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
@@ -122,5 +122,5 @@ def _optimisers(net: nn.Module, recipe: Recipe) -> dict[str, torch.optim.Optimiz
 
 
 def learned(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Those that are not frozen."""
+    """The parameters that are not frozen."""
     return [p for p in parameters if p.requires_grad]

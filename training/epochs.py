@@ -1,4 +1,4 @@
-"""What a network answers after each shown epoch: strips from the same noise, and GIFs of samplers' trajectories."""
+"""The answers of a network after each shown epoch: strips from the same noise, and GIFs of samplers' trajectories."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from training.state import load_state
 STEPS = {"ddpm": ("ddim", 20), "flow": ("euler", 20)}
 """The sampler of each objective, and its steps."""
 COURSE_ROWS = 4
-"""Of each digit, in the course's figures of class-conditioned ones."""
+"""The rows of each digit in the course's figures of class-conditioned digits."""
 SECONDS = 2.5  # that a GIF plays for
 FRAMES = 20
 
@@ -60,7 +60,7 @@ def rows(*parts: Tensor) -> np.ndarray:
 
 
 def answers(run: Run, weights: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """Rows of ten digits: of a decoder what it draws; of a denoiser its inputs, and what it makes of them.
+    """Rows of ten digits: the samples of a decoder, or the inputs and outputs of a denoiser.
 
     The digits that are denoised are the first of each class among MNIST's test digits.
     """
@@ -90,19 +90,19 @@ def digits(run: Run, weights: dict[str, Tensor], n: int, guidance: float | None 
 
 
 def shipped(run: Run, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that draw: all, or those of the decoder."""
+    """The weights that draw: all of them, or the decoder's."""
     if run.recipe.objective not in NETWORKS:
         return weights
     return {k.removeprefix("decoder."): v for k, v in weights.items() if k.startswith("decoder.")}
 
 
 def architecture(run: Run) -> dict:
-    """What `core.models.registry` needs to rebuild the network."""
+    """The architecture from which `core.models.registry` builds the network."""
     r = run.recipe
     return {"objective": r.objective, "hidden": r.hidden, "time": r.time, "classes": r.classes}
 
 
 def built(run: Run, weights: dict[str, Tensor]) -> OneCall | Digits:
-    """The model that draws, with those of its weights that ship."""
+    """The model that draws, with its published weights."""
     make = build_one_call if run.recipe.objective in NETWORKS else build_digits
     return make(architecture(run), weights)

@@ -1,6 +1,6 @@
-"""What is measured of the three families, alike for each:  python -m training.families [--data FOLDER]
+"""Measure the three families in the same way:  python -m training.families [--data FOLDER]
 
-Publishing writes it on the cards; this command measures those that ship anew.
+Publishing writes the measures on the cards. This command repeats them for the published models.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ROUNDS = 7
 
 
 class Judge:
-    """What digits are held against: the classifier, EACH test digits of every class, and all training digits."""
+    """The references for digits: the classifier, EACH test digits of every class, and all training digits."""
 
     def __init__(self, data: str | None = None):
         images, labels = mnist(False, data)

@@ -85,8 +85,8 @@ def without_class(weights: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
 
 
 def losses_of(recipe: Recipe) -> tuple[Loss, ...]:
-    """The recipe's loss(net, x, labels, generator): x (B, 1, 28, 28) in [0, 1], labels (B,), on one device; of a GAN, that
-    of the critic and that of the generator, which move in this order."""
+    """The recipe's loss(net, x, labels, generator): x (B, 1, 28, 28) in [0, 1], labels (B,), on one device. A GAN has
+    two losses: first the critic's, then the generator's."""
     if recipe.objective == "gan":
         return critic_loss, generator_loss
     alone = {"vae": vae_loss, "classifier": _classifier_loss, "classifier-noisy": _noisy_classifier_loss}
@@ -94,7 +94,7 @@ def losses_of(recipe: Recipe) -> tuple[Loss, ...]:
 
 
 def _shifted(x: Tensor, g: torch.Generator) -> Tensor:
-    """Digits shifted by up to two pixels, all alike."""
+    """Digits shifted by up to two pixels, all by the same amount."""
     dy, dx = torch.randint(-2, 3, (2,), generator=g, device=x.device).tolist()
     return x.roll((dy, dx), (2, 3))
 

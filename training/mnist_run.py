@@ -97,7 +97,7 @@ class Run:
         return self.recipe.lr * self.recipe.decay ** (step // self.steps_per_epoch)
 
     def loss(self, step: int, player: int = 0) -> Tensor:
-        """() the loss of an update's digits; of a GAN, that of the critic, player 0, or of the generator, player 1."""
+        """() the loss of an update's digits. For a GAN, player 0 is the critic and player 1 the generator."""
         x, labels = self._batch(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return self.objectives[player](self.net, x, labels, self._generator(step, player))
@@ -118,7 +118,7 @@ class Run:
     def _end_epoch(self) -> None:
         """Measure the held-out loss; keep the averaged weights of the epochs that the app shows.
 
-        The losses of players, as of a GAN, say only how each does against the other: they are not held out.
+        The losses of a GAN's players only compare the two, so they are not measured on held-out digits.
         """
         epoch = self.step // self.steps_per_epoch
         if len(self.objectives) == 1:

@@ -24,19 +24,20 @@ from core.datasets.pictures import (
 from core.models.captions import DRAWING_STYLES, Vocabulary, words_of
 
 FIVE_STYLES = "five-styles"
-"""In the place of a list of emoji: everyday things in five styles, and the CHOSEN kinds of photo."""
+"""This value stands for everyday things in five styles and the CHOSEN kinds of photo, instead of a list of emoji."""
 UNLABELLED = 0.18
-"""Of five styles, the share of photos that are of the other kinds. They are named by no caption, and keep the network able
-to denoise any photo."""
+"""With five styles, the share of photos that are of the other kinds. No caption names these kinds. They keep the
+network able to denoise any photo."""
 SLOWEST = "outlined"
 """The style that takes longest to learn: thin lines, hardly any colour."""
 SHIFT = 2  # pixels, at most, in each direction
 DROPPED = 0.1
-"""The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos stand for "no caption":
-were most of its pictures drawings on white, guidance, which leads away from it, would darken every photo. A drawing keeps
-a plain caption instead."""
+"""The share of captions left out, for classifier-free guidance (Ho & Salimans 2022). Only photos lose their caption; a
+drawing keeps a plain one. If most pictures without a caption were drawings on white, guidance, which moves away from
+them, would darken every photo."""
 NAMELESS = 0.5
-"""The share of photos without a caption where their kind has no name; the others are just "a photo"."""
+"""The share of photos without a caption among photos of a kind without a name. The others have the caption "a
+photo"."""
 PLAIN_PHOTO = ("a high quality photo", "a photo")
 PLAIN_DRAWING = ("an emoji", "a drawing")
 
@@ -47,7 +48,7 @@ def taught(which: str, folder: str | Path | None = None) -> tuple[Tensor, list[S
 
 
 def named(which: str, kinds: list[Subject]) -> list[Subject]:
-    """Those kinds of photo that captions name."""
+    """The kinds of photo that captions name."""
     return [s for s in kinds if which != FIVE_STYLES or s.names[0] in CHOSEN]
 
 
@@ -97,7 +98,7 @@ class Pictures:
         self._captions = {s: self.vocabulary.encode(s.captions()) for s in self._named}
 
     def _odds(self, which: str, favour: float) -> tuple[Tensor, Tensor]:
-        """How likely each kind of photo and each drawing is picked, up to a factor."""
+        """The unnormalised probability of each kind of photo and of each drawing."""
         if which == FIVE_STYLES:
             shares = shared(self.photo_subjects, set(CHOSEN), 1 - UNLABELLED)
             return shares, torch.tensor([favour if s.style == SLOWEST else 1.0 for s in self.drawing_subjects])

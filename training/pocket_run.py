@@ -126,7 +126,7 @@ class Run(Budgeted):
         return self.recipe.lr * min(1, (step + 1) / self.recipe.warmup) * (1 - (1 - self.recipe.floor) * self.done)
 
     def train(self, check_every: float = 600.0, save_every: float = 180.0, stop_after: int | None = None) -> None:
-        """As `Budgeted.train`, on every process; the main one alone checks and saves."""
+        """Train as in `Budgeted.train`, on every process. Only the main process checks and saves."""
         super().train(check_every, save_every, stop_after)
         self.accelerator.wait_for_everyone()
 

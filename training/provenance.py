@@ -123,12 +123,13 @@ def row(card: dict) -> tuple[str, ...]:
 
 
 def title(name: str) -> str:
-    """What a checkpoint is."""
+    """The title of a checkpoint."""
     return model_of(name).title + ", the course's recipe: figures without weights" * name.endswith(COURSE)
 
 
 def took(card: dict) -> str:
-    """How long a training took; the three families are compared by what they computed, whatever else the machine did."""
+    """The time of a training. The three families are compared by processor time, which other work on the machine does
+    not change."""
     if card["name"] in FAMILIES:
         return f"{card['cpu_seconds'] / 60:.1f} min of one core"
     return f"{card['training_seconds'] / 60:.0f} min"

@@ -31,8 +31,8 @@ from training.state import hardware
 def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     """Choose the better of raw and averaged weights, write them, measure them, and write the card.
 
-    Without a held-out loss, as of a GAN, the averaged ones are taken. Of a VAE or GAN only the decoder is written. Of a
-    run of the course's recipe the weights stay in its own folder, and only its card and its figures are published.
+    Without a held-out loss, as for a GAN, the averaged weights are taken. Only the decoder of a VAE or GAN is written.
+    A run of the course's recipe keeps its weights in its own folder; only its card and its figures are published.
     """
     _, raw, averaged = run.validation[-1] if run.validation else (0, 0.0, 0.0)
     choice, chosen = ("ema", run.ema.shadow) if averaged <= raw else ("raw", run.net.state_dict())

@@ -14,7 +14,7 @@ from training.publish import publish
 from training.state import parsed
 
 CHANGES = ("epochs", "hidden", "lr", "decay", "init")
-"""What a command line can change in a recipe."""
+"""The fields of a recipe that a command line can change."""
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

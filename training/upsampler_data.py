@@ -16,7 +16,7 @@ CACHE = "drawings256.npy"
 
 
 class Crops:
-    """Random crops (B, 3, 128, 128) of what may be seen.
+    """Random crops (B, 3, 128, 128) of drawings and photos that the training may use.
 
     Args:
         photo_share: the share of photos in a batch, 0 .. 1. There are none of more than 64 pixels, so a photo is
@@ -41,7 +41,7 @@ class Crops:
     def _drawing(self, g: torch.Generator) -> np.ndarray:
         """(128, 128, 3) uint8: a crop of a drawing, turned, mirrored, its colours exchanged in half of them.
 
-        Of two places the one with more in it: much of a drawing is white, from which nothing is learned.
+        It is the place with more content of two random ones: a network learns nothing from the white of a drawing.
         """
         pick = lambda high: int(torch.randint(high, (), generator=g))  # noqa: E731
         style, thing = self.pairs[pick(len(self.pairs))]

@@ -62,8 +62,8 @@ class Recipe:
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:
-    """(n,) timesteps in random order, stratified; t / T = u^0.7 with u uniform: the least noisy, of which few steps of
-    sampling ask nothing, come less often."""
+    """(n,) timesteps in random order, stratified; t / T = u^0.7 with u uniform. The least noisy ones come less often:
+    sampling in few steps hardly visits them."""
     u = (torch.arange(n) + torch.rand(n, generator=g)) / n
     return (u**0.7 * SCHEDULE.T).long().clamp(max=SCHEDULE.T - 1)[torch.randperm(n, generator=g)]
 
@@ -75,9 +75,10 @@ def noises(n: int, g: torch.Generator) -> Tensor:
 
 
 def fringed(low: Tensor, noise: Tensor, g: torch.Generator) -> Tensor:
-    """Small pictures (B, 3, H, W) with edges overdrawn, each colour by its own amount, at random up to `noise` (B,) * FRINGES.
+    """Small pictures (B, 3, H, W) with sharpened edges. Each colour is sharpened by its own random amount, up to
+    `noise` (B,) * FRINGES.
 
-    That is what guidance does to pocket's drawings: bright and coloured lines along their edges. Noise alone is not like it.
+    Guidance gives pocket's drawings such bright and coloured lines along their edges. Noise alone does not.
     """
     amount = torch.rand(len(low), 3, 1, 1, generator=g).to(low.device) * (FRINGES * noise.view(-1, 1, 1, 1)).clamp(
         max=1.5
@@ -89,7 +90,8 @@ def fringed(low: Tensor, noise: Tensor, g: torch.Generator) -> Tensor:
 def loss_of(net: UpsamplerUNet, x_0: Tensor, g: torch.Generator) -> Tensor:
     """Mean absolute error of the clean picture for x_0 (B, 3, 4H, 4W), at random timesteps and noises, from a CPU generator.
 
-    Noise makes large errors, which would drown the fine ones of a clean condition: each counts by what is to be expected.
+    Noise makes large errors, and they would hide the small errors of a clean condition. So each error is divided by its
+    expected size.
     """
     to = lambda x: x.to(x_0.device)  # noqa: E731
     t, noise = to(stratified(len(x_0), g)), to(noises(len(x_0), g))
@@ -100,7 +102,7 @@ def loss_of(net: UpsamplerUNet, x_0: Tensor, g: torch.Generator) -> Tensor:
 
 
 def optimisers(net: UpsamplerUNet, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """What steps the network, by name; every parameter belongs to one."""
+    """The optimisers by name. Every parameter belongs to one of them."""
     if recipe.optimiser == "adamw":
         return {"adamw": torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=0.01, fused=True)}
     matrices, others = split(net, outside=0)
@@ -144,7 +146,7 @@ class Run(Budgeted):
         )
 
     def train(self, check_every: float = 300.0, save_every: float = 120.0, stop_after: int | None = None) -> None:
-        """As `Budgeted.train`."""
+        """Train as in `Budgeted.train`."""
         super().train(check_every, save_every, stop_after)
 
     def loss(self, step: int) -> Tensor:

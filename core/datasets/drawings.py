@@ -12,13 +12,15 @@ from core.datasets.five_styles import LARGE, sheets, things
 
 STYLES = ("noto", "twemoji", "fluent", "fluent-flat", "openmoji")
 UNSEEN, CHECKED = 42, 10
-"""Things that no upsampler is trained on, in any style: those that judge it, and those that are looked at meanwhile."""
+"""The numbers of things kept out of the upsampler's training, in any style: for the benchmark, and for checks during
+training."""
 TWINS = re.compile(
     r"(^|-)(man|men|woman|women|person|people|boy|girl|couple|family|kiss|oclock|thirty|keycap|button|arrow|hands?|faces?"
     r"|cat|moon|japanese|symbol|flag|hearts?|square|circle|diamond|up|down|left|right|old|mrs?|index|finger|fist|ball|books?"
     r"|clock|zodiac|star|sign)(-|$)"
 )
-"""What has near twins among the others (four o'clock, five o'clock) is no test: it was seen, nearly."""
+"""Words in the names of things with near twins (four o'clock, five o'clock). Such a thing is no test: training shows
+its twin."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Drawings:
     there: np.ndarray
 
     def pairs(self, slugs: set[str], of: bool = True) -> np.ndarray:
-        """(M, 2) places (style, thing) that are there, of those things, or with of=False of all the others."""
+        """(M, 2) the places (style, thing) with a drawing, of those things, or with of=False of all the others."""
         chosen = np.array([(slug in slugs) == of for slug in self.slugs])
         return np.argwhere(self.there & chosen)
 

@@ -26,7 +26,7 @@ HELD_OUT = Path(__file__).with_name("held-out.tsv")
 """(thing, style), one a line: the first hundred of the chosen things that no artist lacks, in the order of
 `random.Random(0).shuffle`, in the four styles other than "emoji" by turns."""
 ARTISTS = {"emoji": "noto", "flat": "fluent-flat", "glossy": "fluent", "sticker": "twemoji", "outlined": "openmoji"}
-"""By style, the artists whose sheets show it."""
+"""Style -> the artists whose sheets show it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def things(folder: str | Path | None = None) -> list[Thing]:
 
 
 def spoken(aliases: list[str]) -> tuple[str, ...]:
-    """Those aliases that are lower-case words of three letters or more."""
+    """The aliases that are lower-case words of three letters or more."""
     return tuple(a for a in aliases if re.fullmatch(r"[a-z][a-z ]{2,}", a))
 
 
@@ -85,7 +85,7 @@ def held_out() -> set[tuple[str, str]]:
 
 
 def never_seen(folder: str | Path | None = None) -> dict[str, list[str]]:
-    """By style, the chosen things that are never seen in it: held out, or missing in the data."""
+    """Style -> the chosen things that are never seen in it: held out, or missing in the data."""
     names, apart = set(chosen()), held_out()
     here = [thing for thing in things(folder) if thing.name in names]
     return {style: [t.name for t in here if (t.name, style) in apart or not t.drawn(style)] for style in DRAWING_STYLES}
@@ -117,7 +117,7 @@ def sheets(artists: str, side: int = LARGE, folder: str | Path | None = None) ->
 
 
 def drawings(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
-    """What may be trained on, (P, 64, 64, 3) uint8, and its P subjects.
+    """The training pictures, (P, 64, 64, 3) uint8, and their P subjects.
 
     The chosen things in every style but those in which they are never seen, style by style; then the everyday things that
     only the older `emoji64` has.

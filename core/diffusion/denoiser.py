@@ -84,13 +84,13 @@ class Technique:
         return twin
 
     def encode(self, prompts: Sequence) -> Tensor:
-        """As the denoiser inside."""
+        """Call `encode` of the inner denoiser."""
         return self.inner.encode(prompts)
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        """As the denoiser inside."""
+        """Call `predict` of the inner denoiser."""
         return self.inner.predict(x_t, t, cond)
 
     def to_pixels(self, x: Tensor) -> Tensor:
-        """As the denoiser inside."""
+        """Call `to_pixels` of the inner denoiser."""
         return self.inner.to_pixels(x)

@@ -58,7 +58,7 @@ class _Guided(Technique):
         self._cond, self._both = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
-        """As the inner denoiser; "no condition" is encoded in the same call, as its text encoder may be large."""
+        """Encode with the inner denoiser. The same call encodes "no condition": the text encoder may be large."""
         rows = self.inner.encode([*prompts, self.negative])
         self._null = rows[-1:]
         return rows[:-1]
@@ -175,7 +175,7 @@ class _Autoguided(Technique):
         self._cond, self._weak = None, None
 
     def encode(self, prompts: Sequence) -> Tensor:
-        """As the inner denoiser. The weaker one encodes the same prompts in its own way."""
+        """Encode with the inner denoiser. The weaker one encodes the same prompts in its own way."""
         self._cond, self._weak = self.inner.encode(prompts), self.weaker.encode(prompts)
         return self._cond
 

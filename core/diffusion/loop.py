@@ -16,7 +16,7 @@ Constraint = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Step:
-    """What samplers yield.
+    """One step of a sampler.
 
     Args:
         i: the row of the table, 0 .. n.
@@ -115,7 +115,7 @@ def walk(
 
 
 def renoise(schedule: Schedule, x: Tensor, t: Tensor, t_next: Tensor, z: Tensor) -> Tensor:
-    """From timesteps t up to t_next, both (B,): q(x_t' | x_t) = N((a' / a) x_t, s'^2 - (a' / a)^2 s^2).
+    """Noise x from timesteps t up to t_next, both (B,): q(x_t' | x_t) = N((a' / a) x_t, s'^2 - (a' / a)^2 s^2).
 
     Ho et al. 2020, eq. 2, across several levels; needs a_t > 0.
     """

@@ -1,4 +1,4 @@
-"""From noise to image, one network call at a time: every sampler is a generator of Steps without other state.
+"""Samplers draw an image from noise, one network call at a time. Each is a generator of Steps without other state.
 
 All have one signature, (denoiser, x, visits, cond, source): x (B, ...) is the state at visits[0], visits the table
 (n + 1, B) of `core.diffusion.visits`, cond (B, ...) comes from `denoiser.encode`, and source is one generator or one per

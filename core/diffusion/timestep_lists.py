@@ -1,4 +1,4 @@
-"""The timestep lists published with DeepFloyd IF, by name, and that of the course."""
+"""The timestep lists published with DeepFloyd IF, by name, and the course's list."""
 
 from core.checks import Refused
 

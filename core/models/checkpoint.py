@@ -22,7 +22,7 @@ class Checkpoint(Source):
         self._networks: dict[tuple[str, torch.device, Path], Any] = {}
 
     def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
-        """As the base says: every file that the card lists must be there."""
+        """See the base class. A model is ready if every file on its card is there."""
         folder = folder or CHECKPOINTS
         try:
             files = self.card(model, folder)["sha256"]
@@ -35,7 +35,7 @@ class Checkpoint(Source):
         return False, f"The model {model.name} lacks {', '.join(missing)}; get {here} from the repository again."
 
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
-        """As the base says."""
+        """See the base class."""
         folder = folder or CHECKPOINTS
         try:
             card = json.loads(_read(folder, model.name, "card.json"))
@@ -71,7 +71,7 @@ class Checkpoint(Source):
         return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
     def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
-        """As the base says."""
+        """See the base class."""
         folder = folder or CHECKPOINTS
         key = model.name, device, folder
         if key not in self._networks:
@@ -87,7 +87,7 @@ class Checkpoint(Source):
         return self._networks[key]
 
     def in_memory(self) -> list[tuple[str, str]]:
-        """As the base says, in the order of loading."""
+        """(name, kind of device) of every model in memory, in the order of loading."""
         return list(dict.fromkeys((name, device.type) for name, device, _ in list(self._networks)))
 
     def release(self) -> None:

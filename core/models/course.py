@@ -10,7 +10,7 @@ from core.models.registry import card, spec
 from core.models.spec import ModelSpec
 
 COURSE = "-course"
-"""Ends the name of such a run; before it stands the name of the model whose recipe it is."""
+"""Ends the name of a run of the course's recipe. The name of the model stands before it."""
 GUIDED = 5.0
 """The guidance scale of the course's figures of class-conditioned digits."""
 

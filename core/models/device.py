@@ -69,7 +69,7 @@ def _openmp() -> ctypes.CDLL | None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """What this thread computes meanwhile on the CPU takes one core; other threads keep theirs. Does nothing but on Linux.
+    """Inside this context, this thread computes on one core of the CPU; other threads keep theirs. Works on Linux only.
 
     For networks so small that their layers take microseconds: threads that sleep while they wait then cost more than
     they bring, and the second core is left to the page. `torch.set_num_threads` would change all threads.

@@ -10,7 +10,7 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def begun(make: Callable[[], N], source: torch.Generator) -> N:
-    """The network of `make()`, whose first weights are distributed as torch's own, but drawn from a generator."""
+    """The network of `make()`. Its first weights have torch's own distribution, but come from a generator."""
     with torch.random.fork_rng(devices=[]):  # the layers draw weights when they are made
         net = make()
     return net.apply(lambda layer: _begin(layer, source))

@@ -74,15 +74,15 @@ class Kept(Source):
         return found
 
     def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
-        """As the base says."""
+        """See the base class."""
         return (True, "Ready.") if self.get(model.name) else (False, GONE)
 
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
-        """As the base says; there are no files, so no checksums."""
+        """See the base class. There are no files, so there are no checksums."""
         return self._found(model).card
 
     def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
-        """As the base says, but it is made anew at each call, which takes milliseconds."""
+        """The model on a device. Every call makes it again, which takes milliseconds."""
         found = self._found(model)
         return named(model.build)(found.card["architecture"], found.weights).to(device)
 

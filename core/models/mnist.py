@@ -114,7 +114,7 @@ def build_unet(architecture: dict, weights: dict[str, Tensor]) -> UNet:
 
 
 def build_digits(architecture: dict, weights: dict[str, Tensor]) -> Digits:
-    """A DDPM or flow model from its card and weights; a DDPM whose card names another T than the course's has its own path."""
+    """A DDPM or flow model from its card and weights. A DDPM with another T than the course's has its own path."""
     path = Schedule.linear(architecture["T"]) if architecture.get("T", DDPM.T) != DDPM.T else None
     return Digits(build_unet(architecture, weights), architecture["objective"], schedule=path)
 

@@ -1,4 +1,4 @@
-"""The families beside diffusion, a VAE and a GAN: both draw a digit of a class in one network call, by networks of one form.
+"""The other families, a VAE and a GAN. Both draw a digit of a class in one network call, with networks of one form.
 
     z (B, 8), class ── Linear ── 7x7, 2C ── ConvTranspose ── 14x14, C ── ConvTranspose ── logits 28x28      Decoder
     x 28x28 ── Conv ── 14x14, C ── Conv ── 7x7, 2C ── Flatten ── Linear                                     encoder, critic
@@ -17,11 +17,11 @@ from core.models.mnist import CLASSES, one_hot
 LATENT = 8
 """The numbers in a code."""
 SLOPE = 0.2
-"""Of the leaky ReLUs, as DCGAN's."""
+"""The slope of the leaky ReLUs, as in DCGAN."""
 
 
 class Decoder(nn.Module):
-    """From a code and a class to a digit; C is `hidden`."""
+    """Map a code and a class to a digit; C is `hidden`."""
 
     def __init__(self, hidden: int):
         super().__init__()

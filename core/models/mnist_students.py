@@ -81,7 +81,7 @@ class DigitStudent(Student):
         return type(self)(self.net.to(device, memory_format=layout(device)), self.steps, self.guidance, device)
 
     def for_steps(self, steps: int, guidance: float) -> "DigitStudent":
-        """As the base says. Raises Refused for what it did not learn."""
+        """See the base class. Raises Refused for what it did not learn."""
         return type(self)(self.net, steps, guidance, self.device)
 
     def encode(self, prompts: Sequence[int | None]) -> Tensor:
@@ -109,7 +109,7 @@ class FastDigits(DigitStudent):
     counts = FEW_STEPS
 
     def predict(self, x_t: Tensor, t: Tensor, cond: Tensor) -> Prediction:
-        """As the base. Raises Refused for a timestep that does not begin one of its steps."""
+        """See the base class. Raises Refused for a timestep that does not begin one of its steps."""
         if not set(t.tolist()) <= set(self.schedule.timesteps(self.steps)):
             raise Refused(f"This student, set to {self.steps} steps, must start each of them where it learned to.")
         return super().predict(x_t, t, cond)

@@ -43,7 +43,7 @@ class Residual(nn.Module):
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(c_in, c_out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         return torch.relu(self.shortcut(x) + self.branch(x))
 
 

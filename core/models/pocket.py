@@ -50,7 +50,7 @@ class Pocket(Watchable, Denoiser):
 
     @torch.no_grad()
     def weigh(self, cond: Tensor, prompts: Sequence[str], factors: Tensor) -> Tensor:
-        """Encoded captions whose words count that often in the sum that stands for the whole caption.
+        """Encode captions. A word's factor weighs it in the sum that stands for the whole caption.
 
         Args:
             factors: (B, LENGTH) by token; ones change nothing.
@@ -74,17 +74,17 @@ class CaptionReader(Reader):
     summed = True
 
     def styles(self) -> tuple[str, ...]:
-        """As the base says; a pocket whose card names no styles was taught one."""
+        """The phrases that ask for a thing in a style. A pocket whose card names no styles was taught one."""
         taught = self.model.source.card(self.model).get("styles") or ("emoji",)
         return tuple(DRAWING_STYLES[name].prompt for name in taught)
 
     def never_seen(self, prompts: Sequence[str]) -> list[bool]:
-        """As `Vocabulary.never_seen`."""
+        """See `Vocabulary.never_seen`."""
         known = self._vocabulary()  # from its card, a file
         return [known.never_seen(prompt) is not None for prompt in prompts]
 
     def remarks(self, prompt: str) -> list[str]:
-        """As `Vocabulary.remarks`; first, on a style of drawing that it was not taught."""
+        """The remarks of `Vocabulary.remarks`, after one on a style of drawing that the model was not taught."""
         taught, said = self.styles(), []
         for style in DRAWING_STYLES.values():
             if style.prompt not in taught and prompt.lower().startswith(style.prompt):
@@ -93,7 +93,7 @@ class CaptionReader(Reader):
         return [*said, *self._vocabulary().remarks(prompt, self.model.name)]
 
     def words(self, prompt: str) -> list[Word]:
-        """As `Vocabulary.placed`."""
+        """See `Vocabulary.placed`."""
         return Vocabulary(self.model.source.card(self.model)["architecture"]["words"]).placed(prompt)
 
     def _vocabulary(self) -> Vocabulary:
@@ -102,7 +102,7 @@ class CaptionReader(Reader):
         return Vocabulary(about["architecture"]["words"], only, about.get("never_seen", {}))
 
     def about_maps(self, prompt: str) -> str:
-        """As the base says."""
+        """See the base class."""
         two = f"{ONE_THING} " if "and" in words_of(prompt) else ""
         return two + SUM
 

@@ -83,11 +83,11 @@ class FastPocket(Pocket, Student):
         return FastPocket(net, self.vocabulary, device, self.hook, self.steps, self.guidance)
 
     def watched(self, hook: Hook) -> "FastPocket":
-        """As pocket."""
+        """See `Pocket`."""
         return FastPocket(self.net, self.vocabulary, self.device, hook, self.steps, self.guidance)
 
     def for_steps(self, steps: int | Tensor, guidance: float | Tensor) -> "FastPocket":
-        """As the base says. Raises Refused for what it did not learn."""
+        """See the base class. Raises Refused for what it did not learn."""
         return FastPocket(self.net, self.vocabulary, self.device, self.hook, steps, guidance)
 
     def encode(self, prompts: Sequence[str | None]) -> Tensor:

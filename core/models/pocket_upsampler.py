@@ -25,7 +25,7 @@ STEPS = (1, 4, 8)  # least, default, most
 
 
 def condition(low: Tensor, noise: float, source: Generators | None = None) -> Tensor:
-    """What `PocketUp.predict` is conditioned on: (B, 4, 64, 64), the noised pictures and a plane that says how noised.
+    """The condition for `PocketUp.predict`, (B, 4, 64, 64): the noised pictures and a plane with their noise level.
 
     Args:
         low: (B, 3, 64, 64) in [-1, 1].

@@ -13,16 +13,16 @@ from core.models.first_weights import begun
 
 CLASSES = 2
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
-"""Of the Fourier features of both coordinates, in radians per unit."""
+"""The frequencies of the Fourier features of both coordinates, in radians per unit."""
 TIMES = (1.0, 2.0, 4.0, 8.0)
-"""Of the Fourier features of time, in half turns from the clean end to pure noise."""
+"""The frequencies of the Fourier features of time, in half turns from the clean end to pure noise."""
 TARGETS = {
     "v": "v = a eps - s x_0",
     "eps": "the noise eps",
     "x_0": "the clean point x_0",
     "u": "the velocity u = x_0 - eps",
 }
-"""What a network may be trained to output."""
+"""The possible outputs of a network."""
 
 
 class PointNet(nn.Module):
@@ -109,6 +109,6 @@ def read(schedule: Schedule, target: str, x_t: Tensor, t: Tensor, out: Tensor) -
 
 
 def wanted(schedule: Schedule, target: str, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-    """What a network with that target should give out, (B, ...)."""
+    """The wanted output of a network with that target, (B, ...)."""
     a, s = schedule.at(t, x_0)
     return {"v": a * eps - s * x_0, "u": x_0 - eps, "x_0": x_0, "eps": eps}[target]

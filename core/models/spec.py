@@ -97,7 +97,7 @@ class Finished:
 
 
 class Source(ABC):
-    """Where models come from; every method takes the model's spec.
+    """A source of models. Every method takes the model's spec.
 
     `folder` is the checkpoints folder, None for the shipped one; other sources ignore it.
     """
@@ -153,7 +153,7 @@ class Reader:
         self.model = model
 
     def styles(self) -> tuple[str, ...]:
-        """What may come before a thing to ask for it in a style; by default, what large models know."""
+        """The phrases that ask for a thing in a style; by default, those that large models know."""
         return PAINTED
 
     def never_seen(self, prompts: Sequence[str]) -> list[bool]:
@@ -161,7 +161,7 @@ class Reader:
         return [False] * len(prompts)
 
     def remarks(self, prompt: str) -> list[str]:
-        """What the model does not know in a prompt, a sentence each."""
+        """The parts of a prompt that the model does not know, a sentence each."""
         return []
 
     def words(self, prompt: str) -> list[Word]:
@@ -169,11 +169,11 @@ class Reader:
         return []
 
     def about_maps(self, prompt: str) -> str:
-        """What must be known to read the maps of its words; "" for nothing."""
+        """The facts that a reader of the model's word maps needs; "" for none."""
         return ""
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
-        """What it left out of prompts when it read them, a sentence each; known after a run."""
+        """The parts of prompts that it left out when it read them, a sentence each; known after a run."""
         return []
 
     def unread(self, prompts: Sequence[str]) -> list[str]:

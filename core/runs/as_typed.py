@@ -1,4 +1,4 @@
-"""Pictures while a person types: the newest request wins, and whoever else uses the network is not starved."""
+"""Draw pictures while a person types. The newest request wins, and other users of the network keep most of its time."""
 
 import itertools
 import time
@@ -9,15 +9,15 @@ from core.diffusion.samplers import Step
 from core.locks import new_lock
 
 SHARE = 0.3
-"""The largest share of the network's time for all who type together, while others use it."""
+"""The largest share of the network's time for all persons who type, while others use the network."""
 SLICE = 0.02  # seconds of rest between two looks at whether a picture is still wanted
 
 
 class Turns:
-    """One picture at a time, the newest of each person.
+    """Draw one picture at a time, the newest request of each person.
 
-    While somebody's run has the network, every picture is followed by a rest, so that those who type take at most
-    SHARE of its time together.
+    While another run uses the network, a rest follows every picture. All persons who type then take at most SHARE of
+    the network's time together.
 
     Args:
         busy: whether somebody else is using the network; asked between the steps of a picture.
@@ -51,7 +51,7 @@ class Turns:
             self.sleep(min(left, SLICE))
 
     def _drawn(self, run: Callable[[], Iterator[Step]], wanted: Callable[[], bool]) -> Step | None:
-        """The last Step, if it is wanted until then; afterwards the rest that it owes."""
+        """The last Step, or None if the picture is no longer wanted. Also sets the rest after this picture."""
         last, shared, started = None, False, self.clock()
         steps = run() if wanted() else iter(())
         while wanted():

@@ -1,4 +1,4 @@
-"""The curves of digit trainings, laid over one another: the loss, and how many of the samples are read as asked."""
+"""The curves of several digit trainings in one chart: the loss, and the share of samples read as asked."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def named(learner: DigitTraining) -> str:
 
 
 def charts(learners: Sequence[DigitTraining]) -> list[Chart]:
-    """The losses by pictures seen, and by seconds how many samples are read as asked."""
+    """Two charts: the loss against pictures seen, and the share of samples read as asked against seconds."""
     names = [f"{k}: {named(t)}" if len(learners) > 1 else named(t) for k, t in enumerate(learners, 1)]
     losses = [loss_line(t, name) for t, name in zip(learners, names, strict=True)]
     right = [line for t, name in zip(learners, names, strict=True) if (line := right_line(t, name)).x]
@@ -34,7 +34,7 @@ def charts(learners: Sequence[DigitTraining]) -> list[Chart]:
 
 
 def loss_line(learner: DigitTraining, name: str) -> Line:
-    """A loss curve of at most POINTS points, each the mean of its stretch."""
+    """A loss curve of at most POINTS points. Each point is the mean of its part of the curve."""
     points = list(learner.curve.points)
     n = -(-len(points) // POINTS) or 1
     parts = [points[k : k + n] for k in range(0, len(points), n)]
@@ -43,6 +43,6 @@ def loss_line(learner: DigitTraining, name: str) -> Line:
 
 
 def right_line(learner: DigitTraining, name: str) -> Line:
-    """How many of the samples were read as asked, in percent."""
+    """The share of samples that the classifier reads as asked, in percent, against seconds."""
     read = [(m.seconds, 100 * m.right) for m in tuple(learner.watched.moments) if m.right is not None]
     return Line(name, [x for x, _ in read], [y for _, y in read])

@@ -1,4 +1,5 @@
-"""The digits that a network learns from in the page: MNIST where it is, or digits that our own flow model draws, once."""
+"""The digits that a network learns from in the page: MNIST if it is here, else digits that our own flow model draws
+once."""
 
 import errno
 import functools
@@ -16,14 +17,14 @@ from core.models.mnist import CLASSES
 from core.models.registry import load
 
 DRAWN = 6000
-"""Digits that our own model draws where MNIST is not."""
+"""The number of digits that our own model draws if MNIST is not used."""
 DRAWS_AT_ONCE = 100
 DRAWER, SAMPLER, STEPS, GUIDANCE = "flow-class-fast", "few-steps", 2, 1.0
 """The flow model distilled to few steps: two network calls a digit instead of forty. At w = 1 the digits vary most."""
 SEED = 20_000
-"""Of the first drawn digit."""
+"""The seed of the first drawn digit."""
 SHOWN = 10
-"""Digits, one of each class, that are held back to be shown."""
+"""The number of digits held back for display, one of each class."""
 NO_NETWORK = (
     "MNIST could not be downloaded: this machine has no network, or its servers do not answer. "
     "The drawn digits need neither."
@@ -54,7 +55,7 @@ class DigitSet:
 
     @property
     def shown(self) -> Tensor:
-        """(10, 1, 28, 28) in [0, 1], those held back."""
+        """The held-back digits, (10, 1, 28, 28) in [0, 1]."""
         return unit(self.held)
 
 
@@ -102,7 +103,7 @@ def fetch_mnist() -> None:
 
 @dataclass
 class Drawing:
-    """Our own model at work on DRAWN digits in a thread that ends with them, or at the first failure."""
+    """Draw DRAWN digits with our own model in a thread. The thread ends with the last digit or at the first failure."""
 
     count: int = DRAWN + SHOWN
     made: list[Tensor] = field(default_factory=list)
@@ -113,11 +114,11 @@ class Drawing:
 
     @property
     def done(self) -> int:
-        """How many are drawn."""
+        """The number of digits drawn so far."""
         return sum(map(len, self.made))
 
     def begin(self) -> None:
-        """Start to draw, once; after a failure anew."""
+        """Start to draw, once. After a failure, start again."""
         with self._lock:
             if self._set is None and not (self._thread and self._thread.is_alive()):
                 self.made, self.failure = [], None
@@ -125,7 +126,7 @@ class Drawing:
                 self._thread.start()
 
     def wait(self, seconds: float) -> DigitSet | None:
-        """The digits; None if they take longer than that. Raises what stopped the drawing."""
+        """The digits, or None if they take longer than `seconds`. Raises the error that stopped the drawing."""
         self.begin()
         self._thread.join(seconds)
         if self.failure is not None:
@@ -147,4 +148,4 @@ class Drawing:
 
 
 DRAWING = Drawing()
-"""Of this process: made once, when they are first asked for, and kept in memory (5 MB)."""
+"""The drawing of this process. It runs once, at the first request, and its digits stay in memory (5 MB)."""

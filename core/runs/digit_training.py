@@ -16,7 +16,7 @@ from core.runs.digit_data import DigitSet
 from core.runs.live_training import LiveTraining, Trainings
 
 DECAY, WARM = 0.99, 21
-"""Of the averaged weights, which are those that draw."""
+"""The decay and the warm-up of the averaged weights. These weights draw the samples."""
 FLOOR = 0.1
 """The share of the learning rate that is left at the planned end."""
 EVERY = 5
@@ -27,7 +27,7 @@ MOST_NUMBERS = 60_000_000
 
 @dataclass(frozen=True)
 class DigitRecipe:
-    """What determines a training, apart from its data: see `core.runs.live_digits_request.TrainDigitsRequest`."""
+    """The recipe of a training, apart from its data: see `core.runs.live_digits_request.TrainDigitsRequest`."""
 
     objective: str = "flow"
     by_class: bool = True
@@ -41,7 +41,7 @@ class DigitRecipe:
 
     @property
     def path(self) -> Schedule:
-        """Of a DDPM."""
+        """The noise schedule of a DDPM, with T timesteps."""
         return Schedule.linear(self.T)
 
     @property
@@ -55,7 +55,7 @@ class DigitRecipe:
         return CLASSES if self.by_class and self.time else 0
 
     def architecture(self) -> dict:
-        """As on a card; `core.models.mnist` builds it."""
+        """The architecture as a card gives it; `core.models.mnist` builds the network."""
         kind = {"objective": self.objective, "hidden": self.width, "time": self.time, "classes": self.classes}
         return kind | ({"T": self.T} if self.objective == "ddpm" else {})
 
@@ -105,7 +105,8 @@ class DigitTraining(LiveTraining):
 
     @property
     def numbers(self) -> int:
-        """Those that it keeps: weights, average, two moments and a gradient, and all but the last once more."""
+        """The count of numbers kept in memory: weights, average, two moments, gradient, and a backup copy of all but
+        the gradient."""
         return 9 * sum(p.numel() for p in self.net.parameters())
 
 
@@ -115,4 +116,4 @@ def new_net(recipe: DigitRecipe) -> UNet:
 
 
 TRAININGS = Trainings(MOST_NUMBERS, lambda learner: learner.numbers)
-"""Those of digits; at D = 16 one has a million numbers, at 64 sixteen."""
+"""The trainings of digits. One has a million numbers at D = 16, sixteen million at D = 64."""

@@ -1,4 +1,4 @@
-"""From 64 to 256 pixels and on to 1024, with DeepFloyd's stage II and the x4 upscaler if they are here."""
+"""Enlarge pictures from 64 to 256 and 1024 pixels, with DeepFloyd's stage II and the x4 upscaler if they are here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from core.runs.frame import Frame
 from core.runs.plan import Plan
 
 MOST_NOISE, USUAL_NOISE = 0.5, 0.05
-"""On a small picture in [-1, 1]: the most, and what pocket's upsampler adds unless told otherwise."""
+"""The noise on a small picture in [-1, 1]: the maximum, and the default of pocket's upsampler."""
 
 
 def enlarger(side: int) -> str:
@@ -68,7 +68,7 @@ class Larger(Plan):
 
     @property
     def prompt(self) -> str:
-        """What the picture shows."""
+        """The prompt of the picture."""
         return self.of.made_from(self.k)[0]
 
     @property

@@ -27,16 +27,16 @@ DIFFUSION = "flow-small"
 FAMILIES = {"gan": "GAN", "vae": "VAE", DIFFUSION: "Diffusion"}
 """Model -> what people read; the first two draw in one call."""
 SAMPLER, GUIDANCE = "euler", 1.5
-"""Of the diffusion model, as it was measured."""
+"""The sampler and the guidance scale of the diffusion model, as in its measurement."""
 MOST = 12
 """The most digits in a row."""
 BETWEEN = 9
-"""The pictures from one seed to another, both among them."""
+"""The number of pictures from one seed to another, both ends included."""
 
 
 @dataclass(frozen=True)
 class FamiliesRequest(Request):
-    """What all three draw.
+    """The digits that all three families draw.
 
     Args:
         digits: the classes, left to right, as text.
@@ -117,7 +117,7 @@ class Families(EstimateAlone):
 
     @property
     def seeded(self) -> str:
-        """In words, which noise a column comes from."""
+        """The noise that a column comes from, in words."""
         first, *others = seeds(self.request.seed, self.columns)
         return f"the noise of seed {first}" + f" to {others[-1]}, a column each" * bool(others)
 
@@ -167,7 +167,7 @@ class Families(EstimateAlone):
 
 @dataclass(frozen=True, kw_only=True)
 class Between(Families):
-    """A row per family, from the noise of one seed to that of another on the sphere; all of one class."""
+    """A row per family: digits of one class, from the noise of one seed to the noise of another, on the sphere."""
 
     @property
     def labels(self) -> list[int]:

@@ -23,7 +23,7 @@ from core.runs.request import Choice, Real, Request, Whole, asked
 from core.wording import counted
 
 FILE = CHECKPOINTS / "guides.json"
-"""Of `python -m benchmarks.guides`."""
+"""The results of `python -m benchmarks.guides`."""
 PATHS = {"ddpm": "DDPM", "flow": "Flow matching"}
 BOTH = {"ddpm": ("ddpm-time", "ddpm-class"), "flow": ("flow-time", "flow-class")}
 """Path -> its unconditional and its conditional model."""
@@ -89,7 +89,7 @@ def measured() -> list[Mapping]:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of pictures: its denoiser, what that is asked for, and whether the gradient is shown in a row below."""
+    """One row of pictures: its denoiser, its prompts, and whether the next row shows the gradient."""
 
     model: Denoiser
     prompts: Sequence[int | None]
@@ -145,7 +145,7 @@ class Guides(EstimateAlone):
 
     @property
     def starts(self) -> str:
-        """What the columns start from, in words."""
+        """The start of the columns, in words."""
         return f"a column starts from one noise, the first from seed {self.request.seed}"
 
     def cost(self) -> tuple[int, float]:
@@ -154,7 +154,7 @@ class Guides(EstimateAlone):
     # ---- the run ----
 
     def rows(self, device: str) -> list[Row]:
-        """All rows but that of the gradient."""
+        """All rows except the row of the gradient."""
         r, nothing = self.request, [None] * self.columns
         plain, conditional = (load(name, device) for name in BOTH[r.path])
         guided = classifier_guide(plain, self.log_prob(plain, device), r.scale)

@@ -33,7 +33,8 @@ SHOWN = "x_0: the clean estimate; in the result the known pixels are the origina
 
 @dataclass(frozen=True, kw_only=True)
 class LargerFilling(Larger):
-    """One picture of a filling, four times larger; the known pixels of a result are those of the original at that size."""
+    """One picture of a filling, four times larger. The known pixels of a result are the original's pixels at that
+    size."""
 
     of: "Filling"
 

@@ -24,7 +24,7 @@ from core.wording import clipped, counted
 COUNTS = (5, 10, 20, 50)
 """Steps of the experiment, a column each."""
 STRENGTHS = 6
-"""SDEdit starts at so many timesteps, of which the one is shown that changes the picture as much as the edit."""
+"""The number of start timesteps of SDEdit. The shown one changes the picture as much as the edit does."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class InversionRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Inversion(EstimateAlone):
-    """What both experiments share. It starts from the input "original", (64, 64, 3)."""
+    """The part that both experiments share. It starts from the input "original", (64, 64, 3)."""
 
     request: InversionRequest
 
@@ -76,12 +76,12 @@ class Inversion(EstimateAlone):
         return from_uint8(self.inputs["original"][None], -1, 1)
 
     def near(self, pixels: np.ndarray) -> list[str]:
-        """How near each picture (B, H, W, C) is to the original."""
+        """The PSNR of each picture (B, H, W, C) against the original, in dB, as text."""
         return [f"{decibels(p, self.inputs['original']):.1f} dB" for p in pixels]
 
 
 class Tiles:
-    """The pictures of a run that are made one after the other, as Steps of all of them; those to come are grey."""
+    """The pictures of a run, made one after the other. Every Step has all of them; those still to come are grey."""
 
     def __init__(self, x: Tensor, count: int, calls: int):
         grey = 2 * WAITING / 255 - 1
@@ -93,7 +93,7 @@ class Tiles:
         self.x_t[k : k + len(x_t)], self.x_0[k : k + len(x_t)] = x_t, x_0
 
     def step(self, t: int) -> Step:
-        """The present pictures as a Step at t; -1 is that of the result alone."""
+        """The present pictures as a Step at t. Only the result has t = -1."""
         made = Step(self.i, self.n, torch.full((len(self.x_t),), t), self.x_t.clone(), self.x_0.clone())
         self.i += 1
         return made
@@ -150,7 +150,7 @@ class Edit(Inversion):
         yield from self._sdedit(guided, x, timesteps, tiles)
 
     def _sdedit(self, guided: Denoiser, x: Tensor, timesteps: Sequence[int], tiles: Tiles) -> Iterator[Step]:
-        """SDEdit's strengths as one batch; the one is shown that is as far from the picture as the edit is."""
+        """All strengths of SDEdit as one batch. The shown one is as far from the picture as the edit is."""
         starts = [len(timesteps) - self._left(k) for k in range(STRENGTHS)]
         cond = guided.encode([self.request.other or None] * STRENGTHS)
         source = [generator(self.request.seed) for _ in starts]

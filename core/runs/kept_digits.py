@@ -1,4 +1,4 @@
-"""A network that learned in the page, kept: for the other sub-tabs, as files, and measured like those that ship."""
+"""Keep a network that learned in the page: for the other sub-tabs, as files, and measured like the published ones."""
 
 import datetime
 import hashlib
@@ -21,7 +21,7 @@ from core.runs.mnist import DigitRequest
 from core.wording import counted
 
 MEASURED, AT_ONCE = 200, 20
-"""Digits on which a kept network is measured, and how many are drawn at once."""
+"""The number of digits that measure a kept network, and the number drawn at once."""
 NOTHING = "Nothing is trained yet: press Start first."
 TITLES = {"flow": "flow matching", "ddpm": "DDPM", "denoiser": "single-step denoiser"}
 SAMPLED = {"flow": {"sampler": "euler"}, "ddpm": {"sampler": "ddim"}}
@@ -56,7 +56,7 @@ def title_of(learner: DigitTraining) -> str:
 
 
 def card_of(learner: DigitTraining) -> dict:
-    """The facts on a network, as on the cards of those that ship."""
+    """The facts on a network, as on the cards of the published networks."""
     parameters = sum(p.numel() for p in learner.net.parameters())
     return {
         "architecture": learner.recipe.architecture() | {"parameters": parameters},
@@ -75,7 +75,7 @@ def card_of(learner: DigitTraining) -> dict:
 
 
 def offered(names: Iterable[str], task: str) -> dict[str, str]:
-    """Those of the kept networks that do a task: name -> title. Names of none are left out."""
+    """The kept networks that do a task: name -> title. A name without a kept network is left out."""
     found = [kept.spec for kept in map(KEPT.get, names) if kept is not None]
     return {model.name: model.title for model in found if model.task == task}
 

@@ -1,4 +1,4 @@
-"""What a model's licence requires for its pictures: DeepFloyd's asks for a watermark and a safety checker."""
+"""Meet a model's licence for its pictures. DeepFloyd's requires a watermark and a safety checker."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,5 @@
-"""A network that learns digits before one's eyes: what is asked of it, its loss, its samples from one noise, and all of it
-afterwards, to scrub. Several runs lie over one another in the charts."""
+"""Train a network on digits live. Figures show its loss and its samples from one noise, during the training and
+afterwards, to scrub. The charts can show several runs."""
 
 import contextlib
 import time
@@ -33,9 +33,9 @@ SHOWN_WITH = {"flow": ("euler", 10, 2.0), "ddpm": ("ddim", 10, 2.5)}
 EACH = 2
 """Rows of samples, ten in each."""
 SHOWN_EVERY, SAMPLES_EVERY = 0.5, 2.0
-"""Seconds between two figures, and the least between two with new samples."""
+"""Seconds between two figures, and the minimum between two figures with new samples."""
 HELD_UP = 0.12
-"""The most that drawing samples may take of the time of training; where they take long, they come less often."""
+"""The largest time for drawing samples, as a share of the training time. Slow samples are drawn less often."""
 READING = (
     "The loss cannot reach 0: many digits fit one noisy picture, and the best network answers with their mean. "
     "Losses of different objectives do not compare."
@@ -44,7 +44,7 @@ READING = (
 
 @dataclass(frozen=True)
 class Moment:
-    """What is shown of a training after `step` updates and so many seconds.
+    """The state of a training after `step` updates and `seconds` seconds.
 
     Args:
         pictures: (N, 28, 28, 1) uint8, in rows of ten.
@@ -59,7 +59,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class DigitFigure(Figure):
-    """What people see: charts and words as in a Figure, and pictures instead of panels.
+    """A figure with charts and words as in a Figure, and with pictures instead of panels.
 
     Args:
         pictures: one for each label, (N, 28, 28, 1) uint8, in rows of ten.
@@ -123,7 +123,7 @@ def read_rightly(x: Tensor, asked_for: Sequence[int]) -> float | None:
 
 
 def learner_of(r: TrainDigitsRequest, device: str = "auto") -> DigitTraining:
-    """The training of the request: the one of this page, if it is of the same network and data; else a new one."""
+    """The training of this page if its network and data are those of the request, else a new training."""
     learner = TRAININGS.get(r.training)
     if learner is None or not same_network(learner, r):
         if learner is not None:
@@ -143,7 +143,7 @@ def learning_device(name: str) -> torch.device:
 
 
 def same_network(learner: DigitTraining, r: TrainDigitsRequest) -> bool:
-    """Whether the training goes on; rate, p_uncond and updates alone may change on the way."""
+    """Whether the request continues the training. Only rate, p_uncond and updates may differ."""
     new = r.recipe()
     kept = replace(new, rate=learner.recipe.rate, p_uncond=learner.recipe.p_uncond, updates=learner.recipe.updates)
     return kept == learner.recipe and learner.source == r.data
@@ -185,7 +185,7 @@ def trained_so_far(r: TrainDigitsRequest) -> Iterator[DigitFigure]:
 
 
 def supplied(learner: DigitTraining, r: TrainDigitsRequest) -> Iterator[DigitFigure]:
-    """Give a training its digits. Figures while our own model draws them. Raises Refused if MNIST is damaged."""
+    """Give a training its digits. Yields figures while our own model draws them. Raises Refused if MNIST is damaged."""
     if learner.digits is None and r.data == "mnist" and mnist_is_here():
         learner.digits = from_mnist()
     while learner.digits is None:
@@ -195,7 +195,7 @@ def supplied(learner: DigitTraining, r: TrainDigitsRequest) -> Iterator[DigitFig
 
 
 def drawing(learner: DigitTraining) -> DigitFigure:
-    """While our own model draws what is to be learned: the last ones."""
+    """The figure while our own model draws the digits to learn from. It shows the last drawn digits."""
     said = f"MNIST is not used here: our own flow model draws {DRAWN:,} digits to learn from, once; {DRAWING.done:,} so far"
     made = [(x.permute(0, 2, 3, 1).numpy())[-EACH * CLASSES :] for x in DRAWING.made[-1:]]
     return DigitFigure(
@@ -224,7 +224,7 @@ def every_moment(r: TrainDigitsRequest, learner: DigitTraining) -> DigitFigure:
 
 
 def progress_of(learner: DigitTraining, moment: Moment, updates: str) -> str:
-    """How far a training is: updates, pictures, seconds, loss, and how its samples are read."""
+    """The progress of a training: updates, pictures, seconds, loss, and the share of samples read as asked."""
     loss = f"loss {learner.curve.points[-1][1]:.3f}" if learner.curve.points else ""
     n = EACH * CLASSES
     right = "" if moment.right is None else f"{round(n * moment.right)} of {n} read as asked"
@@ -250,7 +250,7 @@ def caption_of(learner: DigitTraining) -> str:
 
 
 def about(learner: DigitTraining) -> str:
-    """What learns, how, and from what."""
+    """The network, its objective and its data, in words."""
     r, n = learner.recipe, sum(p.numel() for p in learner.net.parameters())
     told = f", {TOLD['class' if r.classes else 'none']}" if r.time else ""
     path = f", T = {r.T}" if r.objective == "ddpm" else ""

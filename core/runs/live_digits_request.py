@@ -1,4 +1,4 @@
-"""What is asked of a network that learns digits live: see `core.runs.live_digits`."""
+"""The request for a network that learns digits live: see `core.runs.live_digits`."""
 
 from dataclasses import dataclass, replace
 
@@ -27,14 +27,14 @@ class Width(Choice):
 
 
 def runs_of(value: object) -> tuple[str, ...]:
-    """The ids of trainings, from a list or a text with spaces; what is none is left out."""
+    """The ids of trainings, from a list or a text with spaces. Anything else is left out."""
     words = value.split() if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
     return tuple(word for word in words[:50] if isinstance(word, str))
 
 
 @dataclass(frozen=True)
 class TrainDigitsRequest(Request):
-    """What learns, from what, and how fast.
+    """A request to train a network on digits.
 
     Args:
         training: the id of the network that learns in this page; "" for none.
@@ -65,10 +65,10 @@ class TrainDigitsRequest(Request):
     beside: tuple = asked((), Text("Curves", read=runs_of, write=" ".join))
 
     def recipe(self) -> DigitRecipe:
-        """Of a new network."""
+        """The recipe of a new network."""
         names = ("objective", "width", "T", "rate", "batch", "p_uncond", "updates", "seed")
         return DigitRecipe(by_class=self.told == "class", **{name: getattr(self, name) for name in names})
 
     def settings(self) -> dict:
-        """As `Request.settings`; networks live no longer than the page."""
+        """The settings as in `Request.settings`, without the ids of networks: these are valid only in their page."""
         return super().settings() | {"training": "", "beside": ()}

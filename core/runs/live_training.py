@@ -22,9 +22,9 @@ from core.models.device import one_thread
 
 F = TypeVar("F")
 PATIENCE = 3.0
-"""Seconds to wait for an earlier run of the same training to end: it still finishes its update and its figure."""
+"""Seconds to wait for an earlier run of the same training. That run first finishes its update and its figure."""
 GOOD_EVERY = 50
-"""Updates between two copies of all weights, to which a training that diverges goes back."""
+"""Updates between two copies of all weights. A training that diverges returns to the last good copy."""
 MOMENTS = 60
 """The most kept figures of a training; when there are more, every other one is dropped."""
 DIVERGED = "The loss is no longer finite at update {k}: lower the learning rate. The weights of update {good} are kept."
@@ -41,15 +41,15 @@ def prepare() -> threading.Thread:
 class LiveTraining:
     """One training: its network, its average, its curve. One consumer at a time makes its updates.
 
-    A class says what `loss` and `rate` are. `average.shadow` has the weights that draw.
+    A subclass defines `loss` and `rate`. `average.shadow` has the weights that draw the samples.
 
     Args:
         recipe: a frozen dataclass; a part of it may be replaced on the way.
     """
 
     TURNS: ClassVar[FairLock]
-    """Of all trainings of a class: an update each in turn, so that each keeps its share of the speed; at once, as many as
-    there are cores for."""
+    """Shared by all trainings of a class: each makes one update in turn, so each keeps its share of the speed. The
+    class sets how many run at once: one training of digits, or as many trainings of points as there are cores."""
     CLIP: ClassVar[float | None] = None
     """The largest norm of the gradient."""
     SMALL: ClassVar[bool] = False
@@ -64,7 +64,7 @@ class LiveTraining:
         self.watched: Any = None  # what is shown of it, a `Watched`
 
     def cores(self) -> contextlib.AbstractContextManager:
-        """What its network computes meanwhile takes one core if it is SMALL."""
+        """Inside this context, the network computes on one core if it is SMALL."""
         return one_thread() if self.SMALL else contextlib.nullcontext()
 
     def rate(self, k: int) -> float:
@@ -76,7 +76,8 @@ class LiveTraining:
         raise NotImplementedError
 
     def updates(self) -> Iterator[Progress]:
-        """One Progress per update, for as long as it is asked for. Who asks later takes over: an earlier run ends quietly.
+        """Make updates and yield one Progress each, until the caller stops. A later call takes over; the earlier run
+        then ends without an error.
 
         Raises:
             Refused: the loss is not finite; the last good weights are back. Or the earlier run does not end.
@@ -128,20 +129,20 @@ class LiveTraining:
             updates.close()
 
     def end(self) -> None:
-        """Let whoever makes updates end quietly after the one under way."""
+        """End the run that makes updates, without an error, after its present update."""
         self._latest = object()
 
     def rest(self, seconds: float = PATIENCE) -> None:
-        """Wait until nobody makes updates, at most so long: a run that is ended still finishes one."""
+        """Wait until no run makes updates, at most `seconds`. A run that is ended still finishes its update."""
         if self._one.acquire(timeout=seconds):
             self._one.release()
 
 
 @dataclass(kw_only=True)
 class Watched:
-    """What people see of one training: its moments so far, by step.
+    """The moments of one training so far, by step.
 
-    Several threads may look: a run that was ended may still make its last figure when the next one begins.
+    Several threads may read them: an ended run may still make its last figure when the next run begins.
     """
 
     learner: LiveTraining
@@ -151,7 +152,7 @@ class Watched:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> tuple:
-        """Add the present moment, once per update; so many moments only that MOMENTS are kept. All of them, by step."""
+        """Add the present moment, once per update. Return the kept moments by step, at most MOMENTS."""
         with self.lock, self.learner.cores():
             now = self.learner.step
             while self.moments and self.moments[-1].step > now:  # it went back to its last good weights
@@ -170,7 +171,7 @@ class Watched:
             del self.moments[1:-1:2]
 
     def _moment(self, step: int) -> Any:
-        """What is shown after `step` updates; it has that `step`."""
+        """The moment after `step` updates. It has an attribute `step`."""
         raise NotImplementedError
 
 
@@ -184,7 +185,7 @@ def follow(
     """Train until the planned updates are done, another run takes over, or no more figures are asked for.
 
     Args:
-        more: the planned updates; where they are done already, as many again.
+        more: the planned updates; if they are done already, as many again.
         now: the figure of the present moment, with a sentence on what went wrong, or "".
         whole: the figure at the end.
         due: whether a figure is due after an update, so many seconds after the last one.
@@ -211,11 +212,11 @@ def follow(
 
 
 class Trainings:
-    """The latest trainings by id; those that were not asked for longest are dropped.
+    """The latest trainings by id. The trainings unused for longest are dropped.
 
     Args:
-        most: the size of all.
-        size: of one; by default each counts as 1.
+        most: the largest total size.
+        size: gives the size of one training; by default 1.
     """
 
     def __init__(self, most: float, size: Callable[[Any], float] = lambda learner: 1):

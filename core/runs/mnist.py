@@ -66,7 +66,7 @@ class DigitSampler(Choice):
 
 @dataclass(frozen=True)
 class DigitGuidance(Real):
-    """The guidance scale; a student, which its sampler tells, takes only those that it learned."""
+    """The guidance scale. A student's sampler allows only the scales that the student learned."""
 
     def check(self, value: object, request: Request) -> float:
         row = SAMPLERS.get(getattr(request, "sampler", None))
@@ -219,7 +219,7 @@ PLANS = {"digits": lambda r: Digits(request=r)}
 
 
 def as_read(request: DigitRequest, pixels: np.ndarray, device: str) -> str:
-    """How our classifier reads the pictures, (B, 28, 28, 1) uint8."""
+    """A sentence on how the classifier reads the pictures, (B, 28, 28, 1) uint8."""
     named, asked_for = read(pixels, device), "".join(map(str, request.labels))
     if not spec(request.model).conditional:
         return f"The classifier reads {named}."

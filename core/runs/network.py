@@ -1,4 +1,4 @@
-"""The network from inside: what its blocks make of one x_t, and what changes when it is told something else."""
+"""The network from inside: the outputs of its blocks for one x_t, and how they change under another condition or t."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -61,11 +61,11 @@ class NetworkModel(Model):
 
 @dataclass(frozen=True)
 class NetworkRequest(Request):
-    """What is drawn, and what the network is told on the same x_t instead.
+    """A picture to draw, and another condition for the network on the same x_t.
 
     Args:
         prompt, other: for pocket words, for a digit model a digit; empty for no condition.
-        shift: percent of the schedule, from the t that is right to the one that it is told.
+        shift: percent of the schedule, from the right t to the t that the network is told.
     """
 
     KIND = "network"
@@ -94,7 +94,7 @@ class NetworkRequest(Request):
         return self
 
     def condition(self, text: str) -> str | int | None:
-        """What the model encodes."""
+        """The digit or the prompt for the model's `encode`; None for an empty text."""
         return None if not text else int(text) if self.of_digits else text
 
 
@@ -114,7 +114,7 @@ def blocks(model: str) -> list[Node]:
 
 
 class Beside(Technique):
-    """The same denoiser; in every call the last row's x_t is asked about once more, with another condition or t.
+    """The same denoiser. Every call asks once more about the x_t of its last row, with another condition or t.
 
     Args:
         cond: (1, ...) the other condition; None for the row's own.
@@ -136,7 +136,7 @@ class Beside(Technique):
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Plan):
-    """One picture, and in every step the outputs of all blocks for its x_t, asked in two ways.
+    """One picture. Every step has the outputs of all blocks for its x_t, from two calls.
 
     Args:
         moves: whether the second way is another t; else it is another prompt.
@@ -175,7 +175,7 @@ class Network(Plan):
 
     @property
     def ways(self) -> tuple[str, str]:
-        """What the network is told in its two calls, in a few words."""
+        """The conditions or timesteps of the two calls, in a few words."""
         r, quoted = (
             self.request,
             lambda text: (text if r.of_digits else f"“{clipped(text)}”") if text else "no condition",
@@ -186,7 +186,7 @@ class Network(Plan):
 
     @property
     def sampler(self) -> str:
-        """What the update of `ddim` is called on the model's path."""
+        """The name of the update of `ddim` on the model's path."""
         return (FLOW_SAMPLERS["euler"] if spec(self.model).path == "flow" else TEXT_SAMPLERS["ddim"]).title
 
     @property

@@ -18,8 +18,7 @@ INSIDE = ("x_t: the state", "x_0: the clean estimate")
 ESTIMATE = "x_0: the clean estimate"
 ORIGIN = "The noise that this came from"
 FINE = " at 256 pixels"
-"""What the name of an input ends with that is a picture as it was given, (256, 256, 3), where it had that many pixels. It is not
-saved."""
+"""Ends the name of an input that keeps 256 pixels a side, (256, 256, 3). Such an input is not saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,7 @@ class Plan:
     """The height of a picture over its width."""
 
     FOOT: ClassVar[float] = 0.0
-    """The room below every picture on the page for what stands under it, over a picture's width; without it, that stands on
+    """The height of the room for text below a picture on the page, over the picture's width. At 0 the text stands on
     the picture."""
 
     LARGER: ClassVar[type | None] = None
@@ -84,7 +83,7 @@ class Plan:
         return self.prompts[0], self.seeds[k]
 
     def truth(self, k: int) -> np.ndarray | None:
-        """What picture k is at 256 pixels, (256, 256, 3) uint8; None if nobody knows."""
+        """Picture k at 256 pixels, (256, 256, 3) uint8, if it is known, else None."""
         return None
 
     @property
@@ -130,7 +129,7 @@ class Plan:
     # ---- words and rows ----
 
     def clock(self, t: int) -> str:
-        """What the scrubber says beside the timestep; "" for nothing."""
+        """The text beside the timestep in the scrubber; "" for none."""
         return ""
 
     @property
@@ -170,7 +169,7 @@ class Plan:
         return 1 if self.columns > 2 * rows or self.down else 2
 
     def under(self, pixels: np.ndarray) -> Sequence[str]:
-        """What stands under each picture of the result, (B, H, W, C) uint8; empty for nothing."""
+        """The text under each picture of the result, (B, H, W, C) uint8; empty for none."""
         return ()
 
     @property
@@ -188,7 +187,7 @@ class Plan:
         return [frame.x_0, frame.x_t]
 
     def inner_titles(self, k: int) -> tuple[str, str]:
-        """What the state and the estimate of picture k are called in the look inside it."""
+        """The titles of the state and the estimate of picture k in the look inside it."""
         return INSIDE
 
     def sheet(self, frame: Frame) -> np.ndarray:
@@ -204,7 +203,7 @@ class Plan:
         return list(zip(self.titles, frame.x_0, strict=True))
 
     def settings(self) -> dict:
-        """What a saved picture carries."""
+        """The settings that a saved picture carries."""
         pictures = {name: packed(pixels) for name, pixels in self.inputs.items() if not name.endswith(FINE)}
         named = {"experiment": self.experiment} if self.experiment else {}
         return self.request.settings() | named | pictures

@@ -19,13 +19,13 @@ from core.runs.score_field import GUIDES, ScoreFieldRequest
 from core.wording import counted
 
 BLUR = 0.25
-"""By how much the exact but weaker denoiser of autoguidance blurs the data."""
+"""The blur of the data in the exact but weaker denoiser of autoguidance."""
 SECOND = {
     "classifier": ", each with one of the classifier",
     "cfg": " of two halves",
     "auto": ", each with one of the weaker",
 }
-"""What a network call takes besides."""
+"""Guide -> the further computation of each network call, in words."""
 GUIDED_WORDS = SAMPLED_WORDS | {"class A": "asked to be of class A", "class B": "asked to be of class B"}
 FARTHEST = 4.0
 """Clean estimates under guidance are clipped to this; near pure noise a small push on eps is a large one on x_0."""
@@ -101,7 +101,7 @@ SAME = " With the exact denoiser, classifier and classifier-free guidance are on
 
 
 def second(r: ScoreFieldRequest, name: str) -> str:
-    """What a network call takes besides, in words."""
+    """The further computation of each network call, in words."""
     alone = (r.scale == 1 and name != "classifier") or (r.scale == 0 and name == "cfg")
     return "" if alone else SECOND.get(name, "")
 

@@ -1,4 +1,4 @@
-"""What a view shows when it is opened, before its button is pressed: what it would begin with, and the training so far."""
+"""The figure of a view that is opened before its button is pressed: the start of its run, or the training so far."""
 
 from collections.abc import Callable
 
@@ -71,9 +71,9 @@ def _waiting(r: ScoreFieldRequest, panels: list[Panel], button: str) -> Figure:
 
 WORDS = GUIDED_WORDS | {"points": SAMPLED_WORDS["points"], "truth": "data, without noise (t = 0)"}
 OPENED: dict[str, Callable[[ScoreFieldRequest], Figure]] = {"sample": sample, "guide": guide, "train": train}
-"""View with a button -> what it shows before it is pressed."""
+"""View with a button -> function that makes its figure before the button is pressed."""
 
 
 def opened(r: ScoreFieldRequest, view: str) -> Figure:
-    """What a view with a button shows when it is opened."""
+    """The first figure of a view with a button."""
     return no_points(r) if nothing_drawn(r) else OPENED[view](r)

@@ -24,11 +24,11 @@ from core.wording import counted
 FRAMES = 33
 """The most kept frames of a run."""
 DATA = 1000
-"""Data points that a distance is measured to, and that are shown."""
+"""The number of data points, for distances and for display."""
 NOISE_LEVELS = 10
-"""Of Langevin dynamics."""
+"""The number of noise levels of Langevin dynamics."""
 LANGEVIN_PATHS = 3
-"""Paths drawn of a random walk, which soon cover all."""
+"""The number of paths drawn for Langevin dynamics. A random walk soon covers the whole panel."""
 COUNTS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100)
 """Steps in the chart of quality."""
 
@@ -92,13 +92,14 @@ def film(w: Way, denoiser: Denoiser, x: Tensor, prompts: Sequence, seed: int) ->
 
 
 def same_length(films: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """All of them with as many frames as the longest; frames of shorter ones are repeated."""
+    """All runs with as many frames as the longest run. A shorter run repeats frames."""
     most = max(map(len, films))
     return [f[np.linspace(0, len(f) - 1, most).round().astype(int)] for f in films]
 
 
 class Judge:
-    """Distances of samples to data, and that of as many fresh data points, which a good sampler may be above or below.
+    """The distances of samples to the data, and the distance of as many fresh data points. A good sampler may be above
+    or below the latter.
 
     Args:
         count: samples that are judged at once, on which the distance of fresh data depends.
@@ -155,7 +156,7 @@ def sample(r: ScoreFieldRequest) -> Iterator[Figure]:
 
 
 def in_words(panels: Sequence[Panel]) -> str:
-    """What the panels are and what stands below each."""
+    """The panels and the notes below them, in words."""
     return " ".join(f"{p.title}: {' '.join(p.note.split())}." for p in panels)
 
 
@@ -166,7 +167,7 @@ def progress_labels(panels: Sequence[Panel]) -> list[str]:
 
 
 def quality(r: ScoreFieldRequest) -> Iterator[Figure]:
-    """The distance to the data against network calls, by sampler, all from one noise."""
+    """The distance to the data against network calls, one curve per sampler. All start from the same noise."""
     denoiser, points = r.denoiser(), r.points()
     x, judge = randn((r.count, 2), generator(r.seed)), Judge(points, r.count, r.seed)
     names = [name for name in r.samplers if name in ("ddpm", "ddim", "heun")] or ["ddpm", "ddim", "heun"]

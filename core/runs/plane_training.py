@@ -1,4 +1,5 @@
-"""The score field's network while it learns: its arrows, its samples, its loss, live; and all of it afterwards, to scrub."""
+"""Train the score field's network live. Figures show its arrows, its samples and its loss, also afterwards, to
+scrub."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,8 @@ SLOW = 5
 
 @dataclass(frozen=True)
 class Moment:
-    """What is shown of a training after `step` updates: samples (SAMPLED, 2), arrows (M, 2), the samples' energy distance."""
+    """The state of a training after `step` updates: samples (SAMPLED, 2), arrows (M, 2), the samples' energy
+    distance."""
 
     step: int
     samples: np.ndarray
@@ -68,7 +70,7 @@ class WatchedPoints(Watched):
 
 
 def watched(r: ScoreFieldRequest) -> WatchedPoints:
-    """The training of the request: the one of this page, if it is of the same network and data; else a new one."""
+    """The training of this page if its network and data are those of the request, else a new training."""
     learner = r.trained()
     if learner is None or not same_network(learner, r):
         learner = PointTraining(r.points(), r.recipe(), r.subject)
@@ -80,7 +82,7 @@ def watched(r: ScoreFieldRequest) -> WatchedPoints:
 
 
 def same_network(learner: PointTraining, r: ScoreFieldRequest) -> bool:
-    """Whether the training goes on; another shape, target or seed needs a new network."""
+    """Whether the request continues the training. Another shape, target or seed needs a new network."""
     return all(getattr(learner.recipe, name) == getattr(r, name) for name in ("target", "width", "depth", "seed"))
 
 

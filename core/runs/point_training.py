@@ -20,16 +20,16 @@ P_UNCOND = 0.4
 """The share of points whose class is not told (Ho & Salimans 2022 take 0.1 to 0.5). Most views draw without a class: with
 0.15 they had too few updates, and the samples' distance to the data rose again on the way."""
 DECAY = 0.99
-"""Of the averaged weights, which are those that draw."""
+"""The decay of the averaged weights. These weights draw the samples."""
 FLOOR = 0.05
 """The share of the learning rate that is left at the planned end."""
 WEAKER_AFTER = 8
-"""The weaker network of autoguidance has had one update for this many of the network's."""
+"""The weaker network of autoguidance has one update for every WEAKER_AFTER updates of the network."""
 
 
 @dataclass(frozen=True)
 class PointRecipe:
-    """What determines a training, apart from its data: see `core.runs.score_field.ScoreFieldRequest`."""
+    """The recipe of a training, apart from its data: see `core.runs.score_field.ScoreFieldRequest`."""
 
     path: Schedule
     target: str = "v"
@@ -125,4 +125,4 @@ def trained_classifier(points: PointSet, path: Schedule, seed: int, updates: int
 
 
 TRAININGS = Trainings(most=100)
-"""Those of points; one has some hundred KB."""
+"""The trainings of points. Each has some hundred KB."""

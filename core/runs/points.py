@@ -1,4 +1,4 @@
-"""Points in the plane from what a person gives: a named set, a typed word, a drawing or a table of x, y[, class]."""
+"""Points in the plane from a person's input: a named set, a typed word, a drawing or a table of x, y[, class]."""
 
 import csv
 import io
@@ -18,11 +18,11 @@ SETS = {
 }  # fmt: skip
 MOST_POINTS = 10_000
 MOST_BYTES = 5_000_000
-"""Of a table; a row of 10,000 needs no more than 500."""
+"""The largest table, in bytes. 10,000 rows need no more than 500 bytes each."""
 LETTERS = 16
 """The most letters of a word."""
 NO_LETTER = "\U0010fffd"
-"""No font has it; what is drawn for it stands for all missing letters."""
+"""A character that no font has. Its drawing stands for all missing letters."""
 Row = tuple[float, float, int]
 """x, y and the class, 0 or 1."""
 
@@ -81,7 +81,8 @@ def table_rows(text: bytes | str) -> tuple[Row, ...]:
 
 
 def table_remark(text: bytes | str) -> str:
-    """How `table_rows` moved and scaled the points of that file, in a sentence; "" if not by a thousandth. Raises Refused as it."""
+    """Say in one sentence how `table_rows` moved and scaled the points; "" for a change below a thousandth. Raises
+    Refused as `table_rows` does."""
     points = np.array([row[:2] for row in _as_written(text)])
     mean, farthest = points.mean(0), np.abs(fitted(points).numpy()).max()
     scale = np.abs(points - mean).max() / farthest if farthest > 1e-3 else 0.0
@@ -193,6 +194,6 @@ def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> bytes:
 
 
 def _fills(points: torch.Tensor) -> float:
-    """How much larger points may be drawn than `fitted` does, so that a long word has tall letters."""
+    """The factor by which points may be larger than in `fitted`, so that a long word has tall letters."""
     wide = fitted(points).abs().max()
     return float(0.9 * WIDEST / wide) if wide < 0.9 * WIDEST else 1.0

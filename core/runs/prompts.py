@@ -1,4 +1,4 @@
-"""What every run from a prompt needs: the text models, their remarks on a prompt, and common bounds."""
+"""The parts that every run from a prompt needs: the text models, their remarks on a prompt, and common bounds."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ OFFERED = (
     *(style.prompt for style in DRAWING_STYLES.values()),
     *("a drawing of", "a photo of", "an oil painting of", "a lithograph of", "a watercolour of"),
 )
-"""Styles that a person may choose to be put before a prompt."""
+"""Styles that a person may choose as the start of a prompt."""
 NOISIEST = 999  # the largest timestep of every text model; T = 1000
 
 
@@ -83,7 +83,7 @@ def remarks(model: str, prompt: str) -> list[str]:
 
 
 def styles(model: str) -> tuple[str, ...]:
-    """What may come before a thing to ask the model for it in a style: "a flat drawing of"."""
+    """The phrases that ask the model for a thing in a style: "a flat drawing of"."""
     return _reader(model).styles()
 
 
@@ -100,7 +100,7 @@ def thing_of(prompt: str) -> str:
 
 
 def left_out(model: str, prompts: Sequence[str]) -> list[str]:
-    """What the model's text encoder left out of the prompts, a sentence each; known after a run."""
+    """The parts of the prompts that the model's text encoder left out, a sentence each; known after a run."""
     return _reader(model).left_out(prompts)
 
 
@@ -110,7 +110,7 @@ def placed(model: str, prompt: str) -> list[Word]:
 
 
 def about_maps(model: str, prompt: str) -> str:
-    """What must be known to read the maps of a prompt's words; "" for nothing."""
+    """The facts that a reader of the word maps needs; "" for none."""
     return _reader(model).about_maps(prompt)
 
 

@@ -14,7 +14,7 @@ from core.runs.plan import Plan
 
 MAX_FRAMES = 61
 FEW = 8
-"""A picture with at most so many steps keeps all of them, beside others that take many more."""
+"""A picture with at most FEW steps keeps all of them, even beside pictures with many more."""
 UNCHECKED = "These pictures are still to be checked: wait for the end of the run, or press Stop."
 
 
@@ -83,7 +83,7 @@ class Recording:
 
     @property
     def settings(self) -> dict:
-        """What its saved pictures carry."""
+        """The settings that its saved pictures carry."""
         return self.plan.settings()
 
     @property
@@ -114,6 +114,6 @@ class Recording:
 
     @property
     def under(self) -> Sequence[str]:
-        """What stands under each picture of the result, see `core.runs.plan.Plan.under`; empty before the end."""
+        """The text under each picture of the result, see `core.runs.plan.Plan.under`; empty before the end."""
         known = self.done and not (self.withheld and self.notes is None)
         return self.plan.under(self.result) if known else ()

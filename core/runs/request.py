@@ -230,7 +230,7 @@ class Request:
     KIND: ClassVar[str | None] = None
     """Its name in saved pictures."""
     ORDER: ClassVar[tuple[str, ...]] = ()
-    """The API's parameters, if their order differs from that of the fields."""
+    """The API's parameters, if their order differs from the order of the fields."""
 
     @classmethod
     @cache

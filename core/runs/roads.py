@@ -79,12 +79,13 @@ class RoadsRequest(Request):
 
     @property
     def condition(self) -> str | int | None:
-        """What the model's `encode` takes."""
+        """The digit or the prompt for the model's `encode`; None for an empty prompt."""
         return int(self.prompt) if self.of_digits else self.prompt or None
 
 
 def model_of(request: Request, device: str) -> Denoiser:
-    """The guided denoiser of a request; the clean estimates of pictures are clipped, those of digits are not."""
+    """The guided denoiser of a request. The clean estimates of pictures are clipped; the clean estimates of digits are
+    not."""
     guided = guide(load(request.model, device), request.guidance)
     return guided if spec(request.model).task == "digits" else bounded(guided)
 
@@ -155,7 +156,7 @@ class Roads(EstimateAlone):
         return in_pixels(model, map(beside, zip(*rows, strict=True)))
 
     def _start(self, model: Denoiser, noise: torch.Tensor, visits: torch.Tensor) -> tuple:
-        """What a row's sampler takes: the same noise in every column, the visits, and the condition."""
+        """The arguments of a row's sampler: the same noise in every column, the visits, and the condition."""
         return (
             noise.repeat(self.columns, *[1] * len(model.shape)),
             visits,
@@ -172,7 +173,7 @@ class Roads(EstimateAlone):
 
 
 def beside(steps: Sequence[Step]) -> Step:
-    """Steps of runs that go on together, as one Step of one batch."""
+    """Join the Steps of parallel runs into Steps of one batch."""
     first, parts = steps[0], {}
     if all(s.parts for s in steps):
         parts = {name: torch.cat([s.parts[name] for s in steps]) for name in first.parts}

@@ -48,7 +48,7 @@ class PairRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Plan):
-    """Both runs as one batch: the digits of DDPM, then those of flow matching; t is that of DDPM."""
+    """Both runs as one batch: the digits of DDPM, then the digits of flow matching. t is DDPM's timestep."""
 
     GAP = 1
     RANGE = (0.0, 1.0)

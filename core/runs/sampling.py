@@ -203,13 +203,14 @@ def when_to_guide(r: PictureRequest) -> Pictures:
 
 
 def guidance_sweep(r: PictureRequest) -> Pictures:
-    """One noise at five guidance scales; a student's are those that it learned."""
+    """One noise at five guidance scales. A student uses the scales that it learned."""
     sweep = STUDENT_SWEEP if spec(r.model).counts else SWEEP
     return of_one_noise(r, sweep, [f"w = {w:g}" for w in sweep])
 
 
 def step_sweep(r: PictureRequest) -> Pictures:
-    """One noise in several numbers of steps, evenly spaced, a row per prompt; a student's are those that it learned.
+    """One noise in several numbers of steps, evenly spaced, a row per prompt. A student uses the numbers that it
+    learned.
 
     Raises:
         Refused: the sampler takes only runs of one length.

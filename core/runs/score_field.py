@@ -100,7 +100,7 @@ class ScoreFieldRequest(Request):
 
     @property
     def subject(self) -> tuple:
-        """What a network learns; another subject needs another network."""
+        """The data and the path that a network learns. Another subject needs another network."""
         own = {"gaussians": self.components, "word": self.word, "drawn": self.rows}
         return self.data, own.get(self.data), self.noising
 
@@ -119,15 +119,16 @@ class ScoreFieldRequest(Request):
         return learner
 
     def denoiser(self) -> Denoiser:
-        """The exact one, or the network. Raises Refused if there is none."""
+        """The exact denoiser or the network, as requested. Raises Refused if there is no network."""
         return self.network().denoiser() if self.model == "learned" else self.points().denoiser(self.schedule())
 
     def settings(self) -> dict:
-        """As `Request.settings`; a network lives no longer than the page, and only drawn data needs its rows."""
+        """The settings as in `Request.settings`, without the network's id, which is valid only in its page. Only drawn
+        data keeps its rows."""
         return super().settings() | {"training": "", "rows": self.rows if self.data == "drawn" else ()}
 
     def recipe(self) -> PointRecipe:
-        """Of a new network."""
+        """The recipe of a new network."""
         names = ("target", "width", "depth", "rate", "batch", "updates", "seed")
         return PointRecipe(self.schedule(), **{name: getattr(self, name) for name in names})
 

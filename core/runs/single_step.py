@@ -18,7 +18,7 @@ from core.runs.request import Model, Request, Text, asked
 from core.wording import counted
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""The course's figure of that denoiser at other noise levels too."""
+"""The noise levels of the course's figure, which also tests the denoiser at levels other than its own."""
 MAX_SIGMAS, MAX_SIGMA = 10, 2
 
 
@@ -70,12 +70,12 @@ class SingleStepRequest(Request):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the denoiser makes of one digit at S noise levels.
+    """The denoiser's results for one digit at S noise levels.
 
     Args:
         noisy, denoised: (S, 28, 28, 1) uint8.
-        before, after: S mean squared errors to the clean digit, of the noisy digits and of the denoised ones: per pixel,
-            of values in which the clean digit lies in [0, 1] and the others are not clamped to it.
+        before, after: S mean squared errors per pixel to the clean digit, of the noisy and of the denoised digits. The
+            clean digit is in [0, 1]; the others are not clamped.
     """
 
     noisy: np.ndarray

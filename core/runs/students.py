@@ -1,4 +1,5 @@
-"""Students beside their teacher: ten digits from one noise, by method and by network calls, with what was measured of each."""
+"""Students beside their teacher: ten digits from one noise, by method and by network calls, with the measures of
+each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from core.runs.plan import EstimateAlone
 from core.runs.request import Real, Request, asked
 
 FILE = CHECKPOINTS / "fewer_steps.json"
-"""Of `python -m benchmarks.fewer_steps`."""
+"""The results of `python -m benchmarks.fewer_steps`."""
 ROWS = {
     "teacher, Euler": ("flow-class", "euler"),
     "distilled": ("flow-class-fast", "few-steps"),
@@ -125,7 +126,7 @@ class Students(EstimateAlone):
 
     @property
     def measured_words(self) -> str:
-        """What the numbers under the digits are, or why there are none."""
+        """A sentence on the numbers under the digits, or on why there are none."""
         if self.request.guidance == MEASURED_AT:
             return (
                 f"Under each, where there is room, as measured on 2,000 digits at guidance {MEASURED_AT}: "

@@ -1,4 +1,4 @@
-"""What a threshold of the clean estimate does at high guidance: none, clipping and the dynamic one, from one noise."""
+"""The effect of a threshold on the clean estimate at high guidance: none, clipping or dynamic, from one noise."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from core.runs.request import Request, Text, asked
 from core.wording import clipped, counted
 
 FILE = CHECKPOINTS / "thresholds.json"
-"""Of `python -m benchmarks.thresholds`."""
+"""The results of `python -m benchmarks.thresholds`."""
 ROWS = {"none": "no threshold", "clip": "clipped", "dynamic": "dynamic"}
 """A key of `core.diffusion.guidance.THRESHOLDS` -> the label of its row."""
 MOST_COLUMNS = 6

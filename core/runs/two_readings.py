@@ -49,7 +49,7 @@ def prompts_kind(*each: Prompt) -> Prompts:
 
 @dataclass(frozen=True, kw_only=True)
 class TwoReadingsRequest(Request):
-    """What anagrams and hybrids share.
+    """The part of the request that anagrams and hybrids share.
 
     Args:
         prompts: one per reading.

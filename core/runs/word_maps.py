@@ -18,7 +18,8 @@ from core.runs.recording import MAX_FRAMES
 from core.techniques.attention import Recorder
 
 MOST = 100_000_000
-"""The bytes of a run's maps up to which every head is kept: those of large networks with long prompts have more."""
+"""The largest size of a run's maps, in bytes, at which every head is kept. Large networks with long prompts exceed
+it."""
 
 
 def as_bytes(shares: np.ndarray) -> np.ndarray:

@@ -183,7 +183,7 @@ class Words(Plan):
         return float("inf") if not n else [*visits, -1][n]
 
     def changes(self) -> list[Weigh | Keep]:
-        """What is done to the attention."""
+        """The changes of the attention."""
         if self.attention:
             return [Weigh(torch.tensor(self.attention))]
         words = [self.request.words(text) for text in self.texts]

@@ -75,7 +75,7 @@ def places_of(words: Sequence[Word]) -> int:
 
 
 def columns(prompts: Sequence[Sequence[Word]]) -> Tensor:
-    """(B, L, W): 1 where token l belongs to word w of prompt b; W is that of the prompt with the most words."""
+    """(B, L, W): 1 where token l belongs to word w of prompt b. W is the largest number of words in a prompt."""
     read = [read_only(words) for words in prompts]
     table = torch.zeros(len(read), max(map(places_of, read)), max(map(len, read)))
     for b, words in enumerate(read):
@@ -111,7 +111,8 @@ class Weigh:
 
 @dataclass(frozen=True)
 class Keep:
-    """A picture takes its attention from another one of the batch, at first (Hertz et al. 2022, word swap and refinement).
+    """At first, one picture uses the attention of another picture in the batch (Hertz et al. 2022, word swap and
+    refinement).
 
     Args:
         source, target: the two pictures.

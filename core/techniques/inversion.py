@@ -22,7 +22,8 @@ CALLS = {"ddim": lambda n: n, "heun": lambda n: 2 * n - 1}
 def invert(
     denoiser: Denoiser, x: Tensor, timesteps: Sequence[int], cond: Tensor, solver: str = "ddim"
 ) -> Iterator[Step]:
-    """From clean x up through the timesteps, dx = x_0 da + eps ds (Song et al. 2021, section 4.3; Dhariwal & Nichol 2021).
+    """Take clean x up through the timesteps, dx = x_0 da + eps ds (Song et al. 2021, section 4.3; Dhariwal & Nichol
+    2021).
 
     DDIM takes eps at the lower end of each step, Heun the mean of both ends; the first step, whose lower end is clean, is
     taken with eps at t = 0.
@@ -52,7 +53,7 @@ def invert(
 
 
 def _up(denoiser: Denoiser, x: Tensor, now: Tensor, then: Tensor, cond: Tensor, p: Prediction, second: bool) -> Tensor:
-    """One step up, of first or second order."""
+    """One step up, by a method of first or second order."""
     (a, s), (a_next, s_next) = denoiser.schedule.at(now, x), denoiser.schedule.at(then, x)
     ahead = x + (a_next - a) * p.x_0 + (s_next - s) * p.eps
     if not second:

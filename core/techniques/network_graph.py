@@ -76,7 +76,7 @@ class Graph:
 
 
 def title_of(module: nn.Module, name: str) -> str:
-    """What a module is called: a block by its class, a plain chain of layers by its attribute, a layer by what it does."""
+    """The title of a module: the class of a block, the attribute of a plain chain of layers, a layer in a few words."""
     if type(module) is nn.Sequential:
         last = name.rpartition(".")[2]
         return ", ".join(map(described, module)) if last.isdigit() else last.capitalize()
@@ -133,7 +133,7 @@ class _Scope:
             self.alive.append(tensor)
 
     def graph(self, out: object) -> Graph:
-        """What leads to the output."""
+        """The graph of the nodes that lead to the output."""
         output = next((self.comes_from[id(t)] for t in _tensors(out) if id(t) in self.comes_from), "")
         needed = {output}
         for node in reversed(self.nodes.values()):
@@ -168,7 +168,7 @@ class _Tracer(TorchFunctionMode):
                 handle.remove()
 
     def enter(self, path: str, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        """A module is called: a scope of its own, in which its arguments are the inputs."""
+        """Enter a call of a module. It has a scope of its own, and its arguments are the inputs there."""
         given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
         scope, sources = _Scope(), {}
         for name, value in given.items():

@@ -13,7 +13,7 @@ from core.runs.denoise import Beside, Denoising, Estimate
 
 COLUMNS = 9
 QUALITY = 88
-"""Of a JPEG with all of its colours; in a WebP file, noise would lose half of them."""
+"""The quality of a JPEG with full colour resolution. In a WebP file, noise would lose half of its colours."""
 SIDE = 64
 
 

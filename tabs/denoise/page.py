@@ -61,7 +61,7 @@ class DenoiseLayout(Layout):
         }
 
     def wire_presets(self) -> None:
-        """As the base says; a preset without a scene has its picture drawn first."""
+        """See the base class. For a preset without a scene, the model first draws the picture."""
         ready = {button: preset for button, preset in self.presets.items() if preset.sources}
         others = {button: preset for button, preset in self.presets.items() if button not in ready}
         self.press_after(self.fill_from(ready))

@@ -17,7 +17,7 @@ class Fillings(Job):
     """A job in which a picture's number counts all places of its rows, and some rows begin late."""
 
     def restore(self, file: str) -> list:
-        """As the base's; the API calls its parameter `file`."""
+        """See the base class. The API calls its parameter `file`."""
         return super().restore(file)
 
     def value(self, recording: Recording) -> dict:

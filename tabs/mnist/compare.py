@@ -9,10 +9,10 @@ from tabs.ui.viewer import RUNS, viewer
 
 
 class PairJob(Job):
-    """The runs of the sub-tab, which makes no files and of which no picture is chosen."""
+    """The runs of the sub-tab. They make no files, and no picture is chosen."""
 
     def face(self, plan: Plan) -> dict:
-        """As the base's, without a grid to choose from: a lane has half of the pictures."""
+        """The labels around the pictures, without a grid to choose from: a lane has half of the pictures."""
         return {key: value for key, value in super().face(plan).items() if key != "grid"}
 
     def keep(self, view: dict) -> dict:
@@ -25,7 +25,7 @@ class PairLayout(Layout):
 
     @property
     def kept(self) -> list:
-        """What `PairJob.keep` fills after a run."""
+        """The components that `PairJob.keep` fills after a run."""
         return [self.view]
 
 

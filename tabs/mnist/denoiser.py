@@ -28,7 +28,7 @@ from tabs.ui.viewer import made_when_seen
 
 FIGURES, MEAN, EIGHT = "denoiser-figures", "denoiser-mean", "denoiser-eight"
 QUICK = NETWORK | {"show_progress": "hidden"}
-"""Of runs that are over at once: Gradio's own marks, of errors too, do not lie on the figure."""
+"""The event keywords of runs that end at once. Gradio's own marks, also those of errors, stay off the figure."""
 OTHER = "Another network than the one above, trained with pure noise, and no digit, as its input"
 
 
@@ -36,7 +36,7 @@ class SingleStepJob(Job):
     """The runs of the sub-tab: one network call, too short for a viewer, a Stop or files."""
 
     def parameters(self, experiment: str) -> list[inspect.Parameter]:
-        """As the base's, the model last: programs that call without it keep their order."""
+        """The parameters, the model last, so that programs that call without it keep their order."""
         return sorted(super().parameters(experiment), key=lambda p: p.name == "model")
 
     def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, dict]]:

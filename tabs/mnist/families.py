@@ -44,7 +44,7 @@ MEASURED = (
 
 
 def points(facts: Mapping, k: int) -> dict:
-    """Loss k of a card's curve against minutes, each point the mean of its stretch."""
+    """Loss k of a card's curve against minutes. Each point is the mean of its part of the curve."""
     n = -(-len(facts["curve"]) // POINTS)
     parts = [facts["curve"][i : i + n] for i in range(0, len(facts["curve"]), n)]
     minutes = facts["cpu_seconds"] / 60 / facts["steps"]
@@ -76,7 +76,7 @@ ROWS = {
 
 
 def table(cards: Mapping[str, Mapping]) -> str:
-    """What was measured, a column per family and one of real digits."""
+    """The table of measures: a column per family, and one of real digits."""
     every = [c["metrics"] for c in cards.values()]
     every = [m | {"poorest": min(m["coverage_by_class"])} for m in (*every, every[-1]["real_digits"])]
     rows = [
@@ -99,7 +99,7 @@ def quarter(curve: Sequence[Sequence[float]], which: int) -> float:
 
 
 def sentences(cards: Mapping[str, Mapping]) -> str:
-    """What each is good and bad at, a sentence each."""
+    """The strengths and weaknesses of each family, a sentence each."""
     gan, vae, flow = (c["metrics"] for c in cards.values())
     curve, real = cards["gan"]["curve"], flow["real_digits"]
     return "\n".join(

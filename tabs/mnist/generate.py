@@ -35,7 +35,7 @@ class DigitJob(Job):
     """The runs of the sub-tab; after each run, its trajectory loops on the page too."""
 
     def keep(self, view: dict) -> list:
-        """As the base's, and the trajectory as HTML."""
+        """The values that every job keeps, and the trajectory as HTML."""
         recording = RUNS.get(view)
         value = self.value(recording)
         loop = trajectory(recording, value)
@@ -86,7 +86,7 @@ class DigitLayout(Layout):
 
     @property
     def kept(self) -> list[gr.components.Component]:
-        """What `DigitJob.keep` fills after a run."""
+        """The components that `DigitJob.keep` fills after a run."""
         return [self.view, self.loop, *self.files]
 
     def fit_inputs(self) -> None:

@@ -24,9 +24,9 @@ from tabs.ui.viewer import made_when_seen
 RAW, AVERAGED = "held out", "held out, averaged weights"
 TRAINING = ("training",)
 PLAYERS = NAMES["gan"]
-"""Who plays in a GAN; each has a loss of its own."""
+"""The players of a GAN. Each has a loss of its own."""
 AROUND = 3
-"""Points on either side of which a running mean is the mean; fewer at the ends."""
+"""The points on either side in a running mean; fewer at the ends."""
 SCHEDULED = ("flow-class", "flow-class-adamw")
 """The same network with a rate that falls from epoch to epoch, and with a constant one: the course asks whether it needs to."""
 
@@ -49,7 +49,7 @@ def names_of_runs() -> dict[str, str]:
 
 
 def title_of(name: str) -> str:
-    """What a run is, in words."""
+    """The title of a run."""
     return model_of(name).title + ", the course's recipe" * name.endswith(COURSE)
 
 
@@ -89,7 +89,7 @@ def lines(name: str) -> list[dict]:
 
 
 def compared(*names: str) -> list[dict]:
-    """What two models can be compared by: their running means, and the averaged weights on held-out digits."""
+    """The curves that compare two models: their running means, and the averaged weights on held-out digits."""
     found = []
     for name in names:
         for curve in training(name):

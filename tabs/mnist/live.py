@@ -90,7 +90,7 @@ def choice_of_runs(runs: Sequence[str], checked: Sequence[str]) -> gr.CheckboxGr
 
 @explained
 def begin(runs: str, *values) -> tuple:
-    """At Start and Step: the training of this page that goes on, or a new one, whose curve joins the others."""
+    """At Start and Step: continue the training of this page, or begin a new one, whose curve joins the others."""
     *given, device = values
     request = TrainDigitsRequest.of_values(given)
     learner = learner_of(request, device)
@@ -100,7 +100,7 @@ def begin(runs: str, *values) -> tuple:
 
 
 def idle() -> tuple[dict, dict]:
-    """What is shown while nothing was trained: the example."""
+    """The view and the charts before any training: the example."""
     return example(EXAMPLE), example(f"{EXAMPLE}-curves") or curves([])
 
 
@@ -146,7 +146,7 @@ def retune(*values) -> None:
 
 @explained
 def keep_it(training: str, kept: str) -> tuple:
-    """Keep the network as it is now: its name joins those of this page; what is said of it; its file."""
+    """Keep the network as it is now. Returns the names kept in this page, a sentence on the network, and its file."""
     name = keep(training)
     title = offered([name], "digits").get(name)
     where = "Generate and the scoreboard" if title else "the single-step denoiser"

@@ -78,7 +78,7 @@ class TrainLive:
             )
 
     def inputs(self) -> None:
-        """What learns, from what, how fast; and the runs whose curves are shown."""
+        """The inputs of the training, and the choice of runs whose curves are shown."""
         self.form.place("objective", "told", "width", "T", "rate", "batch", "p_uncond", "updates", "data")
         with gr.Row(elem_classes="slim"):
             self.data = made_when_seen(live.opened, elem_classes="caption")

@@ -1,4 +1,4 @@
-"""What pocket knows, and its sibling of five styles."""
+"""The things and styles that pocket and its sibling of five styles know."""
 
 import functools
 import html
@@ -43,7 +43,7 @@ def of_styles(c: dict) -> str:
 
 
 def measured_words(metrics: dict) -> str:
-    """What was measured of the styles, as HTML; "" before it was."""
+    """The measures of the styles, as HTML; "" before the measurement."""
     said = []
     if never := metrics.get("never-seen"):
         said.append(

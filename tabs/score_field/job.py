@@ -21,7 +21,7 @@ Make = Callable[[ScoreFieldRequest], Iterator[Figure]]
 MAKERS: dict[str, Make] = VIEWS | {
     "train": train, "train_slowly": functools.partial(train, slow=True), "train_once": one_update,
 }  # fmt: skip
-"""What each button makes."""
+"""Button -> function that makes its figures."""
 
 
 SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train")} | {
@@ -31,7 +31,7 @@ SUB_TAB = {name: name for name in ("forward", "score", "sample", "guide", "train
 
 
 PRESSED = {name: SUB_TAB[name] for name in ("sample", "quality", "guide")}
-"""Of those, what a reload makes anew; a training is gone with the page."""
+"""Button -> view, for the figures that a reload makes again. A training is gone with the page."""
 
 
 def plane_value(figure: Figure, settings: dict) -> dict:
@@ -115,7 +115,7 @@ HANDLERS = {name: handler(name) for name in MAKERS}
 
 @functools.cache
 def opening() -> dict:
-    """What the tab shows, and plays, before anything is run: computed for the first page, and kept."""
+    """The figure that the tab plays before the first run. It is computed for the first page, and kept."""
     request = ScoreFieldRequest()
     (figure,) = VIEWS["forward"](request)
     return plane_value(replace(figure, playing=True, returning=True), request.settings())

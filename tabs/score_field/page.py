@@ -47,7 +47,7 @@ DRAWN = """() => {
   const open = document.querySelector('#score-field-views [role=tab][aria-selected=true]');
   if (['Forward', 'Score'].includes(open?.textContent.trim())) delete document.querySelector('#%s').dataset.stale;
 }"""
-"""Of the views that follow their inputs; the others wait for their button."""
+"""Remove the stale mark in the views that follow their inputs. The other views wait for their button."""
 REFUSED = "() => { document.querySelector('#%s').dataset.stale = 'refused'; }"
 """No button helps: an input has to change again."""
 FOLLOWED = ("data", "components", "word", "rows", "noising", "model", "steps", "count", "seed")
@@ -152,7 +152,7 @@ class ScoreField:
                 self.buttons["reset"] = gr.Button("Reset", size="sm", min_width=90)
 
     def settings(self) -> None:
-        """What all views share."""
+        """The settings that all views share."""
         self.form.place(*SHARED_FIELDS)
         with gr.Accordion("Settings from a saved picture", open=False):
             self.saved = settings_input()

@@ -1,4 +1,4 @@
-"""What the score field shows at one click: a view and its settings."""
+"""The presets of the score field: a view and its settings at one click."""
 
 from core.runs.score_field import ScoreFieldRequest
 

@@ -1,1 +1,1 @@
-"""What every tab is built from."""
+"""The parts of which every tab is built."""

@@ -42,7 +42,7 @@ first of both."""
 
 @contextlib.contextmanager
 def in_one_sentence() -> Iterator[None]:
-    """Whatever a picture that was sent fails with becomes one sentence."""
+    """Turn any failure to read a sent picture into one sentence."""
     try:
         yield
         return
@@ -56,7 +56,8 @@ def in_one_sentence() -> Iterator[None]:
 
 
 class _Drawn(GradioModel):
-    """What the page and programs send; a file alone is a picture. The last three are what Gradio's own editor sends."""
+    """A value from the page or a program. A file alone is a picture. Gradio's own editor sends the last three
+    fields."""
 
     picture: FileData | str | None = None
     mask: FileData | str | None = None
@@ -90,11 +91,11 @@ class Canvas(gr.HTML):
             return of_editor(payload, masked)
 
     def postprocess(self, value: Mapping | Image.Image | None) -> dict | None:
-        """What travels to the page: data URIs; None, in an update of other properties, stays None."""
+        """The value for the page: data URIs. None, in an update of other properties, stays None."""
         return None if value is None else travelling(value)
 
     def api_info(self) -> dict:
-        """What a program sends."""
+        """The schema of a program's value, for the API."""
         about = 'a picture file, or {"picture": file or data URI, "mask": the same}; white is what is made anew'
         return {"type": {}, "description": about}
 
@@ -190,7 +191,7 @@ def canvas(
 
 
 def _print(value: Mapping[str, str]) -> str:
-    """What tells the first value from others, as in the canvas's script."""
+    """A short mark that tells the first value from others, made as in the canvas's script."""
     picture, mask = value.get("picture", ""), value.get("mask", "")
     return f"{len(picture)} {picture[-40:]} {mask[-40:]}"
 
@@ -228,7 +229,7 @@ def small(picture: Image.Image) -> np.ndarray:
 
 
 def inputs_of(picture: Image.Image, name: str = "original") -> dict[str, np.ndarray]:
-    """A run's picture of that name, (64, 64, 3) uint8, and with FINE (256, 256, 3), where it has more than 64 pixels a side."""
+    """The input of that name, (64, 64, 3) uint8. A picture with more detail also gives name + FINE, (256, 256, 3)."""
     original = small(picture)
     fine = np.asarray(ImageOps.fit(images.to_rgb(picture), (4 * SIZE, 4 * SIZE), Image.Resampling.BOX))
     finer = min(picture.size) > SIZE and not np.array_equal(fine, images.enlarge(original, 4))

@@ -1,4 +1,4 @@
-"""What every tab shares: run and stop, the seed row, the cost line, the formula panel, send-to."""
+"""The parts that every tab shares: run and stop, the seed row, the cost line, the formula panel, send-to."""
 
 import html
 import inspect
@@ -24,12 +24,12 @@ FORMULAS = Path(__file__).parents[1] / "formulas"
 
 @dataclass(frozen=True)
 class Shared:
-    """What the page hands to every tab.
+    """The objects that the page gives to every tab.
 
     Args:
         device: the picker of the device.
         facts: the line of facts in the header.
-        tabs: the tabs, of which send-to opens one.
+        tabs: the tabs; send-to opens one of them.
         model: the model requested at the start, if any.
         takers: the tabs on the page that take a sent picture, ID -> name on the button, in display order.
         inbox: per tab: the component that takes a sent picture, the panel around it to open (or None), and the prompts

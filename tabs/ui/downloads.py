@@ -18,7 +18,7 @@ HOW = (
 
 
 def needs(name: str) -> str:
-    """What a model needs, with links to its page and to the token page, as HTML."""
+    """The availability of a model in one sentence, with links to its page and to the token page, as HTML."""
     if not isinstance(name, str) or name not in REPOSITORIES:
         raise ModelError(f"There is no DeepFloyd model called {str(name)[:40]!r}; there are {', '.join(REPOSITORIES)}.")
     r = REPOSITORIES[name]

@@ -44,7 +44,8 @@ class Drawing(gr.HTML):
         return {"points": [[x, y, int(c)] for (x, y), c in zip(places.tolist(), classes.tolist(), strict=True)]}
 
     def postprocess(self, value: dict | None) -> dict | None:
-        """What travels to the page: {"data": base64 of int16 (N, 3)}; None, in an update of other properties, stays None."""
+        """The value for the page: {"data": base64 of int16 (N, 3)}. None, in an update of other properties, stays
+        None."""
         if value is None:
             return None
         rows = np.asarray(value["points"], np.float64).reshape(-1, 3)[:MOST]
@@ -52,7 +53,7 @@ class Drawing(gr.HTML):
         return {"data": bytes64(np.rint(np.c_[places, rows[:, 2:]] * [UNIT, UNIT, 1]), "<i2")}
 
     def api_info(self) -> dict:
-        """What a program sends."""
+        """The schema of a program's value, for the API."""
         return {"type": "object", "description": 'points: [[x, y, class], ...], as {"points": [...]}'}
 
     def example_payload(self) -> dict:

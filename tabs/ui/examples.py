@@ -23,7 +23,7 @@ PREFIX = "example-"
 PLANNERS: dict[str, Callable[[Mapping], Plan]] = {}
 """Example name -> function from the recording's settings to its plan; every `Job` registers its own."""
 READERS: dict[str, Callable[[bytes, str, Callable], Recording]] = {}
-"""Example name -> function that reads its recording, if it is not one of frames alone; as `from_bytes`."""
+"""Example name -> function that reads a recording of more than frames; it is called as `from_bytes` is."""
 FRAMES = 6
 QUALITY = 75
 MAPS_QUALITY = 60
@@ -39,7 +39,7 @@ def example(name: str) -> dict:
 
 
 def fetched(name: str) -> dict:
-    """What a page gets that asks for the example of that name; empty if there is none."""
+    """The example of that name, for a page that asks for it; empty if there is none."""
     return example(name) if isinstance(name, str) and name in _values() else {}
 
 

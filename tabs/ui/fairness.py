@@ -1,7 +1,7 @@
-"""Whose run may wait for the network: nobody fills the queue alone, and who is refused reads why.
+"""Decide whose run may wait for the network. Nobody fills the queue alone, and a refused person reads the reason.
 
-Gradio's own bound refuses quick handlers with the runs, and its answer is "Queue is full". A page that is refused because
-of others asks again by itself: see `full` in tabs/ui/assets/page.js.
+Gradio's own bound also refuses quick handlers, with the answer "Queue is full". A page that is refused because of other
+pages asks again by itself: see `full` in tabs/ui/assets/page.js.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ ID = NETWORK["concurrency_id"]
 MOST_OWN = 3
 """The most runs of one page at a time: one under way and two that wait."""
 USUAL = 5.0
-"""Seconds of a run, until one of its kind has been timed."""
+"""The assumed seconds of a run, until a run of its kind is timed."""
 PATIENCE = 60.0
-"""Seconds until a run is dropped whose stream nobody has opened."""
+"""Seconds before a run without a reader is dropped."""
 
 
 def fair(demo: gr.Blocks, most: int) -> gr.Blocks:
-    """The same app, whose queue takes at most so many waiting runs, half of them of one address and MOST_OWN of one page,
-    and starts those alone whose page listens.
+    """Limit the app's queue to `most` waiting runs, half of them from one address. One page has at most MOST_OWN runs,
+    waiting or under way. Only pages that listen have their runs started. Returns the same app.
 
     Args:
         demo: has its queue already; Gradio's own bound should be far above `most`.
@@ -49,12 +49,12 @@ def fair(demo: gr.Blocks, most: int) -> gr.Blocks:
 
 
 def address(request: fastapi.Request | None) -> str | None:
-    """Where a request comes from; None if that is not known. A class may share one."""
+    """The address of a request; None if it is not known. A class may share one address."""
     return request.client.host if request and request.client else None
 
 
 def refusal(queue: Queue, session: str | None, most: int, where: str | None = None) -> str:
-    """Why a page may not add a run to the queue now; "" if it may."""
+    """The reason why a page may not add a run to the queue now; "" if it may."""
     line = waiting(queue)
     runs = [*line, *under_way(queue)]
     if sum(e.session_hash == session for e in runs) >= MOST_OWN:
@@ -69,7 +69,8 @@ def refusal(queue: Queue, session: str | None, most: int, where: str | None = No
 
 @contextlib.contextmanager
 def listening(queue: Queue, since: dict[str, float]) -> Iterator[None]:
-    """Within this, only runs wait whose page reads what it is told; one that has not for PATIENCE seconds is dropped.
+    """Inside this context, the queue holds only runs whose page reads its messages. After PATIENCE seconds without a
+    reader a run is dropped.
 
     Args:
         since: event -> when it was first found without a listener; kept from call to call.
@@ -103,11 +104,11 @@ def waiting(queue: Queue) -> list[Event]:
 
 
 def under_way(queue: Queue) -> Iterator[Event]:
-    """The runs that have it."""
+    """The runs that use the network now."""
     return (e for job in queue.active_jobs if job for e in job if e.concurrency_id == ID)
 
 
 def seconds(queue: Queue, event: Event) -> float:
-    """How long a run takes, by those of its kind so far."""
+    """The expected seconds of a run, from earlier runs of its kind."""
     timed = queue.process_time_per_fn.get(event.fn)
     return timed.avg_time if timed and timed.count else USUAL

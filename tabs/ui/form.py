@@ -55,7 +55,7 @@ WIDGETS: dict[type[Kind], Callable] = {
 
 
 def widget(kind: Kind, **how) -> gr.components.Component:
-    """The widget of a field; a kind without its own widget uses that of its nearest base class."""
+    """The widget of a field. A kind without its own widget uses the widget of its nearest base class."""
     make = next(WIDGETS[k] for k in type(kind).__mro__ if k in WIDGETS)
     return make(kind, **{"label": kind.label, "info": kind.info or None} | how)
 
@@ -93,7 +93,7 @@ class Form:
 
     @property
     def unplaced(self) -> list[str]:
-        """The parameters whose widgets are nowhere on the page yet."""
+        """The parameters without a widget on the page so far."""
         return [name for name, widget in self.widgets.items() if not widget.is_rendered]
 
     def place(self, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""Where a run happens: in this process, or in the worker of a Space that lends its GPU for one call (ZeroGPU)."""
+"""Run in this process, or in the worker of a Space that lends its GPU for one call (ZeroGPU)."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ def _duration(seconds: float, make: Callable[[str], Iterator]) -> int:
 
 
 def _lent(seconds: float, make: Callable[[str], Iterator]) -> Iterator:
-    """What `make` yields on the lent GPU. The values are pickled, so no tensor may stay on the GPU.
+    """Yield the values of `make` on the lent GPU. The values are pickled, so no tensor may stay on the GPU.
 
     Raises:
         gr.Error: on any failure, in words; Spaces would show only the class of another exception.
@@ -46,7 +46,7 @@ def placed(
     price: tuple[int, float] | None,
     prompts: Sequence[str] = (),
 ) -> Iterator:
-    """What `make(device)` yields, wherever the model runs.
+    """Yield the values of `make(device)`, wherever the model runs.
 
     Args:
         make: takes a device name and yields Steps or other picklable values; it must be picklable itself.

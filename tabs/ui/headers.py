@@ -1,4 +1,4 @@
-"""What every answer of the app tells a browser about itself."""
+"""The headers that every answer of the app gives to a browser."""
 
 import contextlib
 import re
@@ -21,9 +21,9 @@ POLICY = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
-"""Where a page may take what from: from this app, and from itself what it makes. Gradio's page has scripts and styles within
-it and makes functions of text, and on a Space it asks Hugging Face how the Space is. Any page may frame the app, as Spaces
-and courses do: there is no account in it that a click could misuse."""
+"""The allowed sources of a page's content: the app, and data that the page makes. Gradio's page has inline scripts and
+styles and makes functions from text. On a Space, the page asks Hugging Face for the state of the Space. Any page may
+frame the app, as Spaces and courses do: the app has no account that a click could misuse."""
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -31,15 +31,16 @@ HEADERS = {
 }
 """An uploaded file is never read as another kind."""
 CREDENTIALS = "access-control-allow-credentials"
-"""What Gradio would let any other site send. The page itself needs no leave for its own, and Gradio's clients send none."""
+"""Gradio would send this header to any other site. Neither the page nor Gradio's clients need it."""
 LASTING = re.compile(r"/assets/[^/]+-[\w-]{8,9}\.(js|css|woff2)$")
-"""Gradio's scripts and styles, whose names change with what is in them."""
+"""Gradio's scripts and styles. Their names change with their content."""
 A_YEAR = "public, max-age=31536000, immutable"
-"""They need not be asked for again: some 190 answers of a page that is opened a second time."""
+"""The browser does not ask for these files again. This saves some 190 requests when a page is opened a second time."""
 
 
 class Headers:
-    """ASGI middleware that adds HEADERS to every answer, takes CREDENTIALS from it, and lets what is LASTING be kept."""
+    """ASGI middleware that adds HEADERS to every answer, removes CREDENTIALS, and lets the browser keep LASTING files
+    for A_YEAR."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -59,7 +60,7 @@ class Headers:
 
 @contextlib.asynccontextmanager
 async def outermost(app: Starlette) -> AsyncIterator[None]:
-    """The lifespan of an app that stands in Headers as a whole. Gradio puts its own middleware, which answers for other
-    sites, around what launch() is given."""
+    """Put Headers around the whole app when it starts. Gradio puts its own middleware, which answers other sites,
+    around the middleware given to launch()."""
     app.middleware_stack = Headers(app.middleware_stack)
     yield

@@ -86,11 +86,11 @@ class Job:
         return f"{self.tab}-run-{experiment or next(iter(self.plans))}"
 
     def face(self, plan: Plan) -> dict:
-        """What the viewer shows around the pictures."""
+        """The labels around the pictures in the viewer."""
         return face(plan, f"#{self.pick_id}")
 
     def example(self) -> dict:
-        """What the viewer shows before the first run."""
+        """The viewer's value before the first run."""
         return pointer(self.tab)
 
     # ---- from inputs and settings to a plan ----
@@ -203,12 +203,13 @@ class Job:
         return [*first, *request.parameters().values(), *self.extra(request), *further]
 
     def written(self) -> tuple[list[Source], list[Source]]:
-        """The sources that saved settings fill: those that come first, and those of one experiment alone, which come last."""
+        """The sources that saved settings fill: the first ones, and the sources of a single experiment, which come
+        last."""
         some = [source for source in self.sources.values() if source.write]
         return [s for s in some if not s.only], [s for s in some if s.only]
 
     def extra(self, request: Request) -> list:
-        """What a request fills besides its inputs: values of `Layout.extra`."""
+        """The values that a request fills besides its inputs: values of `Layout.extra`."""
         return []
 
     def keep(self, view: dict):

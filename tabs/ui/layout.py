@@ -33,7 +33,8 @@ OPEN = "() => ({__type__: 'update', open: true})"
 QUICK = 10
 """Seconds that a run may take for a preset to start it; a longer one is only filled in."""
 NUMBERED = "() => document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-numbered', {bubbles: true}))"
-"""Tells a viewer that the number of the chosen picture has another value: the end of a run fills in that of its first one."""
+"""Tell a viewer that the number of the chosen picture changed. At its end, a run sets the number of its first
+picture."""
 PRESS = "(next) => pressNext(next, '%s')"
 
 
@@ -84,7 +85,7 @@ class Layout:
 
     @property
     def figure(self) -> str:
-        """The id of what a run fills, which an input marks as stale."""
+        """The id of the element that a run fills. A changed input marks it as stale."""
         return self.RIGHT_ID or self.view.elem_id
 
     @property
@@ -94,12 +95,13 @@ class Layout:
 
     @property
     def priced(self) -> list[gr.components.Component]:
-        """What the cost depends on."""
+        """The components that the cost depends on."""
         return [*self.form.inputs, self.shared.device]
 
     @functools.cached_property
     def restored(self) -> list[gr.blocks.Block]:
-        """What the settings in a saved picture fill, as of when this page was wired: the job's sources are the newest page's."""
+        """The components that the settings in a saved picture fill, fixed when this page is wired. The job itself has
+        the sources of the newest page."""
         first, further = self.job.written()
         return [*(s.widget for s in first), *self.form.inputs, *self.extra, *(s.widget for s in further)]
 
@@ -176,12 +178,12 @@ class Layout:
 
     @property
     def of_one(self) -> list[gr.components.Component]:
-        """What `Job.look_at` fills for the chosen picture."""
+        """The components that `Job.look_at` fills for the chosen picture."""
         return [self.inner]
 
     @property
     def kept(self) -> list[gr.components.Component]:
-        """What `Job.keep` fills after a run."""
+        """The components that `Job.keep` fills after a run."""
         return [self.view, self.index, self.inner, *self.files]
 
     def wire(self, endpoints: Mapping[str, str], takes: Sequence[gr.Textbox] = ()) -> None:
@@ -209,7 +211,8 @@ class Layout:
         self.wire_inputs(takes)
 
     def back(self, view: dict) -> dict:
-        """The run of `view` with its inputs, apart from canvases, which keep by themselves; the example if it is forgotten."""
+        """The run of `view` and its inputs, or the example if the run is no longer kept. Canvases are left out: they
+        keep their own value."""
         try:
             inputs = zip(self.restored, self.job.refilled(RUNS.get(view).settings), strict=True)
             filled = self.kept_of(view)
@@ -218,11 +221,11 @@ class Layout:
         return {widget: value for widget, value in (*filled, *inputs) if not isinstance(widget, Canvas)}
 
     def example_files(self, view: dict) -> list:
-        """The files of the example that is seen, which the page asks for."""
+        """The files of the visible example, when the page asks for them."""
         return [value for widget, value in self.kept_of(view) if isinstance(widget, gr.DownloadButton)]
 
     def kept_of(self, view: dict) -> list[tuple]:
-        """(widget, value) of all that a run, or an example, fills at its end."""
+        """(widget, value) for every component that a run, or an example, fills at its end."""
         kept = self.job.keep(view)
         *_, kept = kept if inspect.isgenerator(kept) else [kept]
         return [*zip(self.kept, kept if isinstance(kept, list | tuple) else [kept], strict=True)]

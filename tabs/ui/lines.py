@@ -1,5 +1,5 @@
-"""A line of words that follows inputs. The page asks the server for it by itself: an event of Gradio's with so many inputs
-costs the browser more than the answer, at every key."""
+"""A line of text that follows inputs. The page itself asks the server for it. At every key press, a Gradio event with
+many inputs would cost the browser more than the answer."""
 
 import html
 import json
@@ -41,8 +41,8 @@ def renew(name: str, inputs: Sequence, changed: Sequence | None = None, figure: 
     """Renew the line of that name when an input changes.
 
     Args:
-        changed: those of the inputs at whose change it is renewed, if not at that of each.
-        figure: the id of a figure that is marked as stale by the same event: a page opens faster with few of them.
+        changed: the inputs that renew it when they change; by default all.
+        figure: the id of a figure that the same event marks as stale: a page opens faster with few events.
     """
     script = f"(...values) => {{ {TOLD % name} {STALE % figure if figure else ''} }}"
     events = [c.change for c in (inputs if changed is None else changed)]

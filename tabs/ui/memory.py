@@ -8,8 +8,8 @@ import ctypes
 import sys
 
 ARENAS = 2
-"""Pools of memory for all threads. By default there are eight a core, and pages that are opened together, each rendered
-in a thread of its own, leave all of them large."""
+"""The number of memory pools for all threads. The default is eight per core. Pages that are opened together render in
+one thread each, and would leave all pools large."""
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 
 

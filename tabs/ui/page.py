@@ -57,12 +57,12 @@ def build(title: str, device: str) -> tuple[gr.Dropdown, gr.HTML]:
 
 
 def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
-    """The same page, whose events keep their progress hidden on the header's line of facts alone.
+    """Keep the hidden progress of events on the header's line of facts alone. Returns the same app.
 
-    At every start, result and end of any event Gradio renews the progress on all components that an event ever had as
-    outputs or inputs, and looks for each of them through the whole page: with each figure of a run, 70 ms. So what is
-    done at once shows none, and no event of a page that opens has inputs. What waits for its turn keeps it on its own
-    figure, which says who waits.
+    At every start, result and end of an event, Gradio renews the progress on all components that an event ever had as
+    outputs or inputs. It searches the whole page for each of them, which takes 70 ms for every figure of a run. So a
+    quick event shows no progress, and no event of a page that opens has inputs. An event that waits for its turn keeps
+    the progress on its own figure, which says who waits.
     """
     for fn in demo.fns.values():
         if fn.fn and not fn.queue:
@@ -75,8 +75,8 @@ def spare(demo: gr.Blocks, line: gr.HTML) -> gr.Blocks:
 
 
 def gather_stops(demo: gr.Blocks) -> None:
-    """Let a Stop button end all its jobs by one event, and tell a figure once. Gradio makes two for each job, one of which does
-    nothing, and a page that opens looks through all events for each of its components."""
+    """Let one event of a Stop button end all its jobs, and one event tell a figure. Gradio makes two events for each
+    job, and one of them does nothing. A page that opens searches all events for each of its components."""
     followed, first = {fn.trigger_after for fn in demo.fns.values()}, {}
     for key, fn in list(demo.fns.items()):
         if key in followed or fn.fn or fn.outputs:

@@ -1,4 +1,4 @@
-"""The page is rendered once for all who open it at one address: a class opens it together, and rendering takes 0.3 s."""
+"""Render the page once for all who open it at one address. A class opens it together, and rendering takes 0.3 s."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,15 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PAGES = 8
 """Addresses (and encodings) under which the page is kept; a guest may make up more."""
 ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
-"""What Gradio makes the page's own address of."""
+"""The headers from which Gradio makes the page's own address."""
 RENDERING = {"page", "deep_link", "all_endpoints", "view"}
 """Query parameters that Gradio itself reads while it renders; ours (tab, preset) are read in the browser."""
 
 
 class PageCache:
-    """ASGI middleware that answers `GET /` from memory. It stands around what compresses.
+    """ASGI middleware that answers `GET /` from memory. It stands outside the middleware that compresses.
 
-    The page of an app without accounts is the same for everybody: what differs is asked for by the page's script.
+    The page of an app without accounts is the same for everybody. The page's script asks for the parts that differ.
     """
 
     def __init__(self, app: ASGIApp):
@@ -50,7 +50,7 @@ class PageCache:
         return messages
 
     def keep(self, key: tuple, answer: list[Message]) -> None:
-        """Remember a page that is for everybody, and forget the oldest of too many."""
+        """Remember a page that is the same for everybody. Forget the oldest page if there are too many."""
         if answer[0]["status"] == 200 and "set-cookie" not in Headers(raw=answer[0]["headers"]):
             self.pages[key] = answer
             while len(self.pages) > PAGES:
@@ -66,7 +66,7 @@ def asks_for_page(scope: Scope) -> bool:
 
 
 def key_of(scope: Scope) -> tuple:
-    """What the page depends on."""
+    """The parts of a request that its page depends on."""
     headers = Headers(scope=scope)
     compressed = "gzip" in headers.get("accept-encoding", "")
     return scope["scheme"], scope.get("root_path"), compressed, *map(headers.get, ADDRESS)

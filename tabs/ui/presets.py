@@ -1,4 +1,4 @@
-"""The model a tab opens with, and what its presets fill in."""
+"""The model of a tab at its start, and the settings of its presets."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset fills in.
+    """The settings that a preset fills in.
 
     Args:
         request: the settings.
@@ -33,14 +33,14 @@ class Preset:
     experiment: str = ""
 
     def on(self, model: str | None) -> Request:
-        """What it asks for where that model is the current one; None if a tab has no choice of a model."""
+        """The preset's request if that model is the current one; None for a tab without a choice of a model."""
         return self.request if self.moves or model is None else replace(self.request, model=model)
 
 
 def filling(presets: Mapping[gr.Button, P], fill: Callable[..., list], inputs: Sequence | None, outputs: Sequence,
             **how: object) -> gr.events.Dependency:  # fmt: skip
-    """The event with which each of these buttons fills `outputs` by `fill(its preset, *inputs)`: one for all, as a page opens
-    faster with few events."""
+    """The event with which each of these buttons fills `outputs` by `fill(its preset, *inputs)`. One event serves all
+    buttons: a page opens faster with few events."""
     by_id = {button._id: preset for button, preset in presets.items()}
 
     def filled(pressed: gr.EventData, *values: object) -> list:

@@ -58,8 +58,8 @@ FITS = "() => settled().then(() => fits(document.querySelector('#%s')))"
 def come_back(asks: gr.HTML, back: Callable, outputs: Sequence, figure: str) -> None:
     """Connect the last run of a figure before a reload, `back(view)`, to what it fills, when `asks` triggers `submit`.
 
-    No canvas is among what it fills: it keeps by itself, and one that is not on the page yet would take an answer without a
-    value for all of its properties.
+    It fills no canvas. A canvas keeps its own value. A canvas that is not on the page yet would take an answer
+    without a value as all of its properties.
     """
     came = asks.submit(back, asks, outputs, js=BACK % figure, api_visibility="private", show_progress="hidden")
     came.then(None, None, None, js=FITS % figure, api_visibility="private")

@@ -1,4 +1,5 @@
-"""What no page sends but a program may: names of nothing, values that fit no handler, streams that are not there."""
+"""Requests that no page sends but a program may: unknown names, values that fit no handler, streams that do not
+exist."""
 
 import logging
 
@@ -16,7 +17,7 @@ NOTHING = "There is nothing of this name; the page about the API lists what ther
 class Strangers:
     """ASGI middleware that answers such a request with 4xx and one sentence, and logs one line instead of a traceback.
 
-    In Gradio it would be an error of the server.
+    Without it, Gradio reports an error of the server.
     """
 
     def __init__(self, app: ASGIApp):
@@ -43,6 +44,6 @@ class Strangers:
 
 
 def refused(e: Exception) -> JSONResponse:
-    """The answer to what a program asked for that ended in this error."""
+    """The answer to a program's request that ended in this error."""
     unknown = isinstance(e, (LookupError, FnIndexInferError))
     return JSONResponse({"detail": NOTHING if unknown else UNFIT}, 404 if unknown else 400)

@@ -1,4 +1,4 @@
-"""How the app looks and what its own components do: one theme, one style sheet, one script, all local."""
+"""The look of the app and the scripts of its own components: one theme, one style sheet, one script, all local."""
 
 from pathlib import Path
 
@@ -18,9 +18,9 @@ SCRIPTS = {
     "distance": ("distance",),
     "typed": ("typed",),
 }
-"""What our own components do: name -> the files of the script, in order; together they are one function."""
+"""Component -> the files of its script, in order. Together they are one function."""
 GIVEN = "element, trigger, props, server, upload, watch"
-"""What Gradio gives to a component's script."""
+"""The names that Gradio gives to a component's script."""
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
@@ -38,7 +38,7 @@ def script(name: str) -> str:
 
 
 def head() -> str:
-    """What is for the whole page, then the scripts of all components as functions of one object."""
+    """The script of the whole page, then the scripts of all components as functions of one object."""
     bodies = {name: "\n".join(asset(f"{part}.js") for part in parts) for name, parts in SCRIPTS.items()}
     functions = "".join(f"scripts.{name} = ({GIVEN}) => {{\n{body}\n}};\n" for name, body in bodies.items())
     return f"<script>{asset('page.js')}\nconst scripts = {{}};\n{functions}</script>"

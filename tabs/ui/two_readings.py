@@ -32,7 +32,7 @@ class TwoReadingsJob(Job):
     """The runs of a tab whose pictures have several readings."""
 
     def seen(self, plan: TwoReadings, pixels: np.ndarray, k: int) -> dict:
-        """What the tab shows of picture k, (H, W, C) uint8, in its readings."""
+        """Picture k in its readings, (H, W, C) uint8, as the tab shows it."""
         raise NotImplementedError
 
     def chosen(self, recording: Recording, k: int) -> Iterator[tuple]:

@@ -1,4 +1,4 @@
-"""How much may be uploaded: no guest fills the disk, and a class behind one address is not refused."""
+"""Limit uploads. No guest fills the disk, and a class behind one address is not refused."""
 
 import math
 import time
@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOUR = 3600
 PAGE, ADDRESS = 60_000_000, 1_000_000_000
-"""The most bytes in an hour of one page and of one address."""
+"""The most bytes in an hour, from one page and from one address."""
 LEAST = 10_000
-"""What the smallest file counts."""
+"""The bytes that every file counts at least."""
 PLACE = "/gradio_api/upload"
 
 
@@ -37,7 +37,7 @@ class Uploads:
         await self.app(scope, receive, send)
 
     def refusal(self, scope: Scope) -> PlainTextResponse | None:
-        """The answer to an upload that is too much; None if it is not, and then it counts."""
+        """The answer to an upload above the limit. None for an upload within it, which then counts."""
         headers, now = Headers(scope=scope), time.monotonic()
         if now >= self.ends:
             self.sent.clear()
@@ -54,7 +54,7 @@ class Uploads:
 
 
 def full(who: str, most: int, seconds: float) -> str:
-    """What is told to a page or network that may send no more for so many seconds."""
+    """The sentence for a page or network that may send no more for that many seconds."""
     return (
         f"One {who} may upload {most // 1_000_000:,} MB an hour; this file goes beyond that. Try again in "
         f"{math.ceil(seconds / 60)} min, or take a smaller file; everything else goes on."

@@ -148,7 +148,7 @@ def as_uri(pixels: np.ndarray) -> str:
 
 
 def face(plan: Plan, pick: str = "") -> dict:
-    """What the viewer shows around a plan's pictures: the titles of the lanes and the labels of their grids.
+    """The labels around a plan's pictures in the viewer: the titles of the lanes and the labels of their grids.
 
     Args:
         pick: CSS selector of the number field that a click on a picture fills.

@@ -1,4 +1,4 @@
-"""What a view of this tab asks the server for after a run: questions are from the page, so their answer may be a sentence."""
+"""Answer what a view asks the server after a run. A failed answer is a sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from core.runs.recording import Recording
 
 
 def answered(answer: Callable[[Mapping], dict], question: object) -> dict:
-    """The answer; what cannot be answered comes as {"words": why}."""
+    """The answer, or {"words": why} if there is none."""
     try:
         return answer(question if isinstance(question, dict) else {})
     except (Refused, ValueError) as e:

@@ -85,7 +85,7 @@ class _Drawing(Places):
             yield from self._dots(k, node)
 
     def _upwards(self, box: Box, reader: Box) -> str:
-        """From below, straight where there is room."""
+        """A line up to the reader's lower edge, straight if there is room."""
         end = reader.y + reader.h + 1
         if box.x + 4 <= reader.middle <= box.x + box.w - 4:
             return _path(f"M{reader.middle:.1f} {box.y:.1f}V{end:.1f}", "nd-cond")
@@ -106,7 +106,7 @@ class _Drawing(Places):
             yield f'<circle class="nd-dot nd-dot-{k}" cx="{reader.middle + side:.1f}" cy="{reader.y + reader.h + 6:.1f}" r="3.2"/>'
 
     def _about(self, node: Node) -> str:
-        """What a condition in the strip brings, and how."""
+        """A phrase on a condition in the strip: its inputs, and how they enter."""
         if node.kind == "input":
             return f"{node.title} itself enters"
         begins = [n.title for n in self.strip if n.kind == "input" and node.name in self.graph.reached(n.name)]

@@ -9,7 +9,7 @@ MANY = 14
 EDGE, LABEL, LANE = 8, 50, 7
 """Pixels: around the drawing, for the names of the rows, and from one skip connection to the next."""
 BUS = 3
-"""A condition that so many nodes read is marked by a dot on each."""
+"""A condition with at least this many readers is marked by a dot on each."""
 LETTER = 6.3
 """Pixels of a letter, about."""
 
@@ -30,12 +30,12 @@ class Box:
 
     @property
     def middle(self) -> float:
-        """From the left."""
+        """The distance of its middle from the left."""
         return self.x + self.w / 2
 
     @property
     def centre(self) -> float:
-        """From the top."""
+        """The distance of its centre from the top."""
         return self.y + self.h / 2
 
 
@@ -58,7 +58,7 @@ class Places:
     # ---- where ----
 
     def _rows(self) -> dict[str, int]:
-        """The row of every node on the way of the picture: by its resolution, else that of its neighbour."""
+        """The row of every node on the picture's way: by its resolution, else the row of its neighbour."""
         side = lambda node: node.shape[1] if len(node.shape) == 3 else 0  # noqa: E731
         modules = [n for n in self.main if n.kind in ("block", "layer")]
         self.sides = sorted({side(n) for n in modules}, reverse=True) if self.whole else [0]
@@ -137,7 +137,7 @@ class Places:
         return [n.name for n in self.main if name in n.sources]
 
     def _place_conditions(self) -> None:
-        """Below its reader where it has one or two; else in a strip of their own."""
+        """Place every condition: below its reader if it has one or two, else in a strip of conditions."""
         self.pills: list[tuple[str, Box, str]] = []  # (name, box, what it points to)
         under = [n for n in self.conditions if 0 < len(self._readers(n.name)) < BUS and self._simple(n)]
         strip = [

@@ -20,12 +20,12 @@ class WordsJob(Job):
         return super().face(plan) | around(plan) | {"pick": f"#{self.pick_id}", "weights": f"#{WEIGHTS}"}
 
     def stream(self, plan: Plan, device: str) -> Iterator[dict]:
-        """As in every tab; while it draws the newest frame has the mean of its maps."""
+        """The viewer's values as in every tab. During a run, the newest frame has the mean of its maps."""
         for value in super().stream(plan, device):
             yield mapped(value, RUNS.get(value))
 
     def value(self, recording: Recording) -> dict:
-        """As in every tab, with all maps."""
+        """The viewer's value as in every tab, with all maps."""
         return mapped(super().value(recording), recording)
 
 

@@ -33,21 +33,21 @@ PRESETS = {
 
 
 class NetworkJob(Job):
-    """Its viewer's value has how much every block changes; the maps of one block are asked for."""
+    """The job of this tab. The viewer's value has the change of every block; the page asks for one block's maps."""
 
     def face(self, plan: Network) -> dict:
-        """What stands around the pictures."""
+        """The labels around the pictures, and the names of the blocks."""
         model = plan.request.model
         own = {"model": model, "ways": [*plan.ways], "block": plan.shown, "names": [n.name for n in blocks(model)]}
         return super().face(plan) | own
 
     def stream(self, plan, device):
-        """As in every tab, with the changes of the newest frame."""
+        """The viewer's values as in every tab, with the changes of the newest frame."""
         for value in super().stream(plan, device):
             yield changed(value, RUNS.get(value))
 
     def value(self, recording: Recording) -> dict:
-        """As in every tab, with the changes of every frame."""
+        """The viewer's value as in every tab, with the changes of every frame."""
         return changed(super().value(recording), recording)
 
     def keep(self, view: dict):
@@ -106,7 +106,7 @@ def network_block(run: str, block: str) -> dict:
 
 
 def asked_maps(question: object) -> dict:
-    """`of_block` for the page: {"run", "block"}; what cannot be answered comes as {"words": why}."""
+    """`of_block` for the page: {"run", "block"}; without an answer, {"words": why}."""
     return answered(lambda q: of_block(q.get("run"), q.get("block")), question)
 
 
@@ -133,7 +133,7 @@ class NetworkLayout(Layout):
 
     @property
     def kept(self) -> list:
-        """What `NetworkJob.keep` fills after a run."""
+        """The components that `NetworkJob.keep` fills after a run."""
         return [self.view, *self.files]
 
 

@@ -31,7 +31,7 @@ def view(elem_id: str, value: dict | None = None) -> gr.HTML:
 
 
 def around(plan: Words) -> dict:
-    """What the view shows around the maps: the pictures' labels, their words, and which words can be weighed."""
+    """The labels around the maps: the pictures' labels, their words, and which words can be weighed."""
     return {
         "pictures": [*plan.labels] if plan.count > 1 else [""],
         "words": [[_about(w) for w in plan.request.words(t) if w.places or w.kind == "word"] for t in plan.texts],
@@ -90,5 +90,5 @@ def words_head(run: str, layer: str, head: int) -> dict:
 
 
 def asked_head(question: object) -> dict:
-    """`of_head` for the page: {"run", "layer", "head"}; what cannot be answered comes as {"words": why}."""
+    """`of_head` for the page: {"run", "layer", "head"}; without an answer, {"words": why}."""
     return answered(lambda q: of_head(q.get("run"), q.get("layer"), q.get("head")), question)

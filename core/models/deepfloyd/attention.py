@@ -68,7 +68,8 @@ class _Watching:
 
 
 class _Instead(TorchFunctionMode):
-    """In this thread, F.scaled_dot_product_attention calls the hook; a masked one, whose weights are others, does not."""
+    """In this thread, F.scaled_dot_product_attention calls the hook. A masked one has other weights and does not call
+    it."""
 
     def __init__(self, name: str, hook: Hook):
         super().__init__()

@@ -20,7 +20,7 @@ def explain(error: BaseException, name: str) -> str:
 
 
 def diagnose(error: BaseException, name: str) -> str | None:
-    """As `explain`, but None for an error whose cause is not known.
+    """Explain an error as `explain` does; None if its cause is not known.
 
     The libraries wrap the hub's answer in misleading errors ("not a valid model identifier"), so the whole
     chain of causes and contexts is read.

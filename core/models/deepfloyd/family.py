@@ -19,21 +19,21 @@ class Hub(Source):
     borrows = True
 
     def availability(self, model: ModelSpec, folder: Path | None = None) -> tuple[bool, str]:
-        """As the base says."""
+        """See the base class."""
         told = hub.availability(model.name)
         return told.state == "ready", told.sentence
 
     def card(self, model: ModelSpec, folder: Path | None = None) -> dict[str, Any]:
-        """As the base says: the size of the network; the hub checks the files."""
+        """A card with the size of the network and no checksums: the hub checks the files."""
         r = hub.REPOSITORIES[model.name]
         return {"architecture": {"parameters": r.parameters, "repository": r.id}, "sha256": {}}
 
     def load(self, model: ModelSpec, device: torch.device, folder: Path | None = None) -> Any:
-        """As the base says; the weights may follow with the first network call."""
+        """The model on a device. Its weights may be loaded only at the first network call."""
         return named(model.build)(model.name, device)
 
     def in_memory(self) -> list[tuple[str, str]]:
-        """As the base says."""
+        """See the base class."""
         return failures.in_memory()
 
     def comes_first(self, model: ModelSpec) -> bool:
@@ -42,7 +42,7 @@ class Hub(Source):
         return accelerated and self.availability(model)[0]
 
     def assumed(self, model: ModelSpec, device: str) -> tuple[float, float]:
-        """As the base says: measuring would load it and unload others.
+        """Assumed seconds, see the base class: a measurement would load this model and unload others.
 
         A rough value in proportion to its parameters; the runs correct it.
         """
@@ -64,17 +64,17 @@ class BankReader(Reader):
         return text_of(self.model.name)
 
     def remarks(self, prompt: str) -> list[str]:
-        """As the base says, for a prompt that was read before."""
+        """The remarks on a prompt that T5 has read before."""
         return self.text.bank.remarks(prompt)
 
     def words(self, prompt: str) -> list[Word]:
-        """As the base says. Raises ModelError if its tokens are neither in the bank nor here."""
+        """See the base class. Raises ModelError if its tokens are neither in the bank nor here."""
         from core.models.deepfloyd.text_encoder import TOKENS
 
         return words_of(self.text.pieces(prompt), TOKENS)
 
     def about_maps(self, prompt: str) -> str:
-        """As the base says."""
+        """See the base class."""
         return (
             "Its layers attend to the words and to “the picture itself” in one softmax. T5 has read the words together, so "
             "each token, the end's and the padding's too, holds something of the others. The prompt also acts a second way, "
@@ -82,11 +82,11 @@ class BankReader(Reader):
         )
 
     def left_out(self, prompts: Sequence[str]) -> list[str]:
-        """As the base says."""
+        """See the base class."""
         return [line for prompt in prompts if prompt for line in self.remarks(prompt)]
 
     def unread(self, prompts: Sequence[str]) -> list[str]:
-        """As the base says, including "no prompt"."""
+        """The prompts, with "no prompt" among them, that T5 must still read."""
         return self.text.missing(["", *prompts]) if prompts else []
 
 

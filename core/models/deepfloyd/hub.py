@@ -151,7 +151,7 @@ class Availability:
 
 
 def availability(name: str) -> Availability:
-    """What a model of REPOSITORIES needs before it can run; uses no network and loads nothing."""
+    """Whether a model of REPOSITORIES can run, and what it still needs. Uses no network and loads nothing."""
     r = REPOSITORIES[name]
     if not missing(r, r.parts):
         return _runs_here(r)

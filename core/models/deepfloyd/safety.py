@@ -1,4 +1,4 @@
-"""What DeepFloyd's licence requires for a finished picture: the safety checker and the watermark."""
+"""DeepFloyd's licence requires two things for a finished picture: the safety checker and the watermark."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -144,7 +144,7 @@ def load(name: str, device: torch.device) -> DeepFloyd:
 
 
 def text_of(name: str) -> Text:
-    """The text encoder of a stage I model; a stage II model uses that of the largest stage I here.
+    """The text encoder of a stage I model. A stage II model uses the text encoder of the largest stage I here.
 
     Nothing is loaded.
 

@@ -1,4 +1,4 @@
-"""From prompts to (77, 4096) embeddings: from the bank; else from T5, which is loaded, used and freed."""
+"""Encode prompts as (77, 4096) embeddings: from the bank, else with T5, which is loaded, used and freed."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ GIGABYTES = {"bf16": 10.5, "8bit": 8.5, "fp32": 20.5}  # weights and working mem
 
 @dataclass(frozen=True)
 class Plan:
-    """Where T5 goes: device "cuda", "mps" or "cpu"; precision "bf16", "8bit" or "fp32"."""
+    """The place of T5: device "cuda", "mps" or "cpu"; precision "bf16", "8bit" or "fp32"."""
 
     device: str
     precision: str
