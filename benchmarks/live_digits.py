@@ -1,4 +1,4 @@
-"""Measure a network that learns digits live: how well it draws them after so many seconds, samples included:
+"""How well a network that learns digits live draws them after so many seconds, samples included:
 
 python -m benchmarks.live_digits [--width 16] [--seconds 30 60 180] [--json FILE]
 """
