@@ -472,4 +472,5 @@ def test_the_curves_are_the_gains_of_the_components():
 def test_noise_through_a_view_and_back(name):
     noise, seen, back = through(view_of(name))
     assert noise.shape == seen.shape == back.shape == (64, 64, 3)
-    assert np.array_equal(noise, back) or not VIEWS[name].legal
+    exact = VIEWS[name].legal or name == "white_balance"  # which scales the channels there and back
+    assert np.array_equal(noise, back) == exact
