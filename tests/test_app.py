@@ -43,11 +43,12 @@ def test_flags():
             app.parse(wrong)
 
 
-@pytest.mark.parametrize("model", [None, "ddpm-class", "pocket"])
+@pytest.mark.parametrize("model", [None, "ddpm-class", "pocket-styles"])
 def test_the_app_builds_for_every_first_model(model):
     demo = app.create_app("cpu", model)
     chosen = [b.value for b in demo.blocks.values() if isinstance(b, gr.Dropdown) and b.label == "Model"]
-    assert "pocket" in chosen and ("ddpm-class" if model == "ddpm-class" else "flow-class") in chosen
+    assert ("pocket-styles" in chosen) == (model == "pocket-styles")
+    assert "ddpm-class" in chosen and ("flow-class" in chosen) == (model != "ddpm-class")
 
 
 def test_a_page_of_some_tabs_has_no_others():

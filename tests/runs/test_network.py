@@ -130,7 +130,8 @@ def test_another_t_stays_on_the_path(shift, model):
     last = TINY[model].schedule.T - 1
     told = plan.told(torch.tensor([0, last // 2, last]))
     assert told.min() >= 0 and told.max() <= last and (told[1] == last // 2) == (shift == 0)
-    assert not changes(ran("time", plan.request))["t1"] or shift
+    found = changes(ran("time", plan.request), 1)  # in the first frame t is the largest already
+    assert bool(found["t1"]) == bool(shift)
 
 
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 3.0])

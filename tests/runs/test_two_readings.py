@@ -434,7 +434,11 @@ def test_parts_and_receding(split):
     near, *others = made.readings(pixels[None])
     assert (near[0] == pixels).all() and len(others) == len(r.parts) - 1 and others[-1].shape == (1, 64, 64, 3)
     detail = [np.abs(np.diff(p[0].astype(float), axis=1)).sum() for p in (near, *others)]
-    assert split == "colour" or detail == sorted(detail, reverse=True)
+    if split == "colour":  # the grey picture has as much detail, and nothing else
+        grey = pixels.mean(-1, keepdims=True).repeat(3, -1)
+        np.testing.assert_allclose(others[-1][0].astype(float), grey, atol=1)
+    else:
+        assert detail == sorted(detail, reverse=True)
     frames = made.receding(pixels, 4)
     assert len(frames) == 4 and frames[-1].shape == (256, 256, 3)
 
@@ -472,4 +476,5 @@ def test_the_curves_are_the_gains_of_the_components():
 def test_noise_through_a_view_and_back(name):
     noise, seen, back = through(view_of(name))
     assert noise.shape == seen.shape == back.shape == (64, 64, 3)
-    assert np.array_equal(noise, back) or not VIEWS[name].legal
+    exact = VIEWS[name].legal or name == "white_balance"  # which scales the channels there and back
+    assert np.array_equal(noise, back) == exact

@@ -306,7 +306,7 @@ def test_timesteps_come_one_from_each_part_of_the_schedule(n):
         assert ((low - 1 < t.sort().values) & (t.sort().values < high + 1e-3)).all()
         assert t.min() >= 0 and t.max() < 1000
         orders.add(tuple(t.argsort().tolist()))
-    assert n == 1 or len(orders) > 1
+    assert (len(orders) > 1) == (n > 1)
 
 
 def test_the_share_of_timesteps_below_t_is_t_to_the_power_of_five_thirds():
