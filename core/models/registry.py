@@ -147,7 +147,7 @@ MODELS = {
             *("pocket-up", "Pocket's upsampler, 64 to 256", "pocket", "upscale"),
             source=CHECKPOINT,
             build="core.models.pocket_upsampler:build_upsampler",
-            path="flow",
+            path="ddpm",
             schedule="core.models.pocket_upsampler:SCHEDULE",
             conditional=True,
             command="training.train_upsampler",
