@@ -11,8 +11,7 @@ from huggingface_hub import constants
 
 from core.checks import ModelError
 from core.models import registry
-from core.models.deepfloyd import download as fetch
-from core.models.deepfloyd import hub
+from core.models.deepfloyd import download, hub
 from core.models.deepfloyd.failures import attempt, diagnose, explain
 from core.runs.prompts import default_model
 
@@ -100,7 +99,7 @@ def test_offline_nothing_can_be_downloaded(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert hub.availability("if-m").state == "offline"
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE forbids"):
-        next(fetch.download("if-m"))
+        next(download.download("if-m"))
 
 
 def test_a_model_that_is_here_needs_a_gpu_that_is_large_enough(cache, gpu):
@@ -150,7 +149,7 @@ def test_the_registry_knows_every_repository():
 
 def test_half_precision_is_chosen_and_never_a_pickle():
     r = hub.REPOSITORIES["if-xl"]
-    chosen = fetch.choose({f: len(b) for f, b in FILES.items()}, r.parts + r.text)
+    chosen = download.choose({f: len(b) for f, b in FILES.items()}, r.parts + r.text)
     left = FILES.keys() - chosen.keys()
     assert left == {
         "unet/diffusion_pytorch_model.safetensors",
@@ -178,9 +177,9 @@ def test_a_download_tells_its_progress_and_makes_the_model_available(cache, gpu,
     gpu(16)
     with fake_hub(REPOSITORY, FILES) as (address, asked):
         asking(address, cache)
-        told = list(fetch.download("if-xl"))
+        told = list(download.download("if-xl"))
         once = [path for path in asked if "/resolve/" in path]
-        assert list(fetch.fetch(hub.REPOSITORIES["if-xl"])) == told[-1:]  # everything is here
+        assert list(download.fetch(hub.REPOSITORIES["if-xl"])) == told[-1:]  # everything is here
         assert [path for path in asked if "/resolve/" in path] == once
     done = [progress.done for progress in told]
     assert done == sorted(done) and done[-1] == told[-1].total > 900_000
@@ -195,7 +194,7 @@ def test_the_revision_that_is_named_is_the_one_that_is_fetched_and_used(name, re
     assert r.revision == revision
     with fake_hub(r.id, files) as (address, asked):
         asking(address, cache)
-        list(fetch.download(name))
+        list(download.download(name))
     fetched = [path for path in asked if "/resolve/" in path]
     assert len(fetched) > 5 and all(path.startswith(f"/{r.id}/resolve/{revision}/") for path in fetched)
     assert f"/api/models/{r.id}/revision/{revision}" in asked and hub.snapshot(r.id).name == SHA
@@ -215,7 +214,7 @@ def test_closing_a_download_stops_it(cache, asking):
     files = FILES | {"unet/diffusion_pytorch_model.fp16.safetensors": b"u" * 2**26}
     with fake_hub(REPOSITORY, files, pause=0.01) as (address, _):
         asking(address, cache)
-        steps = fetch.download("if-xl")
+        steps = download.download("if-xl")
         under_way = next(p for p in steps if p.file.startswith("unet/diff") and p.done > 2**17)
         steps.close()
     assert under_way.done < under_way.total / 2
@@ -237,7 +236,7 @@ SENTENCES = {
 def test_the_gate_s_answer_becomes_one_sentence(cache, asking, capsys, gate):
     with fake_hub(REPOSITORY, FILES, gate) as (address, asked):
         asking(address, cache)
-        assert fetch.main("if-xl") == 1
+        assert download.main("if-xl") == 1
     out, err = capsys.readouterr()
     sentence = json.loads(out.splitlines()[-1])["error"]
     with pytest.raises(ModelError, match=SENTENCES[gate]):
@@ -248,10 +247,10 @@ def test_the_gate_s_answer_becomes_one_sentence(cache, asking, capsys, gate):
 
 def test_an_unreachable_hub_and_an_offline_one_are_told_apart(cache, asking, capsys, monkeypatch):
     asking("http://127.0.0.1:9", cache)
-    assert fetch.main("if-xl") == 1
+    assert download.main("if-xl") == 1
     assert "cannot be reached" in capsys.readouterr().out
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch.main("if-xl") == 1
+    assert download.main("if-xl") == 1
     assert "HF_HUB_OFFLINE forbids" in capsys.readouterr().out
 
 
@@ -259,22 +258,22 @@ def test_the_child_s_sentence_reaches_the_caller(cache, asking):
     with fake_hub(REPOSITORY, FILES, "no licence") as (address, _):
         asking(address, cache)
         with pytest.raises(ModelError, match=SENTENCES["no licence"]):
-            list(fetch.download("if-xl"))
+            list(download.download("if-xl"))
 
 
 def test_a_disk_that_is_too_small_is_noticed_before(cache, asking, capsys, monkeypatch):
     class Usage:
         free = 1000
 
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: Usage)
     with fake_hub(REPOSITORY, FILES) as (address, _):
         asking(address, cache)
-        assert fetch.main("if-xl") == 1
+        assert download.main("if-xl") == 1
     assert "The disk is too full" in capsys.readouterr().out
 
 
 def test_a_download_of_something_else_is_refused(capsys):
-    assert fetch.main("gpt") == 2
+    assert download.main("gpt") == 2
     assert "there are if-m, if-l" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import app
 from core.checks import ModelError, Refused
-from core.models.deepfloyd import download as fetch
+from core.models.deepfloyd import download
 from core.models.deepfloyd.hub import REPOSITORIES
 from core.pictures import images
 from core.pictures.images import digit_of, settings_of, to_rgb
@@ -103,12 +103,14 @@ def test_a_download_leaves_room_for_the_app(monkeypatch, tmp_path):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    free = fetch.RESERVE + 1000
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: (0, 0, free) and type("Usage", (), {"free": free}))
+    free = download.RESERVE + 1000
+    monkeypatch.setattr(
+        download.shutil, "disk_usage", lambda folder: (0, 0, free) and type("Usage", (), {"free": free})
+    )
     repository = next(iter(REPOSITORIES.values()))
-    fetch._check_disk(repository, 1000)
+    download._check_disk(repository, 1000)
     with pytest.raises(ModelError, match="must stay free for the app"):
-        fetch._check_disk(repository, 1001)
+        download._check_disk(repository, 1001)
 
 
 def test_old_files_are_deleted_though_one_comes_in_meanwhile(monkeypatch):

@@ -25,7 +25,7 @@ from core.runs.frame import Frame
 from core.runs.recording import Recording
 from tabs.sampling.page import JOB
 from tabs.ui import files as _files
-from tabs.ui import job as _run
+from tabs.ui import job
 from tabs.ui.controls import once
 from tabs.ui.failures import UNFIT, explained, explained_in_place
 from tabs.ui.files import temporary
@@ -124,8 +124,8 @@ def test_a_model_of_the_hub_is_never_loaded_for_a_cost_line(monkeypatch, unmeasu
 def test_a_run_teaches_the_cost_line_nothing_about_loading(monkeypatch):
     """The first answer comes after the model was brought, and is not counted."""
     now, learnt = [0.0], []
-    monkeypatch.setattr(_run.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(_run.cost, "learn", lambda *args: learnt.append(args))
+    monkeypatch.setattr(job.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(job.cost, "learn", lambda *args: learnt.append(args))
     pixels = torch.zeros(1, 3, 8, 8)
 
     def slow(device):

@@ -14,7 +14,7 @@ from core.diffusion.noise import generator, randn
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import Schedule
 from core.diffusion.visits import visits_together
-from core.techniques import splits as components
+from core.techniques import splits
 from core.techniques.illusions import anagram, hybrid, inverse_constraint
 from core.techniques.splits import colours, frequencies, lowpass, motion, response
 from core.techniques.views.catalogue import VIEWS
@@ -368,7 +368,7 @@ def test_the_component_of_a_given_picture_is_kept():
 
 
 def test_the_constraint_is_its_formula_at_every_level():
-    low = components.frequencies((1.0,), 7)["low"]
+    low = splits.frequencies((1.0,), 7)["low"]
     keep = inverse_constraint(LINEAR, low, OWL[None], generator(6))
     z = randn(X_T.shape, generator(6)).double()
     abar = LINEAR.alpha_bar[T].view(-1, 1, 1, 1)

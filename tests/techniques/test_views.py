@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.diffusion.noise import generator, randn
-from core.techniques.views import permutations as pieces
+from core.techniques.views import permutations
 from core.techniques.views.catalogue import MAX_VIEWS, VIEWS, report, view_of, views_of
 
 LEGAL = [name for name, view in VIEWS.items() if view.legal]
@@ -159,20 +159,20 @@ def test_a_view_of_256_pixels_is_that_of_64_enlarged(name):
 @pytest.mark.parametrize("size", [4, 10, 62, 64, 96, 256])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_jigsaw_is_a_permutation_for_every_seed(seed, size):
-    index = pieces.jigsaw(size, seed).index()
+    index = permutations.jigsaw(size, seed).index()
     assert torch.equal(index.sort().values, torch.arange(size * size))
 
 
 @pytest.mark.parametrize("size", [64, 256])
 def test_jigsaw_pieces_have_tabs_and_are_in_one_piece(size):
-    labels = pieces.jigsaw(size, 1).labels
+    labels = permutations.jigsaw(size, 1).labels
     cell = np.arange(size) * 4 // size
     outside = labels != cell[:, None] * 4 + cell
     assert 0.05 < outside.mean() < 0.2
     for k in range(16):
         assert connected(labels == k)
         assert (outside & ((labels == k) | (cell[:, None] * 4 + cell == k))).any()  # a tab or a socket
-    moved = pieces.jigsaw(size, 1)
+    moved = permutations.jigsaw(size, 1)
     assert np.abs(moved.start - moved.end).max() > size / 4
 
 
