@@ -35,7 +35,7 @@ from tabs.ui.uploads import Uploads
 TITLE = "Fun with Diffusion Models"
 RUNS, EVENTS = 200, 5000
 """The most waiting runs of all users, several per person in a lecture room, and the most waiting events of any kind."""
-TIDIED, CLEANED, OLD = 60, 600, 10_800
+TIDIED, CLEANED, OLD = 2, 600, 10_800
 """Seconds between returns of freed memory, between deletions of old files, and their minimum age: a class's run is 5 MB,
 and a Space has 50 GB."""
 SESSIONS = 200

@@ -162,7 +162,7 @@ def p95(values: list[float]) -> float:
 
 async def measured(students: int, classes: int = 1) -> dict:
     """The numbers of one class, or of several, one after the other, taken together."""
-    limits = httpx.Limits(max_connections=None)
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=AGAIN / 2)  # the server closes one after five seconds
     pages, answers, seconds, memory = [], [], 0.0, []
     async with running_app() as app, httpx.AsyncClient(timeout=None, limits=limits) as http:
         await asked(http, app, 0)  # loads the model
