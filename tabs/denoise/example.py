@@ -5,24 +5,22 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from PIL import Image
 
-from core.pictures import images
 from core.runs.comparison import Comparison
-from core.runs.denoise import Beside, Denoising, Estimate
+from core.runs.denoise import LADDER, Beside, Denoising, Estimate
+from tabs.ui.examples import as_file, tiles_in
 
 COLUMNS = 9
 QUALITY = 88
 """The quality of a JPEG with full colour resolution. In a WebP file, noise would lose half of its colours."""
-SIDE = 64
+SHAPE = 64, 64, 3
 
 
 def to_bytes(this: Comparison) -> bytes:
     """A finished comparison, without the steps of the look inside and the pictures behind the chart."""
     shown = (*this.beside.quick, *this.iterated)
     pictures = [*this.beside.ladder, *(e.pixels for e in shown), *this.states]
-    out, sheet = io.BytesIO(), io.BytesIO()
-    images.to_pil(images.grid(np.stack(pictures), COLUMNS, gap=0)).save(sheet, "JPEG", quality=QUALITY, subsampling=0)
+    out = io.BytesIO()
     np.savez(
         out,
         settings=json.dumps(this.settings),
@@ -30,7 +28,7 @@ def to_bytes(this: Comparison) -> bytes:
             {"quick": _told(this.beside.quick), "iterated": _told(this.iterated), "curve": _told(this.beside.curve)}
         ),
         end=json.dumps({"i": this.i, "took": this.took, "states": len(this.states)}),
-        pictures=np.frombuffer(sheet.getvalue(), np.uint8),
+        pictures=as_file(np.stack(pictures), COLUMNS, "JPEG", quality=QUALITY, subsampling=0),
     )
     return out.getvalue()
 
@@ -39,14 +37,12 @@ def from_bytes(data: bytes, run: str, planned: Callable[[Mapping], Denoising]) -
     """The comparison behind `to_bytes`, under that id."""
     with np.load(io.BytesIO(data)) as file:
         settings, numbers, end = (json.loads(str(file[name])) for name in ("settings", "numbers", "end"))
-        with Image.open(io.BytesIO(file["pictures"].tobytes())) as picture:
-            sheet = np.asarray(picture.convert("RGB"))
-    tiles = iter(sheet.reshape(-1, SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3))
-    ladder = np.stack([next(tiles) for _ in range(COLUMNS)])
+        tiles = iter(tiles_in(file["pictures"], SHAPE))
+    ladder = np.stack([next(tiles) for _ in LADDER])
     quick, iterated = (
         _estimates(numbers[name], [next(tiles) for _ in numbers[name]]) for name in ("quick", "iterated")
     )
-    curve = _estimates(numbers["curve"], [np.zeros((SIDE, SIDE, 3), np.uint8)] * len(numbers["curve"]))
+    curve = _estimates(numbers["curve"], [np.zeros(SHAPE, np.uint8)] * len(numbers["curve"]))
     states = tuple(next(tiles) for _ in range(end["states"]))
     beside = Beside(ladder, quick, curve)
     return Comparison(

@@ -86,14 +86,11 @@ class Comparing(Job):
         shown = [gr.skip()] * 4
         if not str(view.get("status")).startswith("done"):  # Stop; the last step may have ended since
             shown = [*later(this), quality(this.curve or this.found), stopped(this)]
-        return [*shown, self.look(this, this.plan.request.longest), *self.offer(view)]
+        return [*shown, self.look(this, this.plan.request.longest), *offer(this)]
 
     def offer(self, view: dict) -> list:
         """The pictures that can be sent, PNG and zip, of a run or of the example."""
-        this = self.get(view)
-        names = [e.name for e in this.found]
-        choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
-        return [choice, *files(this)]
+        return offer(self.get(view))
 
     def look(self, recording: Comparison, k: int) -> dict:
         """Run k through all its kept steps, with the PSNR of its clean estimate; empty before the first."""
@@ -175,6 +172,13 @@ def caption_of(this: Comparison) -> str:
     halted = this.took is None and this.notes is not None
     end = [f"{stopped(this).capitalize()}."] if halted else []
     return " ".join([plan.caption, *read, *(this.notes or ()), *end])
+
+
+def offer(this: Comparison) -> list:
+    """The list of the pictures that can be sent, PNG and zip."""
+    names = [e.name for e in this.found]
+    choice = gr.Dropdown(choices=names, value=names[-1] if names else None, interactive=True)
+    return [choice, *files(this)]
 
 
 def files(this: Comparison) -> list[gr.DownloadButton]:

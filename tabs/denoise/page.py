@@ -10,7 +10,7 @@ from core.pictures.scenes import SCENES
 from core.runs.comparison import Comparison
 from core.runs.denoise import DenoiseRequest, Denoising
 from tabs.denoise.figures import comparison, noising, on_page, progress, quality
-from tabs.denoise.job import ID, JOB, again, caption_of, make
+from tabs.denoise.job import ID, JOB, again, caption_of, make, offer
 from tabs.ui.controls import NETWORK, Shared, after, formula_panel
 from tabs.ui.examples import PREFIX, STATUS, pointer, recorded
 from tabs.ui.failures import explained
@@ -84,6 +84,7 @@ def build(shared: Shared) -> None:
                 new = gr.Button("Let the model draw the prompt as the picture", size="sm")
     with tab.right:
         outputs = outputs_column(shared)
+    tab.place_the_rest()
     wire(tab, outputs, drawings(tab, new))
 
 
@@ -169,7 +170,7 @@ def wire_back(tab: Layout, outputs: Outputs) -> None:
             this = JOB.get(view)
             inputs = zip(tab.restored, JOB.refilled(this.settings), strict=True)
             this.check()
-            later = zip(after_it, [JOB.look(this, this.plan.request.longest), *JOB.offer(view)], strict=True)
+            later = zip(after_it, [JOB.look(this, this.plan.request.longest), *offer(this)], strict=True)
         except Refused:
             return {}
         return dict([*zip(outputs.of_run, again(this), strict=True), *later, *inputs])

@@ -91,9 +91,9 @@ def to_bytes(recording: Recording, maps: bool = False) -> bytes:
         names=json.dumps(names),
         marks=[(f.i, f.n, f.t, bool(f.parts)) for f in every],
         shape=(*last.x_0.shape, len(lossy)),
-        steps=_bytes(np.concatenate([_tiles(f, names[:1]) for f in lossy]), len(last.x_0), quality=QUALITY),
-        rest=_bytes(np.concatenate([_rest(f, names) for f in lossy]), len(last.x_0), quality=90),
-        result=_bytes(np.concatenate(_result(last)), len(last.x_0), lossless=True),
+        steps=as_file(np.concatenate([_tiles(f, names[:1]) for f in lossy]), len(last.x_0), quality=QUALITY),
+        rest=as_file(np.concatenate([_rest(f, names) for f in lossy]), len(last.x_0), quality=90),
+        result=as_file(np.concatenate(_result(last)), len(last.x_0), lossless=True),
         **(_maps(every) if maps else {}),
     )
     return out.getvalue()
@@ -104,9 +104,9 @@ def from_bytes(data: bytes, run: str, planned: Callable[[Mapping], Plan]) -> Rec
     with np.load(io.BytesIO(data)) as file:
         settings, names = json.loads(str(file["settings"])), json.loads(str(file["names"]))
         count, *shape, steps = file["shape"].tolist()
-        tiles = _split(file["steps"], shape).reshape(steps, 2 + bool(names), count, *shape)
-        rest = _split(file["rest"], shape).reshape(steps, -1, count, *shape)
-        result = _split(file["result"], shape).reshape(-1, count, *shape)[[0, -1]]
+        tiles = tiles_in(file["steps"], shape).reshape(steps, 2 + bool(names), count, *shape)
+        rest = tiles_in(file["rest"], shape).reshape(steps, -1, count, *shape)
+        result = tiles_in(file["result"], shape).reshape(-1, count, *shape)[[0, -1]]
         marks = file["marks"].tolist()
         ends = [[*result, *tiles[-1][2:]]] if steps == len(marks) else [result]
         tiles, rest = [*tiles[: len(marks) - 1], *ends], [*rest, ()][: len(marks)]
@@ -127,7 +127,7 @@ def _maps(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
         out[f"shape:{name}"] = np.array(shape)
         tiles = every.reshape(-1, *shape[3:], 1)
         small = every.nbytes < FEW
-        out[f"maps:{name}"] = every.ravel() if small else _bytes(tiles, shape[1] * shape[2], quality=MAPS_QUALITY)
+        out[f"maps:{name}"] = every.ravel() if small else as_file(tiles, shape[1] * shape[2], quality=MAPS_QUALITY)
     return out
 
 
@@ -136,7 +136,7 @@ def _maps_in(file: Mapping[str, np.ndarray], frames: int) -> list[dict[str, np.n
     found: list[dict[str, np.ndarray]] = [{} for _ in range(frames)]
     for name in (key.removeprefix("maps:") for key in file if key.startswith("maps:")):
         shape, data = file[f"shape:{name}"].tolist(), file[f"maps:{name}"]
-        every = data if data.size == np.prod(shape) else _split(data, (*shape[3:], 1))
+        every = data if data.size == np.prod(shape) else tiles_in(data, (*shape[3:], 1))
         for k, maps in enumerate(every.reshape(shape).transpose(0, 1, 3, 4, 2)):
             found[k][name] = maps
     return found
@@ -167,15 +167,15 @@ def _sum(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
     return (first + 2 * (rest.astype(np.int16) - 128)).clip(0, 255).astype(np.uint8)
 
 
-def _bytes(tiles: np.ndarray, columns: int, **how) -> np.ndarray:
-    """(N, H, W, C) as one WebP file."""
+def as_file(tiles: np.ndarray, columns: int, kind: str = "WEBP", **how) -> np.ndarray:
+    """(N, H, W, C) as one picture file of that kind."""
     out = io.BytesIO()
-    images.to_pil(images.grid(tiles, columns, gap=0)).convert("RGB").save(out, "WEBP", method=6, **how)
+    images.to_pil(images.grid(tiles, columns, gap=0)).convert("RGB").save(out, kind, method=6, **how)
     return np.frombuffer(out.getvalue(), np.uint8)
 
 
-def _split(data: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """The tiles of `_bytes`, each of that shape (H, W, C)."""
+def tiles_in(data: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The tiles of `as_file`, each of that shape (H, W, C)."""
     h, w, c = shape
     with Image.open(io.BytesIO(data.tobytes())) as picture:
         sheet = np.asarray(picture)[..., :c]

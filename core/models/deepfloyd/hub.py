@@ -91,7 +91,7 @@ def snapshot(repository_id: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     own = [r.revision for r in REPOSITORIES.values() if r.id == repository_id]
-    for revision in [*own, NEWEST]:
+    for revision in dict.fromkeys([*own, NEWEST]):
         index = try_to_load_from_cache(repository_id, "model_index.json", revision=revision)
         if isinstance(index, str):
             return Path(index).parent
