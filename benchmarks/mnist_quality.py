@@ -45,7 +45,7 @@ def opened(path: Path, device: str) -> dict:
     return head | {k: old.get(k, {} if k == "scale" else []) for k in ("scale", "targets", "rows", "speed")}
 
 
-def in_words(row: dict) -> str:
+def summary(row: dict) -> str:
     """A row of the printed table."""
     right = "" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
     return (
@@ -66,7 +66,7 @@ def measure(judge: Judge, cases: list[Case], board: dict, out: Path, digits_file
             row = judge.row(case, pixels, time.monotonic() - started)
             board["rows"] = put(board["rows"], row)
             write(board, out)
-            bar.write(in_words(row))
+            bar.write(summary(row))
             if case.group == "defaults":
                 write_scores(row, judge.folder)
                 drawn[case.name] = pixels, case.labels if case.asks else [-1] * case.digits

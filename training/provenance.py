@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.models.captions import STYLED
-from core.models.course import COURSE, model_of, without_course
+from core.models.course import COURSE, title_of, without_course
 from core.models.registry import CHECKPOINTS, MODELS
 from core.runs.families import FAMILIES
 from training.mnist_recipes import RECIPES
@@ -18,8 +18,8 @@ Made by the commands in `training/`, from the data named on each card, and measu
 also write `mnist_quality.json`. Weights are fp16 safetensors; `card.json` beside them holds architecture, recipe, seed,
 loss curve, metrics and the checksum of the weights that is compared at loading. `epoch-NN.png` are samples after NN
 epochs, all from the same noise; samplers also have their trajectories as `.gif`. Those of `denoiser` show ten of MNIST's
-test digits. A folder `NAME-course` holds the figures of the course's recipe, run to the letter, without its weights. `pocket/after-N.webp` are samples
-after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
+test digits. A folder `NAME-course` holds the figures of the course's recipe, run to the letter, without its weights.
+`pocket/after-N.webp` are samples after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
 and test digits, for the Frechet distance, and `photo-classifier/features.safetensors` the same over photos. The
 published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket, pocket-up and
 the photo classifier are this project's own, and so are the GAN, the VAE and `flow-small`, which learned for about as long with
@@ -112,7 +112,7 @@ def row(card: dict) -> tuple[str, ...]:
     loss = card["metrics"].get("held_out_loss")
     cells = (
         f"`{card['name']}`",
-        title(card["name"]),
+        title_of(card["name"]) + ": figures without weights" * (not card["sha256"]),
         f"{card['architecture']['parameters']:,}",
         made_by,
         hardware,
@@ -120,11 +120,6 @@ def row(card: dict) -> tuple[str, ...]:
         differs or card.get("reached") or ("no" if without_course(card["name"]) in RECIPES else "its own recipe"),
     )
     return cells
-
-
-def title(name: str) -> str:
-    """The title of a checkpoint."""
-    return model_of(name).title + ", the course's recipe: figures without weights" * name.endswith(COURSE)
 
 
 def took(card: dict) -> str:

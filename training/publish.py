@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -43,9 +44,8 @@ def publish(run: Run, folder: Path = CHECKPOINTS) -> dict:
     weights = (run.folder if course else out) / "weights.safetensors"
     save_file(half, weights)
     kept = {k: v.float() if v.is_floating_point() else v for k, v in half.items()}
-    card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), weights)
+    card = _card(run, choice, sum(v.numel() for v in run.net.parameters()), [] if course else [weights])
     card["metrics"] |= _measure(run, kept, out)
-    card["sha256"] = {} if course else card["sha256"]
     card["epochs_shown"] = samples_by_epoch(run, out)
     write_card(out / "card.json", card)
     provenance.write(folder)
@@ -56,7 +56,7 @@ def _half(v: Tensor) -> Tensor:
     return v.detach().cpu().half().contiguous() if v.is_floating_point() else v.detach().cpu()
 
 
-def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
+def _card(run: Run, choice: str, parameters: int, files: Sequence[Path]) -> dict:
     published, used = (dataclasses.asdict(r) for r in (RECIPES[without_course(run.folder.name)], run.recipe))
     return {
         "name": run.folder.name,
@@ -78,7 +78,7 @@ def _card(run: Run, choice: str, parameters: int, file: Path) -> dict:
         "curve": [[step, *(round(loss, 5) for loss in losses)] for step, *losses in run.curve.points],
         "validation": [[e, round(a, 5), round(b, 5)] for e, a, b in run.validation],
         "metrics": {"held_out_loss": round(min(run.validation[-1][1:]), 5)} if run.validation else {},
-        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
+        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
     }
 
 

@@ -25,6 +25,11 @@ def model_of(name: str) -> ModelSpec:
     return spec(without_course(name))
 
 
+def title_of(name: str) -> str:
+    """What a run is, in words."""
+    return model_of(name).title + ", the course's recipe" * name.endswith(COURSE)
+
+
 def has_course(name: str, folder: Path = CHECKPOINTS) -> bool:
     """Whether the course's recipe of a model was run, and its figures are here."""
     return (folder / f"{name}{COURSE}" / "card.json").exists()

@@ -39,7 +39,7 @@ def noise(x: Tensor, g: torch.Generator) -> Tensor:
     return torch.randn(x.shape, generator=g, device=x.device)
 
 
-def one_hot(labels: Tensor, p_uncond: float, g: torch.Generator) -> Tensor:
+def dropped(labels: Tensor, p_uncond: float, g: torch.Generator) -> Tensor:
     """(B, 10) one-hot rows, each zeroed with probability p_uncond (Ho & Salimans 2022)."""
     keep = torch.rand(len(labels), generator=g, device=labels.device) >= p_uncond
     return F.one_hot(labels, CLASSES).float() * keep[:, None]
@@ -51,14 +51,14 @@ def _ddpm_loss(
     """||net(x_t) - eps||^2 (Ho et al. 2020, eq. 14)."""
     t = torch.randint(path.T, (len(x_0),), generator=g, device=x_0.device)
     eps = noise(x_0, g)
-    return F.mse_loss(net(path.forward(x_0, t, eps), ddpm_time(t, path.T), one_hot(labels, p_uncond, g)).float(), eps)
+    return F.mse_loss(net(path.forward(x_0, t, eps), ddpm_time(t, path.T), dropped(labels, p_uncond, g)).float(), eps)
 
 
 def _flow_loss(p_uncond: float, net: nn.Module, x_0: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
     """||net(x_tau) - (x_0 - eps)||^2 at x_tau = tau x_0 + (1 - tau) eps (Lipman et al. 2023, eq. 23)."""
     tau = torch.rand(len(x_0), generator=g, device=x_0.device)
     eps, a = noise(x_0, g), tau.view(-1, 1, 1, 1)
-    return F.mse_loss(net(a * x_0 + (1 - a) * eps, tau, one_hot(labels, p_uncond, g)).float(), x_0 - eps)
+    return F.mse_loss(net(a * x_0 + (1 - a) * eps, tau, dropped(labels, p_uncond, g)).float(), x_0 - eps)
 
 
 def vae_loss(net: VAE, x: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:

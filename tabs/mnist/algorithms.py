@@ -47,7 +47,7 @@ TIME = Line("<i>t</i> ~ Uniform({1, …, <i>T</i>})", mnist_losses._ddpm_loss, "
 NOISE = Line("<i>ε</i> ~ N(0, I)", mnist_losses._ddpm_loss, "eps = noise(x_0, g)")
 DROP = Line(
     "<i>c</i> ← one-hot of the label; with probability <i>p</i><sub>uncond</sub> <i>c</i> ← 0",
-    mnist_losses.one_hot, "F.one_hot(labels, CLASSES)",
+    mnist_losses.dropped, "F.one_hot(labels, CLASSES)",
 )  # fmt: skip
 MIX = Line(
     "<i>x<sub>t</sub></i> ← √<i>ᾱ<sub>t</sub></i> <i>x</i><sub>0</sub> + √(1 − <i>ᾱ<sub>t</sub></i>) <i>ε</i>",

@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.checks import choice
 from core.diffusion.sampler_table import SAMPLERS
-from core.models.course import COURSE, GUIDED, card_of, has_course, model_of, without_course
+from core.models.course import COURSE, GUIDED, card_of, has_course, model_of, title_of, without_course
 from core.models.mnist_losses import SIGMA
 from core.models.registry import CHECKPOINTS, MODELS, availability
 from core.models.spec import ModelSpec
@@ -36,21 +36,15 @@ def of_epochs() -> list[ModelSpec]:
     return [m for m in MODELS.values() if m.family == "digits" and not m.student]
 
 
+def runs() -> list[str]:
+    """The names of all models; behind a model the run of the course's recipe, if there was one."""
+    names = [m.name for m in of_epochs()]
+    return [name for m in names for name in (m, f"{m}{COURSE}") if name == m or has_course(m)]
+
+
 def names_of_runs() -> dict[str, str]:
-    """The runs that can be shown: title -> name; behind a model that of the course's recipe, if it was run."""
-    found = {}
-    for model in of_epochs():
-        if availability(model.name)[0]:
-            found[model.title] = model.name
-        if has_course(model.name):
-            name = f"{model.name}{COURSE}"
-            found[title_of(name)] = name
-    return found
-
-
-def title_of(name: str) -> str:
-    """The title of a run."""
-    return model_of(name).title + ", the course's recipe" * name.endswith(COURSE)
+    """The runs that are here: title -> name."""
+    return {title_of(name): name for name in runs() if name.endswith(COURSE) or availability(name)[0]}
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
@@ -196,7 +190,7 @@ def _short(value: object) -> str:
 @explained
 def show(name: str, other: str = "", logarithmic: bool = True):
     """The curves, the strips and the facts of one model, or of two for comparison."""
-    known = [*names_of_runs().values()]
+    known = runs()
     name, other = choice(name, known, "The model"), other and choice(other, known, "The model beside it")
     other = "" if other == name else other
     about = "\n\n".join(facts(n) for n in (name, other) if n)

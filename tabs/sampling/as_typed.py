@@ -68,7 +68,7 @@ def answered(answer: Callable[..., dict]) -> Callable[..., dict]:
     return call
 
 
-def picture_of(plan: Plan, who: str, device: str):
+def picture_for(plan: Plan, who: str, device: str):
     """The picture (64, 64, 3) of a plan; None if the same person asked for another one meanwhile."""
     last = TURNS.draw(who, lambda: plan.run(device))
     return last and to_uint8(last.x_t, -1, 1)[0]
@@ -77,7 +77,7 @@ def picture_of(plan: Plan, who: str, device: str):
 @answered
 def typed(plan: Plan, who: str, device: str, words: str) -> dict:
     """The picture, or nothing if a newer one is on its way."""
-    pixels = picture_of(plan, who, device)
+    pixels = picture_for(plan, who, device)
     if pixels is None:
         return {}
     return {"image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
@@ -86,8 +86,8 @@ def typed(plan: Plan, who: str, device: str, words: str) -> dict:
 @answered
 def enlarged(plan: Plan, who: str, device: str, words: str) -> dict:
     """The same picture at 256 pixels, or nothing if a newer one is on its way."""
-    pixels = picture_of(plan, who, device)
-    pixels = pixels if pixels is None else picture_of(larger(plan, 0, pixels), who, device)
+    pixels = picture_for(plan, who, device)
+    pixels = pixels if pixels is None else picture_for(larger(plan, 0, pixels), who, device)
     if pixels is None:
         return {}
     told = f"{words} Enlarged to 256 pixels."

@@ -172,9 +172,9 @@ def test_noise_is_fresh_in_every_batch_and_the_order_in_every_epoch(tmp_path):
 
 
 def test_the_class_is_dropped_about_one_time_in_ten():
-    from core.models.mnist_losses import one_hot
+    from core.models.mnist_losses import dropped
 
-    rows = one_hot(torch.arange(10).repeat(1000), 0.1, torch.Generator().manual_seed(0))
+    rows = dropped(torch.arange(10).repeat(1000), 0.1, torch.Generator().manual_seed(0))
     assert rows.sum(1).eq(0).float().mean().item() == pytest.approx(0.1, abs=0.01)
 
 
