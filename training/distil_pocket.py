@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.datasets.pictures import LISTS, WELL_KNOWN, Subject, emoji, photo_subjects
+from core.datasets.five_styles import subjects
+from core.datasets.pictures import LISTS, Subject, photo_subjects
 from core.diffusion.denoiser import Denoiser, Prediction
 from core.diffusion.guidance import bounded, guide
 from core.diffusion.samplers import ddim
@@ -22,9 +23,9 @@ from core.techniques.filters import psnr
 from training.distil_families import Family
 from training.pocket_data import DROPPED, odds, picks, plain
 
-PHOTO_SHARE = 0.45
+PHOTO_SHARE = 0.25
 FAVOUR = 2.0
-"""How many times as often the well-known drawings and kinds of photo come."""
+"""How many times as often the well-known things come, in every style of drawing."""
 LOOKED_AT = 999_983
 """The chunk of paths that the student never learns from; `look` uses it."""
 SHOWN = 16  # of its paths
@@ -39,11 +40,11 @@ class Prompts:
 
     def __init__(self, about: dict):
         self.vocabulary = Vocabulary(about["architecture"]["words"])
-        self.drawings = [s for s in emoji()[1] if s.names[0] in set(about["drawings"])]
+        self.drawings = [s for s in subjects() if s.style in about["styles"]]
         self.photos = [s for s in photo_subjects() if s.names[0] in set(about["photos"])]
         self.odds = (
             odds(self.drawings, set(LISTS["first"].read_text().splitlines()), FAVOUR),
-            odds(self.photos, set(WELL_KNOWN), FAVOUR),
+            torch.ones(len(self.photos)),
         )
 
     def drawn(self, n: int, g: torch.Generator) -> list[str]:

@@ -91,6 +91,12 @@ def never_seen(folder: str | Path | None = None) -> dict[str, list[str]]:
     return {style: [t.name for t in here if (t.name, style) in apart or not t.drawn(style)] for style in DRAWING_STYLES}
 
 
+def shown_in(style: str, folder: str | Path | None = None) -> list[Thing]:
+    """The chosen things that are shown in a style."""
+    names, unseen = set(chosen()), never_seen(folder)[style]
+    return [t for t in things(folder) if t.name in names and t.name not in unseen]
+
+
 def tiles(style: str, side: int = SIDE, folder: str | Path | None = None) -> np.ndarray:
     """Every thing in one style, (N, side, side, 3) uint8, as `sheets` gives it."""
     return sheets(ARTISTS[style], side, folder)
@@ -117,17 +123,24 @@ def sheets(artists: str, side: int = LARGE, folder: str | Path | None = None) ->
 
 
 def drawings(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
-    """The training pictures, (P, 64, 64, 3) uint8, and their P subjects.
+    """The training pictures, (P, 64, 64, 3) uint8, and their P subjects, those of `subjects`."""
+    pictures = [
+        torch.from_numpy(tiles(style, folder=folder)[[t.place for t in shown_in(style, folder)]])
+        for style in DRAWING_STYLES
+    ]
+    return torch.cat([*pictures, _older(folder)[0]]), subjects(folder)
 
-    The chosen things in every style but those in which they are never seen, style by style; then the everyday things that
-    only the older `emoji64` has.
-    """
-    names, unseen = set(chosen()), never_seen(folder)
-    pictures, subjects = [], []
-    for style in DRAWING_STYLES:
-        kept = [t for t in things(folder) if t.name in names and t.name not in unseen[style]]
-        pictures.append(torch.from_numpy(tiles(style, folder=folder)[[t.place for t in kept]]))
-        subjects += [Subject(t.names, False, style) for t in kept]
-    older, more = emoji("everyday", folder)
-    kept = [k for k, subject in enumerate(more) if subject.names[0] not in names]
-    return torch.cat([*pictures, older[kept]]), [*subjects, *(more[k] for k in kept)]
+
+def subjects(folder: str | Path | None = None) -> list[Subject]:
+    """What the training pictures show: the chosen things in every style but those in which they are never seen, style by
+    style; then the everyday things that only the older `emoji64` has."""
+    in_styles = [Subject(t.names, False, style) for style in DRAWING_STYLES for t in shown_in(style, folder)]
+    return in_styles + _older(folder)[1]
+
+
+def _older(folder: str | Path | None) -> tuple[Tensor, list[Subject]]:
+    """The everyday things of `emoji64` that are not among the chosen ones."""
+    pictures, everyday = emoji("everyday", folder)
+    names = set(chosen())
+    kept = [k for k, subject in enumerate(everyday) if subject.names[0] not in names]
+    return pictures[kept], [everyday[k] for k in kept]

@@ -53,8 +53,6 @@ DRAWING_STYLES = {
     "outlined": Style("an outlined drawing of", "thin black lines, filled with light colours"),
 }
 """The styles of drawing that pocket is taught, by name."""
-STYLED = "pocket-styles"
-"""The model that was taught all of them."""
 STYLES = {"emoji": "drawing", "drawing": "drawing", "sticker": "drawing", "photo": "photo", "picture": "photo"}
 """The words of a caption that say how its thing is shown, and the kind of picture that they ask for."""
 ASKED = {"drawing": "an emoji of", "photo": "a photo of"}

@@ -83,7 +83,6 @@ POCKET = {
     "guidance": 3.0,  # by the benchmark
     "reader": "core.models.pocket:CaptionReader",
 }
-TEACHER = POCKET | {"build": "core.models.pocket:build_pocket", "command": "training.train_pocket"}
 
 
 def _digits(name: str, title: str, kind: dict[str, Any], **more: Any) -> ModelSpec:
@@ -95,8 +94,12 @@ def _digits(name: str, title: str, kind: dict[str, Any], **more: Any) -> ModelSp
 MODELS = {
     model.name: model
     for model in (
-        ModelSpec("pocket", "Pocket, text to image at 64x64", "pocket", "text", **TEACHER),
-        ModelSpec("pocket-styles", "Pocket, five styles of drawing, still learning", "pocket", "text", **TEACHER),
+        ModelSpec(
+            *("pocket", "Pocket, text to image at 64x64", "pocket", "text"),
+            **POCKET,
+            build="core.models.pocket:build_pocket",
+            command="training.train_pocket",
+        ),
         ModelSpec(
             *("pocket-fast", "Pocket, distilled to 1 to 8 steps", "pocket", "text"),
             **POCKET,
