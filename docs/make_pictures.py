@@ -16,7 +16,6 @@ from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
 import app
-from core.models.captions import STYLED
 from core.pictures.images import enlarge, grid, to_pil
 from core.runs.enlarging import Larger
 from core.runs.plan import Plan
@@ -97,7 +96,7 @@ def result(plan: Plan) -> Recording:
 
 def five_styles() -> list[Image.Image]:
     """One thing in five styles from one noise, step by step; the last frame is enlarged by pocket-up."""
-    run = result(PLANS["five-styles"](PictureRequest("an emoji of a hamburger", n=1, model=STYLED)))
+    run = result(PLANS["five-styles"](PictureRequest("an emoji of a hamburger", n=1)))
     frames = [enlarge(grid(frame.x_t, 5, gap=4), 2) for frame in run.frames]
     large = [
         result(Larger(request=run.plan.request, of=run.plan, k=k, pixels=p, by="pocket-up")).result[0]

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.models.captions import STYLED
 from core.models.course import COURSE, title_of, without_course
 from core.models.registry import CHECKPOINTS, MODELS
 from core.runs.families import FAMILIES
@@ -39,9 +38,6 @@ for the test digits in the denoisers' strips.
 Pocket-up: trained on drawings of things in five styles, Noto Emoji (Google; Apache 2.0), Twemoji (Twitter and jdecked;
 CC BY 4.0), Fluent Emoji, glossy and flat (Microsoft; MIT) and OpenMoji (CC BY-SA 4.0), and on the same photos; 52 things
 were held out in all styles.
-"""
-STYLES = """
-Pocket-styles: began with pocket's weights; trained on {data}.
 """
 CHAIN = """
 ## The runs that led to pocket
@@ -170,8 +166,6 @@ def text(folder: Path = CHECKPOINTS) -> str:
     cards = {name: json.loads(p.read_text()) for name in names if (p := folder / name / "card.json").exists()}
     pocket = cards.get("pocket", {})
     runs, data = pocket.get("history", []), DATA.format(pocket=pocket.get("data", "no data yet"))
-    if styles := cards.get(STYLED):
-        data += STYLES.format(data=styles["data"])
     return HEAD + table(COLUMNS, map(row, cards.values())) + (chain(runs) if len(runs) > 1 else "") + data
 
 

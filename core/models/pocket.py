@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.diffusion.denoiser import NETWORK_LOCK, Denoiser, Prediction
 from core.diffusion.schedule import Schedule
-from core.models.captions import DRAWING_STYLES, LENGTH, STYLED, Vocabulary, words_of
+from core.models.captions import DRAWING_STYLES, LENGTH, Vocabulary, words_of
 from core.models.mnist_unet import layout
 from core.models.spec import Reader
 from core.models.text_unet import TextUNet
@@ -89,7 +89,7 @@ class CaptionReader(Reader):
         for style in DRAWING_STYLES.values():
             if style.prompt not in taught and prompt.lower().startswith(style.prompt):
                 prompt = DRAWING_STYLES["emoji"].of(prompt[len(style.prompt) :].strip())
-                said = [f"{self.model.name} was not taught “{style.prompt} …”; {STYLED} was."]
+                said = [f"{self.model.name} was not taught “{style.prompt} …”; it draws an emoji."]
         return [*said, *self._vocabulary().remarks(prompt, self.model.name)]
 
     def words(self, prompt: str) -> list[Word]:

@@ -190,11 +190,6 @@ def of_task(*tasks: str) -> list[ModelSpec]:
     return [model for model in MODELS.values() if model.task in tasks]
 
 
-def pockets() -> list[str]:
-    """The names of the pockets that take every timestep, in the order of the table: all but the students."""
-    return [model.name for model in of_task("text") if model.family == "pocket" and not model.student]
-
-
 def schedule_of(name: str) -> Schedule:
     """The schedule of a generative model; the model need not be here."""
     return named(spec(name).schedule)

@@ -13,7 +13,6 @@ from core.diffusion.sampler_table import ETAS, TEXT_SAMPLERS
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.students import guided
 from core.diffusion.visits import visits_each, visits_together
-from core.models.captions import STYLED
 from core.models.registry import load, schedule_of, spec
 from core.runs.fields import EVEN, LONGEST, SWEPT, SWEPT_PROMPTS, counts_of
 from core.runs.picture_request import PictureRequest
@@ -229,18 +228,16 @@ def step_sweep(r: PictureRequest) -> Pictures:
 
 
 def five_styles(r: PictureRequest) -> Pictures:
-    """The prompt's thing in every style that the model knows, from one noise; a model of one style hands over to STYLED.
+    """The prompt's thing in every style that the model knows, from one noise.
 
     Raises:
-        Refused: the prompt names no thing.
-        ModelError: neither the model nor STYLED, if it is needed, knows more than one style.
+        Refused: the prompt names no thing, or the model knows one style alone.
     """
     thing = thing_of(r.prompt)
     if not thing:
         raise Refused("Name a thing, to see it in several styles: “an emoji of a fox”.")
     if len(styles(r.model)) == 1:
-        steps = PictureRequest.steps if spec(r.model).counts else r.steps  # a student's few are not enough
-        r = replace(r, model=text_model(STYLED), steps=steps)
+        raise Refused(f"{r.model} was taught one style alone; choose another model.")
     texts = tuple(f"{style} {thing}" for style in styles(r.model))
     across = [
         _style_of(text, thing) + ", never seen" * never

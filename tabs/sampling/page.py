@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import gradio as gr
 
-from core.models.captions import STYLED
-from core.models.registry import availability
 from core.runs.sampling import PLANS, PictureRequest
 from core.wording import clipped
 from tabs.sampling import as_typed
@@ -28,9 +26,9 @@ PRESETS = {
 }
 IN_STYLES = {
     "A hamburger in five styles": Preset(
-        PictureRequest("an emoji of a hamburger", n=1, model=STYLED), moves=True, experiment="five-styles"
+        PictureRequest("an emoji of a hamburger", n=1), moves=True, experiment="five-styles"
     ),
-    "Never seen: a flat lion": Preset(PictureRequest("a flat drawing of a lion", model=STYLED), moves=True),
+    "Never seen: a flat lion": Preset(PictureRequest("a flat drawing of a lion"), moves=True),
 }
 COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", "a rocket ship")
 EXPERIMENTS = {
@@ -45,14 +43,14 @@ JOB = Job(ID, PictureRequest, PLANS, EXPERIMENTS)
 
 
 def all_presets() -> dict[str, Preset]:
-    """The presets by name; with those in styles and with the course's figures, if a model for them is ready."""
-    r, requests = PictureRequest.of(), dict(PRESETS)
+    """The presets by name; with the course's figures, if a model for them is ready."""
+    r, requests = PictureRequest.of(), {}
     if offers_course(r.model):
         photos = replace(r, prompt="a high quality photo", n=5)
         requests |= {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}
         requests |= {clipped(prompt, 20): replace(r, prompt=prompt) for prompt in COURSE}
-    styled = IN_STYLES if availability(STYLED)[0] else {}
-    return {name: Preset(r, moves=True) for name, r in requests.items()} | styled
+    plain, course = ({name: Preset(r, moves=True) for name, r in some.items()} for some in (PRESETS, requests))
+    return plain | IN_STYLES | course
 
 
 def build(shared: Shared) -> None:

@@ -13,7 +13,7 @@ from core.diffusion.noise import MAX_SEED, generators, randn
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import ddim, dpm_solver, posterior
 from core.diffusion.visits import visits_together
-from core.models.captions import DRAWING_STYLES, STYLED
+from core.models.captions import DRAWING_STYLES
 from core.models.checkpoint import CHECKPOINT
 from core.runs import prompts, sampling
 from core.runs.fields import EVEN
@@ -428,15 +428,14 @@ def test_remarks_on_a_prompt_with_a_style_are_those_on_both_together():
 
 @pytest.fixture
 def styled(pocket, monkeypatch):
-    """Beside it, a pocket of five styles, which never saw a flat lion."""
+    """A pocket of five styles, which never saw a flat lion."""
     about = CHECKPOINT.card(None) | {"styles": dict.fromkeys(DRAWING_STYLES), "never_seen": {"flat": ["lion"]}}
-    one = CHECKPOINT.card
-    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about if model.name == STYLED else one(model))
+    monkeypatch.setattr(CHECKPOINT, "card", lambda model, folder=None: about)
 
 
 def test_a_thing_in_five_styles_comes_from_one_noise(styled):
     plan = PLANS["five-styles"](PictureRequest("a photo of a lion", seed=7, steps=3))
-    assert plan.model == STYLED and set(plan.seeds) == {7} and set(plan.steps) == {3}
+    assert set(plan.seeds) == {7} and set(plan.steps) == {3}
     assert plan.texts == tuple(f"{style.prompt} a lion" for style in DRAWING_STYLES.values())
     assert plan.across == ("emoji", "flat drawing, never seen", "glossy drawing", "sticker", "outlined drawing")
     assert "5 prompts" in plan.caption
@@ -444,9 +443,16 @@ def test_a_thing_in_five_styles_comes_from_one_noise(styled):
     assert last.x_0.shape == (5, 3, 64, 64)
 
 
-def test_a_model_of_one_style_says_who_knows_the_others(styled):
-    assert remarks("pocket", "a sticker of a rose") == ["pocket was not taught “a sticker of …”; pocket-styles was."]
-    assert not any("was not taught" in line for line in remarks(STYLED, "a sticker of a rose"))
+def test_a_model_of_one_style_says_so(pocket):
+    assert remarks("pocket", "a sticker of a rose") == [
+        "pocket was not taught “a sticker of …”; it draws an emoji."
+    ]
+    with pytest.raises(Refused, match="^pocket was taught one style alone; choose another model.$"):
+        PLANS["five-styles"](PictureRequest("an emoji of a rose"))
+
+
+def test_a_model_of_five_styles_has_no_remark_on_them(styled):
+    assert not any("was not taught" in line for line in remarks("pocket", "a sticker of a rose"))
 
 
 @pytest.mark.parametrize("prompt", ["", "a photo of", "an emoji of "])

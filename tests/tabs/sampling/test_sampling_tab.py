@@ -9,7 +9,6 @@ import torch
 from pricing import priced
 
 from core.diffusion.samplers import Step
-from core.models.captions import STYLED
 from core.pictures.images import webp
 from core.runs import cost
 from core.runs.anagrams import AnagramRequest
@@ -59,20 +58,12 @@ def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experim
 
 
 def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
-    monkeypatch.setattr("tabs.sampling.page.availability", lambda name: (False, ""))
-    assert [preset.request for preset in all_presets().values()] == [*PRESETS.values()]
+    assert [*all_presets()] == [*PRESETS, *IN_STYLES]
     monkeypatch.setattr("core.runs.picture_request.default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    drawn = [preset.request for name, preset in all_presets().items() if name not in PRESETS]
+    drawn = [preset.request for name, preset in all_presets().items() if name not in PRESETS | IN_STYLES]
     assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]
     assert all(r.model == "if-m" and PictureRequest.checked(**vars(r)) == r for r in drawn)
-
-
-def test_presets_in_five_styles_are_offered_where_their_model_is_ready(monkeypatch):
-    monkeypatch.setattr("tabs.sampling.page.availability", lambda name: (name == STYLED, ""))
-    offered = [preset for name, preset in all_presets().items() if name not in PRESETS]
-    assert {preset.request.model for preset in offered} == {STYLED} and all(preset.moves for preset in offered)
-    assert any(preset.experiment == "five-styles" for preset in offered)
 
 
 def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_download():
