@@ -27,7 +27,7 @@ from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, un
 from core.diffusion.guidance import Interval, steps_within
 from core.models.cards import write_card
 from core.models.device import DEVICES
-from core.models.registry import CHECKPOINTS, card, load, pockets
+from core.models.registry import CHECKPOINTS, card, load
 from core.pictures.images import to_uint8
 from core.runs.prompts import default_guidance
 from core.runs.sampling import THIRDS, draw
@@ -44,7 +44,6 @@ STRETCHES = {"throughout": None, "early": EARLY, "middle": MIDDLE, "late": LATE,
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--model", default="pocket", choices=pockets())
     p.add_argument("--device", default="auto", choices=DEVICES)
     p.add_argument("--drawings", type=int, default=200, help="names to draw, in each style")
     p.add_argument("--samples", type=int, default=600, help="photos drawn for the Frechet distance")
@@ -84,7 +83,7 @@ class Bench:
     """Shared by the tasks: the model, the arguments and all samples."""
 
     def __init__(self, args: argparse.Namespace):
-        self.args, self.model, self.card = args, load(args.model, args.device), card(args.model)
+        self.args, self.model, self.card = args, load("pocket", args.device), card("pocket")
         self.prompts: list[str] = []
         self.drawn: list[np.ndarray] = []
 
@@ -114,7 +113,7 @@ def drawings(bench: Bench) -> dict:
     """
     known = set(bench.card["drawings"])
     names = [n for n in LISTS["first"].read_text().splitlines() if n in known][: bench.args.drawings]
-    scale = default_guidance(bench.args.model)
+    scale = default_guidance("pocket")
     rows = {w: asked_for(bench, names, w, keep=w == scale) for w in dict.fromkeys([scale, *GUIDANCES])}
     for w, right in rows.items():
         print(f"drawings, guidance {w:g}: nearest neighbour right {share(right):.1%} of {len(names)} well-known names")
@@ -176,7 +175,7 @@ def denoising(bench: Bench) -> dict:
 
 def frechet(bench: Bench) -> dict:
     """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
-    kinds, scale, train = bench.card["photos"], default_guidance(bench.args.model), trained_on()
+    kinds, scale, train = bench.card["photos"], default_guidance("pocket"), trained_on()
     rows = {}
     for guidance in dict.fromkeys([scale, *GUIDANCES]):
         n = bench.args.samples if guidance == scale else min(bench.args.samples, len(kinds))
@@ -215,7 +214,7 @@ def when_to_guide(bench: Bench) -> dict:
 def well_known(bench: Bench) -> dict:
     """Samples of twenty well-known kinds, to look at; they are only kept."""
     prompts = [f"a photo of {with_article(n)}" for n in WELL_KNOWN for _ in range(2)]
-    bench.keep(prompts, bench.samples(prompts, default_guidance(bench.args.model)))
+    bench.keep(prompts, bench.samples(prompts, default_guidance("pocket")))
     return {"prompts": len(prompts)}
 
 
@@ -223,7 +222,7 @@ LOADING = """
 import sys, time, resource
 import torch
 from core.models.registry import load
-started = time.perf_counter(); model = load("{model}", "{device}"); loaded = time.perf_counter() - started
+started = time.perf_counter(); model = load("pocket", "{device}"); loaded = time.perf_counter() - started
 from core.runs.sampling import THIRDS, draw
 list(draw(model, ["an emoji of a rose"], {guidance}, 2, 0))
 started = time.perf_counter(); list(draw(model, ["an emoji of a rose"], {guidance}, {steps}, 0))
@@ -234,8 +233,7 @@ print(loaded, seconds, peak / (2**30 if sys.platform == "darwin" else 2**20))  #
 
 def speed(bench: Bench) -> dict:
     """In a separate process: seconds to load, seconds for one guided picture, peak memory in GB."""
-    name = bench.args.model
-    code = LOADING.format(model=name, device=bench.args.device, guidance=default_guidance(name), steps=STEPS)
+    code = LOADING.format(device=bench.args.device, guidance=default_guidance("pocket"), steps=STEPS)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     load_s, picture_s, memory = (round(float(v), 2) for v in done.stdout.split())
     print(f"speed: loaded in {load_s} s, one picture of {STEPS} guided steps in {picture_s} s, {memory} GB at the peak")
@@ -280,7 +278,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.save and bench.drawn:
         np.savez_compressed(args.save, images=np.concatenate(bench.drawn), prompts=np.array(bench.prompts))
     if args.save_card:
-        path = CHECKPOINTS / args.model / "card.json"
+        path = CHECKPOINTS / "pocket" / "card.json"
         fresh = json.loads(path.read_text())
         fresh["metrics"] |= metrics | {"date": datetime.date.today().isoformat(), "steps": STEPS}
         write_card(path, fresh)

@@ -89,7 +89,7 @@ def styles(bench: Bench) -> dict:
 
     As many names as --drawings says, of those that were seen in the style; and how often the style is right.
     """
-    scale, judge, rows = default_guidance(bench.args.model), judge_of_styles(), {}
+    scale, judge, rows = default_guidance("pocket"), judge_of_styles(), {}
     for style, seen in seen_in(bench.card).items():
         names = some(seen, bench.args.drawings)
         prompts = prompts_of(style, names)
@@ -116,7 +116,7 @@ def never_seen(bench: Bench) -> dict:
     The thing by two readings: the nearest of all drawings of that style, where the true one counts too, and of all
     drawings of all styles, where the same thing in another style counts as well.
     """
-    scale, judge = default_guidance(bench.args.model), judge_of_styles()
+    scale, judge = default_guidance("pocket"), judge_of_styles()
     pairs = sorted(pair for pair in held_out() if pair[0] in bench.card["drawings"])
     prompts = [prompts_of(style, [name])[0] for name, style in pairs]
     pixels = bench.samples(prompts, scale)

@@ -24,7 +24,7 @@ from core.datasets.pictures import Subject, photos
 from core.models.captions import DRAWING_STYLES, SMALL, words_of
 from core.models.cards import write_card
 from core.models.pocket import build_pocket
-from core.models.registry import CHECKPOINTS, pockets
+from core.models.registry import CHECKPOINTS
 from core.pictures import images
 from training import provenance
 from training.pocket_data import FIVE_STYLES, named, taught
@@ -113,11 +113,10 @@ def styles(drawings: Sequence[Subject]) -> dict[str, dict]:
     return {name: asdict(style) | {"things": seen[name]} for name, style in DRAWING_STYLES.items() if seen[name]}
 
 
-def publish(state: Path, folder: Path, data: str | None = None, reached: str = "", name: str = "pocket") -> dict:
-    """Weights, card and provenance table from a training state, as the model of that `name`; `reached` describes its
-    progress in words."""
+def publish(state: Path, folder: Path, data: str | None = None, reached: str = "") -> dict:
+    """Weights, card and provenance table from a training state; `reached` describes its progress in words."""
     parts, facts = load_state(state)
-    run, out = run_of(facts), folder / name
+    run, out = run_of(facts), folder / "pocket"
     out.mkdir(parents=True, exist_ok=True)
     _, drawings = taught(run["emoji"], data)
     _, kinds = photos(data)
@@ -126,7 +125,7 @@ def publish(state: Path, folder: Path, data: str | None = None, reached: str = "
     architecture |= {"parameters": sum(v.numel() for v in parts["ema"].values()), "words": facts["words"]}
     drawn = samples(build_pocket(architecture, parts["ema"]), LEARNED)
     card = {
-        "name": name,
+        "name": "pocket",
         "architecture": architecture,
         "command": provenance.pocket_command(run),
         "hardware": f"{run['device']}, {run['seconds'] / 60:.0f} min, {run['precision']}",
@@ -161,10 +160,9 @@ def main(argv: list[str] | None = None) -> None:
         "--data",
         help=f"folder with photos64, emoji64 and drawings256 (default: the variable {DATA_VARIABLE}, else ./data)",
     )
-    p.add_argument("--name", choices=pockets(), default="pocket", help="the model that it becomes")
     p.add_argument("--reached", default="", help="how far it got, in words, for the card and the provenance table")
     args = p.parse_args(argv)
-    card = publish(args.state, args.out, args.data, args.reached, args.name)
+    card = publish(args.state, args.out, args.data, args.reached)
     print(f"{card['architecture']['parameters']:,} parameters in {len(card['sha256'])} files")
 
 

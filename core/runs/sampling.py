@@ -17,7 +17,7 @@ from core.models.registry import load, schedule_of, spec
 from core.runs.fields import EVEN, LONGEST, SWEPT, SWEPT_PROMPTS, counts_of
 from core.runs.picture_request import PictureRequest
 from core.runs.plan import Plan, in_pixels
-from core.runs.prompts import NOISIEST, default_guidance, never_seen, prompts_of, styles, text_model, thing_of
+from core.runs.prompts import NOISIEST, default_guidance, never_seen, prompts_of, styles, thing_of
 from core.wording import clipped, counted, ranged
 
 SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)

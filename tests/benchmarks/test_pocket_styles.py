@@ -46,7 +46,7 @@ class Bench(SimpleNamespace):
 
     def __init__(self, instead: dict[str, tuple[str, str]] | None = None, **args):
         super().__init__(
-            args=SimpleNamespace(model="pocket", drawings=9, per_kind=10, **args), card=CARD, kept=[], calls=[]
+            args=SimpleNamespace(drawings=9, per_kind=10, **args), card=CARD, kept=[], calls=[]
         )
         self.instead = instead or {}
 

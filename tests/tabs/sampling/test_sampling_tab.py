@@ -22,7 +22,7 @@ from core.runs.recording import Recording
 from core.runs.sampling import LISTED, PictureRequest
 from core.runs.sdedit import SDEditRequest
 from tabs.sampling import learned
-from tabs.sampling.page import JOB, PRESETS, all_presets
+from tabs.sampling.page import IN_STYLES, JOB, PRESETS, all_presets
 from tabs.ui import page as header
 from tabs.ui import presets
 from tabs.ui.controls import Shared
