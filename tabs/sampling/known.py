@@ -1,30 +1,18 @@
-"""The things and styles that pocket and its sibling of five styles know."""
+"""The things and styles that pocket knows."""
 
 import functools
 import html
 from collections.abc import Iterable
 
-from core.models.captions import STYLED
 from core.models.registry import availability, card
 
 
 @functools.cache
 def known_words() -> str:
-    """All words of pocket's training, and what the pocket of five styles saw, as HTML."""
+    """All words of pocket's training, by kind of picture and style of drawing, as HTML."""
     if not availability("pocket")[0]:
         return html.escape(availability("pocket")[1])
     c = card("pocket")
-    more = of_styles(card(STYLED)) if availability(STYLED)[0] else ""
-    return (
-        f'<div class="words"><p><b>{len(c["drawings"])} drawings</b>, as “an emoji of a …” or “a drawing of a …”: '
-        f"{listed_names(c['drawings'])}.</p><p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: "
-        f"{listed_names(c['photos'])}.</p><p>{html.escape(c['limits'])}</p>{more}</div>"
-    )
-
-
-def of_styles(c: dict) -> str:
-    """The styles of drawing on a card, the things that were never seen in them, and how alike the pictures of several
-    seeds are, as HTML."""
     styles = "".join(
         f"<li><b>{html.escape(s['prompt'])} …</b>: {html.escape(s['about'])}; {s['things']} things</li>"
         for s in c["styles"].values()
@@ -34,11 +22,12 @@ def of_styles(c: dict) -> str:
         for style, things in c["never_seen"].items()
         if things
     )
-    known = set(c["drawings"]) - set(card("pocket")["drawings"])
     return (
-        f"<p><b>{STYLED}</b>, under <i>Model</i>, draws {len(c['drawings'])} things in five styles:</p><ul>{styles}</ul>"
-        f"<p>New in it: {listed_names(known)}.</p><p>Never seen in a style, so that it must put thing and style together: "
-        f"{never}.</p>{measured_words(c['metrics'])}"
+        f'<div class="words"><p><b>{len(c["drawings"])} things to draw</b>, in five styles:</p><ul>{styles}</ul>'
+        f"<p>{listed_names(c['drawings'])}.</p>"
+        f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {listed_names(c['photos'])}.</p>"
+        f"<p>{html.escape(c['limits'])}</p><p><b>Never seen</b> in a style, so that it must put thing and style together: "
+        f"{never}.</p>{measured_words(c['metrics'])}</div>"
     )
 
 
