@@ -49,7 +49,7 @@ class PictureRequest(Request):
     model: str = asked("pocket", OR_STUDENT)
     sampler: str = asked("ddim", SAMPLER)
     steps: int = asked(30, STEPS)
-    guidance: float = asked(3.0, GUIDANCE)
+    guidance: float = asked(2.0, GUIDANCE)
     threshold: str = asked("clip", THRESHOLD)
     seed: int = asked(180, SEED)
     timesteps: str = asked(EVEN, TIMESTEPS)

@@ -80,7 +80,7 @@ def test_the_models_of_the_course_and_ours_begin_as_they_always_did():
     village = "an oil painting of a snowy mountain village"
     for name in ("if-m", "if-l", "if-xl"):
         assert PictureRequest.of(name) == PictureRequest(village, model=name, **course)
-    assert PictureRequest.of("pocket") == PictureRequest() and PictureRequest().guidance == 3.0
+    assert PictureRequest.of("pocket") == PictureRequest() and PictureRequest().guidance == 2.0
     assert DigitRequest.of("flow-class") == DigitRequest()
     for name, sampler, guidance in (("ddpm-class", "ddim", 1.0), ("ddpm-time", "ddim", 0), ("flow-time", "euler", 0)):
         guidance = SAMPLERS[sampler].guidance if guidance else 1.0

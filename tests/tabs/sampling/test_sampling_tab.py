@@ -111,10 +111,10 @@ def test_the_look_inside_enlarges_what_the_prompt_changes():
 @pytest.mark.parametrize(
     ("experiment", "changed", "said"),
     [
-        ("samples", {}, "guidance 3; seed"),
-        ("samples", {"guide_to": 334}, "guidance 3 for t = 999 – 334; seed"),
+        ("samples", {}, "guidance 2; seed"),
+        ("samples", {"guide_to": 334}, "guidance 2 for t = 999 – 334; seed"),
         ("samples", {"guide_from": 500, "guide_to": 500}, "for t = 500 – 500, where no step falls; seed"),
-        ("when-to-guide", {}, "guidance 3 for the t over each picture; seed"),
+        ("when-to-guide", {}, "guidance 2 for the t over each picture; seed"),
     ],
 )
 def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
@@ -124,9 +124,9 @@ def test_the_caption_says_where_guidance_was_on(experiment, changed, said):
 @pytest.mark.parametrize(
     "changed, said",
     [
-        ({}, "; guidance 3; seed"),
-        ({"threshold": "dynamic", "top": 1.2}, "; guidance 3; dynamic threshold, quantile 0.95, largest 1.2; seed"),
-        ({"threshold": "none"}, "; guidance 3; no threshold; seed"),
+        ({}, "; guidance 2; seed"),
+        ({"threshold": "dynamic", "top": 1.2}, "; guidance 2; dynamic threshold, quantile 0.95, largest 1.2; seed"),
+        ({"threshold": "none"}, "; guidance 2; no threshold; seed"),
     ],
 )
 def test_the_caption_says_how_the_estimate_was_bounded(changed, said):
