@@ -45,9 +45,7 @@ class Bench(SimpleNamespace):
     """A painter who copies the drawing that is asked for, but for some prompts; it keeps what it was asked."""
 
     def __init__(self, instead: dict[str, tuple[str, str]] | None = None, **args):
-        super().__init__(
-            args=SimpleNamespace(drawings=9, per_kind=10, **args), card=CARD, kept=[], calls=[]
-        )
+        super().__init__(args=SimpleNamespace(drawings=9, per_kind=10, **args), card=CARD, kept=[], calls=[])
         self.instead = instead or {}
 
     def samples(self, prompts, guidance, apart=0):

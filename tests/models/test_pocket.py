@@ -612,7 +612,7 @@ def test_the_shipped_card_tells_where_pocket_comes_from():
     assert about["history"] and all(
         run["steps_done"] > 0 and run["seconds"] > 0 and run["device"] and run["date"] for run in about["history"]
     )
-    assert len(about["drawings"]) >= 150 and len(about["photos"]) == 200
+    assert len(about["drawings"]) >= 600 and len(about["photos"]) == 40
     known = Vocabulary(about["architecture"]["words"])
     assert not any(known.unknown(name) for name in (*about["drawings"], *about["photos"]))
     assert set(about["seen_only_in"]) == {"drawing", "photo"}

@@ -444,10 +444,8 @@ def test_a_thing_in_five_styles_comes_from_one_noise(styled):
 
 
 def test_a_model_of_one_style_says_so(pocket):
-    assert remarks("pocket", "a sticker of a rose") == [
-        "pocket was not taught “a sticker of …”; it draws an emoji."
-    ]
-    with pytest.raises(Refused, match="^pocket was taught one style alone; choose another model.$"):
+    assert remarks("pocket", "a sticker of a rose") == ["pocket was not taught “a sticker of …”; it draws an emoji."]
+    with pytest.raises(Refused, match=r"^pocket was taught one style alone; choose another model\.$"):
         PLANS["five-styles"](PictureRequest("an emoji of a rose"))
 
 
@@ -464,11 +462,6 @@ def test_five_styles_need_a_thing(prompt):
 def test_a_large_model_is_asked_for_styles_of_painting():
     texts = PLANS["five-styles"](PictureRequest("a flat drawing of a fox", model="if-m")).texts
     assert texts[:2] == ("a photo of a fox", "an oil painting of a fox") and len(texts) == 5
-
-
-def test_a_student_hands_its_few_steps_over_to_no_teacher(styled):
-    assert set(PLANS["five-styles"](PictureRequest("a fox", model="pocket-fast", steps=4)).steps) == {30}
-    assert set(PLANS["five-styles"](PictureRequest("a fox", steps=4)).steps) == {4}
 
 
 @pytest.mark.parametrize(

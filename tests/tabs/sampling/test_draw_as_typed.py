@@ -34,10 +34,10 @@ def student(monkeypatch):
 def test_one_picture_by_the_student_in_four_calls(student):
     value = typed([WHO, "an emoji of a rose", 7, 3.0, "cpu"])
     (r,) = student
-    assert (r.model, r.n, r.steps, r.guidance, r.seed) == ("pocket-fast", 1, 4, 2.0, 7)
+    assert (r.model, r.n, r.steps, r.guidance, r.seed) == ("pocket-fast", 1, 4, 3.0, 7)
     assert value["image"].startswith("data:image/")
     assert (
-        value["words"] == "pocket-fast, 4 network calls, guidance 2, seed 7." and value["alt"] == "an emoji of a rose"
+        value["words"] == "pocket-fast, 4 network calls, guidance 3, seed 7." and value["alt"] == "an emoji of a rose"
     )
 
 

@@ -248,8 +248,8 @@ def test_the_files_of_when_to_guide_say_when():
     with zipfile.ZipFile(bundle.value["path"]) as files:
         names = [name for name in files.namelist() if name[0].isdigit()]
     assert names[:2] == [
-        "01-seed-180-guidance-3-off-steps-30.png",
-        "02-seed-180-guidance-3-from-999-to-667-steps-30.png",
+        "01-seed-180-guidance-2-off-steps-30.png",
+        "02-seed-180-guidance-2-from-999-to-667-steps-30.png",
     ]
 
 
