@@ -43,11 +43,11 @@ def test_flags():
             app.parse(wrong)
 
 
-@pytest.mark.parametrize("model", [None, "ddpm-class", "pocket-styles"])
+@pytest.mark.parametrize("model", [None, "ddpm-class", "pocket-fast"])
 def test_the_app_builds_for_every_first_model(model):
     demo = app.create_app("cpu", model)
     chosen = [b.value for b in demo.blocks.values() if isinstance(b, gr.Dropdown) and b.label == "Model"]
-    assert ("pocket-styles" in chosen) == (model == "pocket-styles")
+    assert ("pocket-fast" in chosen) == (model == "pocket-fast")
     assert "ddpm-class" in chosen and ("flow-class" in chosen) == (model != "ddpm-class")
 
 

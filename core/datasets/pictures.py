@@ -31,7 +31,7 @@ CHOSEN = ("goldfish", "jellyfish", "brain coral", "king penguin", "ladybug", "mo
           "beacon", "bullet train", "convertible", "sports car", "school bus", "tractor", "barn", "water tower", "obelisk",
           "triumphal arch", "viaduct", "teddy", "Christmas stocking", "orange", "lemon", "banana", "pizza", "espresso",
           "coral reef", "seashore", "lakeside", "alp", "cliff")  # fmt: skip
-"""Forty kinds of photo that people know and that have one look: a pocket of five styles knows these by name."""
+"""Forty kinds of photo that people know and that have one look: pocket knows these by name."""
 
 DRAWING_TEMPLATES = ("an emoji of {}", "an emoji of {}", "a drawing of {}", "{}")
 PHOTO_TEMPLATES = ("a photo of {}", "a photo of {}", "a high quality photo of {}", "a picture of {}", "{}")

@@ -16,7 +16,7 @@ PRESETS = {
     "Green, from -2 to 3": R("an emoji of a green apple", weights="green 0", other="an emoji of a red apple"),
     "A cat becomes a dog": R("an emoji of a cat face", weights="cat 0", other="an emoji of a dog face", keep=30),
     "A heart changes colour": R("an emoji of a red heart", other="an emoji of a blue heart", keep=30),
-    "A photo": R("a photo of a seashore", weights="seashore 2", other="a photo of a volcano"),
+    "A photo": R("a photo of a seashore", weights="seashore 2", other="a photo of an alp"),
     "The same word twice": R("an emoji of a red red heart", weights="red#2 3", other="an emoji of a red heart"),
     "A word it does not know": R("an emoji of a melancholic panda", weights="panda 0", other="an emoji of a bear"),
     "No prompt": R("", weights="(padding) 0"),
