@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.pocket_judges import judged, named_right, right_drawings, share, to_training, trained_on
+from benchmarks.pocket_kinds import of_all_kinds
 from core.checks import ModelError, whole
 from core.datasets.pictures import LISTS, with_article
 from core.diffusion.students import is_student
@@ -62,7 +63,7 @@ class Bench:
         about = card(TEACHER)
         known = set(about["drawings"])
         self.names = [n for n in LISTS["first"].read_text().splitlines() if n in known][: args.pictures]
-        self.kinds = about["photos"][: args.pictures]
+        self.kinds = about["photos"]
 
     def draw(self, model: str, steps: int, prompts: list[str]) -> np.ndarray:
         """(N, 64, 64, 3) uint8, picture k from seed + k."""
@@ -86,8 +87,9 @@ class Bench:
 
     def row(self, model: str, steps: int) -> dict:
         """The measures of one model in that many steps."""
+        prompts, asked = of_all_kinds(self.kinds, self.args.pictures)
         drawings = self.draw(model, steps, [f"an emoji of {with_article(n)}" for n in self.names])
-        photos = self.draw(model, steps, [f"a photo of {with_article(n)}" for n in self.kinds])
+        photos = self.draw(model, steps, prompts)
         features, logits = judged(photos)
         return {
             "model": model,
@@ -95,7 +97,7 @@ class Bench:
             "network_calls": steps * (1 if is_student(self.models[model]) else 2),
             "guidance": self.guidance,
             "drawings_right": share(right_drawings(drawings, self.names)),
-            "photos_among_five": named_right(logits, torch.arange(len(self.kinds)))["top_5"],
+            "photos_among_five": named_right(logits, asked)["top_5"],
             "frechet": to_training(features, self.train),
         } | ({} if self.args.no_times else self.times(model, steps))
 

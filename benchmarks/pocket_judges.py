@@ -1,11 +1,13 @@
 """The judges of pocket's pictures: the nearest of all drawings, and the small photo classifier."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.datasets.pictures import HELD_OUT, SIDE, emoji, photos, unit
+from core.datasets.pictures import emoji, photo_subjects, unit
 from core.models.registry import CHECKPOINTS, load, weights
 from core.models.scores import Statistics, frechet_distance
 
@@ -46,21 +48,19 @@ def judged(pixels: np.ndarray) -> tuple[Tensor, Tensor]:
     return features, net.head(features)
 
 
+def classes(kinds: Sequence[str]) -> Tensor:
+    """The places (N,) of N kinds of photo among the photo classifier's classes.
+
+    They follow from the names in the data set: a model's card lists the kinds it knows in an order of its own.
+    """
+    place = {s.names[0]: k for k, s in enumerate(photo_subjects())}
+    return torch.tensor([place[kind] for kind in kinds])
+
+
 def named_right(logits: Tensor, asked: Tensor) -> dict:
     """Top-1 and top-5 accuracy of logits (N, 200) for the requested classes (N,)."""
     hits = logits.topk(5, 1).indices == asked[:, None]
     return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
-
-
-def distances(drawn: Tensor, kinds: int, train: Statistics) -> dict:
-    """Frechet distances to the training photos: of drawn photos' features (N, F), and of as many held-out photos and
-    pictures of uniform noise, the two ends of the scale."""
-    tiles, _ = photos()
-    every = max(1, kinds * HELD_OUT // len(drawn))
-    real = tiles[:, -HELD_OUT:].reshape(-1, SIDE, SIDE, 3)[::every][: len(drawn)].numpy()
-    noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
-    sets = {"frechet": drawn, "frechet_floor": judged(real)[0], "frechet_noise": judged(noise)[0]}
-    return {name: to_training(features, train) for name, features in sets.items()}
 
 
 def trained_on() -> Statistics:

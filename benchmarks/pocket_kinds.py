@@ -4,11 +4,11 @@ A part of `benchmarks.pocket_quality`.
 """
 
 import functools
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from benchmarks.pocket_judges import judged, named_right, to_training
+from benchmarks.pocket_judges import classes, judged, named_right, to_training
 from benchmarks.pocket_styles import Bench
 from core.datasets.pictures import HELD_OUT, SIDE, photos, with_article
 from core.models.scores import Statistics
@@ -19,11 +19,15 @@ APART = 10_000  # from their seeds to those of the samples that are counted
 
 
 @functools.cache
-def tiles_of(names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """The photos of those kinds, (K, 500, 64, 64, 3) uint8, and their places among all kinds, (K,)."""
-    tiles, subjects = photos()
-    places = torch.tensor([[s.names[0] for s in subjects].index(name) for name in names])
-    return tiles[places], places
+def tiles_of(names: tuple[str, ...]) -> Tensor:
+    """The photos of those kinds, (K, 500, 64, 64, 3) uint8."""
+    return photos()[0][classes(names)]
+
+
+def of_all_kinds(names: Sequence[str], n: int) -> tuple[list[str], Tensor]:
+    """n prompts for photos, of one kind after the other and then from the first again, and their classes (n,)."""
+    kinds = [names[k % len(names)] for k in range(n)]
+    return prompts_of(kinds, 1), classes(kinds)
 
 
 def prompts_of(names: list[str], each: int) -> list[str]:
@@ -32,8 +36,8 @@ def prompts_of(names: list[str], each: int) -> list[str]:
 
 
 def asked(names: list[str], each: int) -> Tensor:
-    """(K each,) the places of the kinds that `prompts_of` asks for."""
-    return tiles_of(tuple(names))[1].repeat_interleave(each)
+    """(K each,) the classes that `prompts_of` asks for."""
+    return classes(names).repeat_interleave(each)
 
 
 def kinds(bench: Bench) -> dict:
@@ -63,7 +67,7 @@ def kinds(bench: Bench) -> dict:
 
 def distances(features: Tensor, names: list[str], each: int) -> dict:
     """The Frechet distance of features (K each, F) to the training photos of the same kinds, and that of held-out ones."""
-    tiles, _ = tiles_of(tuple(names))
+    tiles = tiles_of(tuple(names))
     train = Statistics.of(judged(tiles[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3).numpy())[0])
     real = tiles[:, -HELD_OUT:][:, :each].reshape(-1, SIDE, SIDE, 3).numpy()
     return {"frechet": to_training(features, train), "frechet_floor": to_training(judged(real)[0], train)}

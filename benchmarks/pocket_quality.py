@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.pocket_judges import distances, judged, named_right, right_drawings, share, to_training, trained_on
-from benchmarks.pocket_kinds import kinds
+from benchmarks.pocket_judges import judged, named_right, to_training, trained_on
+from benchmarks.pocket_kinds import kinds, of_all_kinds
 from benchmarks.pocket_styles import never_seen, spread, styles
 from core.checks import ModelError
 from core.datasets import DATA_VARIABLE, data_folder
-from core.datasets.pictures import HELD_OUT, LISTS, SIDE, WELL_KNOWN, photos, unit, with_article
+from core.datasets.pictures import HELD_OUT, SIDE, photos, unit
 from core.diffusion.guidance import Interval, steps_within
 from core.models.cards import write_card
 from core.models.device import DEVICES
@@ -35,8 +35,7 @@ from core.techniques.filters import best_blur, one_step, psnr
 
 STEPS = 30
 LEVELS = (250, 500, 750)
-GUIDANCES = (1.0, 3.0, 7.0)
-STRONG = GUIDANCES[-1]
+STRONG = 7.0  # the guidance of when-to-guide
 EARLY, MIDDLE, LATE = THIRDS
 STRETCHES = {"throughout": None, "early": EARLY, "middle": MIDDLE, "late": LATE, "not late": (EARLY[0], MIDDLE[1])}
 
@@ -46,7 +45,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--device", default="auto", choices=DEVICES)
     p.add_argument("--drawings", type=int, default=200, help="names to draw, in each style")
-    p.add_argument("--samples", type=int, default=600, help="photos drawn for the Frechet distance")
+    p.add_argument("--samples", type=int, default=200, help="photos behind every row of when-to-guide")
     p.add_argument("--per-kind", type=int, default=10, help="photos drawn of each kind, at the best guidance")
     p.add_argument("--held-out", type=int, default=200, help="photos denoised")
     p.add_argument("--seed", type=int, default=0)
@@ -105,40 +104,6 @@ class Bench:
         self.drawn.append(pixels)
 
 
-def drawings(bench: Bench) -> dict:
-    """The share of drawings whose nearest neighbour among all emoji is the requested one.
-
-    The names are the 200 of `core/datasets/first.txt`, at several guidance scales, and as many random ones of all
-    drawings in pocket's training, at the default scale.
-    """
-    known = set(bench.card["drawings"])
-    names = [n for n in LISTS["first"].read_text().splitlines() if n in known][: bench.args.drawings]
-    scale = default_guidance("pocket")
-    rows = {w: asked_for(bench, names, w, keep=w == scale) for w in dict.fromkeys([scale, *GUIDANCES])}
-    for w, right in rows.items():
-        print(f"drawings, guidance {w:g}: nearest neighbour right {share(right):.1%} of {len(names)} well-known names")
-    missed = [n for n, ok in zip(names, rows[scale], strict=True) if not ok]
-    print("missed at the default:", ", ".join(missed))
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0)).tolist()
-    any_names = [bench.card["drawings"][i] for i in order[: len(names)]]
-    of_all = share(asked_for(bench, any_names, scale))
-    print(f"drawings, guidance {scale:g}: right {of_all:.1%} of {len(any_names)} at random of all {len(known)} names")
-    by_guidance = {f"{w:g}": share(right) for w, right in rows.items()}
-    return {
-        "right": share(rows[scale]), "by_guidance": by_guidance, "names": len(names), "missed": missed,
-        "right_of_all": of_all, "all": len(known),
-    }  # fmt: skip
-
-
-def asked_for(bench: Bench, names: list[str], guidance: float, keep: bool = False) -> list[bool]:
-    """Whether the drawing of each name is right; `keep` remembers the samples for --save."""
-    prompts = [f"an emoji of {with_article(n)}" for n in names]
-    pixels = bench.samples(prompts, guidance)
-    if keep:
-        bench.keep(prompts, pixels)
-    return right_drawings(pixels, names)
-
-
 def denoising(bench: Bench) -> dict:
     """PSNR of the one-step estimate against the best Gaussian blur, by noise level.
 
@@ -173,49 +138,19 @@ def denoising(bench: Bench) -> dict:
     return rows | {"photos": len(clean), "source": bench.args.photos.name if bench.args.photos else "held out"}
 
 
-def frechet(bench: Bench) -> dict:
-    """Frechet distance of drawn photos to the training photos, and how often the class is right, by guidance."""
-    kinds, scale, train = bench.card["photos"], default_guidance("pocket"), trained_on()
-    rows = {}
-    for guidance in dict.fromkeys([scale, *GUIDANCES]):
-        n = bench.args.samples if guidance == scale else min(bench.args.samples, len(kinds))
-        prompts = of_all_kinds(kinds, n)
-        pixels = bench.samples(prompts, guidance)
-        features, logits = judged(pixels)
-        rows[f"{guidance:g}"] = row = named_right(logits, torch.arange(n) % len(kinds))
-        print(f"photos, guidance {guidance:g}: class right {row['top_1']:.1%}, among five {row['top_5']:.1%}, of {n}")
-        if guidance == scale:
-            bench.keep(prompts, pixels)
-            found = distances(features, len(kinds), train)
-    print("photos, Frechet {frechet} (as many held-out photos {frechet_floor}, noise {frechet_noise})".format(**found))
-    return found | {"class_by_guidance": rows}
-
-
-def of_all_kinds(kinds: list[str], n: int) -> list[str]:
-    """n prompts for photos, of one kind after the other."""
-    return [f"a photo of {with_article(kinds[i % len(kinds)])}" for i in range(n)]
-
-
 def when_to_guide(bench: Bench) -> dict:
     """Photos from the same noises with strong guidance in a part of the run: accuracy, Frechet distance, and
     network evaluations per photo."""
-    kinds, rows, train = bench.card["photos"], {}, trained_on()
-    n, visits = min(bench.args.samples, len(kinds)), bench.model.schedule.timesteps(STEPS)
+    prompts, asked = of_all_kinds(bench.card["photos"], bench.args.samples)
+    rows, train, visits = {}, trained_on(), bench.model.schedule.timesteps(STEPS)
     for name, interval in STRETCHES.items():
-        features, logits = judged(bench.samples(of_all_kinds(kinds, n), STRONG, interval))
-        rows[name] = row = named_right(logits, torch.arange(n) % len(kinds))
+        features, logits = judged(bench.samples(prompts, STRONG, interval))
+        rows[name] = row = named_right(logits, asked)
         row["frechet"] = to_training(features, train)
         row["asked"] = STEPS + steps_within(interval or (visits[0], 0), visits)
         print("guidance {:g} {}: class right {top_1:.1%}, among five {top_5:.1%}, of {n}; Frechet {frechet}; {asked} "
               "evaluations".format(STRONG, name, **row))  # fmt: skip
     return {"guidance": STRONG} | rows
-
-
-def well_known(bench: Bench) -> dict:
-    """Samples of twenty well-known kinds, to look at; they are only kept."""
-    prompts = [f"a photo of {with_article(n)}" for n in WELL_KNOWN for _ in range(2)]
-    bench.keep(prompts, bench.samples(prompts, default_guidance("pocket")))
-    return {"prompts": len(prompts)}
 
 
 LOADING = """
@@ -246,11 +181,8 @@ def speed(bench: Bench) -> dict:
 
 
 TASKS = {
-    "drawings": drawings,
     "denoising": denoising,
-    "photos": frechet,
     "when-to-guide": when_to_guide,
-    "well-known": well_known,
     "speed": speed,
     "styles": styles,
     "never-seen": never_seen,
@@ -263,8 +195,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run the requested measurements and print them; keep samples and numbers on request."""
     args = parse(argv)
     photos64, five = "photos64/classes.tsv", "drawings256/names.tsv"
-    needs = {"drawings": "emoji64/names.tsv", "photos": photos64, "kinds": photos64}
-    needs |= dict.fromkeys(("styles", "never-seen", "spread"), five) | ({} if args.photos else {"denoising": photos64})
+    needs = dict.fromkeys(("styles", "never-seen", "spread"), five)
+    needs |= dict.fromkeys(("when-to-guide", "kinds"), photos64) | ({} if args.photos else {"denoising": photos64})
     try:
         bench = Bench(args)
     except ModelError as e:

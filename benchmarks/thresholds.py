@@ -1,8 +1,8 @@
 """Thresholds of pocket's clean estimate by guidance scale, class right against Frechet distance:  python -m benchmarks.thresholds
 
-It is the figure of Saharia et al. 2022 (Imagen, section 2.3) with pocket's photos in the place of Imagen's: one photo of every
-kind, from the same noises in every row, judged as in `benchmarks.pocket_quality`. Every finished row is written at once; a
-run that was stopped goes on where it was.
+It is the figure of Saharia et al. 2022 (Imagen, section 2.3) with pocket's photos in the place of Imagen's. They are of one
+kind after the other, from the same noises in every row, judged as in `benchmarks.pocket_quality`. Every finished row is
+written at once; a run that was stopped goes on where it was.
 """
 
 import argparse
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.judging import Bfloat16
 from benchmarks.options import options, parsed
 from benchmarks.pocket_judges import judged, named_right, to_training, trained_on
-from benchmarks.pocket_quality import of_all_kinds
+from benchmarks.pocket_kinds import of_all_kinds
 from benchmarks.scoreboard import replace
 from core.checks import ModelError
 from core.diffusion.denoiser import Denoiser
@@ -52,10 +53,11 @@ def draw(model: Denoiser, prompts: list[str], threshold: str, scale: float, seed
     return to_uint8(last.x_t, -1, 1)
 
 
-def measure(model: Denoiser, threshold: str, scale: float, args: argparse.Namespace) -> dict:
-    """One row of the table."""
-    started, kinds = time.monotonic(), card("pocket")["photos"]
-    prompts = of_all_kinds(kinds, args.photos)
+def measure(
+    model: Denoiser, photos: tuple[list[str], Tensor], threshold: str, scale: float, args: argparse.Namespace
+) -> dict:
+    """One row of the table. `photos` are N prompts and the classes (N,) that they ask for."""
+    started, (prompts, asked) = time.monotonic(), photos
     model = Bfloat16(model) if args.bf16 else model
     parts = [
         draw(model, prompts[k : k + BATCH], threshold, scale, args.seed + k) for k in range(0, len(prompts), BATCH)
@@ -66,7 +68,7 @@ def measure(model: Denoiser, threshold: str, scale: float, args: argparse.Namesp
         "scale": scale,
         "photos": len(prompts),
         "steps": STEPS,
-        **{k: v for k, v in named_right(logits, torch.arange(len(prompts)) % len(kinds)).items() if k != "n"},
+        **{k: v for k, v in named_right(logits, asked).items() if k != "n"},
         "frechet": to_training(features, trained_on()),
         "seconds": round(time.monotonic() - started, 1),
         "precision": "bfloat16" if args.bf16 else "float32",
@@ -92,13 +94,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     try:
         model = load("pocket", args.device)
-    except ModelError as e:
+        photos = of_all_kinds(card("pocket")["photos"], args.photos)
+    except (ModelError, FileNotFoundError) as e:
         raise SystemExit(str(e)) from None
     rows = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
     there = set() if args.again else {(r["threshold"], r["scale"]) for r in rows if r["photos"] == args.photos}
     todo = [(name, scale) for scale in SCALES for name in ROWS if (name, scale) not in there]
     for name, scale in tqdm(todo, bar_format="{l_bar}{bar}| {elapsed} < {remaining}"):
-        row = measure(model, name, scale, args)
+        row = measure(model, photos, name, scale, args)
         rows = put(rows, row)
         write(rows, args.out, args.device)
         tqdm.write(

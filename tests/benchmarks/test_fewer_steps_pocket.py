@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
+from toys import data
 
 from benchmarks import fewer_steps_pocket
 from benchmarks.fewer_steps_pocket import CASES, STUDENT, TEACHER, parse, save, targets
@@ -27,6 +30,25 @@ def test_the_targets_are_relative_to_the_teacher_of_the_same_run():
         ("ms for one picture in 4", "<= 100", True),
         ("ms for four pictures in 4", "<= 300", True),
     ]
+
+
+@pytest.mark.slow
+def test_as_many_photos_are_drawn_as_drawings_and_each_is_judged_by_its_own_kind(tmp_path, monkeypatch):
+    """The card has fewer kinds than pictures are drawn, in another order than the classifier's."""
+    monkeypatch.setenv("DIFFUSION_DATA", str(data(tmp_path / "data")))
+    about = {"drawings": ["rose", "elf"], "photos": ["school bus", "goldfish"]}
+    for name, stub in {
+        "card": lambda name: about, "load": lambda name, device: name, "trained_on": lambda: None,
+        "is_student": lambda model: model == STUDENT, "to_training": lambda features, train: 9.0,
+        "right_drawings": lambda pixels, names: [True] * len(names),
+        "judged": lambda pixels: (torch.zeros(7, 4), 9 * torch.eye(9)[[2, 0, 2, 0, 2, 0, 8]] + torch.arange(9) / 10),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(fewer_steps_pocket, name, stub)
+    bench, asked = fewer_steps_pocket.Bench(parse(["--pictures", "7", "--no-times"])), []
+    monkeypatch.setattr(bench, "draw", lambda model, steps, prompts: asked.append(prompts) or np.zeros(len(prompts)))
+    found = bench.row(STUDENT, 4)
+    assert asked[-1] == [f"a photo of a {about['photos'][k % 2]}" for k in range(7)]
+    assert found["photos_among_five"] == round(6 / 7, 4) and found["network_calls"] == 4
 
 
 def test_the_table_stands_on_the_card(tmp_path, monkeypatch):

@@ -13,16 +13,18 @@ import torch
 from safetensors.torch import save_file
 from toys import EVERYDAY, data, lively, tiny_pocket
 
-from benchmarks import pocket_judges, pocket_quality
+from benchmarks import pocket_judges, pocket_kinds, pocket_quality, pocket_styles
 from benchmarks.pocket_judges import right_drawings
-from benchmarks.pocket_quality import GUIDANCES, LEVELS, WELL_KNOWN
+from benchmarks.pocket_quality import LEVELS
 from core.checks import ModelError
-from core.datasets.pictures import HELD_OUT, emoji, photo_names, photos
+from core.datasets.five_styles import things, tiles
+from core.datasets.pictures import HELD_OUT, WELL_KNOWN, emoji, photo_names, photos
 from core.diffusion.noise import generator
 from core.models import registry
 from core.models.photo_classifier import PhotoClassifier
 from core.models.scores import Statistics
 from core.pictures.images import to_uint8
+from core.runs.prompts import default_guidance
 from core.runs.sampling import draw
 from core.techniques.filters import SIGMAS, blur
 
@@ -30,11 +32,16 @@ pytestmark = pytest.mark.slow
 
 SEED = 11
 FEW = [
-    *["--device", "cpu", "--drawings", "3", "--samples", "9", "--held-out", "4", "--batch", "4", "--seed"],
-    str(SEED),
+    *["--device", "cpu", "--drawings", "4", "--samples", "9", "--per-kind", "3", "--held-out", "4", "--batch", "4"],
+    *["--seed", str(SEED)],
 ]
 REAL = os.environ.get("DIFFUSION_DATA")
-PHOTOS = ["goldfish", "beacon", "school bus"]
+PHOTOS = ["school bus", "goldfish"]
+"""The kinds on the card: fewer than the data have, and in another order."""
+CLASSES = [2, 0]
+"""Their places in the data."""
+ASKED = [f"a photo of a {PHOTOS[k % 2]}" for k in range(9)]
+"""What when-to-guide draws."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +66,7 @@ def small(pocket, judge, tmp_path_factory):
         {"mean": train.mean.float(), "covariance": train.covariance.float().contiguous()},
         folder / "checkpoints" / "photo-classifier" / "features.safetensors",
     )
-    about = {"name": "pocket", "drawings": list(EVERYDAY), "photos": PHOTOS, "metrics": {"kept": 1}}
+    about = {"name": "pocket", "drawings": [*EVERYDAY, "castle"], "photos": PHOTOS, "metrics": {"kept": 1}}
     (folder / "checkpoints" / "pocket" / "card.json").write_text(json.dumps(about))
     models = {"pocket": pocket, "photo-classifier": judge}
     with pytest.MonkeyPatch.context() as patch:
@@ -70,13 +77,21 @@ def small(pocket, judge, tmp_path_factory):
         for module in (pocket_quality, pocket_judges):
             patch.setattr(module, "load", lambda name, device: models[name])
             patch.setattr(module, "CHECKPOINTS", folder / "checkpoints")
+        forget()
         yield folder
+    forget()
+
+
+def forget() -> None:
+    """Leave nothing of one folder of data to the next."""
+    for read in (pocket_kinds.tiles_of, pocket_styles.real, pocket_styles.judge_of_styles):
+        read.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def measured(small):
     """The whole benchmark but its speed: what it wrote on the card, and the samples that it kept."""
-    tasks = ["drawings", "denoising", "photos", "when-to-guide", "well-known"]
+    tasks = ["denoising", "when-to-guide", "styles", "never-seen", "spread", "kinds"]
     pocket_quality.main([*FEW, "--only", *tasks, "--save", str(small / "s.npz"), "--save-card"])
     found = json.loads((small / "checkpoints" / "pocket" / "card.json").read_text())
     with np.load(small / "s.npz") as saved:
@@ -85,37 +100,37 @@ def measured(small):
 
 def test_the_card_keeps_the_numbers_beside_older_ones(measured):
     metrics, _, _ = measured
-    assert set(metrics) == {"kept", "drawings", "denoising", "photos", "when-to-guide", "well-known", "date", "steps"}
+    tasks = {"denoising", "when-to-guide", "styles", "never-seen", "spread", "kinds"}
+    assert set(metrics) == {"kept", "date", "steps"} | tasks
     assert metrics["kept"] == 1 and metrics["steps"] == 2
 
 
 def test_the_samples_are_kept_with_their_prompts(measured, pocket):
-    _, images, prompts = measured
-    assert images.shape == (3 + 9 + 2 * len(WELL_KNOWN), 64, 64, 3) and images.dtype == np.uint8
-    assert len(prompts) == len(images)
-    assert sorted(prompts[:3]) == ["an emoji of a penguin", "an emoji of a rocket", "an emoji of a rose"]
-    assert prompts[3:12] == ["a photo of a goldfish", "a photo of a beacon", "a photo of a school bus"] * 3
-    assert prompts[12:14] == ["a photo of a goldfish"] * 2
-    for first, k in ((0, 2), (3, 6)):  # picture k of a task follows from seed + k, whatever the batches
-        *_, last = draw(pocket, [prompts[first + k]], 3.0, 2, SEED + k)
-        assert np.abs(images[first + k].astype(int) - to_uint8(last.x_t, -1, 1)[0]).max() <= 1
+    metrics, images, prompts = measured
+    drawn, pairs, best = 4, metrics["never-seen"]["n"], metrics["kinds"]["guidance"]
+    assert images.shape == (drawn + pairs + 6, 64, 64, 3) and images.dtype == np.uint8
+    assert len(prompts) == len(images) and pairs > 0
+    assert sorted(prompts[:drawn]) == [f"an emoji of a {name}" for name in ("castle", "penguin", "rocket", "rose")]
+    assert prompts[-6:] == ["a photo of a school bus"] * 3 + ["a photo of a goldfish"] * 3
+    first, usual = drawn + pairs, default_guidance("pocket")
+    for k, scale, seed in ((2, usual, SEED + 2), (first + 5, best, SEED + pocket_kinds.APART + 5)):
+        *_, last = draw(pocket, [prompts[k]], scale, 2, seed)  # picture k of a task has its seed, whatever the batches
+        assert np.abs(images[k].astype(int) - to_uint8(last.x_t, -1, 1)[0]).max() <= 1
 
 
-def nearest(picture: np.ndarray, tiles: np.ndarray) -> int:
-    """The tile whose means over 4x4 pixels are nearest."""
-    means = lambda x: x.astype(float).reshape(16, 4, 16, 4, 3).mean((1, 3))  # noqa: E731
-    return int(np.argmin([((means(picture) - means(tile)) ** 2).sum() for tile in tiles]))
+def nearest(picture: np.ndarray, drawings: np.ndarray) -> int:
+    """The drawing whose means over 2x2 pixels are nearest."""
+    means = lambda x: x.astype(float).reshape(32, 2, 32, 2, 3).mean((1, 3))  # noqa: E731
+    return int(np.argmin([((means(picture) - means(drawing)) ** 2).sum() for drawing in drawings]))
 
 
 def test_drawings_are_judged_by_their_nearest_neighbour(measured):
     metrics, images, prompts = measured
-    tiles, subjects = emoji("all")
-    found = metrics["drawings"]
-    asked = [p.removeprefix("an emoji of a ") for p in prompts[:3]]
-    missed = [n for n, x in zip(asked, images, strict=False) if subjects[nearest(x, tiles.numpy())].names[0] != n]
-    assert found["missed"] == missed and found["names"] == 3
-    assert found["right"] == found["by_guidance"]["3"] == round(1 - len(missed) / 3, 4)
-    assert set(found["by_guidance"]) == {f"{g:g}" for g in GUIDANCES}
+    found, every = metrics["styles"]["emoji"], [t for t in things() if t.drawn("emoji")]
+    drawings = tiles("emoji")[[t.place for t in every]]
+    asked = [p.removeprefix("an emoji of a ") for p in prompts[:4]]
+    missed = [n for n, x in zip(asked, images, strict=False) if every[nearest(x, drawings)].name != n]
+    assert found["missed"] == missed and found["n"] == 4 and found["right"] == round(1 - len(missed) / 4, 4)
 
 
 def test_a_drawing_is_right_if_its_neighbour_shares_a_name(small, monkeypatch):
@@ -180,43 +195,70 @@ def test_denoising_takes_photos_of_ones_own_and_needs_no_data(tmp_path, pocket, 
     check_denoising(found, pixels[:4], pocket)
 
 
-def test_photos_are_judged_by_the_classifier(measured, judge, small):
-    metrics, images, _ = measured
-    found = metrics["photos"]
-    rows = [judge.features(torch.from_numpy(x).permute(2, 0, 1)[None] / 127.5 - 1) for x in images[3:12]]
-    features = torch.cat(rows).double().numpy()
-    order = judge.head(torch.cat(rows)).argsort(1, descending=True).numpy()
-    place = [row.tolist().index(k % 3) for k, row in enumerate(order)]
-    assert found["class_by_guidance"]["3"] == {
-        "top_1": pytest.approx(np.mean([p < 1 for p in place]), abs=1e-4),
-        "top_5": pytest.approx(np.mean([p < 5 for p in place]), abs=1e-4),
-        "n": 9,
-    }
-    assert found["class_by_guidance"]["7"]["n"] == 3
-    train = judge.features(torch.rand(200, 3, 64, 64, generator=generator(0)) * 2 - 1).double().numpy()
+def frechet(features: np.ndarray, train: np.ndarray) -> float:
+    """The Frechet distance of features (N, F) to others (M, F), by the eigenvalues of a product that is not symmetric."""
     covariances = np.cov(features, rowvar=False), np.cov(train, rowvar=False)
     roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).astype(complex)).real.sum()
-    expected = ((features.mean(0) - train.mean(0)) ** 2).sum() + sum(c.trace() for c in covariances) - 2 * roots
-    assert found["frechet"] == pytest.approx(expected, rel=1e-2, abs=0.02)
-    assert {"frechet_floor", "frechet_noise"} <= set(found)
+    means = features.mean(0) - train.mean(0)
+    return (means**2).sum() + sum(c.trace() for c in covariances) - 2 * roots
 
 
-def test_the_distances_are_of_what_was_drawn_of_held_out_photos_and_of_noise(monkeypatch):
-    monkeypatch.setattr(pocket_judges, "judged", lambda pixels: (pixels, None))
-    monkeypatch.setattr(pocket_judges, "to_training", lambda features, train: features)
-    drawn = torch.zeros(9, 64)
-    found = pocket_judges.distances(drawn, len(PHOTOS), None)
-    assert set(found) == {"frechet", "frechet_floor", "frechet_noise"} and found["frechet"] is drawn
-    (tiles, _), floor, noise = photos(), found["frechet_floor"], found["frechet_noise"]
-    places = [
-        divmod(int(np.abs(tiles.numpy()[:, :, 32, 32].astype(int) - x[32, 32]).sum(2).argmin()), tiles.shape[1])
-        for x in floor
-    ]
-    assert len(set(places)) == 9 and {kind for kind, _ in places} == {0, 1, 2}
-    assert all(i >= tiles.shape[1] - HELD_OUT for _, i in places)
-    assert noise.shape == floor.shape == (9, 64, 64, 3) and noise.dtype == np.uint8
-    shares = np.bincount(noise.ravel(), minlength=256) / noise.size
-    assert shares == pytest.approx(np.full(256, 1 / 256), rel=0.25)
+def accuracy(logits: torch.Tensor, asked: list[int]) -> dict:
+    """How often the class is the first and among the first five, by the whole order of each photo's logits."""
+    place = [row.index(k) for row, k in zip(logits.argsort(1, descending=True).tolist(), asked, strict=True)]
+    top_1, top_5 = (pytest.approx(np.mean([p < n for p in place]), abs=1e-4) for n in (1, 5))
+    return {"top_1": top_1, "top_5": top_5, "n": len(place)}
+
+
+def features_of(judge, images: np.ndarray) -> torch.Tensor:
+    """The classifier's features (N, F), one photo at a time."""
+    return torch.cat([judge.features(torch.from_numpy(x).permute(2, 0, 1)[None] / 127.5 - 1) for x in images])
+
+
+def test_photos_are_judged_by_the_classifier(measured, judge):
+    found = measured[0]["when-to-guide"]["throughout"]
+    bench = pocket_quality.Bench(pocket_quality.parse(FEW))
+    features = features_of(judge, bench.samples(ASKED, 7.0))
+    expected = accuracy(judge.head(features), [CLASSES[k % 2] for k in range(9)])
+    assert {key: found[key] for key in expected} == expected
+    train = judge.features(torch.rand(200, 3, 64, 64, generator=generator(0)) * 2 - 1).double().numpy()
+    assert found["frechet"] == pytest.approx(frechet(features.double().numpy(), train), rel=1e-2, abs=0.02)
+
+
+def test_kinds_are_judged_by_the_classifier_among_photos_of_the_same_kinds(measured, judge):
+    metrics, images, _ = measured
+    found, features = metrics["kinds"], features_of(judge, images[-6:])
+    expected = accuracy(judge.head(features), [2, 2, 2, 0, 0, 0])
+    assert {key: found[key] for key in expected} == expected
+    mine = photos()[0][CLASSES]
+    train, real = (
+        features_of(judge, x.reshape(-1, 64, 64, 3).numpy()) for x in (mine[:, :-HELD_OUT], mine[:, -HELD_OUT:][:, :3])
+    )
+    train = train.double().numpy()
+    for name, some in (("frechet", features), ("frechet_floor", real)):
+        assert found[name] == pytest.approx(frechet(some.double().numpy(), train), rel=1e-2, abs=0.02)
+
+
+@pytest.mark.parametrize("off, right", [(0, 1.0), (1, 0.0)])
+def test_a_photo_is_right_if_its_own_kind_is_named(off, right, monkeypatch):
+    """The card has its kinds in another order than the classifier."""
+
+    def judged(pixels):
+        """A judge who says that photo k is of the kind after `off` more than the one asked for, in the data's order."""
+        logits = torch.eye(7)[[(CLASSES[k % 2] + off) % 3 for k in range(len(pixels))]]
+        return torch.randn(len(pixels), 64, generator=generator(0)), logits
+
+    monkeypatch.setattr(pocket_quality, "judged", judged)
+    found = pocket_quality.when_to_guide(pocket_quality.Bench(pocket_quality.parse(FEW)))
+    assert {row["top_1"] for name, row in found.items() if name != "guidance"} == {right}
+
+
+def test_classes_are_places_in_the_data_whatever_the_card_says(small):
+    assert pocket_judges.classes(["beacon", "goldfish", "school bus", "beacon"]).tolist() == [1, 0, 2, 1]
+    prompts, asked = pocket_kinds.of_all_kinds(PHOTOS, 9)
+    assert prompts == ASKED and asked.tolist() == [2, 0, 2, 0, 2, 0, 2, 0, 2]
+    with pytest.raises(KeyError):
+        pocket_judges.classes(["no such kind"])
 
 
 def test_guidance_is_measured_in_parts_of_the_run(measured, pocket, judge):
@@ -234,24 +276,12 @@ def test_guidance_is_measured_in_parts_of_the_run(measured, pocket, judge):
     hook = pocket.net.register_forward_hook(lambda net, args, out: rows.append(len(args[0])))
     bench.samples(prompts, 7.0, (999, 667))
     hook.remove()
-    assert sum(rows) == 3 * found["early"]["asked"]
-
-
-@pytest.mark.parametrize("off, right", [(0, 1.0), (1, 0.0)])
-def test_a_photo_is_right_if_its_own_kind_is_named(off, right, monkeypatch):
-    def judged(pixels):
-        """A judge who says that photo k is of kind k + off, in turn."""
-        logits = torch.eye(7)[(torch.arange(len(pixels)) + off) % len(PHOTOS)]
-        return torch.randn(len(pixels), 64, generator=generator(0)), logits
-
-    monkeypatch.setattr(pocket_quality, "judged", judged)
-    found = pocket_quality.frechet(pocket_quality.Bench(pocket_quality.parse(FEW)))["class_by_guidance"]
-    assert {key: row["top_1"] for key, row in found.items()} == {"3": right, "1": right, "7": right}
+    assert sum(rows) == len(prompts) * found["early"]["asked"]
 
 
 def test_well_known_kinds_are_kinds_of_photo():
-    """Each is a kind by its everyday name; none is asked for twice."""
-    real = registry.card("pocket")["photos"] if registry.availability("pocket")[0] else pytest.skip("no pocket here")
+    """Each is a kind by its everyday name; none is there twice."""
+    real = registry.card("photo-classifier")["photos"]
     assert set(WELL_KNOWN) <= set(real) and len(set(WELL_KNOWN)) == 20
     assert photo_names("tabby, tabby cat")[0] in WELL_KNOWN
 
@@ -281,9 +311,9 @@ def test_speed_is_measured_in_a_process_of_its_own(pocket, monkeypatch, small, c
 
 def test_tasks_without_data_are_skipped_in_one_sentence(monkeypatch, capsys):
     monkeypatch.setenv("DIFFUSION_DATA", "no/such/folder")
-    pocket_quality.main([*FEW, "--only", "drawings", "photos", "denoising"])
+    pocket_quality.main([*FEW, "--only", *(tasks := [name for name in pocket_quality.TASKS if name != "speed"])])
     assert capsys.readouterr().out.splitlines() == [
-        f"Skipped {name}: it needs the data sets; set DIFFUSION_DATA." for name in ("drawings", "photos", "denoising")
+        f"Skipped {name}: it needs the data sets; set DIFFUSION_DATA." for name in tasks
     ]
 
 
@@ -331,6 +361,7 @@ def test_wrong_photos_are_refused_in_one_sentence(tmp_path, capsys):
         (["--photos", "nowhere.npz"], "There is no file nowhere.npz."),
         (["--save", "nowhere/s.npz"], "There is no folder nowhere."),
         (["--only", "beauty"], "invalid choice: 'beauty'"),
+        (["--only", "drawings"], "invalid choice: 'drawings'"),
     ],
 )
 def test_what_cannot_be_done_is_refused(wrong, sentence, capsys):

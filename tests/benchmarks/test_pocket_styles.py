@@ -15,6 +15,7 @@ from core.datasets.five_styles import tiles
 from core.datasets.pictures import HELD_OUT, photos
 from core.models.captions import DRAWING_STYLES
 from core.models.scores import Statistics, frechet_distance
+from core.runs.prompts import default_guidance
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +110,9 @@ def test_styles_are_judged_apart_among_what_was_seen():
     assert [found[s]["n"] for s in DRAWING_STYLES] == [5, 5, 3, 5, 4]
     assert [found[s]["right"] for s in ("emoji", "flat", "glossy", "outlined")] == [1, 1, 1, 1]
     assert found["sticker"]["style"] == 0.8 and "rose" in found["sticker"]["missed"]
-    assert found["guidance"] == 3 and found["judge_of_styles"] == 0.75 and len(bench.kept) == 22
+    assert (
+        found["guidance"] == default_guidance("pocket") and found["judge_of_styles"] == 0.75 and len(bench.kept) == 22
+    )
 
 
 def test_what_was_never_seen_is_judged_by_style_and_by_thing():
