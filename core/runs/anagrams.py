@@ -75,7 +75,7 @@ class AnagramRequest(TwoReadingsRequest):
         "seed", "model", "sampler", "reduction", "weights", "view_seed",
     )  # fmt: skip
     prompts: tuple[str, ...] = asked(
-        ("a trophy", "a bell"),
+        ("a balloon", "a teapot"),
         prompts_kind(
             Prompt("Prompt 1: as it is", "What the picture shows before it is touched."),
             Prompt("Prompt 2", "What it shows then."),

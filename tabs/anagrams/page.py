@@ -14,16 +14,31 @@ from tabs.ui.viewer import viewer
 
 TITLE = "Visual anagrams"
 ID = JOB.tab
+FLAT, GLOSSY, STICKER = "a flat drawing of", "a glossy drawing of", "a sticker of"
+
+
+def turned(one: str, other: str, view: str, style: str, seed: int) -> AnagramRequest:
+    """Two readings in a style, and the first of the seeds; somebody who did not know the prompts named both."""
+    return AnagramRequest(prompts=(one, other), views=("identity", view), style=style, seed=seed)
+
+
 PRESETS = {
-    "Trophy / bell": AnagramRequest(),
-    "Skull / light bulb": AnagramRequest(prompts=("a skull", "a light bulb")),
-    "Anchor / umbrella": AnagramRequest(prompts=("an anchor", "an umbrella")),
-    "Tree / apple": AnagramRequest(prompts=("an evergreen tree", "a green apple")),
-    "Ghost / tulip": AnagramRequest(prompts=("a ghost", "a tulip")),
-    "Jigsaw": AnagramRequest(prompts=("a red heart", "a rose"), views=("identity", "jigsaw")),
-    "Negative": AnagramRequest(prompts=("a blue heart", "an orange heart"), views=("identity", "negate")),
+    "Balloon / teapot": AnagramRequest(),
+    "Tree / elephant": turned("a deciduous tree", "an elephant", "rotate_90", GLOSSY, 182),
+    "Cupcake / mushroom": turned("a cupcake", "a brown mushroom", "rotate_180", "an emoji of", 183),
+    "Apple / tree": turned("a green apple", "a deciduous tree", "rotate_180", STICKER, 181),
+    "Pear / light bulb": turned("a pear", "a light bulb", "flip", FLAT, 180),
+    "Anchor / umbrella": turned("an anchor", "an umbrella", "flip", STICKER, 182),
+    "Cactus / shamrock": turned("a cactus", "a shamrock", "rotate_90", GLOSSY, 183),
+    "Broccoli / turkey": turned("broccoli", "a turkey", "flip", STICKER, 182),
+    "Bomb / crystal ball": turned("a bomb", "a crystal ball", "rotate_180", GLOSSY, 182),
+    "Gem / droplet": turned("a gem stone", "a droplet", "flip", STICKER, 182),
+    "Thumbs down / up": turned("a thumbs down", "a thumbs up", "flip", STICKER, 182),
+    "Trophy / bell": turned("a trophy", "a bell", "flip", "an emoji of", 183),
+    "Jigsaw": turned("a cat face", "a cookie", "jigsaw", STICKER, 180),
+    "Negative": turned("a blue heart", "an orange heart", "negate", "an emoji of", 180),
     "Three at once": AnagramRequest(
-        prompts=("a trophy", "a bell", "a tropical fish"), views=("identity", "flip", "rotate_90")
+        prompts=("a trophy", "a bell", "a tropical fish"), views=("identity", "flip", "rotate_90"), seed=181
     ),
 }
 VILLAGE = "an oil painting of a snowy mountain village"

@@ -15,10 +15,23 @@ from tabs.ui.two_readings import TwoReadingsLayout, presets
 TITLE = "Hybrids"
 ID = JOB.tab
 TAKES_PICTURES = True
+FLAT, GLOSSY, STICKER = "a flat drawing of", "a glossy drawing of", "a sticker of"
+
+
+def hidden(far: str, near: str, style: str, sigma: float, seed: int) -> HybridRequest:
+    """Two readings in a style, and the first of the seeds; somebody who did not know the prompts named both."""
+    return HybridRequest(prompts=(far, near), style=style, sigma=sigma, seed=seed)
+
+
 PRESETS = {
     "Sun / spider": HybridRequest(),
-    "Tomato / crab": HybridRequest(prompts=("a tomato", "a crab")),
-    "Cookie / lion": HybridRequest(prompts=("a cookie", "a lion"), sigma=3.0),
+    "Heart / bikini": hidden("a red heart", "a bikini", FLAT, 3.0, 183),
+    "Tree / beetle": hidden("an evergreen tree", "a beetle", STICKER, 2.2, 183),
+    "Apple / frog": hidden("a green apple", "a frog", STICKER, 2.5, 181),
+    "Tomato / crab": hidden("a tomato", "a crab", "an emoji of", 2.5, 182),
+    "Peach / fox": hidden("a peach", "a fox", GLOSSY, 3.0, 183),
+    "Doughnut / beans": hidden("a doughnut", "a beans", "an emoji of", 3.0, 182),
+    "Apple / crab": hidden("a red apple", "a crab", STICKER, 2.5, 181),
     "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
     "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=15),

@@ -169,8 +169,8 @@ def test_a_picture_that_was_saved_long_ago_gives_its_request_back():
             AnagramRequest(),
             [
                 "an emoji of",
-                "a trophy",
-                "a bell",
+                "a balloon",
+                "a teapot",
                 "flip",
                 "",
                 "",
@@ -394,9 +394,9 @@ def test_captions_and_titles_say_what_is_where():
     for split, knob in knobs.items():
         assert f"“a spider”{knob}; an emoji of" in plan(HybridRequest(split=split)).caption
     turns = plan(AnagramRequest(views=("identity", "blur"), reduction="alternate", n=3, style=""))
-    assert turns.lane_titles == ["As it is: a trophy", "Blur: a bell"]
+    assert turns.lane_titles == ["As it is: a balloon", "Blur: a teapot"]
     assert turns.caption == (
-        "pocket: as it is “a trophy”; blur “a bell”; DDIM, 30 steps; guidance 3; seed 180 – 182; one view per step"
+        "pocket: as it is “a balloon”; blur “a teapot”; DDIM, 30 steps; guidance 3; seed 180 – 182; one view per step"
         "; a view that is not legal."
     )
 
@@ -412,7 +412,7 @@ def test_an_anagram_is_enlarged_with_all_its_prompts_and_in_all_its_views(monkey
     big = larger(of, 1, np.full((64, 64, 3), 51, np.uint8))
     assert big.run("cpu") is go
     ((model, low, prompts, _, source, views),) = asked
-    assert (model, prompts) == ("if-ii-m", [("a photo of a trophy", "a photo of a bell")]) and prompts[0] == tuple(
+    assert (model, prompts) == ("if-ii-m", [("a photo of a balloon", "a photo of a teapot")]) and prompts[0] == tuple(
         big.prompts
     )
     assert [v.title for v in views] == ["As it is", "Jigsaw"] and views[1].seed == 7
