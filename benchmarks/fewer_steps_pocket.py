@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.pocket_judges import judged, named_right, right_drawings, share, to_training, trained_on
-from benchmarks.pocket_kinds import of_all_kinds
+from benchmarks.pocket_judges import judged, named_right, right_drawings, share, to_training
+from benchmarks.pocket_kinds import of_all_kinds, trained_on
 from core.checks import ModelError, whole
 from core.datasets.pictures import LISTS, with_article
 from core.diffusion.students import is_student
@@ -58,12 +58,13 @@ class Bench:
     """The two models, and what both are asked for."""
 
     def __init__(self, args: argparse.Namespace):
-        self.args, self.guidance, self.train = args, default_guidance(TEACHER), trained_on()
+        self.args, self.guidance = args, default_guidance(TEACHER)
         self.models = {name: load(name, args.device) for name in (TEACHER, STUDENT)}
         about = card(TEACHER)
         known = set(about["drawings"])
         self.names = [n for n in LISTS["first"].read_text().splitlines() if n in known][: args.pictures]
         self.kinds = about["photos"]
+        self.train = trained_on(tuple(self.kinds))
 
     def draw(self, model: str, steps: int, prompts: list[str]) -> np.ndarray:
         """(N, 64, 64, 3) uint8, picture k from seed + k."""

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from core.datasets.pictures import emoji, photo_subjects, unit
-from core.models.registry import CHECKPOINTS, load, weights
+from core.models.registry import load
 from core.models.scores import Statistics, frechet_distance
 
 
@@ -61,13 +60,6 @@ def named_right(logits: Tensor, asked: Tensor) -> dict:
     """Top-1 and top-5 accuracy of logits (N, 200) for the requested classes (N,)."""
     hits = logits.topk(5, 1).indices == asked[:, None]
     return {"top_1": share(hits[:, 0].tolist()), "top_5": share(hits.any(1).tolist()), "n": len(asked)}
-
-
-def trained_on() -> Statistics:
-    """The training photos in the classifier's features."""
-    weights("photo-classifier")  # the checksum
-    file = load_file(CHECKPOINTS / "photo-classifier" / "features.safetensors")
-    return Statistics(file["mean"].double(), file["covariance"].double())
 
 
 def to_training(features: Tensor, train: Statistics) -> float:

@@ -65,11 +65,16 @@ def kinds(bench: Bench) -> dict:
     return found
 
 
+@functools.cache
+def trained_on(names: tuple[str, ...]) -> Statistics:
+    """The training photos of those kinds in the classifier's features."""
+    return Statistics.of(judged(tiles_of(names)[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3).numpy())[0])
+
+
 def distances(features: Tensor, names: list[str], each: int) -> dict:
     """The Frechet distance of features (K each, F) to the training photos of the same kinds, and that of held-out ones."""
-    tiles = tiles_of(tuple(names))
-    train = Statistics.of(judged(tiles[:, :-HELD_OUT].reshape(-1, SIDE, SIDE, 3).numpy())[0])
-    real = tiles[:, -HELD_OUT:][:, :each].reshape(-1, SIDE, SIDE, 3).numpy()
+    train = trained_on(tuple(names))
+    real = tiles_of(tuple(names))[:, -HELD_OUT:][:, :each].reshape(-1, SIDE, SIDE, 3).numpy()
     return {"frechet": to_training(features, train), "frechet_floor": to_training(judged(real)[0], train)}
 
 

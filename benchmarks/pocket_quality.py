@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.pocket_judges import judged, named_right, to_training, trained_on
-from benchmarks.pocket_kinds import kinds, of_all_kinds
+from benchmarks.pocket_judges import judged, named_right, to_training
+from benchmarks.pocket_kinds import kinds, of_all_kinds, trained_on
 from benchmarks.pocket_styles import never_seen, spread, styles
 from core.checks import ModelError
 from core.datasets import DATA_VARIABLE, data_folder
@@ -142,7 +142,7 @@ def when_to_guide(bench: Bench) -> dict:
     """Photos from the same noises with strong guidance in a part of the run: accuracy, Frechet distance, and
     network evaluations per photo."""
     prompts, asked = of_all_kinds(bench.card["photos"], bench.args.samples)
-    rows, train, visits = {}, trained_on(), bench.model.schedule.timesteps(STEPS)
+    rows, train, visits = {}, trained_on(tuple(bench.card["photos"])), bench.model.schedule.timesteps(STEPS)
     for name, interval in STRETCHES.items():
         features, logits = judged(bench.samples(prompts, STRONG, interval))
         rows[name] = row = named_right(logits, asked)

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from benchmarks.judging import Bfloat16
 from benchmarks.options import options, parsed
-from benchmarks.pocket_judges import judged, named_right, to_training, trained_on
-from benchmarks.pocket_kinds import of_all_kinds
+from benchmarks.pocket_judges import judged, named_right, to_training
+from benchmarks.pocket_kinds import of_all_kinds, trained_on
 from benchmarks.scoreboard import replace
 from core.checks import ModelError
 from core.diffusion.denoiser import Denoiser
@@ -69,7 +69,7 @@ def measure(
         "photos": len(prompts),
         "steps": STEPS,
         **{k: v for k, v in named_right(logits, asked).items() if k != "n"},
-        "frechet": to_training(features, trained_on()),
+        "frechet": to_training(features, trained_on(tuple(card("pocket")["photos"]))),
         "seconds": round(time.monotonic() - started, 1),
         "precision": "bfloat16" if args.bf16 else "float32",
     }

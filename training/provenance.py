@@ -19,7 +19,7 @@ loss curve, metrics and the checksum of the weights that is compared at loading.
 epochs, all from the same noise; samplers also have their trajectories as `.gif`. Those of `denoiser` show ten of MNIST's
 test digits. A folder `NAME-course` holds the figures of the course's recipe, run to the letter, without its weights.
 `pocket/after-N.webp` are samples after N pictures. `classifier/features.safetensors` holds the mean and covariance of its features over MNIST's training
-and test digits, for the Frechet distance, and `photo-classifier/features.safetensors` the same over photos. The
+and test digits, for the Frechet distance. The
 published recipe is that of the course (CS 180, project 5, part B), in `training/mnist_recipes.py`; pocket, pocket-up and
 the photo classifier are this project's own, and so are the GAN, the VAE and `flow-small`, which learned for about as long with
 about as many weights; of the first two the decoder ships, which draws, and what was measured of all three is on their cards.

@@ -73,7 +73,7 @@ def judge(net: PhotoClassifier, images: Tensor, device: torch.device | str) -> t
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, measure, and write weights, feature statistics and card."""
+    """Train, measure, and write weights and card."""
     args = parse(argv)
     started = time.monotonic()
     try:
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     features, logits = judge(net, held_out, args.device)
     best = logits.topk(5, 1).indices == torch.arange(kinds).repeat_interleave(HELD_OUT)[:, None]
     train_statistics = Statistics.of(judge(net, images[::5], args.device)[0])
-    publish(net, args, curve, time.monotonic() - started, train_statistics, {
+    publish(net, args, curve, time.monotonic() - started, {
         "top_1": round(best[:, 0].float().mean().item(), 4),
         "top_5": round(best.any(1).float().mean().item(), 4),
         "frechet_floor": round(frechet_distance(Statistics.of(features), train_statistics), 3),
@@ -104,7 +104,7 @@ def command(args: argparse.Namespace) -> str:
     return " ".join(["python -m training.train_photo_classifier", *words])
 
 
-def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, kinds: list[str]) -> None:
+def publish(net, args, curve, seconds, metrics: dict, kinds: list[str]) -> None:
     """Write the checkpoint."""
     out = CHECKPOINTS / "photo-classifier"
     out.mkdir(parents=True, exist_ok=True)
@@ -112,10 +112,6 @@ def publish(net, args, curve, seconds, statistics: Statistics, metrics: dict, ki
         k: v.cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()
     }
     save_file(weights, out / "weights.safetensors")
-    save_file(
-        {"mean": statistics.mean.float(), "covariance": statistics.covariance.float().contiguous()},
-        out / "features.safetensors",
-    )
     card = {
         "name": "photo-classifier",
         "architecture": {

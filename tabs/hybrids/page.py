@@ -30,7 +30,7 @@ PRESETS = {
     "Apple / frog": hidden("a green apple", "a frog", STICKER, 2.5, 181),
     "Tomato / crab": hidden("a tomato", "a crab", "an emoji of", 2.5, 182),
     "Peach / fox": hidden("a peach", "a fox", GLOSSY, 3.0, 183),
-    "Doughnut / beans": hidden("a doughnut", "a beans", "an emoji of", 3.0, 182),
+    "Doughnut / beans": hidden("a doughnut", "beans", "an emoji of", 3.0, 182),
     "Apple / crab": hidden("a red apple", "a crab", STICKER, 2.5, 181),
     "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),

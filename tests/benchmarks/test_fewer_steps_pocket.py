@@ -38,7 +38,7 @@ def test_as_many_photos_are_drawn_as_drawings_and_each_is_judged_by_its_own_kind
     monkeypatch.setenv("DIFFUSION_DATA", str(data(tmp_path / "data")))
     about = {"drawings": ["rose", "elf"], "photos": ["school bus", "goldfish"]}
     for name, stub in {
-        "card": lambda name: about, "load": lambda name, device: name, "trained_on": lambda: None,
+        "card": lambda name: about, "load": lambda name, device: name, "trained_on": lambda kinds: None,
         "is_student": lambda model: model == STUDENT, "to_training": lambda features, train: 9.0,
         "right_drawings": lambda pixels, names: [True] * len(names),
         "judged": lambda pixels: (torch.zeros(7, 4), 9 * torch.eye(9)[[2, 0, 2, 0, 2, 0, 8]] + torch.arange(9) / 10),

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from toys import EVERYDAY, data, lively, tiny_pocket
 
 from benchmarks import pocket_judges, pocket_kinds, pocket_quality, pocket_styles
@@ -22,7 +21,6 @@ from core.datasets.pictures import HELD_OUT, WELL_KNOWN, emoji, photo_names, pho
 from core.diffusion.noise import generator
 from core.models import registry
 from core.models.photo_classifier import PhotoClassifier
-from core.models.scores import Statistics
 from core.pictures.images import to_uint8
 from core.runs.prompts import default_guidance
 from core.runs.sampling import draw
@@ -60,12 +58,6 @@ def small(pocket, judge, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark")
     data(folder / "data")
     (folder / "checkpoints" / "pocket").mkdir(parents=True)
-    (folder / "checkpoints" / "photo-classifier").mkdir()
-    train = Statistics.of(judge.features(torch.rand(200, 3, 64, 64, generator=generator(0)) * 2 - 1))
-    save_file(
-        {"mean": train.mean.float(), "covariance": train.covariance.float().contiguous()},
-        folder / "checkpoints" / "photo-classifier" / "features.safetensors",
-    )
     about = {"name": "pocket", "drawings": [*EVERYDAY, "castle"], "photos": PHOTOS, "metrics": {"kept": 1}}
     (folder / "checkpoints" / "pocket" / "card.json").write_text(json.dumps(about))
     models = {"pocket": pocket, "photo-classifier": judge}
@@ -73,10 +65,9 @@ def small(pocket, judge, tmp_path_factory):
         patch.setenv("DIFFUSION_DATA", str(folder / "data"))
         patch.setattr(pocket_quality, "STEPS", 2)
         patch.setattr(pocket_quality, "card", lambda name: about)
-        patch.setattr(pocket_judges, "weights", lambda name: {})
         for module in (pocket_quality, pocket_judges):
             patch.setattr(module, "load", lambda name, device: models[name])
-            patch.setattr(module, "CHECKPOINTS", folder / "checkpoints")
+        patch.setattr(pocket_quality, "CHECKPOINTS", folder / "checkpoints")
         forget()
         yield folder
     forget()
@@ -84,7 +75,7 @@ def small(pocket, judge, tmp_path_factory):
 
 def forget() -> None:
     """Leave nothing of one folder of data to the next."""
-    for read in (pocket_kinds.tiles_of, pocket_styles.real, pocket_styles.judge_of_styles):
+    for read in (pocket_kinds.tiles_of, pocket_kinds.trained_on, pocket_styles.real, pocket_styles.judge_of_styles):
         read.cache_clear()
 
 

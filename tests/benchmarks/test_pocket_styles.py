@@ -37,9 +37,11 @@ def folder(tmp_path_factory):
         patch.setenv("DIFFUSION_DATA", str(root))
         pocket_styles.real.cache_clear()
         pocket_kinds.tiles_of.cache_clear()
+        pocket_kinds.trained_on.cache_clear()
         yield root
     pocket_styles.real.cache_clear()
     pocket_kinds.tiles_of.cache_clear()
+    pocket_kinds.trained_on.cache_clear()
 
 
 class Bench(SimpleNamespace):

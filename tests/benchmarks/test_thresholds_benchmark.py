@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from benchmarks import thresholds
+from benchmarks.pocket_judges import judged
 from benchmarks.pocket_kinds import of_all_kinds
 from benchmarks.thresholds import put
+from core.diffusion.noise import generator
 from core.models.registry import availability, card
+from core.models.scores import Statistics
 from core.runs.thresholds import ROWS
 from tabs.guides import thresholds as tab
 
@@ -41,7 +44,7 @@ def test_a_photo_is_right_if_its_own_kind_is_named(tmp_path, monkeypatch):
     photos = of_all_kinds(["school bus", "goldfish"], 5)
     monkeypatch.setattr(thresholds, "draw", lambda model, prompts, *how: np.zeros((len(prompts), 64, 64, 3), np.uint8))
     monkeypatch.setattr(thresholds, "judged", lambda pixels: (torch.zeros(5, 4), torch.eye(7)[[2, 0, 2, 0, 1]]))
-    monkeypatch.setattr(thresholds, "trained_on", lambda: None)
+    monkeypatch.setattr(thresholds, "trained_on", lambda kinds: None)
     monkeypatch.setattr(thresholds, "to_training", lambda features, train: 9.0)
     found = thresholds.measure(None, photos, "none", 7.0, thresholds.parse(["--photos", "5", "--device", "cpu"]))
     assert (found["top_1"], found["photos"], found["frechet"]) == (0.8, 5, 9.0), "all but the last"
@@ -61,6 +64,8 @@ def test_a_run_writes_the_table_and_goes_on_where_it_was(tmp_path, monkeypatch, 
     monkeypatch.setattr(thresholds, "SCALES", (1.0, 20.0))
     arguments = ["--photos", "2", "--device", "cpu", "--out", str(tmp_path / "table.json")]
     monkeypatch.setenv("DIFFUSION_DATA", str(names(tmp_path, card("photo-classifier")["photos"])))
+    width = judged(np.zeros((1, 64, 64, 3), np.uint8))[0].shape[1]
+    monkeypatch.setattr(thresholds, "trained_on", lambda kinds: Statistics.of(torch.randn(2 * width, width, generator=generator(0))))
     thresholds.main(arguments)
     found = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert [(r["threshold"], r["scale"]) for r in found] == [(name, s) for name in ROWS for s in (1.0, 20.0)]
