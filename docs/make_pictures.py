@@ -47,7 +47,7 @@ class Shot:
 SHOTS = {
     "score-field": Shot(["Score field"]),
     "denoise": Shot(["Forward & denoise"]),
-    "sampling": Shot(["Sampling & guidance"], "A hamburger in five styles"),
+    "sampling": Shot(["Sampling & guidance"], "A frog in five styles"),
     "guides": Shot(["Other guides"]),
     "interpolation": Shot(["Interpolation"]),
     "sdedit": Shot(["SDEdit"]),
@@ -96,7 +96,7 @@ def result(plan: Plan) -> Recording:
 
 def five_styles() -> list[Image.Image]:
     """One thing in five styles from one noise, step by step; the last frame is enlarged by pocket-up."""
-    run = result(PLANS["five-styles"](PictureRequest("an emoji of a hamburger", n=1)))
+    run = result(PLANS["five-styles"](PictureRequest("an emoji of a frog", n=1)))
     frames = [enlarge(grid(frame.x_t, 5, gap=4), 2) for frame in run.frames]
     large = [
         result(Larger(request=run.plan.request, of=run.plan, k=k, pixels=p, by="pocket-up")).result[0]
