@@ -25,7 +25,8 @@ def known_words() -> str:
     return (
         f'<div class="words"><p><b>{len(c["drawings"])} things to draw</b>, in five styles:</p><ul>{styles}</ul>'
         f"<p>{listed_names(c['drawings'])}.</p>"
-        f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {listed_names(c['photos'])}.</p>"
+        f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {listed_names(c['photos'])}."
+        f"{named_words(c['metrics'])}</p>"
         f"<p>{html.escape(c['limits'])}</p><p><b>Never seen</b> in a style, so that it must put thing and style together: "
         f"{never}.</p>{measured_words(c['metrics'])}</div>"
     )
@@ -46,6 +47,17 @@ def measured_words(metrics: dict) -> str:
             f"{min(usual):.0%} to {max(usual):.0%} of what two things differ by, at guidance 3."
         )
     return f"<p>{' '.join(said)}</p>" if said else ""
+
+
+def named_words(metrics: dict) -> str:
+    """The kinds of photo that an eye told from the pictures alone, as HTML; "" if nobody was asked."""
+    told = metrics.get("named_blind")
+    if not told:
+        return ""
+    return (
+        f" Somebody who saw one picture of each, guidance {told['guidance']:g}, and no prompt named {len(told['photos'])} "
+        f"of {told['of']}: {listed_names(told['photos'])}. The others are hard to tell."
+    )
 
 
 def listed_names(names: Iterable[str]) -> str:

@@ -25,9 +25,7 @@ PRESETS = {
     "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
 }
 IN_STYLES = {
-    "A frog in five styles": Preset(
-        PictureRequest("an emoji of a frog", n=1), moves=True, experiment="five-styles"
-    ),
+    "A frog in five styles": Preset(PictureRequest("an emoji of a frog", n=1), moves=True, experiment="five-styles"),
     "Never seen: a flat lion": Preset(PictureRequest("a flat drawing of a lion"), moves=True),
 }
 COURSE = ("an oil painting of a snowy mountain village", "a man wearing a hat", "a rocket ship")

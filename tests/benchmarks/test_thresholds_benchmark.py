@@ -65,7 +65,9 @@ def test_a_run_writes_the_table_and_goes_on_where_it_was(tmp_path, monkeypatch, 
     arguments = ["--photos", "2", "--device", "cpu", "--out", str(tmp_path / "table.json")]
     monkeypatch.setenv("DIFFUSION_DATA", str(names(tmp_path, card("photo-classifier")["photos"])))
     width = judged(np.zeros((1, 64, 64, 3), np.uint8))[0].shape[1]
-    monkeypatch.setattr(thresholds, "trained_on", lambda kinds: Statistics.of(torch.randn(2 * width, width, generator=generator(0))))
+    monkeypatch.setattr(
+        thresholds, "trained_on", lambda kinds: Statistics.of(torch.randn(2 * width, width, generator=generator(0)))
+    )
     thresholds.main(arguments)
     found = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert [(r["threshold"], r["scale"]) for r in found] == [(name, s) for name in ROWS for s in (1.0, 20.0)]

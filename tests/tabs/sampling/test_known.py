@@ -13,6 +13,7 @@ FACTS = {
     "never_seen": {"flat": ["rose"], "glossy": []},
     "metrics": {
         "never-seen": {"n": 100, "style": 0.7, "thing": 0.54},
+        "named_blind": {"guidance": 5.0, "photos": ["pizza"], "of": 4},
         "spread": {"seeds": 5, "flat": {"3": 0.44}, "glossy": {"3": 0.6}},
     },
 }
@@ -38,6 +39,7 @@ def test_pairs_that_were_never_seen_are_listed_with_what_was_measured(told):
     assert "a flat drawing of rose." in told and "a glossy drawing" not in told
     assert "Of 100 pairs that were held out, the style is right in 70% and the thing in 54%." in told
     assert "pictures of 5 seeds differ by 44% to 60%" in told
+    assert "guidance 5, and no prompt named 1 of 4: pizza." in told
 
 
 @pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
