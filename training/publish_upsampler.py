@@ -6,6 +6,7 @@ The averaged weights become one file of fp16 safetensors, with a card beside it;
 
 import argparse
 import hashlib
+import json
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -15,6 +16,7 @@ from core.models.registry import CHECKPOINTS
 from core.models.upsampler_unet import DETAIL, TRUST
 from training import provenance
 from training.state import load_state
+from training.upsampler_run import WEIGHTS
 
 NAME = "pocket-up"
 DRAWINGS = (
@@ -33,6 +35,7 @@ def command(run: dict, seed: int, bf16: bool) -> str:
     budget = f"--steps {run['steps']}" if run["steps"] else f"--minutes {run['minutes']:g}"
     lists = [f"--{name} {' '.join(map(str, run[name]))}" for name in ("widths", "depths")]
     words = [f"--{name.replace('_', '-')} {run[name]}" for name in ("photo_share", "batch", "optimiser", "lr", "ema")]
+    words += [f"--init {run['init']}"] * bool(run.get("init"))
     words += ["--fp32"] * (not bf16)
     return f"python -m training.train_upsampler {budget} {' '.join(lists + words)} --seed {seed}"
 
@@ -42,7 +45,8 @@ def publish(state: Path, folder: Path, reached: str = "") -> dict:
     parts, facts = load_state(state)
     run, out = facts["recipe"], folder / NAME
     out.mkdir(parents=True, exist_ok=True)
-    file, half = out / "weights.safetensors", {k: v.half().contiguous() for k, v in parts["ema"].items()}
+    before = json.loads((Path(run["init"]) / "card.json").read_text()) if run.get("init") else {}
+    file, half = out / WEIGHTS, {k: v.half().contiguous() for k, v in parts["ema"].items()}
     save_file(half, file)
     curve = facts["curve"]
     card = {
@@ -54,6 +58,7 @@ def publish(state: Path, folder: Path, reached: str = "") -> dict:
         "recipe": run
         | {"seed": facts["seed"], "steps_done": facts["step"], "crops_seen": facts["step"] * run["batch"]}
         | {"seconds": round(facts["seconds"]), "date": facts["date"], "torch": facts["torch"].split("+")[0]},
+        "history": [*before.get("history", []), *([before["recipe"]] if before else [])],
         "data": f"{DRAWINGS}; {PHOTOS}" if run["photo_share"] else DRAWINGS,
         "limits": LIMITS,
         "reached": reached,

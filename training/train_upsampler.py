@@ -28,6 +28,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--optimiser", choices=("muon", "adamw"), default=Recipe.optimiser)
     p.add_argument("--lr", type=float, default=Recipe.lr)
     p.add_argument("--ema", type=float, default=Recipe.ema)
+    p.add_argument("--init", default=Recipe.init, help="the folder of a checkpoint of this shape to begin with")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--fp32", action="store_true", help="no bfloat16 autocast")
     p.add_argument("--check-every", type=float, default=300, help="seconds between validations")
@@ -52,6 +53,10 @@ def main(argv: list[str] | None = None) -> None:
         run = Run(recipe, args.work, args.seed, args.device, not args.fp32, args.data)
     except (FileNotFoundError, ValueError) as e:
         raise SystemExit(str(e)) from None
+    except RuntimeError:
+        raise SystemExit(
+            f"The weights in {recipe.init} have another shape; give their --widths and --depths."
+        ) from None
     run.train(check_every=args.check_every)
 
 

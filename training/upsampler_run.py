@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -30,6 +31,8 @@ CURVE_EVERY = 50  # steps averaged into one point of the loss curve
 CLEAN = 0.4  # the share of small pictures that get no noise
 FRINGES = 6.0  # how far edges are overdrawn, for each unit of noise
 TRIED = (1, 4)  # steps of the validation
+WEIGHTS = "weights.safetensors"
+"""The file of the averaged weights in a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Recipe:
         floor: what is left of the rate at the end of its fall along a cosine.
         ema: decay of the averaged weights.
         steps, minutes: the budget, one of the two.
+        init: the folder of a checkpoint to begin with; "" for random weights.
     """
 
     widths: tuple[int, ...] = (64, 128, 128)
@@ -59,6 +63,7 @@ class Recipe:
     ema: float = 0.998
     steps: int = 0
     minutes: float = 0.0
+    init: str = ""
 
 
 def stratified(n: int, g: torch.Generator) -> Tensor:
@@ -122,7 +127,10 @@ class Run(Budgeted):
         self.crops = Crops(recipe.photo_share, folder, data)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.net = UpsamplerUNet(recipe.widths, recipe.depths).to(device, memory_format=layout(device))
+            self.net = UpsamplerUNet(recipe.widths, recipe.depths)
+        if recipe.init:
+            self.net.load_state_dict(load_file(Path(recipe.init) / WEIGHTS))
+        self.net.to(device, memory_format=layout(device))
         self.optimisers, self.ema = optimisers(self.net, recipe), Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
