@@ -162,6 +162,41 @@ def test_a_run_is_published_loaded_and_measured(folder, work, tmp_path_factory, 
     assert [r["steps"] for r in rows if not r["noise"]] == [1, 2, 4, 8]
 
 
+def test_a_run_learns_on_from_a_checkpoint_whose_run_stays_on_the_card(
+    folder, work, cache, tmp_path_factory, monkeypatch
+):
+    monkeypatch.setattr(Run, "check", lambda self: None)
+    out, further = (tmp_path_factory.mktemp(name) for name in ("checkpoints", "further"))
+    Run(TINY, work, 0, torch.device("cpu"), bf16=False, data=folder).train()
+    publish_upsampler.publish(work / "state.safetensors", out)
+    (further / CACHE).symlink_to(cache / CACHE)
+    recipe = Recipe(**vars(TINY) | {"init": str(out / "pocket-up"), "steps": 1})
+    second = Run(recipe, further, 1, torch.device("cpu"), bf16=False, data=folder)
+    before = load_file(out / "pocket-up" / "weights.safetensors")
+    assert all(torch.equal(v, before[k].float()) for k, v in second.net.state_dict().items())
+    second.train()
+    card = publish_upsampler.publish(further / "state.safetensors", out)
+    assert [run["steps_done"] for run in card["history"]] == [6] and card["recipe"]["steps_done"] == 1
+    args = train_upsampler.parse(card["command"].split()[3:])
+    assert args.init == str(out / "pocket-up") and args.steps == 1
+    wide = [
+        "--init",
+        args.init,
+        "--steps",
+        "1",
+        "--photo-share",
+        "0",
+        "--data",
+        str(folder),
+        "--work",
+        str(further),
+        "--device",
+        "cpu",
+    ]
+    with pytest.raises(SystemExit, match=r"have another shape; give their --widths and --depths\.$"):
+        train_upsampler.main(wide)
+
+
 def test_the_command_on_the_card_asks_for_the_same_run(monkeypatch):
     made = publish_upsampler.command(vars(TINY), 3, False)
     args = train_upsampler.parse(made.split()[3:])
