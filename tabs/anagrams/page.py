@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from core.models.captions import DRAWING_STYLES
 from core.runs.anagrams import AnagramRequest
 from tabs.anagrams.job import JOB
 from tabs.anagrams.legal import legal_panel
@@ -14,29 +15,28 @@ from tabs.ui.viewer import viewer
 
 TITLE = "Visual anagrams"
 ID = JOB.tab
-FLAT, GLOSSY, STICKER = "a flat drawing of", "a glossy drawing of", "a sticker of"
 
 
 def turned(one: str, other: str, view: str, style: str, seed: int) -> AnagramRequest:
-    """Two readings in a style, and the first of the seeds; somebody who did not know the prompts named both."""
-    return AnagramRequest(prompts=(one, other), views=("identity", view), style=style, seed=seed)
+    """Two readings in a style of drawing, through a view, from this seed on."""
+    return AnagramRequest(prompts=(one, other), views=("identity", view), style=DRAWING_STYLES[style].prompt, seed=seed)
 
 
-PRESETS = {
+PRESETS = {  # before the jigsaw, both readings were named by somebody who did not know the prompts
     "Balloon / teapot": AnagramRequest(),
-    "Tree / elephant": turned("a deciduous tree", "an elephant", "rotate_90", GLOSSY, 182),
-    "Cupcake / mushroom": turned("a cupcake", "a brown mushroom", "rotate_180", "an emoji of", 183),
-    "Apple / tree": turned("a green apple", "a deciduous tree", "rotate_180", STICKER, 181),
-    "Pear / light bulb": turned("a pear", "a light bulb", "flip", FLAT, 180),
-    "Anchor / umbrella": turned("an anchor", "an umbrella", "flip", STICKER, 182),
-    "Cactus / shamrock": turned("a cactus", "a shamrock", "rotate_90", GLOSSY, 183),
-    "Broccoli / turkey": turned("broccoli", "a turkey", "flip", STICKER, 182),
-    "Bomb / crystal ball": turned("a bomb", "a crystal ball", "rotate_180", GLOSSY, 182),
-    "Gem / droplet": turned("a gem stone", "a droplet", "flip", STICKER, 182),
-    "Thumbs down / up": turned("a thumbs down", "a thumbs up", "flip", STICKER, 182),
-    "Trophy / bell": turned("a trophy", "a bell", "flip", "an emoji of", 183),
-    "Jigsaw": turned("a cat face", "a cookie", "jigsaw", STICKER, 180),
-    "Negative": turned("a blue heart", "an orange heart", "negate", "an emoji of", 180),
+    "Tree / elephant": turned("a deciduous tree", "an elephant", "rotate_90", "glossy", 182),
+    "Cupcake / mushroom": turned("a cupcake", "a brown mushroom", "rotate_180", "emoji", 183),
+    "Apple / tree": turned("a green apple", "a deciduous tree", "rotate_180", "sticker", 181),
+    "Pear / light bulb": turned("a pear", "a light bulb", "flip", "flat", 180),
+    "Anchor / umbrella": turned("an anchor", "an umbrella", "flip", "sticker", 182),
+    "Cactus / shamrock": turned("a cactus", "a shamrock", "rotate_90", "glossy", 183),
+    "Broccoli / turkey": turned("broccoli", "a turkey", "flip", "sticker", 182),
+    "Bomb / crystal ball": turned("a bomb", "a crystal ball", "rotate_180", "glossy", 182),
+    "Gem / droplet": turned("a gem stone", "a droplet", "flip", "sticker", 182),
+    "Thumbs down / up": turned("a thumbs down", "a thumbs up", "flip", "sticker", 182),
+    "Trophy / bell": turned("a trophy", "a bell", "flip", "emoji", 183),
+    "Jigsaw": turned("a cat face", "a cookie", "jigsaw", "sticker", 180),
+    "Negative": turned("a blue heart", "an orange heart", "negate", "emoji", 180),
     "Three at once": AnagramRequest(
         prompts=("a trophy", "a bell", "a tropical fish"), views=("identity", "flip", "rotate_90"), seed=181
     ),

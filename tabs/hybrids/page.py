@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from core.models.captions import DRAWING_STYLES
 from core.runs.hybrids import HybridRequest
 from core.techniques.splits import SIGMA
 from tabs.hybrids.inputs import filter_panel, fitted, own_input, photo_panel
@@ -15,23 +16,22 @@ from tabs.ui.two_readings import TwoReadingsLayout, presets
 TITLE = "Hybrids"
 ID = JOB.tab
 TAKES_PICTURES = True
-FLAT, GLOSSY, STICKER = "a flat drawing of", "a glossy drawing of", "a sticker of"
 
 
 def hidden(far: str, near: str, style: str, sigma: float, seed: int) -> HybridRequest:
-    """Two readings in a style, and the first of the seeds; somebody who did not know the prompts named both."""
-    return HybridRequest(prompts=(far, near), style=style, sigma=sigma, seed=seed)
+    """Two readings in a style of drawing, from this seed on."""
+    return HybridRequest(prompts=(far, near), style=DRAWING_STYLES[style].prompt, sigma=sigma, seed=seed)
 
 
-PRESETS = {
+PRESETS = {  # before the three-way one, both readings were named by somebody who did not know the prompts
     "Sun / spider": HybridRequest(),
-    "Heart / bikini": hidden("a red heart", "a bikini", FLAT, 3.0, 183),
-    "Tree / beetle": hidden("an evergreen tree", "a beetle", STICKER, 2.2, 183),
-    "Apple / frog": hidden("a green apple", "a frog", STICKER, 2.5, 181),
-    "Tomato / crab": hidden("a tomato", "a crab", "an emoji of", 2.5, 182),
-    "Peach / fox": hidden("a peach", "a fox", GLOSSY, 3.0, 183),
-    "Doughnut / beans": hidden("a doughnut", "beans", "an emoji of", 3.0, 182),
-    "Apple / crab": hidden("a red apple", "a crab", STICKER, 2.5, 181),
+    "Heart / bikini": hidden("a red heart", "a bikini", "flat", 3.0, 183),
+    "Tree / beetle": hidden("an evergreen tree", "a beetle", "sticker", 2.2, 183),
+    "Apple / frog": hidden("a green apple", "a frog", "sticker", 2.5, 181),
+    "Tomato / crab": hidden("a tomato", "a crab", "emoji", 2.5, 182),
+    "Peach / fox": hidden("a peach", "a fox", "glossy", 3.0, 183),
+    "Doughnut / beans": hidden("a doughnut", "beans", "emoji", 3.0, 182),
+    "Apple / crab": hidden("a red apple", "a crab", "sticker", 2.5, 181),
     "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
     "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=15),
