@@ -257,7 +257,7 @@ def test_guidance_off_and_on_fills_the_width_and_keeps_w_together(page):
     image = page.locator("#sampling-view img").first.bounding_box()
     assert image["width"] / 4 > 120, "a picture was 75 pixels wide while the lanes stood side by side"
     whole = page.locator("#sampling-view figure").first.locator(".fv-down .fv-whole")
-    expect(whole).to_have_text(["w = 1", "w = 3"])
+    expect(whole).to_have_text(["w = 1", "w = 2"])
     assert all(box < 25 for box in whole.evaluate_all("all => all.map(e => e.getBoundingClientRect().height)"))
 
 
