@@ -22,12 +22,13 @@ def known_words() -> str:
         for style, things in c["never_seen"].items()
         if things
     )
+    limits = c["limits"].replace("on this card", "in this list")
     return (
         f'<div class="words"><p><b>{len(c["drawings"])} things to draw</b>, in five styles:</p><ul>{styles}</ul>'
         f"<p>{listed_names(c['drawings'])}.</p>"
         f"<p><b>{len(c['photos'])} kinds of photo</b>, as “a photo of a …”: {listed_names(c['photos'])}."
         f"{named_words(c['metrics'])}</p>"
-        f"<p>{html.escape(c['limits'])}</p><p><b>Never seen</b> in a style, so that it must put thing and style together: "
+        f"<p>{html.escape(limits)}</p><p><b>Never seen</b> in a style, so that it must put thing and style together: "
         f"{never}.</p>{measured_words(c['metrics'])}</div>"
     )
 

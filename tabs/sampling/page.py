@@ -19,10 +19,10 @@ TITLE = "Sampling & guidance"
 ID = "sampling"
 PRESETS = {
     "A panda": PictureRequest(),
-    "Five seashores": PictureRequest("a photo of a seashore", n=5),
+    "Five bison": PictureRequest("a photo of a bison", n=5, guidance=5.0),
     "Five pizzas": PictureRequest("a photo of a pizza", n=5, guidance=5.0),
     "A volcano": PictureRequest("an emoji of a volcano"),
-    "Away from a dog": PictureRequest("an emoji of a bear", negative="an emoji of a dog face"),
+    "A heart, not red": PictureRequest("an emoji of a heart", negative="an emoji of a red heart", guidance=3.0),
 }
 IN_STYLES = {
     "A frog in five styles": Preset(PictureRequest("an emoji of a frog", n=1), moves=True, experiment="five-styles"),
