@@ -25,6 +25,18 @@ def make(page, tab: str, name: str):
     expect(page.get_by_role("button", name="All as zip").locator("visible=true")).to_be_enabled()
 
 
+@pytest.mark.parametrize(
+    ("tab", "chosen"), [("Visual anagrams", "#anagrams-motion .fv-lanes"), ("Hybrids", "#hybrids-distance")]
+)
+def test_a_chosen_picture_of_the_run_before_is_dimmed_while_another_is_made(page, tab, chosen):
+    page.get_by_role("tab", name=tab).click()
+    expect(page.locator(chosen)).to_have_css("opacity", "1")
+    page.locator("button.do-run").locator("visible=true").click()
+    expect(page.locator(chosen)).to_have_css("opacity", "0.4")
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(page.locator(chosen)).to_have_css("opacity", "1")
+
+
 def test_an_anagram_turns_to_and_fro(page):
     page.get_by_role("tab", name="Visual anagrams").click()
     motion = page.locator("#anagrams-motion")
