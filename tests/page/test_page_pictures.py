@@ -240,7 +240,7 @@ def test_nothing_jumps_while_another_number_of_pictures_is_made(page, number):
     open_tab(page, "Sampling & guidance")
     page.locator("#sampling-view img").first.wait_for()
     type_in(page, "Pictures", str(number))
-    type_in(page, "Steps", "8")
+    type_in(page, "Steps", "40")  # long enough for a step to be painted
     parts = [*(f"#sampling-view .fv-{part}" for part in ("lanes", "controls", "caption")), "#sampling-tab .slim"]
     page.evaluate(WATCH, [parts, number])
     page.get_by_role("button", name="Sample", exact=True).click()
