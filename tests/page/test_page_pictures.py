@@ -222,7 +222,7 @@ def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
 WATCH = """([parts, number]) => {
   places = {};  // where the parts stand in the last picture of a step, and at the end: a short run is over in a moment
   const look = () => {
-    const state = /step \\d+ \\/ 8|done/.exec(document.querySelector('#sampling-view .fv-text')?.textContent);
+    const state = /step \\d+ \\/ 40|done/.exec(document.querySelector('#sampling-view .fv-text')?.textContent);
     const cells = document.querySelectorAll('#sampling-view figure:first-of-type .fv-cells i').length;
     if (state && cells === number) {
       const tops = parts.map((part) => Math.round(document.querySelector(part).getBoundingClientRect().top + scrollY));
