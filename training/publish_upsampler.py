@@ -6,7 +6,6 @@ The averaged weights become one file of fp16 safetensors, with a card beside it;
 
 import argparse
 import hashlib
-import json
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -45,7 +44,6 @@ def publish(state: Path, folder: Path, reached: str = "") -> dict:
     parts, facts = load_state(state)
     run, out = facts["recipe"], folder / NAME
     out.mkdir(parents=True, exist_ok=True)
-    before = json.loads((Path(run["init"]) / "card.json").read_text()) if run.get("init") else {}
     file, half = out / WEIGHTS, {k: v.half().contiguous() for k, v in parts["ema"].items()}
     save_file(half, file)
     curve = facts["curve"]
@@ -58,7 +56,7 @@ def publish(state: Path, folder: Path, reached: str = "") -> dict:
         "recipe": run
         | {"seed": facts["seed"], "steps_done": facts["step"], "crops_seen": facts["step"] * run["batch"]}
         | {"seconds": round(facts["seconds"]), "date": facts["date"], "torch": facts["torch"].split("+")[0]},
-        "history": [*before.get("history", []), *([before["recipe"]] if before else [])],
+        "history": facts.get("history", []),
         "data": f"{DRAWINGS}; {PHOTOS}" if run["photo_share"] else DRAWINGS,
         "limits": LIMITS,
         "reached": reached,

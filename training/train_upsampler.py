@@ -53,10 +53,6 @@ def main(argv: list[str] | None = None) -> None:
         run = Run(recipe, args.work, args.seed, args.device, not args.fp32, args.data)
     except (FileNotFoundError, ValueError) as e:
         raise SystemExit(str(e)) from None
-    except RuntimeError:
-        raise SystemExit(
-            f"The weights in {recipe.init} have another shape; give their --widths and --depths."
-        ) from None
     run.train(check_every=args.check_every)
 
 

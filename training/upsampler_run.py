@@ -4,6 +4,7 @@ Every batch follows from the seed and the step alone. The learning rate follows 
 steps or in minutes; a run with a budget in steps repeats exactly on the same hardware.
 """
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,13 +129,14 @@ class Run(Budgeted):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.net = UpsamplerUNet(recipe.widths, recipe.depths)
-        if recipe.init:
-            self.net.load_state_dict(load_file(Path(recipe.init) / WEIGHTS))
+        self.history: list[dict] = []  # the runs before this one
+        if recipe.init and not self.state_file.exists():
+            self.history = start_from(self.net, Path(recipe.init))
         self.net.to(device, memory_format=layout(device))
         self.optimisers, self.ema = optimisers(self.net, recipe), Ema(self.net, recipe.ema)
         self.step, self.seconds, self.curve, self.validation = 0, 0.0, Curve(CURVE_EVERY), []
         if self.state_file.exists():
-            resume_run(self, {}, bf16=bf16)
+            self.history = resume_run(self, {}, bf16=bf16).get("history", [])
         self.updates = train(
             self.net, [*self.optimisers.values()], self.loss, self.rate, self.step, self.ema, clipped(self.net, 1.0)
         )
@@ -185,7 +187,23 @@ class Run(Budgeted):
     def save(self) -> None:
         """Write everything that resuming needs."""
         self.seconds = self.clock()
-        save_run(self, {"bf16": self.bf16})
+        save_run(self, {"bf16": self.bf16, "history": self.history})
+
+
+def start_from(net: UpsamplerUNet, folder: Path) -> list[dict]:
+    """Copy a checkpoint into a network of the same shape.
+
+    Returns:
+        The runs that led to it.
+
+    Raises:
+        ValueError: the checkpoint's network has another shape.
+    """
+    weights, card = load_file(folder / WEIGHTS), json.loads((folder / "card.json").read_text())
+    if {k: v.shape for k, v in net.state_dict().items()} != {k: v.shape for k, v in weights.items()}:
+        raise ValueError(f"The weights in {folder} have another shape; give their --widths and --depths.")
+    net.load_state_dict(weights)
+    return [*card.get("history", []), card["recipe"]]
 
 
 def gain(

@@ -128,14 +128,19 @@ def drawings(folder: str | Path | None = None) -> tuple[Tensor, list[Subject]]:
         torch.from_numpy(tiles(style, folder=folder)[[t.place for t in shown_in(style, folder)]])
         for style in DRAWING_STYLES
     ]
-    return torch.cat([*pictures, _older(folder)[0]]), subjects(folder)
+    older, more = _older(folder)
+    return torch.cat([*pictures, older]), [*_in_styles(folder), *more]
 
 
 def subjects(folder: str | Path | None = None) -> list[Subject]:
     """What the training pictures show: the chosen things in every style but those in which they are never seen, style by
     style; then the everyday things that only the older `emoji64` has."""
-    in_styles = [Subject(t.names, False, style) for style in DRAWING_STYLES for t in shown_in(style, folder)]
-    return in_styles + _older(folder)[1]
+    return [*_in_styles(folder), *_older(folder)[1]]
+
+
+def _in_styles(folder: str | Path | None) -> list[Subject]:
+    """The chosen things in every style in which they are shown."""
+    return [Subject(t.names, False, style) for style in DRAWING_STYLES for t in shown_in(style, folder)]
 
 
 def _older(folder: str | Path | None) -> tuple[Tensor, list[Subject]]:

@@ -177,6 +177,8 @@ def test_a_run_learns_on_from_a_checkpoint_whose_run_stays_on_the_card(
     second.train()
     card = publish_upsampler.publish(further / "state.safetensors", out)
     assert [run["steps_done"] for run in card["history"]] == [6] and card["recipe"]["steps_done"] == 1
+    again = publish_upsampler.publish(further / "state.safetensors", out)
+    assert again["history"] == card["history"], "it is published where it began, and stays one run"
     args = train_upsampler.parse(card["command"].split()[3:])
     assert args.init == str(out / "pocket-up") and args.steps == 1
     wide = [
@@ -193,6 +195,7 @@ def test_a_run_learns_on_from_a_checkpoint_whose_run_stays_on_the_card(
         "--device",
         "cpu",
     ]
+    (further / "state.safetensors").unlink()
     with pytest.raises(SystemExit, match=r"have another shape; give their --widths and --depths\.$"):
         train_upsampler.main(wide)
 
