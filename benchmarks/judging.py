@@ -18,8 +18,10 @@ from core.models.mnist import CLASSES, SHAPE
 from core.models.registry import CHECKPOINTS, load
 from core.models.scores import Statistics, accuracy, frechet_distance, judge, reference
 from core.pictures.images import data_uri, grid, png, to_uint8
-from core.runs.mnist import DigitRequest, Digits, default_guidance
+from core.runs.guided_digits import default_guidance, guided_model
+from core.runs.mnist import MEAN, DigitRequest, Digits
 from core.runs.recording import Recording
+from core.runs.single_step import mean_of_answers
 
 BATCH = 100
 PREVIEW_SECONDS = 0.12  # as in the app
@@ -52,12 +54,13 @@ class Judge:
 
     def draw(self, case: Case, advance: Callable[[float], object] = lambda work: None) -> np.ndarray:
         """The case's digits (N, 28, 28) uint8; picture k has seed + k in any batch."""
-        model = load(case.model, self.device, self.folder)
+        model, scale = guided_model(case.model, case.guidance, self.device, self.folder)
         model, parts = Bfloat16(model) if self.bf16 else model, []
+        mean = mean_of_answers(self.device) if case.start == MEAN else None
         for start in range(0, case.digits, BATCH):
             labels = case.labels[start : start + BATCH]
             seed = (self.seed + start) % (MAX_SEED + 1)
-            for step in generate(model, labels, case.sampler, case.steps, case.guidance, seed):
+            for step in generate(model, labels, case.sampler, case.steps, scale, seed, mean):
                 advance(case.work * len(labels) / case.digits / (step.n + 1))
             parts.append(to_uint8(step.x_t)[..., 0])
         return np.concatenate(parts)

@@ -12,7 +12,9 @@ from core.diffusion.sampler_table import evaluations
 from core.models.cards import write_card
 from core.models.mnist import CLASSES
 from core.models.registry import card, spec
-from core.runs.mnist import default_guidance
+from core.runs.guided_digits import default_guidance
+from core.runs.guides import WEAKER
+from core.runs.mnist import MEAN
 
 DEFAULTS = {  # model, sampler, steps: the accuracy to reach
     ("ddpm-class", "ddpm", 300): 0.99,
@@ -23,6 +25,8 @@ DEFAULTS = {  # model, sampler, steps: the accuracy to reach
     ("ddpm-time", "ddim", 20): None,
     ("flow-time", "euler", 20): None,
 }
+ON_THE_MEAN = (("ddpm-time", "ddim", 20),)
+"""Measured from noise on the mean digit too."""
 STEPS = {
     ("ddpm-class", "ddim"): (5, 10, 20, 50, 100),
     ("ddpm-class", "ddpm-strided"): (20, 50, 100),
@@ -32,6 +36,11 @@ STEPS = {
 SCALES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0)
 GUIDED = (("ddpm-class", "ddim", 20), ("flow-class", "euler", 20))
 FLOORS = {"test_same_n": "as many test digits", "test_full": "all 10,000 test digits"}
+
+
+def alone(model: str, guidance: float) -> bool:
+    """Whether a model that could be led away from a weaker one is not; the default is to be led."""
+    return bool(spec(model).weaker) and guidance == 1
 
 
 @dataclass(frozen=True)
@@ -44,16 +53,18 @@ class Case:
     steps: int
     guidance: float
     digits: int
+    start: str = "noise"
 
     @property
     def key(self) -> tuple:
         """The identity of a measurement: rows with equal keys are the same."""
-        return self.group, self.model, self.sampler, self.steps, self.guidance
+        return self.group, self.model, self.sampler, self.steps, self.guidance, self.start
 
     @property
     def name(self) -> str:
         """The case as a key of the saved digits."""
-        return f"{self.model}_{self.sampler}_{self.steps}"
+        name = f"{self.model}_{self.sampler}_{self.steps}" + f"_{self.start}" * (self.start == MEAN)
+        return name + "_alone" * alone(self.model, self.guidance)
 
     @property
     def asks(self) -> bool:
@@ -74,20 +85,27 @@ class Case:
 
 def plan(digits: int = 0, sweep: int = 0) -> list[Case]:
     """Every row of the scoreboard, in its order."""
-    shipped = [Case("defaults", *d, default_guidance(*d[:2]), digits) for d in DEFAULTS]
+    started = [(d, start) for d in DEFAULTS for start in ("noise", *[MEAN] * (d in ON_THE_MEAN))]
+    scales = lambda d: [1.0] * bool(spec(d[0]).weaker) + [default_guidance(*d[:2])]  # noqa: E731
+    shipped = [Case("defaults", *d, w, digits, start) for d, start in started for w in scales(d)]
     steps = [Case("steps", *s, n, default_guidance(*s), sweep) for s, counts in STEPS.items() for n in counts]
-    return shipped + steps + [Case("guidance", *g, w, sweep) for g in GUIDED for w in SCALES]
+    guided = [Case("guidance", *g, w, sweep) for g in GUIDED for w in SCALES]
+    for g in (d for d in DEFAULTS if spec(d[0]).weaker):
+        guided += [Case("guidance", *g, w, sweep, MEAN if g in ON_THE_MEAN else "noise") for w in WEAKER]
+    return shipped + steps + guided
 
 
 def put(rows: list[dict], row: dict) -> list[dict]:
     """The rows with this one replacing its older version, in the plan's order; unplanned rows are dropped."""
-    found = {tuple(r[k] for k in ("group", "model", "sampler", "steps", "guidance")): r for r in [*rows, row]}
+    keys = ("group", "model", "sampler", "steps", "guidance")
+    found = {(*(r[k] for k in keys), r.get("start", "noise")): r for r in [*rows, row]}
     return [found[case.key] for case in plan() if case.key in found]
 
 
 def targets(board: dict) -> list[dict]:
     """The targets with the measured values."""
-    rows = {(r["model"], r["sampler"], r["steps"]): r for r in board["rows"] if r["group"] == "defaults"}
+    shipped = [r for r in board["rows"] if r["group"] == "defaults" and r.get("start") != MEAN]
+    rows = {(r["model"], r["sampler"], r["steps"]): r for r in shipped}
     found = []
     for case, least in DEFAULTS.items():
         if least and (r := rows.get(case)):
@@ -115,7 +133,9 @@ def write_scores(row: dict, folder: Path) -> None:
     """The row's scores on its model's card."""
     found = card(row["model"], folder)
     scores = {k: row[k] for k in ("accuracy", "frechet", "digits", "guidance", "precision")}
-    found["scores"] = found.get("scores", {}) | {f"{row['sampler']} {row['steps']}": scores}
+    how = f"{row['sampler']} {row['steps']}" + ", on the mean digit" * (row["start"] == MEAN)
+    how += ", alone" * alone(row["model"], row["guidance"])
+    found["scores"] = found.get("scores", {}) | {how: scores}
     replace(folder / row["model"] / "card.json", lambda p: write_card(p, found))
 
 

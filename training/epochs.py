@@ -16,7 +16,7 @@ from core.models.mnist_losses import SIGMA
 from core.pictures import images
 from core.pictures.figures import gif
 from core.runs.families import drawn
-from core.runs.mnist import default_guidance
+from core.runs.guided_digits import default_guidance
 from training.mnist_run import Run
 from training.state import load_state
 
@@ -84,7 +84,7 @@ def digits(run: Run, weights: dict[str, Tensor], n: int, guidance: float | None 
     """The Steps of n digits, 0 .. 9 in turn, with the objective's default sampler and guidance scale, or another one."""
     sampler, steps = STEPS[run.recipe.objective]
     if guidance is None:
-        guidance = default_guidance(without_course(run.folder.name), sampler)
+        guidance = default_guidance(without_course(run.folder.name), sampler) if run.recipe.classes else 1.0
     prompts = [k % CLASSES for k in range(n)]
     return list(generate(built(run, weights), prompts, sampler, steps, guidance, run.seed))
 

@@ -163,8 +163,10 @@ def autoguide(denoiser: Denoiser, weaker: Denoiser, scale: float) -> Denoiser:
 
     Args:
         weaker: a smaller or less trained denoiser of the same data on the same path; it reads the same condition.
-        scale: w; 1 is the denoiser itself.
+        scale: w; 1 is the denoiser itself, 0 the weaker one.
     """
+    if scale == 0:
+        return weaker
     return denoiser if scale == 1 else _Autoguided(denoiser, weaker, scale)
 
 

@@ -124,8 +124,8 @@ MODELS = {
             *("flow-class-consistency", "Flow matching, consistency-tuned to 1 to 4 steps", CONSISTENT),
             command="training.distil flow-class-consistency",
         ),
-        _digits("ddpm-time", "DDPM, unconditional", DDPM),
-        _digits("flow-time", "Flow matching, unconditional", FLOW),
+        _digits("ddpm-time", "DDPM, unconditional", DDPM, weaker="flow-small", guidance=2.0),
+        _digits("flow-time", "Flow matching, unconditional", FLOW, weaker="flow-small", guidance=2.0),
         _digits("flow-small", "Flow matching, class-conditioned, small", FLOW, conditional=True, ours=True),
         _digits("vae", "VAE, class-conditioned", ONE_CALL, loss="negative ELBO in nats a digit"),
         _digits(

@@ -37,6 +37,7 @@ class ModelSpec:
         scales: the guidance scales that it learned, smallest and largest.
         schedule: named; the schedule of that path, for plans made without the model.
         conditional: whether it takes a class or a prompt.
+        weaker: a network of the same data that autoguidance leads away from, for a model without a condition; "" for none.
         command: the training module with its arguments.
         ours: whether its recipe is our own, as the course publishes none.
         loss: its training loss, in words.
@@ -65,6 +66,7 @@ class ModelSpec:
     scales: tuple[float, float] | None = None
     schedule: str = ""
     conditional: bool = False
+    weaker: str = ""
     command: str = ""
     ours: bool = False
     loss: str = ""
@@ -81,6 +83,11 @@ class ModelSpec:
     def sampled(self) -> str | None:
         """The kind of its samplers, a key of `core.diffusion.sampler_table.KINDS`."""
         return self.student or self.path
+
+    @property
+    def guided(self) -> bool:
+        """Whether it takes a guidance scale."""
+        return self.conditional or bool(self.weaker)
 
     @property
     def withholds(self) -> bool:

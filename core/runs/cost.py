@@ -76,7 +76,7 @@ def sentence(
     twice = f" ({both})" * (halves(guidance) == 2)
     if partly and guidance != 1:
         twice = f", on {2 * images} where guidance is on ({both})"
-    return f"{many}{' each' * (calls != 1)}{twice}, about {_rounded(expected)} s"
+    return f"{many}{' each' * (calls != 1)}{twice}, {about(expected)}"
 
 
 def line(plan: Plan, device: str) -> str:
@@ -90,7 +90,7 @@ def line(plan: Plan, device: str) -> str:
 
 def brief(plan: Plan, device: str) -> str:
     """The expected time of a plan alone: "about 3 s"."""
-    return f"about {_rounded(expected(plan, device))} s"
+    return about(expected(plan, device))
 
 
 def expected(plan: Plan, device: str) -> float:
@@ -98,5 +98,6 @@ def expected(plan: Plan, device: str) -> float:
     return seconds(plan.model, device, *plan.cost())
 
 
-def _rounded(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 1.5 else f"{max(seconds, 0.1):.1f}"
+def about(seconds: float) -> str:
+    """The seconds in words: "about 3 s"."""
+    return f"about {seconds:.0f} s" if seconds >= 1.5 else f"about {max(seconds, 0.1):.1f} s"

@@ -1,4 +1,5 @@
-"""Classifier guidance of digits that an unconditional model draws, beside classifier-free guidance, from the same noise."""
+"""Guides of digits that an unconditional model draws: a classifier, beside classifier-free guidance, or a weaker model; all
+from the same noise."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,11 @@ from core.diffusion.noise import generator, randn, seeds
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
 from core.models.mnist import CLASSES
-from core.models.registry import CHECKPOINTS, availability, load
+from core.models.registry import CHECKPOINTS, availability, load, spec
 from core.models.scores import rows_of
 from core.runs.digit_guides import COLOURS, GUIDES, in_colour, log_prob, slope_in_colour
 from core.runs.fields import SEED
+from core.runs.guided_digits import guided_model, images_a_picture
 from core.runs.mnist import DIGITS, read
 from core.runs.plan import EstimateAlone
 from core.runs.request import Choice, Real, Request, Whole, asked
@@ -29,6 +31,8 @@ BOTH = {"ddpm": ("ddpm-time", "ddpm-class"), "flow": ("flow-time", "flow-class")
 """Path -> its unconditional and its conditional model."""
 SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
 """The columns of the experiment."""
+WEAKER = (0.0, 1.0, 1.5, 2.0, 3.0)
+"""The rows of autoguidance: the weaker model, the model itself, and three scales above."""
 SLOPE = "its gradient"
 """The label of the row with the gradient."""
 SCALE = Real(
@@ -244,5 +248,46 @@ class ByScale(Guides):
         ]
 
 
-PLANS = {"guides": lambda r: Guides(request=r), "by-scale": lambda r: ByScale(request=r)}
+@dataclass(frozen=True, kw_only=True)
+class ByWeaker(Guides):
+    """A row per scale of autoguidance, whatever digit comes; a column per noise."""
+
+    @property
+    def across(self) -> Sequence[str]:
+        return [f"seed {s}" for s in self.seeds]
+
+    @property
+    def down(self) -> Sequence[str]:
+        model = self.request.model
+        named = {0.0: f"{spec(model).weaker} alone", 1.0: f"{model} alone"}
+        return [named.get(w, f"w = {w:g}") for w in WEAKER]
+
+    @property
+    def caption(self) -> str:
+        r = self.request
+        weaker = spec(r.model).weaker
+        return (
+            f"Away from {weaker}, a smaller network that is told no class: w = 0 is {weaker} alone, 1 {r.model} alone, more "
+            f"leads away. {counted(r.steps).capitalize()}, no noise on the way; a column starts from one noise, and the digits "
+            "asked for only count the columns. Under each digit what the judge reads."
+        )
+
+    def cost(self) -> tuple[int, float]:
+        return self.request.steps, self.columns * sum(map(images_a_picture, WEAKER))
+
+    def rows(self, device: str) -> list[Row]:
+        return [Row(guided_model(self.request.model, w, device)[0], [None] * self.columns) for w in WEAKER]
+
+    def reading(self, k: int, name: str) -> str:
+        return name
+
+    def judged(self, pixels: np.ndarray, device: str) -> str:
+        return ""
+
+
+PLANS = {
+    "guides": lambda r: Guides(request=r),
+    "by-scale": lambda r: ByScale(request=r),
+    "by-weaker": lambda r: ByWeaker(request=r),
+}
 """Experiment -> function that makes its plan; the first is the plain run."""

@@ -16,17 +16,16 @@ from core.models.scores import judge
 from core.pictures.images import grid
 from core.runs.fields import SEED
 from core.runs.frame import Frame
+from core.runs.guided_digits import default_guidance, guided_model, images_a_picture
 from core.runs.plan import ESTIMATE, Plan
 from core.runs.request import Choice, Model, Real, Request, Steps, Text, Whole, asked
+from core.runs.single_step import ANSWERS, mean_of_answers
 from core.wording import counted
 
 MAX_PICTURES = 100
 MAX_GUIDANCE = 10.0
-
-
-def default_guidance(model: str, sampler: str) -> float:
-    """The sampler's guidance scale; 1 (none) for a model without classes."""
-    return SAMPLERS[sampler].guidance if spec(model).conditional else 1.0
+MEAN = "mean"
+"""The start on the mean digit."""
 
 
 def digits_of(text: object) -> str:
@@ -75,6 +74,18 @@ class DigitGuidance(Real):
         return super().check(value, request)
 
 
+@dataclass(frozen=True)
+class DigitStart(Choice):
+    """Where a run starts; the mean digit is the answer of the pure-noise denoiser."""
+
+    def check(self, value: object, request: Request) -> str:
+        start = super().check(value, request)
+        ready, sentence = availability(ANSWERS)
+        if start == MEAN and not ready:
+            raise ModelError(sentence)
+        return start
+
+
 TITLES = {name: sampler.title for name, sampler in SAMPLERS.items()}
 DIGITS = Text("Digits", "One, all ten, or e.g. 5101234.", read=digits_of)
 EACH = Whole("Of each", "Rows, from 1.", "The number of each digit", low=1, high=MAX_PICTURES, slider=False)
@@ -83,7 +94,17 @@ DIGIT_STEPS = Steps(
     "Steps", "Euler, Heun up to 300; DDIM 100; students 1, 2, 4, 8, 16.", low=1, high=300, table=SAMPLERS
 )
 DIGIT_GUIDANCE = DigitGuidance(
-    "Guidance w", "0 ignores the class, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
+    "Guidance w",
+    "0 ignores the class, 1 obeys it, more insists. Without classes 0 is a smaller network alone, 1 the model alone, more leads away from the smaller.",
+    "The guidance",
+    high=MAX_GUIDANCE,
+    step=0.5,
+)
+START = DigitStart(
+    "Start",
+    "The course starts in pure noise. At DDPM's last level 22 % of the digit is left, so on the mean digit it starts "
+    "nearer to what it learned. Flow does end in pure noise.",
+    options={"noise": "pure noise", MEAN: "noise on the mean digit"},
 )
 
 
@@ -95,8 +116,9 @@ class DigitRequest(Request):
         digits: the classes, left to right, as text: "7", "0123456789", "5101234".
         each: pictures of each digit, one row apiece.
         sampler: fits the model.
-        guidance: w of classifier-free guidance; 0 unconditional, 1 conditional.
+        guidance: w of classifier-free guidance, 0 unconditional, 1 conditional; without classes w of autoguidance.
         seed: of the first picture; picture k has seed + k.
+        start: "noise", or MEAN for noise on the mean digit, which changes nothing on a path that ends in pure noise.
     """
 
     digits: str = asked("0123456789", DIGITS)
@@ -106,6 +128,7 @@ class DigitRequest(Request):
     steps: int = asked(20, DIGIT_STEPS)
     guidance: float = asked(1.5, DIGIT_GUIDANCE)
     seed: int = asked(180, SEED)
+    start: str = asked("noise", START)
 
     @classmethod
     def of(cls, model: str) -> "DigitRequest":
@@ -134,24 +157,41 @@ class DigitRequest(Request):
 
     @property
     def scale(self) -> float:
-        """The guidance scale that is used; a model without classes has no guidance."""
-        return self.guidance if spec(self.model).conditional else 1.0
+        """The guidance scale that is used; a model that nothing guides has none."""
+        return self.guidance if spec(self.model).guided else 1.0
 
     @property
     def about(self) -> str:
         """What the picture is: model, sampler, steps, guidance, seed."""
         model, how = spec(self.model), SAMPLERS[self.sampler].title
         text = f"{model.title}; {how if '300 steps' in how else f'{how}, {counted(self.steps)}'}; "
-        text += f"guidance {self.guidance:g}; " if model.conditional else "no class, so no guidance; "
-        return text + f"seed {self.seed}."
+        if model.conditional:
+            text += f"guidance {self.guidance:g}; "
+        elif not model.weaker:
+            text += "no class, so no guidance; "
+        elif self.scale in (0, 1):
+            text += f"no class, {(model.weaker, self.model)[int(self.scale)]} alone; "
+        else:
+            text += f"autoguidance {self.guidance:g}, away from {model.weaker}; "
+        return text + f"seed {self.seed}{', from noise on the mean digit' * self.on_the_mean}."
 
-    def cost(self) -> tuple[int, int]:
-        """(network calls, images in each call)."""
-        return evaluations(self.sampler, self.steps, self.scale, len(self.labels))
+    @property
+    def on_the_mean(self) -> bool:
+        """Whether the run starts on the mean digit."""
+        return self.start == MEAN and spec(self.model).path == "ddpm"
+
+    def cost(self) -> tuple[int, float]:
+        """(network calls, images in each call); an image of the weaker network counts as a share of one."""
+        calls, images = evaluations(self.sampler, self.steps, self.scale, len(self.labels))
+        if spec(self.model).weaker:
+            images = len(self.labels) * images_a_picture(self.scale)
+        return calls, images
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         """The Steps of this request."""
-        return generate(load(self.model, device), self.labels, self.sampler, self.steps, self.scale, self.seed)
+        mean = mean_of_answers(device) if self.on_the_mean else None
+        model, scale = guided_model(self.model, self.guidance, device)
+        return generate(model, self.labels, self.sampler, self.steps, scale, self.seed, mean)
 
 
 def flow_clock(model: str, t: int) -> str:

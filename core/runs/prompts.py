@@ -7,6 +7,7 @@ from core.models.captions import DRAWING_STYLES
 from core.models.registry import availability, of_task, spec
 from core.models.spec import PAINTED, Reader, named
 from core.techniques.attention import Word
+from core.wording import listed
 
 MAX_PICTURES = 8
 MAX_GUIDANCE = 20.0
@@ -47,6 +48,15 @@ def default_model() -> str:
 def default_guidance(model: str) -> float:
     """The guidance scale that suits a model best."""
     return spec(model).guidance
+
+
+def about_student(model: str) -> str:
+    """The steps and the guidance that a student of few steps learned, as a sentence; "" for another model."""
+    student = spec(model)
+    if not student.counts:
+        return ""
+    low, high = student.scales
+    return f"{student.name} draws in {listed(student.counts)} steps, with guidance {low:g} to {high:g} inside it."
 
 
 # ---- Prompts ----

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.checks import ModelError, Refused, real
 from core.diffusion.noise import generator, generators, randn
@@ -20,6 +21,8 @@ from core.wording import counted
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The noise levels of the course's figure, which also tests the denoiser at levels other than its own."""
 MAX_SIGMAS, MAX_SIGMA = 10, 2
+ANSWERS = "denoiser-noise"
+"""The denoiser of pure noise, whose answer is always the mean digit."""
 
 
 def sigmas_of(text: object) -> tuple[float, ...]:
@@ -128,7 +131,12 @@ def denoised_at(
 
 def mean_digit(n: int, seed: int, device: str = "auto") -> np.ndarray:
     """The outputs of the pure-noise denoiser for n different noises, (n, 28, 28, 1) uint8: always the mean digit."""
-    return to_uint8(load("denoiser-noise", device).restore(randn((n, 1, 28, 28), generators(seed, n))))
+    return to_uint8(load(ANSWERS, device).restore(randn((n, 1, 28, 28), generators(seed, n))))
+
+
+def mean_of_answers(device: str = "auto") -> Tensor:
+    """(1, 28, 28) in [0, 1], the mean digit: the mean of ten outputs of the pure-noise denoiser, always of the same noises."""
+    return load(ANSWERS, device).restore(randn((10, 1, 28, 28), generator(0))).mean(0).clamp(0, 1)
 
 
 def trained_for(name: str) -> str:

@@ -83,4 +83,4 @@ def build(shared: Shared) -> None:
     tab.wire("make_anagrams")
     for view, button in lessons.items():
         run, endpoint = JOB.handler("anagrams", view_2=view), f"anagrams_through_{view}"
-        wire((button, tab.stop), run, tab.inputs, explained(JOB.keep), tab.kept, shared, endpoint)
+        wire((button, tab.stop), run, [*tab.inputs, shared.device], explained(JOB.keep), tab.kept, shared, endpoint)

@@ -1,4 +1,4 @@
-"""Classifier guidance of a model without classes, beside classifier-free guidance, from the same noise."""
+"""A model without classes, guided by a classifier beside classifier-free guidance, or by a weaker model; from the same noise."""
 
 from core.models.scores import percent_wrong
 from core.runs.guides import PLANS, GuidesRequest, measured
@@ -14,8 +14,9 @@ PRESETS = {
     "Ten ways to write a 3": Preset(GuidesRequest(digits="3333333333")),
     "Too faint a guide": Preset(GuidesRequest(scale=1.0, guidance=1.0)),
     "On the straight path": Preset(GuidesRequest(path="flow", guidance=1.5)),
+    "Away from a weaker network": Preset(GuidesRequest(path="flow"), experiment="by-weaker"),
 }
-JOB = Job("guides", GuidesRequest, PLANS, {"by-scale": "By scale"})
+JOB = Job("guides", GuidesRequest, PLANS, {"by-scale": "By scale", "by-weaker": "A weaker guide"})
 NAMES = {"classifier": "classifier", "cfg": "classifier-free", "clean classifier": "clean classifier"}
 """Way of guiding in the table -> its curve's name."""
 MEASURED = (
@@ -53,7 +54,10 @@ def build(shared: Shared) -> None:
         tab.form.place("digits")
         tab.run_row("Guide", remarks=())
         tab.form.place("guide", "scale", "guidance", "seed")
-        tab.experiments("Experiment: the first digit at seven scales, from one noise.")
+        tab.experiments(
+            "Experiments. By scale: the first digit at seven scales, from one noise. A weaker guide: no class and no classifier; "
+            "the network is led away from a smaller one."
+        )
         with tab.more("restore_guides"):
             tab.form.place("path", "steps")
     with tab.right:
@@ -61,4 +65,4 @@ def build(shared: Shared) -> None:
         tab.inside("Inside one picture, step by step")
         plane("guides-chart", curves())
         formula_panel("guides")
-    tab.wire({"guides": "guide_digits", "by-scale": "guide_by_scale"})
+    tab.wire({"guides": "guide_digits", "by-scale": "guide_by_scale", "by-weaker": "guide_by_weaker"})

@@ -32,7 +32,9 @@ PRESETS = {  # before the three-way one, both readings were named by somebody wh
     "Peach / fox": hidden("a peach", "a fox", "glossy", 3.0, 183),
     "Doughnut / beans": hidden("a doughnut", "beans", "emoji", 3.0, 182),
     "Apple / crab": hidden("a red apple", "a crab", "sticker", 2.5, 181),
-    "Three-way": HybridRequest(prompts=("a sun", "a tulip", "a spider"), split="three", sigma=6.0, sigma_small=2.0),
+    "Three-way": HybridRequest(
+        prompts=("a red heart", "a cat face", "a spider web"), split="three", sigma=7.0, sigma_small=2.0
+    ),
     "Colour": HybridRequest(prompts=("a cat face", "a rainbow"), split="colour"),
     "Motion": HybridRequest(prompts=("a full moon", "a soccer ball"), split="motion", length=15),
 }

@@ -1,6 +1,5 @@
 """The single-step denoiser: trained at sigma 0.5, tried at seven levels on a drawn, uploaded or generated digit."""
 
-import inspect
 from collections.abc import Iterator
 
 import gradio as gr
@@ -35,9 +34,7 @@ OTHER = "Another network than the one above, trained with pure noise, and no dig
 class SingleStepJob(Job):
     """The runs of the sub-tab: one network call, too short for a viewer, a Stop or files."""
 
-    def parameters(self, experiment: str) -> list[inspect.Parameter]:
-        """The parameters, the model last, so that programs that call without it keep their order."""
-        return sorted(super().parameters(experiment), key=lambda p: p.name == "model")
+    LAST = ("model",)
 
     def stream(self, plan: SingleStep, device: str) -> Iterator[tuple[str, dict]]:
         """The figure and its chart."""

@@ -6,7 +6,8 @@ from PIL import Image
 from core.diffusion.sampler_table import SAMPLERS, samplers_for
 from core.models.registry import of_task, spec
 from core.pictures import images
-from core.runs.mnist import PLANS, DigitRequest, default_guidance
+from core.runs.guided_digits import default_guidance
+from core.runs.mnist import MEAN, PLANS, DigitRequest
 from tabs.mnist.canvas import on_canvas
 from tabs.mnist.kept import offer
 from tabs.ui.controls import Shared, formula_panel
@@ -19,20 +20,24 @@ from tabs.ui.presets import Preset
 from tabs.ui.viewer import RUNS, viewer
 
 PRESETS = {
-    "Ten digits, flow, 20 steps": DigitRequest(),
-    "Ten digits, DDPM, 300 steps": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
-    "The course: 4 of each, w = 5": DigitRequest(each=4, steps=300, guidance=5),
+    "Ten digits, flow": DigitRequest(),
+    "Ten digits, DDPM": DigitRequest(model="ddpm-class", sampler="ddpm", steps=300),
+    "The course, w = 5": DigitRequest(each=4, steps=300, guidance=5),
     "No guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=1),
     "Strong guidance": DigitRequest(model="ddpm-class", sampler="ddim", steps=50, guidance=10),
     "A phone number": DigitRequest(digits="5101234", each=1),
-    "One digit, twenty hands": DigitRequest(digits="7", each=20),
+    "Twenty sevens": DigitRequest(digits="7", each=20),
     "Unconditional": DigitRequest(model="ddpm-time", sampler="ddim", steps=50, guidance=1),
+    "On the mean digit": DigitRequest(model="ddpm-time", sampler="ddim", steps=50, guidance=1, start=MEAN),
+    "Weaker guide": DigitRequest(model="ddpm-time", sampler="ddim", steps=50, guidance=2, start=MEAN),
 }
 SIZES = {"digits": {"min_width": 150, "scale": 3}, "each": {"min_width": 90, "scale": 2}}
 
 
 class DigitJob(Job):
     """The runs of the sub-tab; after each run, its trajectory loops on the page too."""
+
+    LAST = ("start",)
 
     def keep(self, view: dict) -> list:
         """The values that every job keeps, and the trajectory as HTML."""
@@ -67,8 +72,8 @@ def fit_sampler(model: str, sampler: str) -> tuple:
 
 
 def fit_guidance(model: str, sampler: str) -> gr.Slider:
-    """The guidance that suits a model and a sampler; without classes there is none to set."""
-    return gr.Slider(value=default_guidance(model, sampler), interactive=spec(model).conditional)
+    """The guidance that suits a model and a sampler; where nothing guides, there is none to set."""
+    return gr.Slider(value=default_guidance(model, sampler), interactive=spec(model).guided)
 
 
 class DigitLayout(Layout):
@@ -90,12 +95,12 @@ class DigitLayout(Layout):
         return [self.view, self.loop, *self.files]
 
     def fit_inputs(self) -> None:
-        """A new model sets its sampler, and a new sampler its model; without classes there is no guidance to set."""
+        """A new model sets its sampler, and a new sampler its model; where nothing guides, no guidance is set."""
         form, private = self.form, {"api_visibility": "private", "queue": False}
         model, sampler, steps, guidance = (form[name] for name in ("model", "sampler", "steps", "guidance"))
         model.input(explained(fit), model, [sampler, guidance, steps], **private)
         sampler.input(explained(fit_sampler), [model, sampler], [model, guidance, steps], **private)
-        model.change(explained(lambda m: gr.Slider(interactive=spec(m).conditional)), model, guidance, **private)
+        model.change(explained(lambda m: gr.Slider(interactive=spec(m).guided)), model, guidance, **private)
 
 
 def build(shared: Shared) -> None:
@@ -107,7 +112,7 @@ def build(shared: Shared) -> None:
         with gr.Row():
             tab.form.place("digits", "each")
         tab.run_row("Generate", remarks=())
-        tab.form.place("model", "sampler", "steps", "guidance", "seed")
+        tab.form.place("model", "sampler", "steps", "guidance", "start", "seed")
         tab.settings("restore_digits")
     with tab.right:
         tab.viewer()

@@ -31,6 +31,12 @@ SCHEDULED = ("flow-class", "flow-class-adamw")
 """The same network with a rate that falls from epoch to epoch, and with a constant one: the course asks whether it needs to."""
 
 
+def with_and_without_a_scheduler() -> list[str]:
+    """The two runs to compare: those of the course's recipe, if both are here."""
+    course = [f"{name}{COURSE}" for name in SCHEDULED]
+    return course if all(map(has_course, SCHEDULED)) else [*SCHEDULED]
+
+
 def of_epochs() -> list[ModelSpec]:
     """The models that learned from the digits, epoch by epoch; students learn from a teacher."""
     return [m for m in MODELS.values() if m.family == "digits" and not m.student]
@@ -210,7 +216,7 @@ def build(shared: Shared) -> None:
     if {name for _, name in names} >= set(SCHEDULED):
         with gr.Row(elem_classes=["presets", "named"]):
             both = gr.Button("With and without a scheduler", size="sm", min_width=240, scale=0)
-        both.click(lambda: SCHEDULED, None, [model, other], queue=False, api_visibility="private")
+        both.click(with_and_without_a_scheduler, None, [model, other], queue=False, api_visibility="private")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
             plot = plane("learned-chart", losses(first))

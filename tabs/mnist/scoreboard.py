@@ -9,6 +9,7 @@ from core.checks import Refused
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, spec
 from core.runs.kept_digits import MEASURED, measured, offered
+from core.runs.mnist import MEAN
 from core.wording import counted
 from tabs.mnist.figures import caption
 from tabs.ui.controls import LATEX, NETWORK, Shared
@@ -67,11 +68,14 @@ def table(found: dict) -> str:
 
 def row_of(r: dict) -> list[str]:
     """A measured row as the cells of the table."""
-    judged = r["accuracy"] is not None
+    judged, model = r["accuracy"] is not None, spec(r["model"])
+    guidance = f"{r['guidance']:g}"
+    if not model.conditional:
+        guidance = "" if r["guidance"] == 1 else f"{guidance}, away from {model.weaker}"
     return [
-        spec(r["model"]).title,
-        how(r["sampler"], r["steps"]),
-        f"{r['guidance']:g}" if judged else "",
+        model.title,
+        how(r["sampler"], r["steps"]) + ", from noise on the mean digit" * (r.get("start") == MEAN),
+        guidance,
         f"{r['digits']:,}",
         f"{r['accuracy']:.1%}" if judged else "",
         f"{r['frechet']:.2f}",
@@ -144,7 +148,8 @@ def reading(found: dict) -> str:
     return (
         f"**Against network calls** ({pairs(found)}): a sampler calls the network once a step, Heun $2n-1$ times in $n$ steps. "
         "Each keeps its own default guidance $w$, told in its name, so these curves differ in $w$ too. "
-        "**Against guidance**: each keeps the steps in its name. "
+        "**Against guidance**: each keeps the steps in its name; without classes it is autoguidance, away from `flow-small`, "
+        "and `ddpm-time` starts on the mean digit. "
         f"All take {few} digits per point, so their Fréchet distances run higher than the table's."
     )
 

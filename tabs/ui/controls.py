@@ -88,14 +88,14 @@ def wire(
     shared: Shared,
     api_name: str,
 ) -> None:
-    """One job: `run(*inputs, device)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`.
+    """One job: `run(*inputs)` streams into the viewer, kept[0]; then, or on Stop, `keep(viewer)` fills `kept`.
 
     Args:
         buttons: the start button and Stop.
     """
     start, stop = buttons
     asked = hold(start, stop, kept, kept[0].elem_id)
-    job = start.click(run, [*inputs, shared.device], kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
+    job = start.click(run, inputs, kept[0], api_name=api_name, show_progress="hidden", **NETWORK)
     after(job, keep, kept[0], kept, shared, asked)
     stop.click(None, None, None, cancels=[job], api_visibility="private")
 

@@ -1,14 +1,13 @@
 """The look inside one picture of a run: x_t, the clean estimate and its noise estimates, step by step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import gradio as gr
 import numpy as np
 
 from core.checks import Refused
 from core.runs.frame import Frame
 from core.runs.recording import Recording
-from tabs.ui.viewer import RUN_ONLY, as_uri, timestep
+from tabs.ui.viewer import as_uri, timestep
 
 HALVES = ("unconditional", "conditional")
 GUIDED = ["noise estimate without the prompt", "noise estimate with the prompt", "their difference, contrast × 4"]
@@ -72,8 +71,3 @@ def numbered(recording: Recording, index: object, count: int | None = None) -> i
         only = "There is one picture now: it has number 1."
         raise Refused(only if count == 1 else f"Choose a picture from 1 to {count}, counted row by row.")
     return int(index) - 1
-
-
-def fill_when_opened(panel: gr.Accordion, look: Callable, view: gr.HTML, index: gr.Number, outputs: list) -> None:
-    """Fill a panel for the chosen picture when it is opened; this works for an example too."""
-    panel.expand(look, [view, index], outputs, js=RUN_ONLY, api_visibility="private", show_progress="hidden")

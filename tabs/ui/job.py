@@ -61,6 +61,8 @@ class Job:
 
     may_carry: ClassVar[Sequence[str]] = ()
     """The names of further pictures that some saved settings carry."""
+    LAST: ClassVar[Sequence[str]] = ()
+    """The parameters that came later: they stand behind the device, so that programs that call by position keep their order."""
 
     def __init__(
         self,
@@ -100,14 +102,15 @@ class Job:
         return {name: source for name, source in self.sources.items() if source.only in ("", experiment)}
 
     def parameters(self, experiment: str) -> list[inspect.Parameter]:
-        """The parameters of an experiment's handler: the sources, the request's parameters, the device."""
+        """The parameters of an experiment's handler: the sources, the request's parameters, the device, then `LAST`."""
         defaults = self.request().parameters()
         one = lambda name, **how: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, **how)  # noqa: E731
-        return [
+        every = [
             *(one(name, default=None) for name in self.sources_of(experiment)),
             *(one(name, default=value) for name, value in defaults.items()),
             one("device", default="auto"),
         ]
+        return sorted(every, key=lambda p: p.name in self.LAST)
 
     def planned(self, experiment: str, request: Request, pictures: Mapping[str, np.ndarray]) -> Plan:
         """The plan of an experiment with its input pictures. Raises Refused if they do not fit each other."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import gradio as gr
 
 from core.checks import ModelError, Refused
+from core.runs import cost
 from core.runs.request import Request
 from tabs.ui.canvas import Canvas
 from tabs.ui.controls import Shared, run_row, wire
@@ -18,7 +19,6 @@ from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.form import Form
 from tabs.ui.inputs import Number
-from tabs.ui.inside import fill_when_opened
 from tabs.ui.job import Job, Source
 from tabs.ui.lines import line, renew
 from tabs.ui.presets import Preset, filling
@@ -30,7 +30,7 @@ from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 OPEN = "() => ({__type__: 'update', open: true})"
-QUICK = 10
+QUICK = 20
 """Seconds that a run may take for a preset to start it; a longer one is only filled in."""
 NUMBERED = "() => document.querySelector('#%s .fv')?.dispatchEvent(new Event('fv-numbered', {bubbles: true}))"
 """Tell a viewer that the number of the chosen picture changed. At its end, a run sets the number of its first
@@ -194,11 +194,12 @@ class Layout:
             takes: the prompts that describe a picture sent to the first source.
         """
         self.place_the_rest()
-        first = next(iter(endpoints))
+        sources = {p: source.widget for p, source in self.job.sources.items()}
+        known = sources | self.form.widgets | {"device": self.shared.device}
         for name, endpoint in endpoints.items():
-            button = self.start if name == first else self.experiment_buttons[name]
+            button = self.start if name == next(iter(endpoints)) else self.experiment_buttons[name]
             run, keep = self.job.handler(name), explained(self.job.keep)
-            inputs = [*(s.widget for s in self.job.sources_of(name).values()), *self.form.inputs]
+            inputs = [known[p] for p in inspect.signature(run).parameters]
             wire((button, self.stop), run, inputs, keep, self.kept, self.shared, endpoint)
         filled = [c for c in (*self.kept, *self.restored) if not isinstance(c, Canvas)]
         come_back(self.view, self.back, filled, self.view.elem_id)
@@ -239,12 +240,15 @@ class Layout:
                 self.form.place(*rest)
 
     def wire_inside(self) -> None:
-        """Connect the look inside."""
-        look = explained(self.job.look_at)
-        self.index.input(look, [self.view, self.index], self.of_one, js=RUN_ONLY, **QUIET)
+        """Connect the look inside: it shows the chosen picture, of an example too, when it is opened or another is chosen.
+
+        One event serves both, so that the last question is answered last.
+        """
+        asks = [self.index.input, self.panel.expand]
+        how = QUIET | {"js": RUN_ONLY, "trigger_mode": "always_last"}
+        gr.on(asks, explained(self.job.look_at), [self.view, self.index], self.of_one, **how)
         if self.opens:
             self.index.input(None, None, self.panel, js=OPEN, api_visibility="private")
-        fill_when_opened(self.panel, look, self.view, self.index, self.of_one)
 
     def wire_inputs(self, takes: Sequence[gr.Textbox] = ()) -> None:
         """Connect the cost line, the saved PNG, the presets and what other tabs send."""
@@ -262,7 +266,7 @@ class Layout:
             self.wire_presets()
 
     def wire_presets(self) -> None:
-        """A preset fills the inputs, then presses the button of its experiment if that is `QUICK`."""
+        """A preset fills the inputs, then presses the button of its experiment, or asks for it if the run is not `QUICK`."""
         self.press_after(self.fill_from(self.presets))
 
     def fill_from(self, presets: Mapping[gr.Button, Preset]) -> gr.events.Dependency:
@@ -287,9 +291,10 @@ class Layout:
         return [*sources, *values, *self.job.extra(preset.request)]
 
     def quick(self, preset: Preset, device: str, model: str | None = None) -> dict[str, str]:
-        """{"button": the id of the button that runs a preset on the current model}; "" if that takes long or is refused."""
+        """{"button": the id of the button that runs a preset on the current model, "takes": how long that takes if it is
+        not `QUICK`}; no button if the run is refused."""
         try:
             seconds = self.job.seconds(preset.experiment, preset.on(model), device)
         except (Refused, ModelError):
-            return {"button": ""}
-        return {"button": self.job.button_id(preset.experiment) if seconds < QUICK else ""}
+            return {"button": "", "takes": ""}
+        return {"button": self.job.button_id(preset.experiment), "takes": cost.about(seconds) * (seconds >= QUICK)}

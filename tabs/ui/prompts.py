@@ -5,21 +5,21 @@ import html
 import gradio as gr
 
 from core.checks import ModelError, Refused
-from core.runs.prompts import prompt_of, remarks, text_model
+from core.runs.prompts import about_student, prompt_of, remarks, text_model
 from tabs.ui.failures import explained
 from tabs.ui.lines import line, renew
 
 
 @explained
 def remark_on(model: str, *prompts: str) -> str:
-    """The model's remarks on the prompts, as HTML; empty if the model is not here, which the cost line says."""
+    """The model's remarks on the prompts, as HTML; empty if the model is not here or a prompt is refused, which the cost
+    line says."""
     try:
-        told_ = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
-    except Refused as e:
-        return html.escape(str(e))
-    except ModelError:
+        on_prompts = [line for p in prompts if p for line in remarks(text_model(model), prompt_of(p))]
+        about = about_student(model)
+    except (ModelError, Refused):
         return ""
-    return "<br>".join(html.escape(line) for line in dict.fromkeys(told_))
+    return "<br>".join(html.escape(line) for line in dict.fromkeys([about, *on_prompts]) if line)
 
 
 def remark_on_styled(model: str, style: str, *prompts: str) -> str:

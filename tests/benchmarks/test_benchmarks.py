@@ -18,11 +18,11 @@ from core.models.mnist_unet import UNet
 from core.models.registry import card, load
 from core.models.scores import Statistics, frechet_distance, judge, reference
 from core.pictures.images import to_uint8
-from core.runs.mnist import default_guidance
+from core.runs.guided_digits import default_guidance
 
 pytestmark = pytest.mark.slow
 
-KEYS = ("group", "model", "sampler", "steps", "guidance")
+KEYS = ("group", "model", "sampler", "steps", "guidance", "start")
 FIELDS = {*KEYS, "digits", "accuracy", "frechet", "seconds", "precision"}
 FEW = ["--device", "cpu", "--digits", "20", "--sweep-digits", "10"]
 
@@ -135,7 +135,7 @@ def test_one_row_per_line_and_one_key_of_a_card_per_line(board, folder):
     lines = (folder / "b.json").read_text().splitlines()
     assert sum('"group": ' in line for line in lines) == len(board["rows"])
     found = card("ddpm-class", folder)
-    row = named(board)["defaults", "ddpm-class", "ddpm", 24, default_guidance("ddpm-class", "ddpm")]
+    row = named(board)["defaults", "ddpm-class", "ddpm", 24, default_guidance("ddpm-class", "ddpm"), "noise"]
     assert list(found["scores"]) == ["ddpm 24", "ddim 20"]
     assert found["scores"]["ddpm 24"] == {k: row[k] for k in found["scores"]["ddpm 24"]}
     assert len((folder / "ddpm-class" / "card.json").read_text().splitlines()) == len(found) + 2
@@ -146,7 +146,8 @@ def test_saved_digits_are_balanced_and_give_the_scores_again(board, folder):
     rows = [r for r in board["rows"] if r["group"] == "defaults"]
     assert len(saved.files) == 2 * len(rows)
     for row in rows:
-        name = f"{row['model']}_{row['sampler']}_{row['steps']}"
+        name = f"{row['model']}_{row['sampler']}_{row['steps']}" + "_mean" * (row["start"] == "mean")
+        name += "_alone" * (row["model"] == "ddpm-time" and row["guidance"] == 1)
         digits, labels = saved[f"{name}_digits"], saved[f"{name}_labels"]
         assert digits.shape == (20, 28, 28) and digits.dtype == np.uint8
         said, features = judge(load("classifier", "cpu"), torch.from_numpy(digits)[:, None] / 255)
@@ -162,12 +163,29 @@ def test_saved_digits_are_balanced_and_give_the_scores_again(board, folder):
         assert row["frechet"] == pytest.approx(expected - 2 * roots, rel=1e-3)
 
 
-def test_a_single_saved_row_has_plain_names_too(folder, tmp_path):
-    few = ["--device", "cpu", "--digits", "10", "--only", "defaults", "--models", "ddpm-time"]
-    mnist_quality.main([*few, "--out", str(tmp_path / "b.json"), "--save", str(tmp_path / "d.npz")], folder)
+def test_a_run_on_the_mean_digit_is_a_row_of_its_own(board, folder):
+    rows = [r for r in board["rows"] if r["model"] == "ddpm-time" and r["group"] == "defaults"]
+    assert [(r["start"], r["guidance"]) for r in rows] == [("noise", 1), ("noise", 2), ("mean", 1), ("mean", 2)]
+    assert len({r["frechet"] for r in rows}) == 4
+    assert list(card("ddpm-time", folder)["scores"]) == [
+        "ddim 20, alone", "ddim 20", "ddim 20, on the mean digit, alone", "ddim 20, on the mean digit",
+    ]  # fmt: skip
+    older = {k: v for k, v in rows[0].items() if k != "start"}  # a board of before
+    assert put(put([older], rows[2]), rows[0]) == [rows[0], rows[2]]
+
+
+def test_a_single_saved_row_has_plain_names_too(tmp_path):
+    random_checkpoint(tmp_path, "flow-class-adamw", "flow", 10)
+    few = ["--device", "cpu", "--digits", "10", "--only", "defaults", "--models", "flow-class-adamw"]
+    mnist_quality.main([*few, "--out", str(tmp_path / "b.json"), "--save", str(tmp_path / "d.npz")], tmp_path)
     saved = np.load(tmp_path / "d.npz")
-    assert sorted(saved.files) == ["ddpm-time_ddim_20_digits", "ddpm-time_ddim_20_labels", "digits", "labels"]
-    assert (saved["digits"] == saved["ddpm-time_ddim_20_digits"]).all() and len(saved["labels"]) == 10
+    assert sorted(saved.files) == [
+        "digits",
+        "flow-class-adamw_euler_20_digits",
+        "flow-class-adamw_euler_20_labels",
+        "labels",
+    ]
+    assert (saved["digits"] == saved["flow-class-adamw_euler_20_digits"]).all() and len(saved["labels"]) == 10
 
 
 # ---- merging ----

@@ -82,8 +82,11 @@ def test_the_models_of_the_course_and_ours_begin_as_they_always_did():
         assert PictureRequest.of(name) == PictureRequest(village, model=name, **course)
     assert PictureRequest.of("pocket") == PictureRequest() and PictureRequest().guidance == 2.0
     assert DigitRequest.of("flow-class") == DigitRequest()
-    for name, sampler, guidance in (("ddpm-class", "ddim", 1.0), ("ddpm-time", "ddim", 0), ("flow-time", "euler", 0)):
-        guidance = SAMPLERS[sampler].guidance if guidance else 1.0
+    for name, sampler, guidance in (
+        ("ddpm-class", "ddim", SAMPLERS["ddim"].guidance),
+        ("ddpm-time", "ddim", 2.0),
+        ("flow-time", "euler", 2.0),
+    ):
         steps = SAMPLERS[sampler].steps[1]
         assert DigitRequest.of(name) == DigitRequest(model=name, sampler=sampler, steps=steps, guidance=guidance)
 

@@ -85,7 +85,7 @@ def test_bad_input_gets_one_sentence_and_the_app_keeps_running(client, bad, sent
 
 
 def test_guidance_that_is_not_a_number(server):
-    body = '{"data": ["38", 1, "flow-class", "euler", 4, NaN, 7, "cpu"]}'
+    body = '{"data": ["38", 1, "flow-class", "euler", 4, NaN, 7, "cpu", "noise"]}'
     assert "The guidance must be a number from 0 to 10." in raw(server, "generate_digits", body)
 
 

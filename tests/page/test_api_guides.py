@@ -15,7 +15,9 @@ needs_pocket = pytest.mark.skipif(not availability("pocket")[0], reason="pocket 
 
 
 @needs_guide
-@pytest.mark.parametrize(("endpoint", "rows", "columns"), [("guide_digits", 4, 2), ("guide_by_scale", 3, 7)])
+@pytest.mark.parametrize(
+    ("endpoint", "rows", "columns"), [("guide_digits", 4, 2), ("guide_by_scale", 3, 7), ("guide_by_weaker", 5, 2)]
+)
 def test_each_run_streams_rows_and_readings(client, endpoint, rows, columns):
     first, *_, last = client.submit(**GUIDE, api_name=f"/{endpoint}")
     assert first["running"] and not last["running"] and len(last["frames"]) == 6

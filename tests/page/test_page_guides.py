@@ -77,6 +77,14 @@ def test_one_digit_at_seven_scales(page):
     expect(page.locator("#guides-view .fv-across").first).to_have_text(re.compile("^00.5124710$"))
 
 
+@pytest.mark.skipif(not HERE, reason="not all models are in checkpoints/")
+def test_away_from_a_weaker_network(page):
+    few_steps(page, "guides", r"\b5 network calls")
+    press(page, "A weaker guide", "guides-view")
+    assert len(under(page, "guides-view")) == 50 and all(re.fullmatch(r"\d", w) for w in under(page, "guides-view"))
+    expect(page.locator("#guides-view .fv-down").first).to_contain_text("flow-small alone")
+
+
 def test_no_reading_stands_on_its_digit(page):
     cells = page.locator("#guides-view .fv-cells i")
     expect(cells).to_have_count(40)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from drawing import type_in
+from drawing import type_in, until
 from playwright.sync_api import expect
 
 from core.models.registry import availability
@@ -222,7 +222,7 @@ def test_the_result_stands_above_the_noise_it_came_from_and_nothing_jumps(page):
 WATCH = """([parts, number]) => {
   places = {};  // where the parts stand in the last picture of a step, and at the end: a short run is over in a moment
   const look = () => {
-    const state = /step \\d+ \\/ 40|done/.exec(document.querySelector('#sampling-view .fv-text')?.textContent);
+    const state = /step \\d+ \\/ \\d+|done/.exec(document.querySelector('#sampling-view .fv-text')?.textContent);
     const cells = document.querySelectorAll('#sampling-view figure:first-of-type .fv-cells i').length;
     if (state && cells === number) {
       const tops = parts.map((part) => Math.round(document.querySelector(part).getBoundingClientRect().top + scrollY));
@@ -235,12 +235,12 @@ WATCH = """([parts, number]) => {
 
 
 @pytest.mark.tabs("sampling")
-@pytest.mark.parametrize("number", [2, 8])
-def test_nothing_jumps_while_another_number_of_pictures_is_made(page, number):
+@pytest.mark.parametrize(("number", "steps"), [(2, 40), (8, 12)])  # long enough for a step to be painted
+def test_nothing_jumps_while_another_number_of_pictures_is_made(page, number, steps):
     open_tab(page, "Sampling & guidance")
     page.locator("#sampling-view img").first.wait_for()
     type_in(page, "Pictures", str(number))
-    type_in(page, "Steps", "40")  # long enough for a step to be painted
+    type_in(page, "Steps", str(steps))
     parts = [*(f"#sampling-view .fv-{part}" for part in ("lanes", "controls", "caption")), "#sampling-tab .slim"]
     page.evaluate(WATCH, [parts, number])
     page.get_by_role("button", name="Sample", exact=True).click()
@@ -483,8 +483,10 @@ def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run
     assert before(page, "#sampling-view .fv-status") == "none"
     tab.get_by_role("button", name="A volcano").click()
     expect(page.locator("#sampling-view[data-stale='changed']")).to_be_visible()
-    assert "settings have changed" in before(page, "#sampling-view .fv-status")
+    asks = re.compile(r"filled in; it takes about [\d.]+ s here: press “Sample”")
+    until(page, lambda: asks.search(before(page, "#sampling-view .fv-status")), "the preset asks for the press")
     type_in(page, "Steps", "12")
+    assert "settings have changed" in before(page, "#sampling-view .fv-status")
     tab.get_by_role("button", name="Sample", exact=True).click()
     expect(png).to_be_disabled()
     expect(page.locator("#sampling-view .fv-text")).to_have_text(re.compile(r"step \d+ / 12"))
@@ -518,7 +520,7 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_one_before(page):
 def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
     open_tab(page, "Sampling & guidance")
     status, png = page.locator("#sampling-view .fv-text"), page.get_by_role("button", name="PNG", exact=True)
-    type_in(page, "Steps", "12")
+    type_in(page, "Steps", "8")
     page.get_by_role("button", name="Sample", exact=True).click()
     expect(status).to_have_text(re.compile("step"))
     page.get_by_role("button", name="Guidance sweep", exact=True).click()

@@ -1,6 +1,7 @@
 """The plane and the drawing sheet in headless Chromium, as a person uses them, and how fast they are."""
 
 import io
+import json
 import re
 
 import numpy as np
@@ -18,11 +19,53 @@ COUNT_FRAMES = """() => new Promise((done) => {
   const frame = (now) => { times.push(now); now - begin < 2500 ? requestAnimationFrame(frame) : done(times); };
   requestAnimationFrame(frame);
 })"""
-WATCH_TASKS = """() => {
-  window.longest = 0;
-  new PerformanceObserver((list) => { for (const e of list.getEntries()) longest = Math.max(longest, e.duration); })
-    .observe({ entryTypes: ['longtask'] });
-}"""
+FRAMES = 20
+BARE = """(frames) => new Promise((done) => {
+  const sheet = Object.assign(document.createElement('canvas'), { width: 700, height: 700 });
+  sheet.style.cssText = 'position: fixed; inset: 0; z-index: 99';
+  document.body.append(sheet);
+  const pen = sheet.getContext('2d'), at = (k) => [(k * 37) % 700, (k * 91) % 700];
+  const frame = () => {
+    pen.clearRect(0, 0, 700, 700);
+    for (let k = 0; k < 2000; k++) { pen.beginPath(); pen.arc(...at(k), 3, 0, 7); pen.fill(); }
+    for (let k = 0; k < 400; k++) { pen.beginPath(); pen.moveTo(...at(k)); pen.lineTo(...at(k + 9)); pen.stroke(); }
+    --frames ? requestAnimationFrame(frame) : (sheet.remove(), done());
+  };
+  requestAnimationFrame(frame);
+})"""
+
+
+class Work:
+    """What the page's main thread computes, in seconds of its own clock: what others take of a core is not in it."""
+
+    def __init__(self, page):
+        self.page, self.session = page, page.context.new_cdp_session(page)
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def so_far(self) -> float:
+        told = self.session.send("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in told if m["name"] == "TaskDuration")
+
+    def a_frame(self) -> tuple[float, float]:
+        """Seconds a frame, and frames per second, of what plays now."""
+        before, times = self.so_far(), self.page.evaluate(COUNT_FRAMES)
+        return (self.so_far() - before) / len(times), 1000 / np.diff(times).mean()
+
+    def bare_frame(self) -> float:
+        """Seconds that 2,000 points and 400 lines take on a bare canvas: the measure of this machine."""
+        before = self.so_far()
+        self.page.evaluate(BARE, FRAMES)
+        return (self.so_far() - before) / FRAMES
+
+    def longest(self, act) -> float:
+        """Seconds of the longest task in the page while `act()` goes on."""
+        browser = self.page.context.browser
+        browser.start_tracing(page=self.page, categories=["toplevel"])
+        act()
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+        threads = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+        tasks = [e for e in events if "tdur" in e and threads.get((e["pid"], e["tid"])) == "CrRendererMain"]
+        return max(e["tdur"] for e in tasks) / 1e6
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +211,7 @@ def test_fingers_pinch_and_tap(browser, address):
     context.close()
 
 
-def test_streamed_updates_keep_slider_boxes_and_zoom_and_never_block(plane):
-    plane.evaluate(WATCH_TASKS)
+def test_streamed_updates_keep_slider_boxes_and_zoom(plane):
     plane.locator("#live").click()
     expect(plane.locator("#field .fv-text")).to_have_text(re.compile("step [1-5] / 10"))
     plane.evaluate("document.querySelector('.plane-sheet').mine = true")
@@ -180,14 +222,18 @@ def test_streamed_updates_keep_slider_boxes_and_zoom_and_never_block(plane):
     expect(plane.locator(RANGE)).to_have_attribute("max", "11")
     assert plane.evaluate("document.querySelector('.plane-sheet').mine")
     assert plane.locator("#field .fv-controls").bounding_box() == places
-    longest = [plane.evaluate("longest")]
-    while longest[-1] >= 200 and len(longest) < 3:  # the suite's other tests may hold up a run, but not every one
-        plane.evaluate("longest = 0")
+
+
+def test_streamed_updates_never_block(plane):
+    def stream():
         plane.locator("#live").click()
         expect(plane.locator("#field .fv-text")).to_have_text(re.compile("step [1-9] / 10"))
         expect(plane.locator("#field .fv-text")).to_have_text("done")
-        longest.append(plane.evaluate("longest"))
-    assert longest[-1] < 200, longest  # 60 to 82 ms when nothing else runs
+
+    work = Work(plane)
+    bare, longest = work.bare_frame(), work.longest(stream)
+    print(f"bare drawing {bare:.3f} s, longest task {longest:.3f} s")
+    assert longest < 10 * bare  # four times; where drawing takes 11 ms, a pause from 0.2 s on would be felt
 
 
 def test_a_slider_at_its_end_follows_a_figure_that_grows(plane):
@@ -223,15 +269,17 @@ def test_a_single_square_has_its_legend_and_caption_beside_it(plane):
         assert (caption["y"] > square["y"] + square["height"]) != beside
 
 
-def test_2000_points_and_400_arrows_play_at_25_frames_per_second(plane):
+def test_2000_points_and_400_arrows_cost_little_more_than_their_drawing(plane):
+    work = Work(plane)
+    bare = work.bare_frame()
     plane.locator("#large").click()
     expect(plane.locator(RANGE)).to_have_attribute("max", "49")
     plane.locator("#field .plane-speed").select_option("0.5")
     plane.locator("#field .fv-play").click()
-    times = np.diff(plane.evaluate(COUNT_FRAMES))
-    print(f"{1000 / times.mean():.1f} frames per second, longest {times.max():.0f} ms")
-    assert 1000 / times.mean() >= 25
-    assert plane.locator(RANGE).input_value() != "0"
+    frame, rate = work.a_frame()
+    assert plane.locator(RANGE).input_value() not in ("0", "49"), "it plays to the end of the counts"
+    print(f"{rate:.1f} frames per second, a frame {frame:.3f} s, bare drawing {bare:.3f} s")
+    assert frame < 4 * bare  # twice; 25 a second wherever bare drawing takes up to 10 ms
 
 
 def test_four_panels_in_a_row_or_in_two_and_in_two_on_a_phone(plane):

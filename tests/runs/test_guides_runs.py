@@ -5,13 +5,15 @@ import pytest
 import torch
 
 from core.checks import ModelError, Refused
+from core.diffusion.guidance import autoguide, guide
+from core.diffusion.paths import on_path
 from core.diffusion.sampler_table import generate
 from core.models.mnist import DDPM, Classifier, Digits
 from core.models.mnist_unet import UNet
 from core.models.noisy_classifier import NoisyClassifier
-from core.runs import digit_guides, guides
+from core.runs import digit_guides, guided_digits, guides
 from core.runs.digit_guides import FAINT, log_prob, slope_in_colour
-from core.runs.guides import PLANS, SCALES, SLOPE, GuidesRequest
+from core.runs.guides import PLANS, SCALES, SLOPE, WEAKER, GuidesRequest
 
 R = GuidesRequest("307", steps=5, seed=3)
 
@@ -24,11 +26,12 @@ def models(monkeypatch):
         made = {
             "ddpm-time": Digits(UNet(4, time=True).eval(), "ddpm"), "flow-time": Digits(UNet(4, time=True).eval(), "flow"),
             "ddpm-class": Digits(UNet(4, True, 10).eval(), "ddpm"), "flow-class": Digits(UNet(4, True, 10).eval(), "flow"),
+            "flow-small": Digits(UNet(4, True, 10).eval(), "flow"),
             "classifier": Classifier(4).eval(), "classifier-noisy": NoisyClassifier(4).eval(),
         }  # fmt: skip
         made["classifier-noisy"].classify.weight.mul_(100_000)  # an untrained one is not sure enough to be seen
-    for module in (guides, digit_guides):
-        monkeypatch.setattr(module, "load", lambda name, device="auto": made[name])
+    for module in (guides, digit_guides, guided_digits):
+        monkeypatch.setattr(module, "load", lambda name, device="auto", folder=None: made[name])
     monkeypatch.setattr(guides, "availability", lambda name: (True, "Ready."))
     monkeypatch.setattr(guides, "read", lambda pixels, device="auto": "3" * len(pixels))
     return made
@@ -100,6 +103,34 @@ def test_a_column_per_scale_from_one_noise(models):
     *_, cfg = generate(models["ddpm-class"], [3], "ddim", 5, 4.0, 3)
     torch.testing.assert_close(rows[2, k], cfg.x_t[0, 0], atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(rows[1, 0], rows[2, SCALES.index(1.0)], atol=1e-4, rtol=1e-4)  # scale 0 is w = 1
+
+
+@pytest.mark.parametrize("path", ["ddpm", "flow"])
+def test_a_row_per_scale_of_autoguidance(models, path):
+    plan = PLANS["by-weaker"](GuidesRequest("00", path=path, steps=5, seed=3))
+    rows, strong = last(plan), models[f"{path}-time"]
+    weak = on_path(guide(models["flow-small"], 0.0), strong.schedule)
+    for row, w in zip(rows, WEAKER, strict=True):
+        *_, drawn = generate(autoguide(strong, weak, w), [None] * 2, {"ddpm": "ddim", "flow": "euler"}[path], 5, 1.0, 3)
+        torch.testing.assert_close(row, drawn.x_t[:, 0], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(rows[1], rows[2], atol=1e-3)
+    assert plan.down[:2] == ["flow-small alone", f"{path}-time alone"] and plan.across == ["seed 3", "seed 4"]
+    assert plan.under(np.zeros((plan.count, 28, 28, 3), np.uint8)) == ["3"] * 10, "no class is asked for: none is wrong"
+
+
+def test_the_weaker_network_costs_a_share_of_an_image(models):
+    made = dict.fromkeys(("flow-time", "flow-small"), 0)
+    hooks = [
+        models[name].net.register_forward_hook(
+            lambda net, args, out, name=name: made.update({name: made[name] + len(out)})
+        )
+        for name in made
+    ]
+    plan = PLANS["by-weaker"](GuidesRequest("000", path="flow", steps=5))
+    list(plan.run("cpu"))
+    assert plan.cost() == (5, pytest.approx((made["flow-time"] + guided_digits.WEAKER_SHARE * made["flow-small"]) / 5))
+    for hook in hooks:
+        hook.remove()
 
 
 def test_what_the_judge_reads_stands_under_the_digits_and_is_counted():

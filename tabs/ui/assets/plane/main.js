@@ -178,7 +178,8 @@ function refresh() {
   root().classList.toggle('fv-still', data.frames < 2);
   root().classList.toggle('fv-running', (data.fraction ?? null) !== null);
   find('.fv-range').max = data.frames - 1;
-  if (!data.keep || data.run !== run) delete element.closest('.block')?.dataset.stale;  // the mark of other settings
+  const { dataset } = element.closest('.block') ?? element;  // with the mark of other settings
+  if (!data.keep || data.run !== run || dataset.stale === 'pressed') delete dataset.stale;
   run = data.run;
   if (data.keep && !first) goOn(ended);
   else beginAnew();
