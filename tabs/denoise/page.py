@@ -16,12 +16,12 @@ from tabs.ui.examples import PREFIX, STATUS, pointer, recorded
 from tabs.ui.failures import explained
 from tabs.ui.files import download_row
 from tabs.ui.inputs import Dropdown
-from tabs.ui.layout import QUIET, Layout
+from tabs.ui.layout import Layout
 from tabs.ui.picture import picture_source
 from tabs.ui.plane import plane
 from tabs.ui.presets import Preset, first, scene
 from tabs.ui.send import send_row
-from tabs.ui.stale import come_back, hold, unmark
+from tabs.ui.stale import come_back, give_example, hold, unmark
 from tabs.ui.viewer import made_when_seen, status_line, viewer
 
 TITLE = "Forward & denoise"
@@ -136,7 +136,7 @@ def outputs_column(shared: Shared) -> Outputs:
         files = download_row(("PNG", "All as zip"))
         which = Dropdown([], label="Picture to send", min_width=180)
     if made:
-        forward.download(explained(JOB.offer), view, [which, *files], queue=False, **QUIET)
+        give_example(forward, explained(JOB.offer), view, [which, *files], FIGURES, queue=False)
     send_row(JOB.pick, [view, which], shared, ID)
     chart = plane(f"{ID}-chart", quality(shown.curve))
     formula_panel("denoise")

@@ -25,7 +25,7 @@ from tabs.ui.presets import Preset, filling
 from tabs.ui.prompts import remark_line
 from tabs.ui.saved import settings_input
 from tabs.ui.send import send_row
-from tabs.ui.stale import come_back, mark
+from tabs.ui.stale import come_back, give_example, mark
 from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -204,7 +204,7 @@ class Layout:
         filled = [c for c in (*self.kept, *self.restored) if not isinstance(c, Canvas)]
         come_back(self.view, self.back, filled, self.view.elem_id)
         files = [c for c in self.kept if isinstance(c, gr.DownloadButton)]
-        self.view.download(explained(self.example_files), self.view, files, js=RUN_ONLY, **QUIET)
+        give_example(self.view, explained(self.example_files), self.view, files, self.view.elem_id)
         if self.panel is not None:
             self.wire_inside()
         if self.enlarger is not None:
@@ -222,7 +222,7 @@ class Layout:
         return {widget: value for widget, value in (*filled, *inputs) if not isinstance(widget, Canvas)}
 
     def example_files(self, view: dict) -> list:
-        """The files of the visible example, when the page asks for them."""
+        """The files of the visible example or run, when the page asks for them."""
         return [value for widget, value in self.kept_of(view) if isinstance(widget, gr.DownloadButton)]
 
     def kept_of(self, view: dict) -> list[tuple]:

@@ -50,6 +50,19 @@ If another run of the figure is under way, it sends no run, and nothing changes.
 ends sends itself. The header's line of facts is renewed."""
 
 
+ASKED_FOR = """(view) => {
+  document.querySelector('#%s').askedFor = view?.run;
+  return [{run: view?.run}];
+}"""
+FITTING = """(view, ...rest) => {
+  const figure = document.querySelector('#%s'), running = figure.underWay?.size;
+  if (!running && view?.run === figure.askedFor) return rest.map(() => ({__type__: 'update'}));
+  if (!running) figure.dispatchEvent(new Event('late'));
+  return rest.map(() => ({__type__: 'update', interactive: false}));
+}"""
+"""Disables the files of an example that a run has replaced meanwhile, and asks for the run's own if it has ended."""
+
+
 BACK = """() => [{run: ownRuns.of('%s')}]"""
 """Sends the id of the last run before a reload."""
 FITS = "() => settled().then(() => fits(document.querySelector('#%s')))"
@@ -63,6 +76,16 @@ def come_back(asks: gr.HTML, back: Callable, outputs: Sequence, figure: str) -> 
     """
     came = asks.submit(back, asks, outputs, js=BACK % figure, api_visibility="private", show_progress="hidden")
     came.then(None, None, None, js=FITS % figure, api_visibility="private")
+
+
+def give_example(asks: gr.HTML, files_of: Callable, view: gr.Component, files: Sequence, figure: str, **how) -> None:
+    """Connect the files of a figure's example, `files_of(view)`, when `asks` triggers `download`.
+
+    They may come when a run has begun or even ended; its own files stay then.
+    """
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    given = asks.download(files_of, view, files, js=ASKED_FOR % figure, **quiet, **how)
+    given.then(None, [view, *files], files, js=FITTING % figure, api_visibility="private")
 
 
 def held(kept: Sequence) -> list[gr.components.Component]:

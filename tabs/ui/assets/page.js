@@ -110,7 +110,14 @@ async function showFirst(props, server, trigger, figure) {
   const [html] = await Promise.all([server.first(), settled()]);
   if (props.value) return;
   props.value = html;
-  if (figure && !ownRuns.of(figure)) trigger('download');
+  if (!figure) return;
+  filesOf(figure, trigger);
+  if (!ownRuns.of(figure)) trigger('download');
+}
+
+// The files of an example that came late, after a run, are asked for again: then they are the run's.
+function filesOf(figure, trigger) {
+  document.getElementById(figure)?.addEventListener('late', () => trigger('download'));
 }
 
 // The last run of each figure in this window, the address it was made under, and whether a canvas has changed since.
@@ -179,6 +186,7 @@ function opening(play) {
 // reload it asks for its last run instead, which the server gives with its inputs, or the example if it has forgotten it.
 function fetchExample(props, server, refresh, trigger) {
   const name = props.value?.example;
+  if (name && trigger) filesOf(`${name}-view`, trigger);
   if (!name || (trigger && comeBack(`${name}-view`, trigger, () => props.value?.example === name))) return;
   Promise.all([server.fetched(name), settled()]).then(([value]) => {
     if (props.value?.example !== name) return;
