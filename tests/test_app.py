@@ -57,6 +57,13 @@ def test_a_page_of_some_tabs_has_no_others():
     assert {"sampling-tab", "words-tab"} <= ids and not {"sdedit-tab", "mnist-tab"} & ids
 
 
+def test_every_button_that_sends_a_picture_is_wired():
+    demo = app.create_app("cpu")
+    buttons = {k for k, b in demo.blocks.items() if isinstance(b, gr.Button) and str(b.value).startswith("→ ")}
+    clicked = {target[0] for fn in demo.fns.values() for target in fn.targets if target[1] == "click"}
+    assert len(buttons) > 40 and buttons <= clicked
+
+
 @pytest.mark.parametrize("name", TABS)
 def test_every_tab_builds_alone(name):
     assert isinstance(alone(tab(name).TITLE, tab(name).build), gr.Blocks)

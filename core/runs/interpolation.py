@@ -99,7 +99,8 @@ class Interpolation(Plan):
         return {} if spec(self.request.model).counts else {"guidance": self.request.guidance}
 
     def made_from(self, k: int) -> tuple[str, int]:
-        return self.request.prompt, self.request.seed if (k + 1) % self.columns else self.request.other
+        r, is_last = self.request, (k + 1) % self.columns == 0
+        return (r.last or r.prompt, r.other) if is_last else (r.prompt, r.seed)
 
     def cost(self) -> tuple[int, float]:
         one = 1 if spec(self.request.model).counts else halves(self.request.guidance)

@@ -66,7 +66,8 @@ class Plan:
     @property
     def subject(self) -> str:
         """The one prompt of its pictures; "" if there is none, there are several, or it is not known."""
-        return "" if self.experiment == "several-prompts" else getattr(self.request, "prompt", "")
+        given = set(filter(None, self.prompts))
+        return given.pop() if len(given) == 1 else ""
 
     @property
     def count(self) -> int:

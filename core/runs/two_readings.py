@@ -94,6 +94,10 @@ class TwoReadings(Plan):
         return [self.request.styled(p) for p in self.request.prompts if p]
 
     @property
+    def subject(self) -> str:
+        return ""
+
+    @property
     def count(self) -> int:
         return self.request.n
 

@@ -1,4 +1,4 @@
-"""Tabs inside a tab, which send pictures to each other."""
+"""Tabs inside a tab, which send pictures to each other and to the other tabs of the page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,3 +17,4 @@ def build_subtabs(shared: Shared, subtabs: Mapping[str, tuple[str, Callable[[Sha
             with gr.Tab(title, id=name):
                 build(inner)
     connect(inner)
+    shared.outbox.extend(send for send in inner.outbox if send[-1] not in inner.inbox)

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from core.models.registry import availability
 from core.pictures.images import settings_of
+from core.runs.thresholds import ThresholdsRequest
 from tabs.denoise.job import Comparing
 from tabs.ui.layout import Layout
 
@@ -81,3 +82,14 @@ def test_neither_do_those_of_forward_and_denoise(held_back, page, tmp_path):
 def test_the_files_of_an_example_come_without_a_run(page, tmp_path):
     png = page.locator("#mnist-tab").get_by_role("button", name=PNG).locator("visible=true").first
     assert saved_settings(page, png, tmp_path)["digits"]
+
+
+@pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
+@pytest.mark.tabs("guides", "sdedit")
+def test_a_picture_of_a_tab_inside_a_tab_can_be_sent_with_its_prompt(page):
+    page.get_by_role("tab", name="Other guides").click()
+    page.get_by_role("tab", name="Thresholding").click()
+    page.locator("#thresholds-view img").first.wait_for()
+    page.get_by_role("button", name="→ SDEdit").locator("visible=true").click()
+    expect(page.get_by_role("tab", name="SDEdit")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#sdedit-tab textarea:visible").first).to_have_value(ThresholdsRequest().prompt)

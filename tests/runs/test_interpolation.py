@@ -85,3 +85,11 @@ def test_between_two_prompts_the_encoded_prompts_are_on_the_straight_line(pocket
     cond = plan.conditions(first, last)
     assert len(cond) == 10 and torch.equal(cond[:5], cond[5:])
     torch.testing.assert_close(cond[2], (first + last) / 2)
+
+
+def test_the_last_picture_has_the_last_prompt_and_two_prompts_name_no_picture():
+    one = between(InterpolationRequest("a rose", columns=3, seed=5, other=9))
+    two = between(InterpolationRequest("a rose", last="a lemon", columns=3, seed=5, other=9))
+    assert [two.made_from(k) for k in range(3)] == [("a rose", 5), ("a rose", 5), ("a lemon", 9)]
+    assert one.made_from(2) == ("a rose", 9)
+    assert one.subject == "a rose" and two.subject == ""
