@@ -155,11 +155,6 @@ def both_ways() -> Plan:
     return interpolation.JOB.planned("both-ways", InterpolationRequest(columns=5), {})
 
 
-def pair() -> dict:
-    """The same noise through two models."""
-    return as_example(last(compare.JOB.stream(compare.JOB.planned("pair", PairRequest(), {}), "cpu")))
-
-
 SHARED = " This example shared its two cores with other work; alone they take three to four minutes."
 
 
@@ -186,7 +181,7 @@ EXAMPLES = {
     "hybrids": hybrid,
     "digits": digits,
     "denoiser": lambda: {"denoiser.json": denoiser()},
-    "compare": lambda: {"compare.json": pair()},
+    "compare": lambda: ran(compare.JOB, PairRequest(), {}),
     "families": lambda: ran(families.JOB, FamiliesRequest(), {}),
     "learning": learning,
 }

@@ -191,6 +191,11 @@ class Plan:
         """The titles of the state and the estimate of picture k in the look inside it."""
         return INSIDE
 
+    @property
+    def printed(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The labels of the columns and the rows of `sheet`, in its files."""
+        return self.across, self.down
+
     def sheet(self, frame: Frame) -> np.ndarray:
         """The pictures of a frame for its files, in the layout of the first lane."""
         return grid(self.lanes(frame)[0], self.columns)

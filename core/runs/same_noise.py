@@ -7,22 +7,27 @@ import numpy as np
 import torch
 
 from core.diffusion.samplers import Step
+from core.pictures.images import grid
 from core.runs.fields import SEED
 from core.runs.frame import Frame
 from core.runs.mnist import DIGIT_GUIDANCE, DIGITS, DigitRequest, as_read
 from core.runs.plan import Plan
 from core.runs.request import Request, Whole, asked
 
+WIDEST = 10
+"""The most digits in a row of the files."""
+
 
 @dataclass(frozen=True)
 class PairRequest(Request):
     """The same digits from the same noise by two models, DDPM with DDIM's steps and flow matching with Euler's."""
 
+    KIND = "same-noise"
     digits: str = asked("0123456789", replace(DIGITS, info="Up to 100, one picture each."))
     steps: int = asked(
         20, Whole("Steps", "2 to 100; DDIM and Euler take the same number.", "The number of steps", low=2, high=100)
     )
-    guidance: float = asked(2, DIGIT_GUIDANCE)
+    guidance: float = asked(2, replace(DIGIT_GUIDANCE, info="0 ignores the class, 1 obeys it, more insists."))
     seed: int = asked(180, SEED)
 
     @property
@@ -67,6 +72,20 @@ class Pair(Plan):
     @property
     def beside(self) -> int:
         return 2
+
+    @property
+    def titles(self) -> Sequence[str]:
+        return [f"{path}-{k:02d}" for path in ("ddpm", "flow") for k in range(1, self.count // 2 + 1)]
+
+    @property
+    def printed(self) -> tuple[Sequence[str], Sequence[str]]:
+        further = [""] * (-(-self.count // 2 // WIDEST) - 1)
+        return (), ("DDPM", *further, "Flow matching", *further)
+
+    def sheet(self, frame: Frame) -> np.ndarray:
+        """The clean estimates of DDPM above those of flow matching."""
+        ddpm, flow = (grid(half, min(len(half), WIDEST)) for half in np.split(frame.x_0, 2))
+        return np.concatenate([ddpm, np.full_like(ddpm[: self.GAP], 255), flow])
 
     @property
     def lane_titles(self) -> Sequence[str]:

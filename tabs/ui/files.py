@@ -70,7 +70,7 @@ def _factor(sheet: np.ndarray, width: int) -> int:
 
 
 def _around(recording: Recording, value: dict) -> Words:
-    return Words([*recording.plan.across], [*recording.plan.down], value["caption"])
+    return Words(*map(list, recording.plan.printed), value["caption"])
 
 
 def one_saved(

@@ -256,6 +256,22 @@ def test_every_sub_tab_opens(page):
     expect(page.locator("#compare-view img")).to_have_count(4)
 
 
+@pytest.mark.tabs("mnist")
+def test_digits_of_two_models_are_saved_and_give_their_settings_back(page, tmp_path):
+    page.get_by_role("tab", name="Same noise, two models").click()
+    digits = page.locator("#mnist-tab textarea:visible").first
+    digits.fill("42")
+    page.get_by_role("button", name="Run both").click()
+    expect(page.locator("#compare-view .fv-text")).to_have_text(DONE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG", exact=True).locator("visible=true").click()
+    download.value.save_as(tmp_path / "saved.png")
+    digits.fill("9")
+    page.get_by_text("Settings from a saved picture").locator("visible=true").click()
+    page.locator(".saved-png:visible input[type=file]").set_input_files(tmp_path / "saved.png")
+    expect(digits).to_have_value("42")
+
+
 def learned(page, title: str):
     """The chart of How it learned after another model was chosen."""
     page.get_by_role("tab", name="How it learned").click()

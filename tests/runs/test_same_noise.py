@@ -5,6 +5,7 @@ import pytest
 
 from core.models.registry import availability
 from core.runs import mnist
+from core.runs.frame import Frame
 from core.runs.mnist import DigitRequest
 from core.runs.recording import Recording
 from core.runs.same_noise import Pair, PairRequest
@@ -53,6 +54,17 @@ def test_up_to_five_digits_stand_in_a_row_and_more_in_two(digits, columns):
     plan = Pair(request=PairRequest(digits))
     assert plan.columns == columns and plan.count == 2 * len(digits) and plan.beside == 2
     assert len(plan.lane_titles) == len(plan.origins) == 4
+
+
+@pytest.mark.parametrize(("n", "columns", "rows"), [(2, 2, 1), (10, 10, 1), (11, 10, 2)])
+def test_the_files_show_ddpm_above_flow_matching_with_a_label_for_every_row(n, columns, rows):
+    plan = Pair(request=PairRequest("0" * n))
+    x = np.repeat(np.uint8([60, 120]), n)[:, None, None, None] * np.ones((1, 28, 28, 1), np.uint8)
+    sheet = plan.sheet(Frame(0, 1, -1, x, x))
+    assert sheet.shape == (2 * rows * 29 - 1, columns * 29 - 1, 1)
+    assert (sheet[:28, :28] == 60).all() and (sheet[-28 * rows - rows + 1 :][:28, :28] == 120).all()
+    assert len(plan.printed[1]) == 2 * rows and plan.printed[1][rows] == "Flow matching"
+    assert plan.titles[0] == "ddpm-01" and plan.titles[n] == "flow-01"
 
 
 def test_the_classifier_reads_each_model_s_digits(monkeypatch):

@@ -76,7 +76,7 @@ def test_a_run_that_was_stopped_says_so_in_the_viewer_and_in_its_png(written, ru
 
 def test_a_comparison_that_was_stopped_says_so_too():
     both = recorded(Pair(request=PairRequest(digits="3", steps=4)), (2, 28, 28, 1), False)
-    assert PAIR.keep({"run": both.id})["caption"].endswith(SO_FAR)
+    assert PAIR.keep({"run": both.id})[0]["caption"].endswith(SO_FAR)
 
 
 @pytest.mark.parametrize("done", (False, True))
@@ -130,7 +130,7 @@ def test_the_classifier_s_reading_is_counted_digit_by_digit(monkeypatch):
 @pytest.mark.parametrize("forged", FORGED)
 def test_what_is_said_of_two_models_comes_from_the_server(forged):
     shown = last(PAIR.handler("pair")("38", 2, 2.0, 7, "cpu"))
-    value = PAIR.keep({"run": shown["run"]} | forged)
+    value, *_ = PAIR.keep({"run": shown["run"]} | forged)
     assert shown["caption"].count("as asked.") == 2
     assert (value["caption"], value["status"]) == (shown["caption"], shown["status"])
 
