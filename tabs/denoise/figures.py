@@ -1,8 +1,6 @@
 """The figures of the tab Forward & denoise: rows of small pictures, on the page and in one file; the chart."""
 
-import csv
 import html
-import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,6 +12,7 @@ from core.pictures.figures import figure as with_words
 from core.runs.comparison import Comparison
 from core.runs.denoise import BY_NETWORK, LADDER, METHODS, DenoiseRequest, Estimate
 from tabs.ui.figure import figure, tile
+from tabs.ui.files import table
 from tabs.ui.plane import chart, charts, curves
 
 PSNR = "PSNR in dB"
@@ -86,9 +85,7 @@ def quality(found: Iterable[Estimate] = ()) -> dict:
 
 def as_csv(found: Iterable[Estimate]) -> bytes:
     """The chart's points as a table for other programs."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("t", PSNR, "method"), *points(found)])
-    return text.getvalue().encode()
+    return table([("t", PSNR, "method"), *points(found)])
 
 
 # ---- the picture to keep --------------------------------------------------------------------------------------------

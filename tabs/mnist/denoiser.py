@@ -1,6 +1,6 @@
 """The single-step denoiser: trained at sigma 0.5, tried at seven levels on a drawn, uploaded or generated digit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import gradio as gr
 import numpy as np
@@ -8,20 +8,23 @@ from PIL import Image
 
 from core.checks import whole
 from core.diffusion.noise import MAX_SEED, seeds
+from core.pictures.images import unpacked
 from core.runs.mnist import DigitRequest, Digits
 from core.runs.recording import Recording
 from core.runs.single_step import PLANS, SingleStep, SingleStepRequest, denoised_at, mean_digit, trained_for
 from tabs.mnist.canvas import canvas_of_digit, digit_on, on_canvas
-from tabs.mnist.figures import caption, errors, levels, mean_digits, several
+from tabs.mnist.figures import caption, errors, levels, mean_digits, saved, several
 from tabs.mnist.kept import offer
 from tabs.ui.canvas import Canvas
 from tabs.ui.controls import NETWORK, Shared, formula_panel
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
+from tabs.ui.files import download_row
 from tabs.ui.inputs import Number
 from tabs.ui.job import Job, Source
 from tabs.ui.layout import Layout
 from tabs.ui.plane import plane
+from tabs.ui.saved import restores
 from tabs.ui.stale import follow
 from tabs.ui.viewer import made_when_seen
 
@@ -32,7 +35,7 @@ OTHER = "Another network than the one above, trained with pure noise, and no dig
 
 
 class SingleStepJob(Job):
-    """The runs of the sub-tab: one network call, too short for a viewer, a Stop or files."""
+    """The runs of the sub-tab: one network call, too short for a viewer or a Stop."""
 
     LAST = ("model",)
 
@@ -41,8 +44,18 @@ class SingleStepJob(Job):
         answer = plan.answer(device)
         yield levels(plan, answer), errors(plan, answer)
 
+    def _pictures(self, settings: Mapping) -> dict[str, np.ndarray]:
+        return {"digit": unpacked(settings.get("digit"), 28)[..., :1]}
+
 
 JOB = SingleStepJob("denoiser", SingleStepRequest, PLANS)
+
+
+@explained
+def files(editor: object, sigmas: str, seed: float, device: str, model: str) -> list[gr.DownloadButton]:
+    """The figure of these inputs as PNG, and a zip that also has every digit and the errors. One network call more."""
+    plan = JOB.asked("levels", {"editor": editor, "sigmas": sigmas, "seed": seed, "model": model})
+    return saved(plan, plan.answer(device))
 
 
 @explained
@@ -88,13 +101,15 @@ def drawing_row(canvas: Canvas, seed: gr.Number, device: gr.Dropdown) -> None:
 
 
 def figures() -> list[gr.components.Component]:
-    """The figure and the chart, at first of an example."""
+    """The figure and the chart, at first of an example, and the files."""
     shown = example("denoiser")
     status = caption("An example; press Denoise to make your own.")
     with gr.Column(elem_id=FIGURES):
         figure = made_when_seen(lambda: shown.get("figure", "") + status, elem_id="denoiser-figure")
         chart = plane("denoiser-chart", shown.get("chart"))
-    return [figure, chart]
+        with gr.Row(elem_classes="slim"):
+            some = download_row(("PNG", "All as zip"))
+    return [figure, chart, *some]
 
 
 def collapse_panel(seed: gr.Number, shared: Shared) -> None:
@@ -121,18 +136,22 @@ def build(shared: Shared) -> None:
     form = tab.form
     with tab.left:
         canvas = canvas_of_digit()
-        tab.source("editor", Source(canvas, digit_on))
+        tab.source("editor", Source(canvas, digit_on, lambda pictures: on_canvas(pictures["digit"])))
         drawing_row(canvas, form["seed"], shared.device)
         form.place("sigmas", "model", "seed")
         start = gr.Button("Denoise", variant="primary", elem_classes="do-run")
         gr.HTML("One network call on all noise levels, well under a second.", elem_classes="cost")
+        tab.settings("restore_denoiser")
     with tab.right:
-        outputs = figures()
+        figure, chart, *some = figures()
         eight_panel([form["sigmas"], form["seed"], form["model"]], shared.device)
         collapse_panel(form["seed"], shared)
         formula_panel("mnist_denoiser")
     renews = follow(start, tab.inputs, FIGURES)
     inputs = [*(w for w in tab.inputs if w is not form["model"]), shared.device, form["model"]]
-    start.click(JOB.handler("levels"), inputs, outputs, api_name="denoise_digit", **QUICK).success(**renews)
+    shown = start.click(JOB.handler("levels"), inputs, [figure, chart], api_name="denoise_digit", **QUICK)
+    shown.success(**renews)
+    shown.success(files, inputs, some, api_visibility="private", **QUICK)
+    restores(tab.upload, JOB.restore, tab.restored, tab.restoring)
     offer(shared, form["model"], "single-step")
     shared.inbox["denoiser"] = canvas, None, []

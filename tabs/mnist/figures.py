@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
+import gradio as gr
 import numpy as np
 
 from core.models.mnist_losses import SIGMA
-from core.pictures.images import data_uri, png
+from core.pictures.figures import Words, figure
+from core.pictures.images import data_uri, enlarge, grid, png, zip_of
 from core.runs.single_step import Answer, SingleStep, SingleStepRequest
+from tabs.ui.files import offered, table
 from tabs.ui.plane import chart, charts
+
+TILE = 112
+"""Pixels of a digit's side in the saved figure."""
 
 
 def caption(text: str) -> str:
@@ -39,6 +45,23 @@ def levels(plan: SingleStep, answer: Answer) -> str:
             row("error", numbers(errors, ".4f")),
         ]
     return rows(plan.count, *found) + caption(plan.caption)
+
+
+def saved(plan: SingleStep, answer: Answer) -> list[gr.DownloadButton]:
+    """The two buttons with their files: the noisy digits above the denoised ones as PNG; a zip with it, every digit, and
+    the errors."""
+    sigmas, settings, n = plan.request.sigmas, plan.settings(), plan.count
+    both = np.concatenate([pixels for _, pixels, _ in _series(answer)])
+    told = "; ".join(f"{name} {', '.join(f'{e:.4f}' for e in each)}" for name, _, each in _series(answer))
+    words = Words(
+        [f"σ = {s:g}" for s in sigmas], [name for name, *_ in _series(answer)], f"{plan.caption} Errors: {told}."
+    )
+    whole = png(figure(enlarge(grid(both, n), TILE // both.shape[1]), words), settings)
+    names = [f"{name}-sigma-{s:g}" for name, *_ in _series(answer) for s in sigmas]
+    digits = [(f"{k:02d}-{name}.png", png(p, settings)) for k, (name, p) in enumerate(zip(names, both, strict=True), 1)]
+    rows = [("sigma", "noisy", "denoised"), *zip(sigmas, answer.before, answer.after, strict=True)]
+    inside = [("figure.png", whole), *digits, ("errors.csv", table(rows))]
+    return offered((f"{plan.name}.png", whole), (f"{plan.name}.zip", zip_of(inside)))
 
 
 def several(request: SingleStepRequest, answers: Sequence[Answer]) -> str:

@@ -1,10 +1,12 @@
 """The files of a run: the trajectory as GIF, the result as PNG, everything as zip."""
 
+import csv
 import functools
+import io
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,13 @@ def one_saved(
         for j, (s, p) in enumerate(zip(seeds, large, strict=True), 1)
     ]
     return filled(f"{plan.request.KIND}-{plan.model}-seed-{seeds[k]}", motion[1], png, [motion, *sheets])
+
+
+def table(rows: Iterable[Sequence]) -> bytes:
+    """Rows as a CSV file, for other programs."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 _filing = threading.Lock()

@@ -117,6 +117,14 @@ class Job:
         name = experiment if len(self.plans) > 1 else ""
         return replace(self.plans[experiment](request), experiment=name, inputs=pictures).agreed()
 
+    def asked(self, experiment: str, values: Mapping) -> Plan:
+        """The plan of an experiment for the values of its handler's parameters. Raises Refused or ModelError."""
+        request = self.request.of_parameters(**{name: values[name] for name in self.request.names()})
+        pictures = {}
+        for name, source in self.sources_of(experiment).items():
+            pictures |= source.read(values[name])
+        return self.planned(experiment, request, pictures)
+
     def recalled(self, settings: Mapping) -> Plan:
         """The plan that belongs to the settings of an earlier run; they are not checked again."""
         return self.planned(self._experiment(settings), self.request.recalled(settings), self._pictures(settings))
@@ -144,11 +152,7 @@ class Job:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             values = bound.arguments | fixed
-            request = self.request.of_parameters(**{name: values[name] for name in self.request.names()})
-            pictures = {}
-            for name, source in self.sources_of(experiment).items():
-                pictures |= source.read(values[name])
-            yield from self.stream(self.planned(experiment, request, pictures), values["device"])
+            yield from self.stream(self.asked(experiment, values), values["device"])
 
         run.__signature__ = signature
         run.__name__ = experiment.replace("-", "_")

@@ -23,7 +23,7 @@ from tabs.ui.job import Job, Source
 from tabs.ui.lines import line, renew
 from tabs.ui.presets import Preset, filling
 from tabs.ui.prompts import remark_line
-from tabs.ui.saved import settings_input
+from tabs.ui.saved import restores, settings_input
 from tabs.ui.send import send_row
 from tabs.ui.stale import come_back, give_example, mark
 from tabs.ui.viewer import RUN_ONLY, RUNS, viewer
@@ -257,8 +257,7 @@ class Layout:
         renew(self.cost_line, self.priced, self.form.inputs, self.figure)
         renew(self.cost_line, self.priced, [self.shared.device])
         if self.upload is not None:
-            restore = explained(self.job.restore)
-            self.upload.upload(restore, self.upload, self.restored, api_name=self.restoring, show_progress="hidden")
+            restores(self.upload, self.job.restore, self.restored, self.restoring)
         if self.job.sources:
             source = next(iter(self.job.sources.values()))
             self.shared.inbox[self.job.tab] = source.widget, self.around, list(takes)

@@ -1,9 +1,12 @@
 """The contents of a saved picture: its settings, and in some tabs the original and the mask."""
 
+from collections.abc import Callable, Sequence
+
 import gradio as gr
 
 from core.checks import Refused
 from core.pictures import images
+from tabs.ui.failures import explained
 from tabs.ui.sent import any_file
 
 
@@ -19,3 +22,8 @@ def settings_input() -> gr.File:
     """The upload field that restores the settings of a saved PNG."""
     label = "Settings from a PNG that was saved here"
     return any_file(gr.File(label=label, file_types=[".png"], height=96, elem_classes="saved-png"))
+
+
+def restores(upload: gr.File, restore: Callable, outputs: Sequence, api_name: str) -> None:
+    """Connect that field: the settings fill `outputs`, by `restore(path)`."""
+    upload.upload(explained(restore), upload, outputs, api_name=api_name, show_progress="hidden")

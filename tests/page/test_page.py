@@ -231,6 +231,34 @@ def test_the_figure_of_the_denoiser_says_when_its_settings_changed(page):
     expect(figures).to_have_attribute("data-stale", "changed")
 
 
+@pytest.mark.tabs("mnist")
+def test_the_figure_of_the_denoiser_is_saved_and_gives_its_settings_and_its_digit_back(page, tmp_path):
+    page.get_by_role("tab", name="Single-step denoiser").click()
+    there(page, CANVAS)
+    ink = dark(page, CANVAS)
+    levels, png = page.get_by_label("Noise levels"), page.get_by_role("button", name="PNG", exact=True)
+    levels.fill("0, 0.5")
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    with page.expect_download() as download:
+        png.locator("visible=true").click()
+    download.value.save_as(tmp_path / "saved.png")
+    levels.fill("1")
+    stroke(page, CANVAS, (-60, -70), (60, -70), (-20, 90))
+    until(page, lambda: dark(page, CANVAS) > ink + 500, "the stroke on the canvas")
+    page.get_by_text("Settings from a saved picture").locator("visible=true").click()
+    page.locator(".saved-png:visible input[type=file]").set_input_files(tmp_path / "saved.png")
+    expect(levels).to_have_value("0, 0.5")
+    until(page, lambda: abs(dark(page, CANVAS) - ink) < 100, "the digit that was saved")
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.locator("#denoiser-figures")).not_to_have_attribute("data-stale", re.compile("."))
+    page.wait_for_timeout(1000)  # the files follow the figure
+    with page.expect_download() as download:
+        expect(png.locator("visible=true")).to_be_enabled()
+        png.locator("visible=true").click()
+    download.value.save_as(tmp_path / "again.png")
+    assert settings_of(tmp_path / "again.png") == settings_of(tmp_path / "saved.png")
+
+
 def denoised_anew(page):
     """Denoise, and wait until the figure is of another digit."""
     images = page.locator("#denoiser-figure img")

@@ -1,13 +1,16 @@
 """What the MNIST sub-tabs say of their figures and charts: that it is what the data, the cards and the training hold."""
 
 import json
+import zipfile
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.mnist import FLOW
 from core.models.registry import MODELS, availability, card
+from core.pictures.images import settings_of
 from core.runs import single_step
 from core.runs.mnist import DigitRequest
 from core.runs.single_step import SingleStepRequest
@@ -17,7 +20,9 @@ from tabs.mnist import scoreboard as mnist_scoreboard
 from tabs.mnist.canvas import digit_on, first_digit
 from tabs.mnist.figures import caption
 from tabs.mnist.generate import PRESETS
+from tabs.mnist.page import build
 from tabs.ui.examples import example
+from tabs.ui.page import alone
 from training import epochs
 
 SHIPPED = [m.name for m in MODELS.values() if m.family == "digits" and not m.student and availability(m.name)[0]]
@@ -105,6 +110,27 @@ def test_the_seven_levels_say_what_they_are_made_with():
     assert "that of seed 7, times σ" in figure and "mean squared error per pixel" in figure
     first = job.planned("levels", SingleStepRequest(), digit)
     assert example("denoiser")["figure"].endswith(caption(first.caption))
+
+
+@pytest.mark.skipif("denoiser" not in SHIPPED, reason="the denoiser is not in checkpoints/")
+def test_the_files_of_the_denoiser_have_its_figure_every_digit_and_the_errors(tmp_path):
+    alone("Digits", build)  # says where pictures come from
+    picture = {"picture": first_digit()}
+    png, zipped = (b.value for b in mnist_denoiser.files(picture, "0, 0.5, 1", 7, "cpu", "denoiser"))
+    path = lambda value: value["path"] if isinstance(value, dict) else value  # noqa: E731
+    settings = settings_of(path(png))
+    assert settings["sigmas"] == [0.0, 0.5, 1.0] and settings["seed"] == 7
+    first, *_ = mnist_denoiser.JOB.restore(path(png))
+    np.testing.assert_array_equal(digit_on(first)["digit"], digit_on(picture["picture"])["digit"])
+    with zipfile.ZipFile(path(zipped)) as archive:
+        names = archive.namelist()
+        rows = archive.read("errors.csv").decode().splitlines()
+    assert (
+        names[0] == "figure.png"
+        and len(names) == 8
+        and names[1:3] == ["01-noisy-sigma-0.png", "02-noisy-sigma-0.5.png"]
+    )
+    assert rows[0] == "sigma,noisy,denoised" and len(rows) == 4 and rows[1].startswith("0.0,0.0,")
 
 
 @pytest.mark.skipif("denoiser-noise" not in SHIPPED, reason="the denoiser of pure noise is not in checkpoints/")
