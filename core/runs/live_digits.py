@@ -149,6 +149,13 @@ def same_network(learner: DigitTraining, r: TrainDigitsRequest) -> bool:
     return kept == learner.recipe and learner.source == r.data
 
 
+def request_of(learner: DigitTraining) -> TrainDigitsRequest:
+    """The request that makes this training anew."""
+    recipe, names = learner.recipe, ("objective", "width", "T", "rate", "batch", "p_uncond", "updates", "seed")
+    told = "class" if recipe.by_class else "none"
+    return TrainDigitsRequest(told=told, data=learner.source, **{name: getattr(recipe, name) for name in names})
+
+
 def retuned(r: TrainDigitsRequest) -> None:
     """Let a training under way go on with another rate and p_uncond."""
     learner = TRAININGS.get(r.training)

@@ -1,10 +1,13 @@
 """The handlers of Train it live: from the inputs to pictures, charts, and the trainings of this page."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import gradio as gr
 
-from core.pictures.images import grid
+from core.pictures.figures import Words, gif
+from core.pictures.figures import figure as pictured
+from core.pictures.images import enlarge, grid, png
 from core.runs.digit_curves import charts, laid_over, named
 from core.runs.digit_data import DRAWING, fetch_mnist, mnist_is_here
 from core.runs.digit_training import TRAININGS
@@ -14,6 +17,7 @@ from core.runs.live_digits import (
     caption_of,
     learner_of,
     one_update,
+    request_of,
     retuned,
     train,
     trained_so_far,
@@ -23,6 +27,7 @@ from core.runs.panels import Chart
 from tabs.ui import plane
 from tabs.ui.examples import example
 from tabs.ui.failures import explained
+from tabs.ui.files import MOVING, STILL, factor, filled, table, waiting
 from tabs.ui.files import offered as files_offered
 from tabs.ui.handlers import handler_of
 from tabs.ui.viewer import as_uri
@@ -96,7 +101,7 @@ def begin(runs: str, *values) -> tuple:
     learner = learner_of(request, device)
     known = runs_of(runs)
     all_runs = known if learner.id in known else (*known, learner.id)
-    return learner.id, " ".join(all_runs), choice_of_runs(all_runs, {*request.beside, learner.id})
+    return learner.id, " ".join(all_runs), choice_of_runs(all_runs, {*request.beside, learner.id}), *waiting()
 
 
 def idle() -> tuple[dict, dict]:
@@ -105,18 +110,45 @@ def idle() -> tuple[dict, dict]:
 
 
 @explained
-def paused(*values) -> tuple[dict, dict]:
-    """After Pause: all moments so far, to scrub."""
-    for figure in trained_so_far(TrainDigitsRequest.of_values(values)):
-        return values_of(figure)[:2]
-    return idle()
+def paused(*values) -> tuple:
+    """After Pause: all moments so far, to scrub, and their files."""
+    request = TrainDigitsRequest.of_values(values)
+    for figure in trained_so_far(request):
+        return *values_of(figure)[:2], *saved(request_of(TRAININGS.get(figure.run)), figure)
+    return *idle(), *waiting()
 
 
 @explained
-def stopped(*values) -> tuple[dict, dict, str]:
+def files(*values) -> tuple:
+    """The files of all moments so far, after the last update and after a single one."""
+    return paused(*values)[2:]
+
+
+@explained
+def stopped(*values) -> tuple:
     """After Stop: the same, and the next Start begins anew."""
-    view, found = paused(*values)
-    return view | {"status": f"stopped: {view['status']}; Start begins anew"} if view.get("status") else view, found, ""
+    view, *rest = paused(*values)
+    if view.get("status"):
+        view = view | {"status": f"stopped: {view['status']}; Start begins anew"}
+    return view, *rest, ""
+
+
+def saved(request: TrainDigitsRequest, figure: DigitFigure) -> list[gr.DownloadButton]:
+    """The three buttons of a training: its samples by time as GIF, the last ones as PNG; a zip with them, those of every
+    moment, and the curves."""
+    settings, sheets = request.settings(), [grid(p, COLUMNS) for p in figure.pictures]
+    words = Words([*figure.across], [*figure.down], figure.caption)
+    loop = gif(sheets, factor=factor(sheets[-1], MOVING), words=replace(words, moments=figure.labels))
+    words = replace(words, below=f"{figure.status}. {figure.caption}")
+    still = png(pictured(enlarge(sheets[-1], factor(sheets[-1], STILL)), words), settings)
+    each = [(f"{k:02d}-{label.split(' ·')[0].replace(' ', '-')}.png", png(sheet, settings))
+            for k, (label, sheet) in enumerate(zip(figure.labels, sheets, strict=True), 1)]  # fmt: skip
+    points = [
+        (c.title, line.name, *xy) for c in figure.charts for line in c.lines for xy in zip(line.x, line.y, strict=True)
+    ]
+    curves = table([("chart", "line", "x", "y"), *points])
+    inside = [("samples.gif", loop), ("samples.png", still), *each, ("curves.csv", curves)]
+    return filled(f"{request.KIND}-{request.objective}-seed-{request.seed}", loop, still, inside)
 
 
 @explained
@@ -126,7 +158,7 @@ def forgotten(training: str, runs: str, beside: Sequence[str]) -> tuple:
     view, example_curves = idle()
     others = [t for run in rest if run in beside and (t := TRAININGS.get(run)) is not None and t.digits is not None]
     found = curves(charts(others), caption_of(others[-1])) if others else example_curves
-    return view, found, "", " ".join(rest), choice_of_runs(rest, beside)
+    return view, found, *waiting(), "", " ".join(rest), choice_of_runs(rest, beside)
 
 
 @explained

@@ -7,10 +7,12 @@ from core.runs.live_digits_request import TrainDigitsRequest
 from tabs.mnist import live
 from tabs.ui.controls import Shared, formula_panel
 from tabs.ui.examples import pointer
+from tabs.ui.files import download_row
 from tabs.ui.form import Form, begun
 from tabs.ui.inputs import CheckboxGroup, Textbox
 from tabs.ui.plane import plane
 from tabs.ui.presets import filling
+from tabs.ui.saved import restores, settings_in, settings_input
 from tabs.ui.stale import ANSWERED, ASKED, mark
 from tabs.ui.viewer import made_when_seen, viewer
 
@@ -61,6 +63,8 @@ class TrainLive:
             with gr.Column(scale=5, min_width=480):
                 self.view = viewer(VIEW, pointer(live.EXAMPLE), elem_classes="two-at-once")
                 self.charts = plane(CHARTS, live.idle()[1])
+                with gr.Row(elem_classes="slim"):
+                    self.files = download_row()
                 self.keeping()
                 formula_panel("mnist_train")
         self.wire()
@@ -84,6 +88,8 @@ class TrainLive:
             self.data = made_when_seen(live.opened, elem_classes="caption")
             self.fetch = gr.Button("Download MNIST", size="sm", min_width=130, scale=0, visible=not mnist_is_here())
         self.form.place("seed", "beside")
+        with gr.Accordion("Settings from a saved picture", open=False):
+            self.upload = settings_input()
         self.training.render()
         self.runs.render()
 
@@ -107,6 +113,7 @@ class TrainLive:
         self.wire_start(self.start, live.START, "train_digits")
         self.wire_start(self.step, live.STEP, "train_digits_once")
         self.wire_ends()
+        restores(self.upload, self.restored, self.form.inputs, "restore_training")
         gr.on(
             [self.form[name].input for name in ON_THE_WAY],
             live.retune, self.form.inputs, None, queue=False, trigger_mode="multiple", **QUIET,
@@ -126,7 +133,7 @@ class TrainLive:
         """A button that trains: first this page's training is found or made, so that a second click goes on with it."""
         button.click(None, None, None, js=ASKED % VIEW, api_visibility="private")
         begun = button.click(
-            live.begin, [self.runs, *self.asked], [self.training, self.runs, self.beside],
+            live.begin, [self.runs, *self.asked], [self.training, self.runs, self.beside, *self.files],
             concurrency_limit=None, **QUIET,
         )  # fmt: skip
         job = begun.success(
@@ -134,19 +141,24 @@ class TrainLive:
             trigger_mode="multiple", **TWO_AT_ONCE,
         )  # fmt: skip
         begun.success(None, None, None, js=ANSWERED % VIEW, api_visibility="private")
+        job.success(live.files, self.form.inputs, self.files, **QUIET)
         self.jobs += [begun, job]
 
     def wire_ends(self) -> None:
         """Pause, Stop and Reset end the jobs, and show what became of them."""
-        both = [self.view, self.charts]
+        shown = [self.view, self.charts, *self.files]
         for button, after, inputs, outputs in (
-            (self.pause, live.paused, self.form.inputs, both),
-            (self.stop, live.stopped, self.form.inputs, [*both, self.training]),
+            (self.pause, live.paused, self.form.inputs, shown),
+            (self.stop, live.stopped, self.form.inputs, [*shown, self.training]),
             (self.reset, live.forgotten, [self.training, self.runs, self.beside],
-             [*both, self.training, self.runs, self.beside]),
+             [*shown, self.training, self.runs, self.beside]),
         ):  # fmt: skip
             ended = button.click(None, None, None, cancels=self.jobs, api_visibility="private")
             ended.then(after, inputs, outputs, **QUIET)
+
+    def restored(self, path: str) -> list:
+        """The settings inside a PNG that was saved here, back into the inputs; what is trained stays."""
+        return self.filled(TrainDigitsRequest.restored(settings_in(path, TrainDigitsRequest.KIND)))
 
     def filled(self, request: TrainDigitsRequest) -> list:
         """A preset as values of the inputs; what is trained stays."""

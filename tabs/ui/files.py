@@ -51,14 +51,14 @@ def trajectory(recording: Recording, value: dict) -> bytes:
     *way, last = recording.frames
     sheets = [*map(recording.plan.film, way), recording.plan.sheet(last)]
     moments = [frame["label"] for frame in value["frames"]]
-    return gif(sheets, factor=_factor(sheets[-1], MOVING), words=replace(_around(recording, value), moments=moments))
+    return gif(sheets, factor=factor(sheets[-1], MOVING), words=replace(_around(recording, value), moments=moments))
 
 
 def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadButton]:
     """The three buttons of a run: its trajectory, the result, and a zip with every single picture."""
     plan, settings, last = recording.plan, recording.settings, recording.frames[-1]
     sheet = plan.sheet(last)
-    large = images.png(figure(images.enlarge(sheet, _factor(sheet, STILL)), _around(recording, value)), settings)
+    large = images.png(figure(images.enlarge(sheet, factor(sheet, STILL)), _around(recording, value)), settings)
     tiles = [
         (f"{title}.png", images.png(p, settings | {"picture": k})) for k, (title, p) in enumerate(plan.tiles(last))
     ]
@@ -66,7 +66,7 @@ def saved(recording: Recording, value: dict, loop: bytes) -> list[gr.DownloadBut
     return filled(plan.name, loop, large, [("grid.png", small), ("trajectory.gif", loop), *tiles])
 
 
-def _factor(sheet: np.ndarray, width: int) -> int:
+def factor(sheet: np.ndarray, width: int) -> int:
     """The factor that enlarges a sheet to about that width."""
     return max(1, round(width / sheet.shape[1]))
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+import zipfile
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from calling import free_port
 from drawing import until
 from gradio_client.exceptions import AppError
 from learners import bars
+from PIL import Image
 from playwright.sync_api import expect
 from visits import visitors
 
+from core.pictures.images import settings_of
 from core.runs import digit_data, digit_training, live_digits
 from core.runs.digit_training import TRAININGS
 from tabs.mnist import live, train
@@ -112,6 +115,29 @@ def test_samples_change_while_it_trains_and_pause_shows_all_of_them(visit):
     press(page, "pause")
     rest(page)
     expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+def test_a_training_is_saved_and_gives_its_settings_back(visit, tmp_path):
+    page = visit()
+    png = page.get_by_role("button", name="PNG", exact=True).locator("visible=true")
+    expect(png).to_be_disabled()
+    trained(page, 1)
+    press(page, "pause")
+    page.get_by_role("radio", name="16", exact=True).check()  # the files are of what was trained
+    for name, file in (("PNG", "s.png"), ("GIF", "s.gif"), ("All as zip", "s.zip")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+        download.value.save_as(tmp_path / file)
+    settings = settings_of(tmp_path / "s.png")
+    assert (settings["kind"], settings["width"], settings["training"]) == ("train-digits", 8, "")
+    with Image.open(tmp_path / "s.gif") as moving, zipfile.ZipFile(tmp_path / "s.zip") as archive:
+        assert len([n for n in archive.namelist() if "update" in n]) == moving.n_frames
+        assert archive.read("curves.csv").startswith(b"chart,line,x,y\n")
+    page.get_by_text("Settings from a saved picture").locator("visible=true").click()
+    page.locator(".saved-png:visible input[type=file]").set_input_files(tmp_path / "s.png")
+    expect(page.get_by_role("radio", name="8", exact=True)).to_be_checked()
+    press(page, "reset")
+    expect(png).to_be_disabled()
 
 
 def test_step_makes_one_update_stop_keeps_the_curve_and_reset_forgets(visit):

@@ -24,6 +24,7 @@ from core.runs.live_digits import (
     WatchedDigits,
     learner_of,
     one_update,
+    request_of,
     retuned,
     train,
     trained_so_far,
@@ -355,6 +356,11 @@ def test_a_full_disk_is_told_as_everywhere(monkeypatch):
     next(told)
     with pytest.raises(Exception, match="The disk of the machine that runs this app is full"):
         list(told)
+
+
+def test_the_request_of_a_training_makes_it_anew():
+    r = dataclasses.replace(R, objective="ddpm", told="none", T=500, rate=0.01, p_uncond=0.3, data="drawn", seed=3)
+    assert request_of(learner_of(r, "cpu")) == r
 
 
 def test_one_of_each_is_the_first_of_its_class():
