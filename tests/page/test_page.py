@@ -300,6 +300,18 @@ def test_digits_of_two_models_are_saved_and_give_their_settings_back(page, tmp_p
     expect(digits).to_have_value("42")
 
 
+@pytest.mark.tabs("mnist")
+def test_charts_that_stand_alone_are_saved(page, tmp_path):
+    page.get_by_role("tab", name="Scoreboard").click()
+    button = page.locator("#scoreboard-steps .plane-png")
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "charts.png")
+    with Image.open(tmp_path / "charts.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert pixels.shape[1] > 1500 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50, "two charts with their curves"
+
+
 def learned(page, title: str):
     """The chart of How it learned after another model was chosen."""
     page.get_by_role("tab", name="How it learned").click()

@@ -8,8 +8,9 @@ function pageOf(ratio) {
   const n = data.panels.length, across = n < 4 ? Math.max(1, n) : shownColumns(), gap = 18 * ratio;
   const side = (n === 1 ? 640 : n === 2 ? 480 : 360) * ratio, head = 26 * ratio;
   const lines = Math.max(1, ...data.panels.map((p) => p.note.split('\n').length)), foot = (20 + 17 * lines) * ratio;
-  const width = Math.max(across * side + (across - 1) * gap, 360 * ratio) + 2 * gap;
-  const rows = Math.ceil(n / across), [tall, many] = [200 * ratio, data.charts.length], legendTop = gap + rows * (head + side + foot);
+  const many = data.charts.length, [tall, alone] = n ? [200 * ratio, 0] : [280 * ratio, (many > 1 ? 480 * many : 640) * ratio];
+  const width = Math.max(across * side + (across - 1) * gap, 360 * ratio, alone) + 2 * gap;
+  const rows = Math.ceil(n / across), legendTop = gap + rows * (head + side + foot);
   const chartTop = legendTop + composeLegend(find('.plane-mark')?.getContext('2d') || made('canvas').getContext('2d'), false, gap, 0, width - 2 * gap, ratio);
   const wide = (width - 2 * gap - gap * (many - 1)) / Math.max(1, many), told = captionLines(width - 2 * gap, ratio);
   return {
@@ -110,7 +111,7 @@ async function withSettings(blob) {
 }
 
 function savePicture() {
-  if (data.panels.length) composed(2).sheet.toBlob(async (blob) => download(await withSettings(blob), 'png'));
+  if (data.panels.length + data.charts.length) composed(2).sheet.toBlob(async (blob) => download(await withSettings(blob), 'png'));
 }
 
 // Plays once from the beginning and records it; a second click ends it.
