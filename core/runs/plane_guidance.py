@@ -10,7 +10,7 @@ from torch import Tensor
 from core.checks import Refused
 from core.diffusion.closed_form import Mixture
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.guidance import autoguide, classifier_guide, clip, guide
+from core.diffusion.guidance import autoguide, classifier_guide, clip, guide, halves
 from core.diffusion.noise import generator, randn
 from core.models.point_network import time_of
 from core.runs.panels import Figure, Panel
@@ -102,8 +102,9 @@ SAME = " With the exact denoiser, classifier and classifier-free guidance are on
 
 def second(r: ScoreFieldRequest, name: str) -> str:
     """The further computation of each network call, in words."""
-    alone = (r.scale == 1 and name != "classifier") or (r.scale == 0 and name == "cfg")
-    return "" if alone else SECOND.get(name, "")
+    if name != "classifier" and halves(r.scale) == 1:  # one of the two is not computed at all
+        return ", all of the weaker alone" if name == "auto" and r.scale == 0 else ""
+    return SECOND.get(name, "")
 
 
 def titled(r: ScoreFieldRequest, name: str) -> str:

@@ -8,12 +8,13 @@ import torch
 
 from core.checks import Refused
 from core.diffusion.noise import generator
+from core.runs import plane_guidance
 from core.runs.panels import Figure
-from core.runs.plane_guidance import BLUR, guided_by
+from core.runs.plane_guidance import BLUR, guided_by, second
 from core.runs.plane_sampling import COUNTS, FRAMES, Judge
 from core.runs.plane_views import ARROWS, CELLS, LEVELS, VIEWS, grid
 from core.runs.point_training import TRAININGS, PointTraining
-from core.runs.points import OWN, SETS
+from core.runs.points import OWN, SETS, PointSet
 from core.runs.score_field import GUIDES, PATHS, SAMPLERS, ScoreFieldRequest
 
 R = ScoreFieldRequest
@@ -334,6 +335,34 @@ def test_the_exact_weaker_denoiser_is_the_blurred_one():
 def test_one_class_alone_is_refused(rows):
     with pytest.raises(Refused, match="two classes: draw some in the other colour"):
         last("guide", data="drawn", rows=rows)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_note_on_a_guides_cost_tells_the_calls_that_are_made(name, scale, monkeypatch):
+    """Per step: the pictures that the model, the weaker one and the classifier compute, and the words on them."""
+    r, classes, made = R.checked(data="gaussians", scale=scale), torch.arange(6) % 2, {}
+    counted = lambda key, f: lambda x, *rest: made.update({key: made.get(key, 0) + len(x) // 6}) or f(x, *rest)  # noqa: E731
+    real = PointSet.denoiser
+
+    def denoiser(points, schedule, blur=0.0):
+        model = real(points, schedule, blur)
+        model.predict = counted("weaker" if blur else "model", model.predict)
+        return model
+
+    monkeypatch.setattr(PointSet, "denoiser", denoiser)
+    log_p = lambda r, classes: counted("classifier", lambda x, t: x.sum(1))  # noqa: E731
+    monkeypatch.setattr(plane_guidance, "log_posterior", log_p)
+    model, prompts = guided_by(r, name, classes)
+    model.predict(torch.randn(6, 2, generator=generator(1)), torch.full((6,), 300), model.encode(prompts))
+    words = {
+        "": {"model": 1},
+        " of two halves": {"model": 2},
+        ", each with one of the weaker": {"model": 1, "weaker": 1},
+        ", all of the weaker alone": {"weaker": 1},
+        ", each with one of the classifier": {"model": 1, "classifier": 1},
+    }
+    assert words[second(r, name)] == made
 
 
 def test_one_point_of_the_other_class_among_thousands_is_guided_to():
