@@ -16,9 +16,9 @@ from core.models.registry import load
 from core.pictures import masks
 from core.pictures.images import square, to_rgb, to_tensor, to_uint8
 from core.pictures.scenes import mountains
-from core.runs.anagrams import AnagramRequest
+from core.runs.anagrams import AnagramRequest, Anagrams
 from core.runs.denoise import DenoiseRequest, Denoising
-from core.runs.hybrids import HybridRequest
+from core.runs.hybrids import HybridRequest, Hybrids
 from core.runs.inpainting import FILLINGS, InpaintRequest
 from core.runs.sampling import PLANS, PictureRequest
 from core.runs.sdedit import LADDERS, SDEditRequest
@@ -82,8 +82,8 @@ def main(argv: list[str] | None = None) -> None:
         ("SDEdit, the six runs one by one", None, lambda: [drain(a.run(device)) for a in alone]),
         ("inpainting, 30 steps", 5, lambda: inpainting(device, 1)),
         ("inpainting, 30 steps, n = 5", 25, lambda: inpainting(device, 5)),
-        ("anagram, two views, 30 steps", 8, lambda: drain(AnagramRequest(n=1).run(device))),
-        ("hybrid, 30 steps", 8, lambda: drain(HybridRequest(n=1).run(device))),
+        ("anagram, two views, 30 steps", 8, lambda: drain(Anagrams(request=AnagramRequest(n=1)).run(device))),
+        ("hybrid, 30 steps", 8, lambda: drain(Hybrids(request=HybridRequest(n=1)).run(device))),
     )
     for what, limit, run in rows:
         print(f"{what:50} {seconds(run):6.2f} s" + (f"  (limit {limit} s)" if limit else ""))
