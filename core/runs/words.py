@@ -8,7 +8,7 @@ import torch
 
 from core.checks import Refused
 from core.diffusion.guidance import bounded, guide, halves
-from core.diffusion.noise import generators, randn
+from core.diffusion.noise import generators, randn, seeds
 from core.diffusion.sampler_table import TEXT_SAMPLERS
 from core.diffusion.samplers import Step
 from core.diffusion.visits import visits_together
@@ -206,8 +206,8 @@ class Words(Plan):
 
 def maps(r: WordsRequest) -> Words:
     """Pictures of the prompt from n noises."""
-    seeds = tuple(r.seed + k for k in range(r.n))
-    return Words(request=r, texts=(r.prompt,) * r.n, seeds=seeds, labels=tuple(f"seed {s}" for s in seeds))
+    each = seeds(r.seed, r.n)
+    return Words(request=r, texts=(r.prompt,) * r.n, seeds=each, labels=tuple(f"seed {s}" for s in each))
 
 
 def weigh(r: WordsRequest) -> Words:

@@ -8,6 +8,7 @@ import torch
 from toys import WORDS, tiny_pocket
 
 from core.checks import Refused
+from core.diffusion.noise import MAX_SEED
 from core.models.captions import LENGTH, Vocabulary
 from core.pictures.heat import heat
 from core.runs import words
@@ -277,6 +278,12 @@ def test_labels_and_titles():
     assert maps.down == ("seed 180", "seed 181", "seed 182") and maps.across[0] == "picture"
     assert PLANS["maps"](R).down == ()
     assert "shown pictures of one thing" in PLANS["maps"](replace(R, prompt="a rose and a tower")).caption
+
+
+def test_after_the_largest_seed_they_count_from_0_as_in_other_tabs():
+    plan = PLANS["maps"](WordsRequest.checked(seed=MAX_SEED, n=3))
+    assert list(plan.seeds) == [MAX_SEED, 0, 1]
+    assert all(s.x_0.isfinite().all() for s in plan.run())
 
 
 @pytest.mark.parametrize(
