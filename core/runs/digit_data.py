@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from core.checks import ModelError, Refused
+from core.checks import Refused
 from core.datasets import data_folder
 from core.datasets.mnist import download, mnist, unit
 from core.diffusion.sampler_table import generate
@@ -126,8 +126,12 @@ class Drawing:
                 self._thread.start()
 
     def wait(self, seconds: float) -> DigitSet | None:
-        """The digits, or None if they take longer than `seconds`. Raises the error that stopped the drawing."""
-        self.begin()
+        """The digits, or None if they take longer than `seconds`. Raises the error that stopped the drawing.
+
+        It starts no second drawing after a failure, so that one between two calls is told too; `begin` does.
+        """
+        if self._thread is None:
+            self.begin()
         self._thread.join(seconds)
         if self.failure is not None:
             raise self.failure
@@ -143,7 +147,7 @@ class Drawing:
             images, labels = torch.cat(self.made), torch.arange(self.count) % CLASSES
             words = f"{self.count - SHOWN:,} digits that our own flow model drew, since MNIST is not used here"
             self._set = DigitSet(images[SHOWN:], labels[SHOWN:], images[:SHOWN], words)
-        except (ModelError, RuntimeError, OSError) as e:
+        except Exception as e:  # whatever it is, those who wait must hear of it
             self.failure = e
 
 

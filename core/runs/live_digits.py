@@ -195,6 +195,8 @@ def supplied(learner: DigitTraining, r: TrainDigitsRequest) -> Iterator[DigitFig
     """Give a training its digits. Yields figures while our own model draws them. Raises Refused if MNIST is damaged."""
     if learner.digits is None and r.data == "mnist" and mnist_is_here():
         learner.digits = from_mnist()
+    if learner.digits is None:
+        DRAWING.begin()
     while learner.digits is None:
         learner.digits = DRAWING.wait(SHOWN_EVERY)
         if learner.digits is None:

@@ -395,7 +395,28 @@ def test_a_failure_while_drawing_is_told_and_the_next_start_tries_again(monkeypa
         patch.setattr(digit_data, "load", missing)
         with pytest.raises(ModelError, match="not here"):
             drawing.wait(10)
+    drawing.begin()
     assert drawing.wait(60) is not None
+
+
+def test_an_unforeseen_failure_while_drawing_ends_the_wait_whenever_it_comes(monkeypatch):
+    drawing, tries = Drawing(count=20), []
+
+    def broken(name, device):
+        tries.append(name)
+        raise ValueError("unforeseen")
+
+    monkeypatch.setattr(digit_data, "load", broken)
+    monkeypatch.setattr(live_digits, "DRAWING", drawing)
+    monkeypatch.setattr(live_digits, "mnist_is_here", lambda: False)
+    drawing.begin()
+    drawing._thread.join()  # it fails while nobody waits
+    with pytest.raises(ValueError, match="unforeseen"):
+        drawing.wait(10)
+    assert len(tries) == 1, "to wait is not to try again"
+    with pytest.raises(ValueError, match="unforeseen"):
+        list(train(R, "cpu"))
+    assert len(tries) == 2, "Start tries anew"
 
 
 def test_trainings_are_dropped_by_their_size_first_come_first():
