@@ -24,7 +24,7 @@ class Comparison(Recording):
         iterated: the estimates of the iterative runs, so far.
         states: the states of the longest run at the shown steps, so far, (64, 64, 3) uint8 each.
         i: the number of iterative steps done; -1 before the first estimate.
-        started: the start time in seconds, from `time.monotonic`.
+        started, iterating: the start times in seconds, of all and of the iterative steps, from `time.monotonic`.
     """
 
     plan: Denoising
@@ -33,6 +33,7 @@ class Comparison(Recording):
     states: tuple[np.ndarray, ...] = ()
     i: int = -1
     started: float = field(default_factory=time.monotonic)
+    iterating: float = 0.0
 
     @property
     def n(self) -> int:
@@ -75,12 +76,15 @@ class Comparison(Recording):
         if isinstance(step, Beside):
             self.beside = step
             return
+        if step.i == 0:
+            self.iterating = time.monotonic()
         self.i, self.iterated = step.i, tuple(self.plan.iterated(step))
         if step.i in self.plan.request.shown:
             longest = self.plan.request.longest
             self.states = (*self.states, to_uint8(step.x_t[longest, None], *self.plan.RANGE)[0])
+        frame = self.frame(step)  # the latest, whose timesteps the status tells
         if self.keeps(step.i, step.n):
-            self.frames.append(self.frame(step))
+            self.frames.append(frame)
 
     def check(self) -> None:
         """Check the network's pictures once, as DeepFloyd's licence requires; see `core.runs.licence`."""

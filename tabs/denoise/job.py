@@ -25,7 +25,7 @@ from tabs.ui.files import offered
 from tabs.ui.gpu import placed
 from tabs.ui.inside import inside
 from tabs.ui.job import Job
-from tabs.ui.viewer import PREVIEW_SECONDS, RUNS
+from tabs.ui.viewer import PREVIEW_SECONDS, RUNS, time_left, timestep
 
 ID = "denoise"
 
@@ -142,15 +142,16 @@ def status(this: Comparison) -> str:
     """The status: the current work, or the finished work."""
     if this.took is not None:
         return f"done in {this.took:.1f} s"
-    return f"{doing(this)} · {time.monotonic() - this.started:.1f} s"
+    now = time.monotonic()
+    if 0 <= this.i < this.n:
+        return timestep(this.plan, this.latest) + time_left(now - this.iterating, this.i, this.n)
+    return f"{doing(this)} · {now - this.started:.1f} s"
 
 
 def doing(this: Comparison) -> str:
-    """The current work."""
+    """The current work before and after the iterative steps."""
     if this.i == this.n:
         return "measuring the curve"
-    if this.i >= 0:
-        return f"iterating, step {this.i} / {this.n}"
     if this.found:
         return "filters and one step done; iterating"
     return "loading the model" if this.beside.ladder is None else "noised; finding the best filters"
@@ -162,7 +163,7 @@ def stopped(this: Comparison) -> str:
         return f"stopped at the end, after {this.took:.1f} s"
     if this.i == this.n:
         return "stopped before the curve was measured"
-    return f"stopped at step {this.i} / {this.n}" if this.i >= 0 else "stopped before the first step"
+    return f"stopped at step {this.i + 1} / {this.n}" if this.i >= 0 else "stopped before the first step"
 
 
 def caption_of(this: Comparison) -> str:

@@ -142,6 +142,11 @@ def timestep(plan: Plan, frame: Frame) -> str:
     return " · ".join(filter(None, words))
 
 
+def time_left(seconds: float, done: int, n: int) -> str:
+    """The end of a status: the time left after so many of n steps, which took these seconds; "" before the first."""
+    return f" · {seconds / done * (n - done):.0f} s left" if done else ""
+
+
 def as_uri(pixels: np.ndarray) -> str:
     """A picture as a data URI: lossless for grey digits, WebP for colour, as noise makes large PNG files."""
     return data_uri(png(pixels)) if pixels.shape[-1] == 1 else data_uri(webp(pixels), "webp")
@@ -178,12 +183,11 @@ def live(recording: Recording, steps: Iterable[Step], around: dict) -> Iterator[
         if step.i == step.n or now - last < PREVIEW_SECONDS:
             continue
         last = now
-        left = (now - started) / step.i * (step.n - step.i) if step.i else None
         frame = entry(recording.plan, recording.frame(step))
         yield around | {
             "run": recording.id,
             "running": True,
-            "status": frame["label"] + (f" · {left:.0f} s left" if left else ""),
+            "status": frame["label"] + time_left(now - started, step.i, step.n),
             "fraction": step.i / step.n,
             "frames": [frame],
         }

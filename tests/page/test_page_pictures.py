@@ -362,7 +362,7 @@ def test_denoising_can_be_stopped_saved_and_sent(page):
     tab = page.locator("#denoise-tab")
     tab.get_by_text("More settings").click()
     type_in(page, "Stride", "5")
-    denoise(page, "990, 500", "iterating, step")
+    denoise(page, "990, 500", "s left")
     page.keyboard.press("Escape")
     expect(tab.locator(".cost", has_text=re.compile(r"stopped at step \d+ / 199")).first).to_be_visible()
     expect(tab.locator("a[download]").or_(tab.get_by_role("button", name="PNG", exact=True)).first).to_be_enabled()

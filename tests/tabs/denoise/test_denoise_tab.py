@@ -59,6 +59,16 @@ def test_the_caption_names_everything_and_is_escaped():
     assert "pocket: “a “rose” &lt;b&gt;”; guidance 1; stride 60; seed 7.<" in compared
 
 
+def test_the_status_of_a_step_is_that_of_the_viewers_with_the_timesteps_and_the_time_left():
+    told = [status for *_, status in start() if status.startswith("step")]
+    assert told[0] == "step 1 / 17 · t = 250 – 500"
+    assert [re.sub(r"\d+ s left", "… s left", words) for words in told[1::8]] == [
+        "step 2 / 17 · t = 220 – 470 · … s left",
+        "step 10 / 17 · t = 230 · 1 of 2 done · … s left",
+    ]
+    assert told[-1].startswith("step 17 / 17 · t = ") and told[-1].endswith(" · 1 of 2 done · 0 s left")
+
+
 @pytest.mark.parametrize(
     ("moments", "status"), [(1, "stopped before the first step"), (3, "stopped before the first step"), (8, None)]
 )
@@ -69,9 +79,9 @@ def test_stop_keeps_what_exists_and_says_so(moments, status):
     run.close()
     compared, strip, chart, said, inside, choice, *files = JOB.keep(view)
     this = RUNS.get(view)
-    step = running.removeprefix("iterating, step ").partition(" /")[0]
+    step = running.removeprefix("step ").partition(" /")[0]
     assert said == (status or f"stopped at step {step} / 17")
-    assert this.i == (-1 if status else int(step)) and this.i in (-1, 4)
+    assert this.i == (-1 if status else int(step) - 1) and this.i in (-1, 4)
     assert drawn(chart) == len(this.found)
     assert caption_of(this).endswith(f"seed 7. {said.capitalize()}.") and caption_of(this) in html.unescape(compared)
     assert compared.count("<img") == len(this.found) and places(compared) == 12
