@@ -41,7 +41,7 @@ def head() -> str:
     """The script of the whole page, then the scripts of all components as functions of one object."""
     bodies = {name: "\n".join(asset(f"{part}.js") for part in parts) for name, parts in SCRIPTS.items()}
     functions = "".join(f"scripts.{name} = ({GIVEN}) => {{\n{body}\n}};\n" for name, body in bodies.items())
-    return f"<script>{asset('page.js')}\nconst scripts = {{}};\n{functions}</script>"
+    return f"<script>{asset('page.js')}{asset('address.js')}\nconst scripts = {{}};\n{functions}</script>"
 
 
 def theme() -> gr.themes.Base:

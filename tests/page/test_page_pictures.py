@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from drawing import type_in, until
+from drawing import stroke, there, type_in, until
 from playwright.sync_api import expect
 
 from core.models.registry import availability
@@ -493,6 +493,68 @@ def test_a_figure_of_other_settings_is_marked_and_its_files_wait_for_the_new_run
     expect(page.locator("#sampling-view[data-stale]")).to_have_count(0)
     expect(png).to_be_enabled()
     expect(page.locator("#sampling-view .fv-caption")).to_have_text(re.compile("volcano"))
+
+
+def outlined(page, tab: str) -> list[str]:
+    """The buttons of a tab with an outline."""
+    found = "all => all.filter((b) => getComputedStyle(b).outlineStyle === 'solid').map((b) => b.textContent.trim())"
+    return page.locator(f"#{tab} button:visible").evaluate_all(found)
+
+
+@pytest.mark.tabs("sampling")
+@pytest.mark.usefixtures("presets_only_fill")
+def test_a_preset_asks_for_its_own_button_until_any_input_is_changed(page):
+    open_tab(page, "Sampling & guidance")
+    tab, status = page.locator("#sampling-tab"), "#sampling-view .fv-status"
+    tab.get_by_text("More settings").click()
+    asks = re.compile(r"filled in; it takes about [\d.]+ s here: press “Five styles”")
+
+    def ask():
+        tab.get_by_role("button", name="A frog in five styles").click()
+        until(page, lambda: asks.search(before(page, status)), "the preset asks for the press")
+        page.wait_for_timeout(500)
+        assert asks.search(before(page, status)) and outlined(page, "sampling-tab") == ["Five styles"]
+
+    def unasked():
+        until(page, lambda: "settings have changed" in before(page, status), "the question is gone")
+        assert outlined(page, "sampling-tab") == ["Sample"]
+
+    ask()
+    tab.get_by_label("DDPM", exact=True).check()
+    unasked()
+    ask()
+    tab.get_by_label("Timesteps", exact=True).click()
+    page.locator("[role=option][aria-selected=false]").last.click()
+    unasked()
+    ask()
+    type_in(page, "Steps", "12")
+    unasked()
+
+
+@pytest.mark.tabs("hybrids")
+@pytest.mark.usefixtures("presets_only_fill")
+def test_inputs_that_follow_a_preset_late_leave_its_question(page):
+    open_tab(page, "Hybrids")
+    page.get_by_role("button", name="Three-way").click()
+    until(page, lambda: "filled in" in before(page, "#hybrids-view .fv-status"), "the preset asks for the press")
+    page.wait_for_timeout(2000)
+    assert "filled in" in before(page, "#hybrids-view .fv-status")
+
+
+@pytest.mark.tabs("sdedit", "inpainting")
+@pytest.mark.usefixtures("presets_only_fill")
+@pytest.mark.parametrize("name", ["SDEdit", "Inpainting"])
+def test_a_canvas_that_a_preset_fills_leaves_its_question_and_a_stroke_does_not(page, name):
+    open_tab(page, name)
+    tab = name.lower()
+    there(page, f"#{tab}-canvas")
+    page.wait_for_timeout(1500)
+    page.locator(f"#{tab}-tab .named button").nth(1).click()
+    until(page, lambda: "filled in" in before(page, f"#{tab}-view .fv-status"), "the preset asks for the press")
+    page.wait_for_timeout(2000)  # a canvas takes its picture late
+    assert "filled in" in before(page, f"#{tab}-view .fv-status")
+    stroke(page, f"#{tab}-canvas", (-30, 40), (30, 40))
+    until(page, lambda: "settings have changed" in before(page, f"#{tab}-view .fv-status"), "the question is gone")
 
 
 @pytest.mark.tabs("denoise")

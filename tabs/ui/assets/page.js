@@ -133,9 +133,23 @@ const ownRuns = {
 };
 ownRuns.found = ownRuns.all();
 
-// An input of a figure has changed.
+// An input of a figure has changed. If a person did it, what the figure asked for no longer holds.
+let touched = false;
+for (const act of ['pointerdown', 'keydown', 'input']) document.addEventListener(act, () => { touched = true; }, true);
 function changed(figure) {
-  if (figure) figure.dataset.stale = 'changed';
+  if (!figure) return;
+  figure.dataset.stale = 'changed';
+  if (touched) askFor(figure);
+}
+
+// What a figure asks for after a preset: to press this button, which is outlined; without one it asks for nothing.
+function askFor(figure, button, words) {
+  figure.asks?.removeAttribute('data-asked');
+  figure.asks = button;
+  button?.setAttribute('data-asked', '');
+  if (button) figure.style.setProperty('--asks', `"${words}: press “${button.textContent.trim()}”"`);
+  else figure.style.removeProperty('--asks');
+  touched = false;
 }
 
 // A canvas that a figure depends on has changed. A reload brings the other inputs back as they were at the run.
@@ -162,18 +176,15 @@ function comeBack(figure, trigger, waits = () => true) {
   return own;
 }
 
-// A preset has filled the inputs of a figure: the button that it names is pressed, unless a run is under way. If its run
+// A preset has filled the inputs of a figure: the button that it names is pressed. If a run is under way, or that button's
 // takes long, the figure asks for the press instead, until a person changes an input.
-document.addEventListener('input', () => {
-  document.querySelectorAll('[style*="--asks"]').forEach((figure) => figure.style.removeProperty('--asks'));
-}, true);
 function pressNext(next, figure) {
   return settled().then(() => {
     const shown = document.querySelector(`#${figure}`), button = document.getElementById(next?.button);
-    shown?.style.removeProperty('--asks');
-    if (!button || shown?.underWay?.size) return;
-    if (!next.takes) button.click();
-    else shown?.style.setProperty('--asks', `"filled in; it takes ${next.takes} here: press “${button.textContent.trim()}”"`);
+    askFor(shown);
+    if (!button) return;
+    if (!next.takes && !shown.underWay?.size) button.click();
+    else askFor(shown, button, next.takes ? `filled in; it takes ${next.takes} here` : 'filled in');
   });
 }
 
@@ -275,49 +286,4 @@ document.addEventListener('click', (e) => {
     if (e.key === 'ArrowRight') send('fv-move', 1);
     if (e.key === ' ' && !e.target.closest('button')) send('fv-play');  // space presses a button
   });
-})();
-
-// The address names the open tab, and the preset that was pressed last in it: it can be shared and bookmarked, a reload
-// comes back to it, and Back goes to the tab before.
-(() => {
-  const tabs = () => [...document.querySelectorAll('#tabs > .tab-wrapper [role="tab"]')];
-  const opened = () => tabs().find((tab) => tab.getAttribute('aria-selected') === 'true')?.dataset.tabId;
-  const asked = () => new URLSearchParams(location.search);
-  const presets = () => [...document.querySelectorAll('.named button')].filter((button) => button.offsetParent !== null);
-
-  function tell(changes, move) {
-    const query = asked();
-    for (const [key, value] of Object.entries(changes)) value ? query.set(key, value) : query.delete(key);
-    if (`${query}` !== `${asked()}`) history[move](null, '', `?${query}${location.hash}`);
-  }
-
-  function go(name) {
-    const tab = tabs().find((one) => one.dataset.tabId === name);
-    if (tab && name !== opened()) tab.click();
-  }
-
-  function press(name, tries = 40) {  // the buttons of a tab stand a moment after it was opened
-    const button = presets().find((one) => one.textContent.trim() === name);
-    if (button) button.click();
-    else if (tries) setTimeout(press, 100, name, tries - 1);
-  }
-
-  function begin() {
-    const box = document.querySelector('#tabs > .tab-wrapper');
-    if (!box) return setTimeout(begin, 100);
-    const first = opened(), query = asked();
-    go(query.get('tab'));
-    const again = Object.values(ownRuns.all()).some((run) => run.address === location.search);  // its run comes back by itself
-    if (query.get('preset') && !again) press(query.get('preset'));
-    new MutationObserver(() => {
-      const now = opened();
-      if (now && now !== (asked().get('tab') || first)) tell({ tab: now, preset: null }, 'pushState');
-    }).observe(box, { attributes: true, attributeFilter: ['aria-selected'], subtree: true });
-    addEventListener('popstate', () => go(asked().get('tab') || first));
-    document.addEventListener('click', (e) => {
-      const button = e.target.closest('.named button');
-      if (button) tell({ tab: opened(), preset: button.textContent.trim() }, 'replaceState');
-    });
-  }
-  begin();
 })();
