@@ -14,7 +14,7 @@ from benchmarks.options import options, parsed
 from benchmarks.scoreboard import DEFAULTS, Case, plan, put, save, targets, write, write_scores
 from core.models.device import device_facts, pick_device
 from core.models.registry import CHECKPOINTS, availability
-from core.runs.mnist import MEAN
+from core.runs.mnist import start_told
 
 GROUPS = ("defaults", "steps", "guidance", "speed")
 HEAD = f"{'group':9} {'model':17} {'sampler':12} steps guidance digits accuracy  Frechet  seconds"
@@ -49,10 +49,9 @@ def opened(path: Path, device: str) -> dict:
 def summary(row: dict) -> str:
     """A row of the printed table."""
     right = "" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
-    start = ", on the mean digit" * (row["start"] == MEAN)
     return (
         f"{row['group']:9} {row['model']:17} {row['sampler']:12} {row['steps']:5} {row['guidance']:8g} "
-        f"{row['digits']:6} {right:>8} {row['frechet']:8.3f} {row['seconds']:8.1f}{start}"
+        f"{row['digits']:6} {right:>8} {row['frechet']:8.3f} {row['seconds']:8.1f}{start_told(row['start'])}"
     )
 
 

@@ -14,7 +14,7 @@ from core.models.mnist import CLASSES
 from core.models.registry import card, spec
 from core.runs.guided_digits import default_guidance
 from core.runs.guides import WEAKER
-from core.runs.mnist import MEAN
+from core.runs.mnist import MEAN, start_told
 
 DEFAULTS = {  # model, sampler, steps: the accuracy to reach
     ("ddpm-class", "ddpm", 300): 0.99,
@@ -133,7 +133,7 @@ def write_scores(row: dict, folder: Path) -> None:
     """The row's scores on its model's card."""
     found = card(row["model"], folder)
     scores = {k: row[k] for k in ("accuracy", "frechet", "digits", "guidance", "precision")}
-    how = f"{row['sampler']} {row['steps']}" + ", on the mean digit" * (row["start"] == MEAN)
+    how = f"{row['sampler']} {row['steps']}{start_told(row['start'])}"
     how += ", alone" * alone(row["model"], row["guidance"])
     found["scores"] = found.get("scores", {}) | {how: scores}
     replace(folder / row["model"] / "card.json", lambda p: write_card(p, found))

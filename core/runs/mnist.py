@@ -16,7 +16,7 @@ from core.models.scores import judge
 from core.pictures.images import grid
 from core.runs.fields import SEED
 from core.runs.frame import Frame
-from core.runs.guided_digits import default_guidance, guided_model, images_a_picture
+from core.runs.guided_digits import WEAKER_SHARE, default_guidance, guided_model, images_a_picture
 from core.runs.plan import ESTIMATE, Plan
 from core.runs.request import Choice, Model, Real, Request, Steps, Text, Whole, asked
 from core.runs.single_step import ANSWERS, mean_of_answers
@@ -86,16 +86,26 @@ class DigitStart(Choice):
         return start
 
 
+def has_starts(model: str) -> bool:
+    """Whether the start changes a model's digits: its path does not end in pure noise."""
+    return spec(model).path == "ddpm"
+
+
+def start_told(start: str) -> str:
+    """The end of a phrase on a run: ", on the mean digit", or "" for pure noise."""
+    return ", on the mean digit" * (start == MEAN)
+
+
 TITLES = {name: sampler.title for name, sampler in SAMPLERS.items()}
 DIGITS = Text("Digits", "One, all ten, or e.g. 5101234.", read=digits_of)
-EACH = Whole("Of each", "Rows, from 1.", "The number of each digit", low=1, high=MAX_PICTURES, slider=False)
+EACH = Whole("Of each", "1 to 100 rows.", "The number of each digit", low=1, high=MAX_PICTURES, slider=False)
 DIGIT_SAMPLER = DigitSampler("Sampler", "Each model brings its own; another changes the model.", options=TITLES)
 DIGIT_STEPS = Steps(
-    "Steps", "Euler, Heun up to 300; DDIM 100; students 1, 2, 4, 8, 16.", low=1, high=300, table=SAMPLERS
+    "Steps", "1 to 300 with Euler and Heun, to 100 with DDIM; students 1, 2, 4, 8, 16.", low=1, high=300, table=SAMPLERS
 )
 DIGIT_GUIDANCE = DigitGuidance(
     "Guidance w",
-    "0 ignores the class, 1 obeys it, more insists. Without classes 0 is a smaller network alone, 1 the model alone, more leads away from the smaller.",
+    "0 to 10: 0 ignores the class, 1 obeys it, more insists. Without classes 0 is a smaller network alone, 1 the model alone, more leads away from the smaller.",
     "The guidance",
     high=MAX_GUIDANCE,
     step=0.5,
@@ -103,7 +113,7 @@ DIGIT_GUIDANCE = DigitGuidance(
 START = DigitStart(
     "Start",
     "The course starts in pure noise. At DDPM's last level 22 % of the digit is left, so on the mean digit it starts "
-    "nearer to what it learned. Flow does end in pure noise.",
+    "nearer to what it learned. Flow does end in pure noise, so it has no other start.",
     options={"noise": "pure noise", MEAN: "noise on the mean digit"},
 )
 
@@ -173,12 +183,12 @@ class DigitRequest(Request):
             text += f"no class, {(model.weaker, self.model)[int(self.scale)]} alone; "
         else:
             text += f"autoguidance {self.guidance:g}, away from {model.weaker}; "
-        return text + f"seed {self.seed}{', from noise on the mean digit' * self.on_the_mean}."
+        return text + f"seed {self.seed}{start_told(self.start) * self.on_the_mean}."
 
     @property
     def on_the_mean(self) -> bool:
         """Whether the run starts on the mean digit."""
-        return self.start == MEAN and spec(self.model).path == "ddpm"
+        return self.start == MEAN and has_starts(self.model)
 
     def cost(self) -> tuple[int, float]:
         """(network calls, images in each call); an image of the weaker network counts as a share of one."""
@@ -226,6 +236,12 @@ class Digits(Plan):
 
     def cost(self) -> tuple[int, float]:
         return self.request.cost()
+
+    @property
+    def remark(self) -> str:
+        r = self.request
+        weaker = spec(r.model).weaker
+        return f"; an image of the smaller {weaker} counts as {WEAKER_SHARE:g}" if weaker and r.scale != 1 else ""
 
     def run(self, device: str = "auto") -> Iterator[Step]:
         return self.request.run(device)

@@ -7,7 +7,7 @@ from core.diffusion.sampler_table import SAMPLERS, samplers_for
 from core.models.registry import of_task, spec
 from core.pictures import images
 from core.runs.guided_digits import default_guidance
-from core.runs.mnist import MEAN, PLANS, DigitRequest
+from core.runs.mnist import MEAN, PLANS, DigitRequest, has_starts
 from tabs.mnist.canvas import on_canvas
 from tabs.mnist.kept import offer
 from tabs.ui.controls import Shared, formula_panel
@@ -57,9 +57,9 @@ JOB = DigitJob("digits", DigitRequest, PLANS)
 
 
 def fit(model: str) -> tuple:
-    """The sampler, guidance and steps that suit a model."""
+    """The sampler, guidance, steps and start that suit a model."""
     r = DigitRequest.of(model)
-    return r.sampler, fit_guidance(model, r.sampler), r.steps
+    return r.sampler, fit_guidance(model, r.sampler), r.steps, r.start
 
 
 def fit_sampler(model: str, sampler: str) -> tuple:
@@ -74,6 +74,12 @@ def fit_sampler(model: str, sampler: str) -> tuple:
 def fit_guidance(model: str, sampler: str) -> gr.Slider:
     """The guidance that suits a model and a sampler; where nothing guides, there is none to set."""
     return gr.Slider(value=default_guidance(model, sampler), interactive=spec(model).guided)
+
+
+def settable(model: str) -> tuple[gr.Slider, gr.Radio]:
+    """The guidance and the start, to be set only where they change the digits; the start is else the usual one."""
+    start = {} if has_starts(model) else {"value": DigitRequest.start}
+    return gr.Slider(interactive=spec(model).guided), gr.Radio(interactive=has_starts(model), **start)
 
 
 class DigitLayout(Layout):
@@ -95,19 +101,20 @@ class DigitLayout(Layout):
         return [self.view, self.loop, *self.files]
 
     def fit_inputs(self) -> None:
-        """A new model sets its sampler, and a new sampler its model; where nothing guides, no guidance is set."""
+        """A new model sets its sampler and start, and a new sampler its model; what changes nothing cannot be set."""
         form, private = self.form, {"api_visibility": "private", "queue": False}
-        model, sampler, steps, guidance = (form[name] for name in ("model", "sampler", "steps", "guidance"))
-        model.input(explained(fit), model, [sampler, guidance, steps], **private)
+        model, sampler, steps, guidance, start = (form[n] for n in ("model", "sampler", "steps", "guidance", "start"))
+        model.input(explained(fit), model, [sampler, guidance, steps, start], **private)
         sampler.input(explained(fit_sampler), [model, sampler], [model, guidance, steps], **private)
-        model.change(explained(lambda m: gr.Slider(interactive=spec(m).guided)), model, guidance, **private)
+        model.change(explained(settable), model, [guidance, start], **private)
 
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
     ours = {model.name for model in of_task("digits")}
     r = DigitRequest.of(shared.model) if shared.model in ours else DigitRequest()
-    tab = DigitLayout(JOB, r, shared, {name: Preset(p, moves=True) for name, p in PRESETS.items()}, how=SIZES)
+    how = SIZES | {"guidance": {"interactive": spec(r.model).guided}, "start": {"interactive": has_starts(r.model)}}
+    tab = DigitLayout(JOB, r, shared, {name: Preset(p, moves=True) for name, p in PRESETS.items()}, how=how)
     with tab.left:
         with gr.Row():
             tab.form.place("digits", "each")

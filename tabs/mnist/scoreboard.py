@@ -9,7 +9,7 @@ from core.checks import Refused
 from core.diffusion.sampler_table import SAMPLERS
 from core.models.registry import CHECKPOINTS, spec
 from core.runs.kept_digits import MEASURED, measured, offered
-from core.runs.mnist import MEAN
+from core.runs.mnist import start_told
 from core.wording import counted
 from tabs.mnist.figures import caption
 from tabs.ui.controls import LATEX, NETWORK, Shared
@@ -74,7 +74,7 @@ def row_of(r: dict) -> list[str]:
         guidance = "" if r["guidance"] == 1 else f"{guidance}, away from {model.weaker}"
     return [
         model.title,
-        how(r["sampler"], r["steps"]) + ", from noise on the mean digit" * (r.get("start") == MEAN),
+        how(r["sampler"], r["steps"]) + start_told(r.get("start")),
         guidance,
         f"{r['digits']:,}",
         f"{r['accuracy']:.1%}" if judged else "",

@@ -451,3 +451,27 @@ def test_presets_and_samplers_bring_their_settings_without_a_complaint(page):
     expect(page.locator("#mnist-tab").get_by_label("Model").first).to_have_value("Flow matching, class-conditioned")
     expect(page.locator(".cost:visible").first).to_have_text(re.compile("19 network calls on 40 images"))
     expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+@pytest.mark.tabs("mnist")
+def test_the_start_can_be_set_only_where_it_changes_the_digits_and_another_model_resets_it(page):
+    tab = page.locator("#mnist-tab")
+    noise, mean = tab.get_by_label("pure noise", exact=True), tab.get_by_label("noise on the mean digit", exact=True)
+
+    def choose(model: str):
+        tab.get_by_label("Model").first.click()
+        page.get_by_role("option", name=model, exact=True).click()
+
+    expect(mean).to_be_disabled()
+    choose(MODELS["ddpm-time"].title)
+    expect(mean).to_be_enabled()
+    for model, counts in (("ddpm-class", True), ("flow-class", False)):
+        mean.check()
+        choose(MODELS[model].title)
+        expect(noise).to_be_checked()
+        expect(mean).to_be_enabled(enabled=counts)
+        choose(MODELS["ddpm-time"].title)
+    mean.check()
+    tab.get_by_label("Euler", exact=True).check()
+    expect(noise).to_be_checked()
+    expect(mean).to_be_disabled()

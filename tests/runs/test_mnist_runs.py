@@ -24,7 +24,7 @@ from core.models.registry import MODELS
 from core.pictures.images import to_uint8
 from core.runs import cost
 from core.runs.guided_digits import WEAKER_SHARE
-from core.runs.mnist import DigitRequest, flow_clock, read
+from core.runs.mnist import PLANS, DigitRequest, flow_clock, read
 from core.runs.recording import MAX_FRAMES, Recording
 from core.runs.single_step import mean_of_answers
 
@@ -50,6 +50,9 @@ def test_without_classes_guidance_leads_away_from_a_weaker_network(monkeypatch):
     assert "no class, flow-small alone; " in dataclasses.replace(r, guidance=0).about
     assert r.cost() == (4, 2 * (1 + WEAKER_SHARE)) and dataclasses.replace(r, guidance=1).cost() == (4, 2)
     assert dataclasses.replace(r, guidance=0).cost() == (4, 2 * WEAKER_SHARE), "the weaker one alone is asked"
+    remarks = [PLANS["digits"](dataclasses.replace(r, guidance=w)).remark for w in (0, 1, 2)]
+    assert remarks == ["; an image of the smaller flow-small counts as 0.3", "", remarks[0]]
+    assert not PLANS["digits"](DigitRequest(guidance=2)).remark, "with classes nothing is weighed"
 
 
 def test_every_model_without_classes_has_its_own_scale():
@@ -188,7 +191,7 @@ def test_a_run_on_a_mean_starts_with_as_much_of_it_as_the_path_leaves(path, left
 
 def test_the_start_on_the_mean_digit_is_said_and_is_that_of_ddpm_alone(monkeypatch):
     on_it = DigitRequest.checked(model="ddpm-time", sampler="ddim", start="mean")
-    assert on_it.about.endswith("seed 180, from noise on the mean digit.") and on_it.on_the_mean
+    assert on_it.about.endswith("seed 180, on the mean digit.") and on_it.on_the_mean
     flow = DigitRequest.checked(start="mean")
     assert not flow.on_the_mean and "mean digit" not in flow.about
     with pytest.raises(Refused, match="start"):

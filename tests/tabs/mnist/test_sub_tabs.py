@@ -61,10 +61,18 @@ def test_pictures_of_other_tabs_are_no_digits(tmp_path):
 
 @pytest.mark.parametrize("name", [model.name for model in of_task("digits")])
 def test_what_fits_a_model_is_its_first_request(name):
-    sampler, guidance, steps = generate.fit(name)
+    sampler, guidance, steps, start = generate.fit(name)
     r = DigitRequest.of(name)
-    assert (sampler, guidance.value, steps) == (r.sampler, r.guidance, r.steps)
+    assert (sampler, guidance.value, steps, start) == (r.sampler, r.guidance, r.steps, "noise")
     assert guidance.interactive == spec(name).guided
+
+
+@pytest.mark.parametrize("name", [model.name for model in of_task("digits")])
+def test_what_changes_nothing_cannot_be_set(name):
+    guidance, start = generate.settable(name)
+    counts = DigitRequest(model=name, start="mean").on_the_mean
+    assert (guidance.interactive, start.interactive) == (spec(name).guided, counts)
+    assert start.value == (None if counts else "noise"), "one that counts keeps its value"
 
 
 @pytest.mark.parametrize(
