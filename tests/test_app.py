@@ -51,6 +51,14 @@ def test_the_app_builds_for_every_first_model(model):
     assert "ddpm-class" in chosen and ("flow-class" in chosen) == (model != "ddpm-class")
 
 
+def test_every_slider_and_number_field_on_the_page_tells_its_range():
+    """The number of a picture apart: how many there are is seen."""
+    demo = app.create_app("cpu")
+    numbers = [b for b in demo.blocks.values() if isinstance(b, gr.Slider | gr.Number)]
+    silent = [b.label for b in numbers if not re.search(r"\d.* to -?\d", b.info or "")]
+    assert len(numbers) > 80 and set(silent) <= {"Picture number"}
+
+
 def test_a_page_of_some_tabs_has_no_others():
     demo = app.create_app("cpu", names=("words", "sampling"))
     ids = {b.elem_id for b in demo.blocks.values() if isinstance(b, gr.Tab)}

@@ -17,7 +17,7 @@ from core.pictures import images
 from core.runs.enlarging import Larger
 from core.runs.frame import Frame
 from core.runs.plan import in_pixels
-from core.runs.request import Choice, Kind, Prompt, Request, Text, Whole, asked
+from core.runs.request import SEEDS, Choice, Kind, Prompt, Request, Text, Whole, asked
 from core.runs.two_readings import TwoReadings, TwoReadingsRequest, prompts_kind, there_and_back
 from core.techniques.illusions import anagram
 from core.techniques.views.catalogue import MAX_VIEWS, VIEWS, View, view_of, views_of
@@ -106,7 +106,7 @@ class AnagramRequest(TwoReadingsRequest):
         1,
         Whole(
             "Seed of the views",
-            f"Shuffles the patches, pixels and jigsaw anew; 0 to {MAX_SEED}.",
+            f"{SEEDS}; shuffles the patches, pixels and jigsaw anew.",
             high=MAX_SEED,
             slider=False,
         ),

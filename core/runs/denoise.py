@@ -77,11 +77,11 @@ class DenoiseRequest(Request):
         Text("Timesteps t to compare at", "1 to 9 of 0 to 999; larger is noisier.", read=timesteps_of, write=listed),
     )
     prompt: str = asked("a high quality photo", replace(PROMPT, info="What the network is told about the picture."))
-    guidance: float = asked(1.0, replace(GUIDANCE, info="1 is none, which is enough for denoising."))
+    guidance: float = asked(1.0, replace(GUIDANCE, info="0 to 20; 1 is none, which is enough for denoising."))
     model: str = asked("pocket", replace(MODEL, info=""))
     stride: int = asked(
         STRIDE,
-        Whole("Stride", "Timesteps from one step to the next; the course takes 30.", low=5, high=200, step=5),
+        Whole("Stride", "5 to 200 timesteps from one step to the next; the course takes 30.", low=5, high=200, step=5),
     )
     seed: int = asked(180, SEED)
     filtered: str = asked(

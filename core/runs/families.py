@@ -20,7 +20,7 @@ from core.pictures.images import WAITING
 from core.runs.fields import SEED
 from core.runs.mnist import DIGITS, read
 from core.runs.plan import EstimateAlone
-from core.runs.request import Request, Whole, asked
+from core.runs.request import SEEDS, Request, Whole, asked
 from core.wording import counted
 
 DIFFUSION = "flow-small"
@@ -49,9 +49,9 @@ class FamiliesRequest(Request):
     KIND = "families"
     digits: str = asked("0123456789", replace(DIGITS, info=f"Up to {MOST}, a column each."))
     steps: int = asked(20, Whole("Steps of diffusion", "1 to 100; the others take one call.", low=1, high=100))
-    seed: int = asked(180, replace(SEED, info="Of the first digit; the next ones have the next seeds."))
+    seed: int = asked(180, replace(SEED, info=f"{SEEDS}: of the first digit; the next ones have the next seeds."))
     digit: int = asked(4, Whole("Digit between two seeds", "0 to 9, for the second button.", low=0, high=9))
-    other: int = asked(7, replace(SEED, label="Seed at the other end", info="For the second button too."))
+    other: int = asked(7, replace(SEED, label="Seed at the other end", info=f"{SEEDS}, for the second button too."))
 
     @property
     def model(self) -> str:

@@ -64,7 +64,11 @@ TIMESTEPS = Choice(
 PICTURES = Whole("Pictures", "1 to 8, each from its own noise.", "The number of pictures", low=1, high=MAX_PICTURES)
 SEED = Seed()
 GUIDANCE = Real(
-    "Guidance w", "0 ignores the prompt, 1 obeys it, more insists.", "The guidance", high=MAX_GUIDANCE, step=0.5
+    "Guidance w",
+    "0 to 20: 0 ignores the prompt, 1 obeys it, more insists.",
+    "The guidance",
+    high=MAX_GUIDANCE,
+    step=0.5,
 )
 OFF = " Where guidance is off, w = 1."
 GUIDE_FROM = Whole(

@@ -43,7 +43,9 @@ class InversionRequest(Request):
     other: str = asked(
         "an emoji of a lemon", replace(PROMPT, label="Other prompt", info="What it becomes on the way back.")
     )
-    guidance: float = asked(3.0, replace(GUIDANCE, info="With the other prompt; up, and back with the same, w is 1."))
+    guidance: float = asked(
+        3.0, replace(GUIDANCE, info="0 to 20 with the other prompt; up, and back with the same, w is 1.")
+    )
     solver: str = asked(
         "heun", Choice("Solver", "Heun takes two calls a step and is nearer to the path.", options=SOLVERS)
     )

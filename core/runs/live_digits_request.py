@@ -6,7 +6,7 @@ from core.checks import choice, number
 from core.models.mnist_losses import SIGMA
 from core.runs.digit_training import DigitRecipe
 from core.runs.fields import SEED
-from core.runs.request import Choice, Real, Request, Text, Whole, asked
+from core.runs.request import SEEDS, Choice, Real, Request, Text, Whole, asked
 
 OBJECTIVES = {"flow": "Flow matching", "ddpm": "DDPM", "denoiser": f"Single-step denoiser, σ = {SIGMA:g}"}
 TOLD = {"class": "by class", "none": "unconditional"}
@@ -54,13 +54,16 @@ class TrainDigitsRequest(Request):
     )
     batch: int = asked(64, Whole("Batch", "8 to 256 digits an update.", low=8, high=256, step=8))
     p_uncond: float = asked(
-        0.1, Real("p_uncond", "The share of digits whose class is dropped.", "p_uncond", low=0, high=1, step=0.05)
+        0.1,
+        Real("p_uncond", "0 to 1: the share of digits whose class is dropped.", "p_uncond", low=0, high=1, step=0.05),
     )
     updates: int = asked(
         2000, Whole("Updates", "100 to 20,000.", "The number of updates", low=100, high=20_000, step=100)
     )
     data: str = asked("mnist", Choice("Digits to learn from", "", options=DATA, listed=True))
-    seed: int = asked(0, replace(SEED, info="Of the first weights, the batches and the noise of the samples."))
+    seed: int = asked(
+        0, replace(SEED, info=f"{SEEDS}: of the first weights, the batches and the noise of the samples.")
+    )
     training: str = asked("", Text("Network"))
     beside: tuple = asked((), Text("Curves", read=runs_of, write=" ".join))
 

@@ -75,7 +75,7 @@ class NetworkRequest(Request):
     )
     other: str = asked("8", replace(PROMPT, label="Or told, on the same x_t", info="May be empty: no condition."))
     shift: int = asked(30, SHIFT)
-    guidance: float = asked(1.5, replace(GUIDANCE, info="Of the run; the network is shown without it."))
+    guidance: float = asked(1.5, replace(GUIDANCE, info="0 to 20, of the run; the network is shown without it."))
     steps: int = asked(15, Whole("Steps", "1 to 60, of Euler for flow matching, else of DDIM.", low=1, high=60))
     seed: int = asked(180, SEED)
 

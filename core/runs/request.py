@@ -25,6 +25,8 @@ from core.runs.prompts import prompt_of, text_model, text_models
 from core.wording import listed
 
 R = TypeVar("R", bound="Request")
+SEEDS = f"0 to {MAX_SEED}"
+"""The range of a seed, in words."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class Seed(Whole):
     """A seed, with a dice for a new one."""
 
     label: str = "Seed"
-    info: str = "Same seed and settings, same picture."
+    info: str = f"{SEEDS}; same seed and settings, same picture."
     high: int = MAX_SEED
 
 

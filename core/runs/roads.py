@@ -18,7 +18,7 @@ from core.pictures.images import decibels
 from core.runs.fields import GUIDANCE, PROMPT, SEED, counts_of
 from core.runs.mnist import DigitModel
 from core.runs.plan import EstimateAlone, in_pixels
-from core.runs.request import Model, Request, Text, Whole, asked
+from core.runs.request import SEEDS, Model, Request, Text, Whole, asked
 from core.wording import clipped, counted
 
 MOST_COLUMNS = 6
@@ -62,8 +62,8 @@ class RoadsRequest(Request):
         2, Whole("Rows of DDPM", "0 to 3, each with other noise on the way.", "The number of rows", high=3)
     )
     guidance: float = asked(2.0, GUIDANCE)
-    seed: int = asked(180, replace(SEED, label="Seed of the start", info="All begin with this noise."))
-    other: int = asked(1, replace(SEED, label="Seed of the way", info="Of the noise that DDPM adds."))
+    seed: int = asked(180, replace(SEED, label="Seed of the start", info=f"{SEEDS}; all begin with this noise."))
+    other: int = asked(1, replace(SEED, label="Seed of the way", info=f"{SEEDS}: of the noise that DDPM adds."))
     model: str = asked("ddpm-class", AnyModel("Model", "The header says what each one needs."))
 
     def agreed(self) -> "RoadsRequest":

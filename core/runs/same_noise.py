@@ -27,7 +27,7 @@ class PairRequest(Request):
     steps: int = asked(
         20, Whole("Steps", "2 to 100; DDIM and Euler take the same number.", "The number of steps", low=2, high=100)
     )
-    guidance: float = asked(2, replace(DIGIT_GUIDANCE, info="0 ignores the class, 1 obeys it, more insists."))
+    guidance: float = asked(2, replace(DIGIT_GUIDANCE, info="0 to 10: 0 ignores the class, 1 obeys it, more insists."))
     seed: int = asked(180, SEED)
 
     @property

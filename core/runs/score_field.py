@@ -11,7 +11,7 @@ from core.runs.fields import SEED
 from core.runs.point_training import TRAININGS, PointRecipe, PointTraining
 from core.runs.points import OWN, SETS, point_set, rows_of
 from core.runs.prompts import prompt_of
-from core.runs.request import Choice, Kind, Real, Request, Several, Text, Whole, asked
+from core.runs.request import SEEDS, Choice, Kind, Real, Request, Several, Text, Whole, asked
 
 T = 1000
 PATHS = {"cosine": "DDPM, cosine schedule", "linear": "DDPM, linear schedule", "flow": "flow matching (straight)"}
@@ -68,7 +68,7 @@ class ScoreFieldRequest(Request):
     )
     steps: int = asked(20, Whole("Steps", "1 to 100. Langevin always takes 10 levels of 100 steps.", low=1, high=100))
     guides: tuple = asked(tuple(GUIDES), Several("Guidance", "All from the same noise.", options=GUIDES))
-    scale: float = asked(3.0, Real("Scale w", "1 is no guidance; above 1 the class is enforced.", high=10, step=0.5))
+    scale: float = asked(3.0, Real("Scale w", "0 to 10: 1 is no guidance, more enforces the class.", high=10, step=0.5))
     target: str = asked(
         "v", Choice("Network output", "Each can be computed from any other.", "The network's output", options=TARGETS)
     )
@@ -88,7 +88,7 @@ class ScoreFieldRequest(Request):
     updates: int = asked(
         2000, Whole("Updates", "100 to 10,000.", "The number of updates", low=100, high=10_000, step=100)
     )
-    seed: int = asked(0, replace(SEED, info="Of the noise and of the network's first weights."))
+    seed: int = asked(0, replace(SEED, info=f"{SEEDS}: of the noise and of the network's first weights."))
 
     def schedule(self) -> Schedule:
         """Its path."""

@@ -65,7 +65,7 @@ class TwoReadingsRequest(Request):
     model: str = asked("pocket", replace(MODEL, info=""))
     sampler: str = asked("ddim", replace(SAMPLER, info="DDIM and DPM-Solver++ add no noise on the way, DDPM does."))
     steps: int = asked(30, STEPS)
-    guidance: float = asked(3.0, replace(GUIDANCE, info="0 ignores the prompts, 1 obeys them, more insists."))
+    guidance: float = asked(3.0, replace(GUIDANCE, info="0 to 20: 0 ignores the prompts, 1 obeys them, more insists."))
     seed: int = asked(180, SEED)
 
     @property

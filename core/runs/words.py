@@ -31,7 +31,7 @@ FACTORS = Text(
     read=read_factors,
     partial=True,
 )
-KEEP = Whole("Keep for the first … % of the steps", "0 is the plain new prompt, 100 keeps to the end.",
+KEEP = Whole("Keep for the first … % of the steps", "0 to 100: 0 is the plain new prompt, 100 keeps to the end.",
              "The share of the steps", low=0, high=100, step=5)  # fmt: skip
 MAPS = (
     "A map shows the share that every place takes from a word's tokens by attention, {over}; at a place the shares add up "
@@ -68,7 +68,7 @@ class WordsRequest(Request):
         "an emoji of a green apple", replace(PROMPT, label="Swap for", info="The prompt after the swap.")
     )
     keep: int = asked(50, KEEP)
-    guidance: float = asked(3.0, replace(GUIDANCE, low=1.0, info="1 obeys the prompt, more insists."))
+    guidance: float = asked(3.0, replace(GUIDANCE, low=1.0, info="1 to 20: 1 obeys the prompt, more insists."))
     seed: int = asked(180, SEED)
     model: str = asked("pocket", MODEL)
     sampler: str = asked("ddim", SAMPLER)

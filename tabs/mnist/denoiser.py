@@ -95,7 +95,7 @@ def collapse(seed: float, device: str = "auto") -> str:
 def drawing_row(canvas: Canvas, seed: gr.Number, device: gr.Dropdown) -> None:
     """The button with which the model draws a digit on the canvas."""
     with gr.Row(elem_classes="slim"):
-        digit = Number(5, label="Digit", precision=0, min_width=80)
+        digit = Number(5, label="Digit", info="0 to 9.", precision=0, min_width=80)
         new = gr.Button("Let the model draw it", size="sm", min_width=180)
     new.click(make, [digit, seed, device], canvas, api_name="make_digit", show_progress="minimal", **NETWORK)
 
