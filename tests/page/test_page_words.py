@@ -53,6 +53,13 @@ def test_the_example_has_a_map_for_every_word(page):
     expect(page.locator("#words-view .wv-share").first).to_have_text(re.compile(r"\d %"))
 
 
+def test_beside_the_sliders_it_is_said_which_button_draws_with_them(page):
+    expect(map_of(page, 5).locator(".wv-weigh")).to_contain_text("× 3")
+    note = page.locator("#words-view .wv-note")
+    expect(note).to_have_text("The sliders fill in “Weigh words”; “Weigh” draws with them, “Draw and watch” does not.")
+    expect(note).to_be_visible()
+
+
 def test_run_scrub_point_and_choose_a_layer(page):
     press(page, "Draw and watch")
     big, red = page.locator("#words-view .wv-picture canvas"), map_of(page, 5).locator("canvas")
