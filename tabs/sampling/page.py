@@ -24,6 +24,14 @@ PRESETS = {
     "A volcano": PictureRequest("an emoji of a volcano"),
     "A heart, not red": PictureRequest("an emoji of a heart", negative="an emoji of a red heart", guidance=3.0),
 }
+THREE = PictureRequest(
+    "a photo of a penguin", guidance=5.0, seed=182, sweep_steps="2, 4, 8, 12, 20, 50",
+    sweep_prompts="a photo of a penguin\na photo of a seashore\na photo of a bison",
+)  # fmt: skip
+COMPARED = {
+    "Five photos, off and on": Preset(PRESETS["Five bison"], moves=True, experiment="with-and-without"),
+    "Three prompts, more steps": Preset(THREE, moves=True, experiment="step-sweep"),
+}
 IN_STYLES = {
     "A frog in five styles": Preset(PictureRequest("an emoji of a frog", n=1), moves=True, experiment="five-styles"),
     "Never seen: a flat lion": Preset(PictureRequest("a flat drawing of a lion"), moves=True),
@@ -48,7 +56,7 @@ def all_presets() -> dict[str, Preset]:
         requests |= {"Five photos, w = 1": replace(photos, guidance=1.0), f"Five photos, w = {r.guidance:g}": photos}
         requests |= {clipped(prompt, 20): replace(r, prompt=prompt) for prompt in COURSE}
     plain, course = ({name: Preset(r, moves=True) for name, r in some.items()} for some in (PRESETS, requests))
-    return plain | IN_STYLES | course
+    return plain | COMPARED | IN_STYLES | course
 
 
 def build(shared: Shared) -> None:

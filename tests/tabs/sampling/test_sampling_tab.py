@@ -22,7 +22,7 @@ from core.runs.recording import Recording
 from core.runs.sampling import LISTED, PictureRequest
 from core.runs.sdedit import SDEditRequest
 from tabs.sampling import learned
-from tabs.sampling.page import IN_STYLES, JOB, PRESETS, all_presets
+from tabs.sampling.page import COMPARED, IN_STYLES, JOB, PRESETS, all_presets
 from tabs.ui import page as header
 from tabs.ui import presets
 from tabs.ui.controls import Shared
@@ -58,12 +58,22 @@ def test_a_picture_is_enlarged_from_its_own_prompt_and_seed(monkeypatch, experim
 
 
 def test_the_course_s_figures_are_offered_where_deepfloyd_is_ready(monkeypatch):
-    assert [*all_presets()] == [*PRESETS, *IN_STYLES]
+    assert [*all_presets()] == [*PRESETS, *COMPARED, *IN_STYLES]
     monkeypatch.setattr("core.runs.picture_request.default_model", lambda: "if-m")
     monkeypatch.setattr("core.runs.prompts.availability", lambda name: (True, "Ready."))
-    drawn = [preset.request for name, preset in all_presets().items() if name not in PRESETS | IN_STYLES]
+    drawn = [preset.request for name, preset in all_presets().items() if name not in PRESETS | COMPARED | IN_STYLES]
     assert [(r.n, r.guidance) for r in drawn] == [(5, 1.0), (5, 7.0), (1, 7.0), (1, 7.0), (1, 7.0)]
     assert all(r.model == "if-m" and PictureRequest.checked(**vars(r)) == r for r in drawn)
+
+
+def test_the_presets_of_the_experiments_are_the_course_s_two_comparisons():
+    off_on, steps = (
+        JOB.planned(p.experiment, PictureRequest.checked(**vars(p.request)), {}) for p in COMPARED.values()
+    )
+    assert off_on.scales == (1.0,) * 5 + (5.0,) * 5 and off_on.seeds[:5] == off_on.seeds[5:]
+    assert (off_on.columns, len(off_on.down)) == (5, 2)
+    assert len(set(steps.down)) == len(steps.down) == 3 and len(set(steps.seeds)) == 1
+    assert steps.lengths[: steps.columns] == (2, 4, 8, 12, 20, 50)
 
 
 def test_the_table_of_models_is_told_anew_when_the_page_opens_and_after_a_download():
