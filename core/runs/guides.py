@@ -195,7 +195,8 @@ class Guides(EstimateAlone):
     # ---- what the judge reads ----
 
     def under(self, pixels: np.ndarray) -> Sequence[str]:
-        return [self.reading(k, name) for k, name in enumerate(read(pixels[..., :1]))]
+        """How the judge reads every picture; on the CPU, as the device of the run is not known here."""
+        return [self.reading(k, name) for k, name in enumerate(read(pixels[..., :1], "cpu"))]
 
     def reading(self, k: int, name: str) -> str:
         """How the judge reads picture k, and whether it is right; "" for a gradient."""

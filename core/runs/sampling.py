@@ -20,7 +20,7 @@ from core.runs.plan import Plan, in_pixels
 from core.runs.prompts import NOISIEST, default_guidance, never_seen, prompts_of, styles, thing_of
 from core.wording import clipped, counted, ranged
 
-SWEEP = (0.0, 1.0, 3.0, 7.0, 15.0)
+SWEEP = (0.0, 1.0, 3.0, 7.0, 20.0)
 STUDENT_SWEEP = (1.0, 2.0, 3.0, 5.0, 8.0)
 THIRDS = ((NOISIEST, 667), (666, 334), (333, 0))
 LISTED = "; the number of steps comes from the list under Timesteps (More settings), not from Steps"

@@ -1,9 +1,11 @@
 """Draw as I type: one picture by pocket's student follows the prompt, the seed and the guidance while they change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gradio as gr
+import numpy as np
 
+from core.diffusion.samplers import Step
 from core.models.registry import availability, spec
 from core.pictures.images import to_uint8
 from core.runs.as_typed import TURNS
@@ -68,16 +70,23 @@ def answered(answer: Callable[..., dict]) -> Callable[..., dict]:
     return call
 
 
-def picture_for(plan: Plan, who: str, device: str):
-    """The picture (64, 64, 3) of a plan; None if the same person asked for another one meanwhile."""
-    last = TURNS.draw(who, lambda: plan.run(device))
+def picture_for(run: Callable[[], Iterator[Step]], who: str) -> np.ndarray | None:
+    """The picture (S, S, 3) uint8 of a run; None if the same person asked for another one meanwhile."""
+    last = TURNS.draw(who, run)
     return last and to_uint8(last.x_t, -1, 1)[0]
+
+
+def then_larger(plan: Plan, device: str) -> Iterator[Step]:
+    """The steps of a plan, then those that enlarge its picture: one run, which a newer request ends at any step."""
+    for step in plan.run(device):
+        yield step
+    yield from larger(plan, 0, to_uint8(step.x_t, -1, 1)[0]).run(device)
 
 
 @answered
 def typed(plan: Plan, who: str, device: str, words: str) -> dict:
     """The picture, or nothing if a newer one is on its way."""
-    pixels = picture_for(plan, who, device)
+    pixels = picture_for(lambda: plan.run(device), who)
     if pixels is None:
         return {}
     return {"image": as_uri(pixels), "alt": plan.request.prompt, "words": words}
@@ -86,8 +95,7 @@ def typed(plan: Plan, who: str, device: str, words: str) -> dict:
 @answered
 def enlarged(plan: Plan, who: str, device: str, words: str) -> dict:
     """The same picture at 256 pixels, or nothing if a newer one is on its way."""
-    pixels = picture_for(plan, who, device)
-    pixels = pixels if pixels is None else picture_for(larger(plan, 0, pixels), who, device)
+    pixels = picture_for(lambda: then_larger(plan, device), who)
     if pixels is None:
         return {}
     told = f"{words} Enlarged to 256 pixels."

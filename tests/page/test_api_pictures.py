@@ -66,7 +66,7 @@ def test_sampling_streams_and_keeps_every_step(client):
     ("name", "count", "labels"),
     [
         ("with_and_without", 4, ["seed 7", "seed 8"]),
-        ("guidance_sweep", 5, ["w = 0", "w = 1", "w = 3", "w = 7", "w = 15"]),
+        ("guidance_sweep", 5, ["w = 0", "w = 1", "w = 3", "w = 7", "w = 20"]),
         ("when_to_guide", 5, ["off, w = 1", "t = 999 – 667", "t = 666 – 334", "t = 333 – 0", "always, w = 3"]),
     ],
 )

@@ -67,7 +67,7 @@ def test_sample_pick_look_inside_and_send(page):
 def test_a_sweep_is_a_labelled_row(page):
     open_tab(page, "Sampling & guidance")
     sample(page, "Guidance sweep")
-    expect(page.locator("#sampling-view .fv-across").first).to_have_text(re.compile("w = 0.*w = 15", re.S))
+    expect(page.locator("#sampling-view .fv-across").first).to_have_text(re.compile("w = 0.*w = 20", re.S))
 
 
 @pytest.mark.tabs("sampling")
@@ -595,11 +595,11 @@ def test_the_files_of_a_run_wait_for_the_one_that_was_asked_for_meanwhile(page):
       window.swept = false;
       new MutationObserver(() => {
         if (document.querySelectorAll('#sampling-view .fv-across span, #sampling-view').length
-            && document.querySelector('#sampling-view').textContent.includes('w = 15')) window.swept = true;
+            && document.querySelector('#sampling-view').textContent.includes('w = 20')) window.swept = true;
         if (free() && !(window.swept && state().startsWith('done'))) window.early += 1;
       }).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
     }""")
-    expect(page.locator("#sampling-view")).to_contain_text("w = 15")
+    expect(page.locator("#sampling-view")).to_contain_text("w = 20")
     expect(status).to_have_text(re.compile("done in"))
     expect(png).to_be_enabled()
     assert page.evaluate("window.swept") and page.evaluate("window.early") == 0

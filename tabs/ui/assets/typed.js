@@ -19,11 +19,13 @@ window.typedChanged = ([on, ...values]) => {
 
 async function draw() {
   under = true;
-  for (let asked; wanted && asked !== wanted;) {
+  for (let asked, again = false; wanted && (asked !== wanted || again);) {
+    const key = pressed, second = again;
     asked = wanted;
-    const key = pressed;
     pressed = 0;
-    show(await answer(server.typed, asked), key);
+    const v = await answer(server.typed, asked);
+    again = !v.words && !second;  // an older question that came later to the server has taken its turn
+    show(v, key);
   }
   under = false;
   if (wanted) pause = setTimeout(enlarge, PAUSE);
