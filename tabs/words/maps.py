@@ -21,6 +21,13 @@ PRESETS = {
     "A word it does not know": R("an emoji of a melancholic panda", weights="panda 0", other="an emoji of a bear"),
     "No prompt": R("", weights="(padding) 0"),
 }
+EXPERIMENTS = {
+    "Green, from -2 to 3": "ladder",
+    "A cat becomes a dog": "swap",
+    "A heart changes colour": "swap",
+    "The same word twice": "weigh",
+}
+"""Preset -> the experiment that shows what its name says; the others draw and watch."""
 
 
 class WordsLayout(Layout):
@@ -31,7 +38,7 @@ class WordsLayout(Layout):
 
 def build(shared: Shared) -> None:
     """The sub-tab."""
-    presets = {name: Preset(r) for name, r in PRESETS.items()}
+    presets = {name: Preset(r, experiment=EXPERIMENTS.get(name, "")) for name, r in PRESETS.items()}
     how = {"weights": {"elem_id": WEIGHTS}}
     tab = WordsLayout(JOB, WordsRequest(), shared, presets, how=how)
     form = tab.form

@@ -236,7 +236,7 @@ def test_the_figure_of_the_denoiser_is_saved_and_gives_its_settings_and_its_digi
     page.get_by_role("tab", name="Single-step denoiser").click()
     there(page, CANVAS)
     ink = dark(page, CANVAS)
-    levels, png = page.get_by_label("Noise levels"), page.get_by_role("button", name="PNG", exact=True)
+    levels, png = page.get_by_label("Noise levels"), page.locator("#denoiser-figures .slim button", has_text="PNG")
     levels.fill("0, 0.5")
     page.get_by_role("button", name="Denoise", exact=True).click()
     with page.expect_download() as download:

@@ -80,6 +80,18 @@ def test_after_a_pause_it_grows(monkeypatch):
     assert value["large"] and value["words"].endswith("Enlarged to 256 pixels.")
 
 
+def test_a_newer_question_ends_the_older_between_its_picture_and_the_larger_one(monkeypatch):
+    x = torch.zeros(1, 3, 256, 256)
+    plan = SimpleNamespace(run=lambda device: iter([Step(4, 4, torch.tensor([-1]), x, x)]))
+
+    def asked_anew(small, k, pixels):
+        monkeypatch.setitem(as_typed.TURNS._newest, str(WHO), 10**9)
+        return plan
+
+    monkeypatch.setattr(as_typed, "larger", asked_anew)
+    assert enlarged([WHO, "a rose", 7, 3.0, "cpu"]) == {}
+
+
 def test_the_plan_is_one_that_the_tab_could_make():
     assert plan_of("a rose", 7, 3.0).experiment == "" and plan_of("", 7, 3.0).prompts == ("", "")
 

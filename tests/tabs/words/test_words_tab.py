@@ -13,7 +13,7 @@ from core.runs.words import PLANS, Words, WordsRequest
 from tabs.ui.viewer import RUNS
 from tabs.words import network
 from tabs.words.job import JOB
-from tabs.words.maps import PRESETS
+from tabs.words.maps import EXPERIMENTS, PRESETS
 from tabs.words.view import around, asked_head, frame_value
 
 pytestmark = pytest.mark.skipif(not availability("pocket")[0], reason="pocket is not in checkpoints/")
@@ -36,6 +36,12 @@ def unpacked(maps: dict, plan: Words) -> list[np.ndarray]:
         at += np.prod(shape)
     assert at == len(data)
     return layers
+
+
+def test_a_preset_that_names_an_experiment_is_for_it():
+    assert set(EXPERIMENTS) < set(PRESETS) and set(EXPERIMENTS.values()) < set(PLANS)
+    assert all(PRESETS[name].weights for name, way in EXPERIMENTS.items() if way in ("weigh", "ladder"))
+    assert all(PRESETS[name].other for name, way in EXPERIMENTS.items() if way == "swap")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
