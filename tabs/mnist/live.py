@@ -111,8 +111,10 @@ def idle() -> tuple[dict, dict]:
 
 @explained
 def paused(*values) -> tuple:
-    """After Pause: all moments so far, to scrub, and their files."""
+    """After Pause: all moments so far, to scrub, and their files. Without a training nothing changes."""
     request = TrainDigitsRequest.of_values(values)
+    if TRAININGS.get(request.training) is None:
+        return tuple(gr.skip() for _ in ("view", "charts", *waiting()))
     for figure in trained_so_far(request):
         return *values_of(figure)[:2], *saved(request_of(TRAININGS.get(figure.run)), figure)
     return *idle(), *waiting()
@@ -127,8 +129,9 @@ def files(*values) -> tuple:
 @explained
 def stopped(*values) -> tuple:
     """After Stop: the same, and the next Start begins anew."""
+    learner = TRAININGS.get(TrainDigitsRequest.of_values(values).training)
     view, *rest = paused(*values)
-    if view.get("status"):
+    if learner is not None and learner.digits is not None:
         view = view | {"status": f"stopped: {view['status']}; Start begins anew"}
     return view, *rest, ""
 

@@ -89,6 +89,9 @@ def board(rows: Iterable[Sequence[str]]) -> str:
     return f'<table class="board"><tr>{head}</tr>{body}</table>'
 
 
+UNDER_WAY, STOPPED = " drawn …", " drawn; stopped."
+
+
 @explained
 def measure(kept: str, device: str = "auto") -> Iterator[str]:
     """The networks that were kept in this page, drawn with and judged one after the other."""
@@ -96,7 +99,7 @@ def measure(kept: str, device: str = "auto") -> Iterator[str]:
     for name, title in offered(kept.split(), "digits").items():
         for done, row in measured(name, device):
             rows += [row_of(row)] if row else []
-            yield board(rows) * bool(rows) + caption(OWN if row else f"{title}: {done} of {MEASURED} digits drawn …")
+            yield board(rows) * bool(rows) + caption(OWN if row else f"{title}: {done} of {MEASURED} digits{UNDER_WAY}")
     if not rows:
         raise Refused("No network that draws digits is kept yet: train one in Train it live, and press Keep it.")
 
@@ -104,12 +107,16 @@ def measure(kept: str, device: str = "auto") -> Iterator[str]:
 def own_networks(shared: Shared) -> None:
     """The panel for networks that were trained and kept in this page, seen once there is one."""
     with gr.Column(visible=False) as panel:
-        ask = gr.Button("Measure the networks that you trained", size="sm")
+        with gr.Row(elem_classes="slim"):
+            ask = gr.Button("Measure the networks that you trained", size="sm", min_width=260)
+            stop = gr.Button("Stop", size="sm", elem_classes="do-stop", min_width=80, scale=0)
         own = gr.HTML()
     seen = lambda kept: gr.Column(visible=bool(offered(kept.split(), "digits")))  # noqa: E731
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     shared.kept.change(seen, shared.kept, panel, queue=False, **quiet)
-    ask.click(measure, [shared.kept, shared.device], own, **quiet, **NETWORK)
+    job = ask.click(measure, [shared.kept, shared.device], own, **quiet, **NETWORK)
+    ended = stop.click(None, None, None, cancels=[job], api_visibility="private")
+    ended.then(lambda shown: shown.replace(UNDER_WAY, STOPPED), own, own, queue=False, **quiet)
 
 
 def point(row: dict) -> tuple[float, str]:

@@ -141,6 +141,25 @@ def test_a_training_is_saved_and_gives_its_settings_back(visit, tmp_path):
     expect(png).to_be_disabled()
 
 
+def test_stop_and_pause_without_a_training_change_nothing(visit):
+    page = visit()
+    page.locator(PICTURE).first.wait_for()
+    said, picture = page.locator(STATUS).inner_text(), page.locator(PICTURE).first.get_attribute("src")
+    for name in ("stop", "pause"):
+        press(page, name)
+        page.wait_for_timeout(1000)
+        assert page.locator(STATUS).inner_text() == said
+        assert page.locator(PICTURE).first.get_attribute("src") == picture
+    press(page, "step")
+    until(page, lambda: updates(page) == 1, "one update")
+    press(page, "stop")
+    expect(page.locator(STATUS)).to_contain_text("Start begins anew")
+    said = page.locator(STATUS).inner_text()
+    press(page, "stop")
+    page.wait_for_timeout(1000)
+    assert page.locator(STATUS).inner_text() == said, "what was trained stays in sight"
+
+
 def test_step_makes_one_update_stop_keeps_the_curve_and_reset_forgets(visit):
     page = visit()
     press(page, "step")
@@ -296,7 +315,12 @@ def test_a_kept_network_is_offered_in_generate_and_the_scoreboard_of_this_page_a
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("#digits-view .fv-caption")).to_contain_text("Trained here: flow matching by class, D 8")
     page.get_by_role("tab", name="Scoreboard", exact=True).click()
-    page.get_by_role("button", name="Measure the networks that you trained").click()
+    ask = page.get_by_role("button", name="Measure the networks that you trained")
+    ask.click()
+    expect(page.get_by_text(re.compile(r"\d+ of 200 digits drawn …"))).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 200 digits drawn; stopped"))).to_be_visible()
+    ask.click()
     expect(page.locator("table.board", has_text="Trained here")).to_contain_text("200")
 
 
