@@ -115,8 +115,8 @@ def own_networks(shared: Shared) -> None:
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     shared.kept.change(seen, shared.kept, panel, queue=False, **quiet)
     job = ask.click(measure, [shared.kept, shared.device], own, **quiet, **NETWORK)
-    ended = stop.click(None, None, None, cancels=[job], api_visibility="private")
-    ended.then(lambda shown: shown.replace(UNDER_WAY, STOPPED), own, own, queue=False, **quiet)
+    job.then(lambda shown: (shown or "").replace(UNDER_WAY, STOPPED), own, own, queue=False, **quiet)
+    stop.click(None, None, None, cancels=[job], api_visibility="private")
 
 
 def point(row: dict) -> tuple[float, str]:
