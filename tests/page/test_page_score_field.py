@@ -337,8 +337,12 @@ def test_leaving_ends_a_training_at_once(visit, how):
 
 def test_two_people_train_at_once_and_both_get_on(visit):
     first, second = visit(), visit()
-    train(first)
-    train(second)
+    for page in (first, second):
+        open_view(page, "Train")
+        number = page.get_by_label("number input for Updates")
+        number.fill("10000")  # so that none is done before the other has begun
+        number.press("Tab")
+        train(page)
     before = [updates_of(page.locator(STATUS).inner_text()) for page in (first, second)]
     for page, start in zip((first, second), before, strict=True):
         until(
